@@ -1,0 +1,3 @@
+//! Jobs: what a job is, how it is recorded, queued, run, delivered and recovered.
+
+pub mod ledger;

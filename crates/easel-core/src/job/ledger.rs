@@ -1,0 +1,264 @@
+//! What is recorded of a job, and how a job's state follows from its entries.
+//!
+//! Entries are the stored format: their serialised form is pinned by tests and only ever grows by optional fields.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Charged, ErrorClass},
+    ids::{Chat, JobId, MessageId, UnixMillis, UserId},
+    media::PictureFormat,
+    message::PictureRef,
+};
+
+/// One line of the journal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The job it belongs to.
+    pub job: JobId,
+    /// When.
+    pub at: UnixMillis,
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+}
+
+/// What happened to a job, in the order in which a job goes through it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// It exists. Durable before anybody is told.
+    Accepted {
+        /// Everything needed to run it again.
+        request: Box<StoredRequest>,
+    },
+    /// Its input pictures were downloaded and kept, in order.
+    Collected {
+        /// Blob names with formats.
+        inputs: Vec<StoredPicture>,
+    },
+    /// A provider is about to be asked. Durable before the request is sent.
+    Asking {
+        /// The provider's name.
+        provider: String,
+        /// The key's fingerprint; empty without a key.
+        key: String,
+        /// Counts from 1 within the job.
+        attempt: u32,
+    },
+    /// The provider answered, or did not.
+    Answered {
+        /// The provider's name.
+        provider: String,
+        /// The key's fingerprint.
+        key: String,
+        /// As in `Asking`.
+        attempt: u32,
+        /// How long it took.
+        duration_ms: u64,
+        /// `None` = success.
+        error: Option<StoredFailure>,
+    },
+    /// The artifacts are in the blob store.
+    Stored {
+        /// In order of delivery.
+        artifacts: Vec<StoredPicture>,
+        /// The provider that made them.
+        provider: String,
+    },
+    /// The result is about to be sent. Durable before the first byte goes out.
+    Sending,
+    /// The job has ended.
+    Finished {
+        /// How.
+        outcome: Outcome,
+    },
+    /// Its artifacts were removed by age, count or bytes.
+    Expired,
+}
+
+/// The request of a job as it is stored.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoredRequest {
+    /// The chat that asked and gets the answer.
+    pub chat: Chat,
+    /// Who asked.
+    pub user: UserId,
+    /// The message that asked; quoted by the answer, and the key against re-delivered events.
+    pub message: MessageId,
+    /// The feature: `draw` or `edit`.
+    pub feature: String,
+    /// What the person typed, without the command.
+    pub prompt: String,
+    /// The preset's name, if one was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preset: Option<String>,
+    /// `@provider` of the command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<String>,
+    /// Exact size wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<(u32, u32)>,
+    /// Ratio wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ratio: Option<(u32, u32)>,
+    /// Tier wish: 1, 2, 4 (K).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<u8>,
+    /// Pictures wished.
+    pub count: u8,
+    /// Input pictures by reference, in order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pictures: Vec<PictureRef>,
+    /// The quoted message, resolved when the job collects its inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote: Option<MessageId>,
+}
+
+/// A picture in the blob store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredPicture {
+    /// Its blob name.
+    pub blob: String,
+    /// What it is.
+    pub format: PictureFormat,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+/// A provider's failure as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredFailure {
+    /// The class.
+    pub class: ErrorClass,
+    /// Whether it may have been paid.
+    pub charged: Charged,
+    /// HTTP status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// One line for the owner, redacted.
+    pub detail: String,
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The person has the result.
+    Delivered {
+        /// The message that carries it, when known.
+        message: Option<MessageId>,
+    },
+    /// It failed, and the person was told (or told after the restart).
+    Failed {
+        /// The short code of the sentence.
+        code: String,
+        /// Whether money may be gone.
+        charged: Charged,
+    },
+    /// Somebody cancelled it.
+    Cancelled,
+    /// Sent, never confirmed: not sent again by itself.
+    Unknown,
+}
+
+/// How far a job is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Accepted; no provider was asked since the last answer.
+    Waiting,
+    /// A provider was asked and has not answered.
+    Asking,
+    /// Artifacts stored, not yet being sent.
+    Stored,
+    /// Being sent.
+    Sending,
+    /// Ended.
+    Finished(Outcome),
+}
+
+/// A job folded from its entries.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct JobRecord {
+    /// Its id.
+    pub id: JobId,
+    /// When it was accepted.
+    pub accepted_at: UnixMillis,
+    /// When its last entry was written.
+    pub changed_at: UnixMillis,
+    /// The request.
+    pub request: StoredRequest,
+    /// How far it is.
+    pub stage: Stage,
+    /// Kept inputs.
+    #[serde(default)]
+    pub inputs: Option<Vec<StoredPicture>>,
+    /// Stored artifacts.
+    #[serde(default)]
+    pub artifacts: Vec<StoredPicture>,
+    /// Attempts begun.
+    #[serde(default)]
+    pub attempts: u32,
+    /// The last provider asked.
+    #[serde(default)]
+    pub provider: String,
+}
+
+impl JobRecord {
+    /// Whether the job has ended.
+    pub fn is_finished(&self) -> bool {
+        matches!(self.stage, Stage::Finished(_))
+    }
+}
+
+/// Folds one entry into what is known of its job; `None` before `Accepted` (an entry of a job that was already
+/// dropped).
+pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
+    let Entry { job, at, event } = entry;
+    if let Event::Accepted { request } = event {
+        return Some(JobRecord {
+            id: job,
+            accepted_at: at,
+            changed_at: at,
+            request: *request,
+            stage: Stage::Waiting,
+            inputs: None,
+            artifacts: Vec::new(),
+            attempts: 0,
+            provider: String::new(),
+        });
+    }
+    let mut record = record?;
+    record.changed_at = at;
+    match event {
+        Event::Accepted { .. } => {}
+        Event::Collected { inputs } => record.inputs = Some(inputs),
+        Event::Asking { provider, attempt, .. } => {
+            record.stage = Stage::Asking;
+            record.attempts = attempt;
+            record.provider = provider;
+        }
+        Event::Answered { error, .. } => {
+            if error.is_some() {
+                record.stage = Stage::Waiting;
+            }
+        }
+        Event::Stored { artifacts, provider } => {
+            record.artifacts = artifacts;
+            record.provider = provider;
+            record.stage = Stage::Stored;
+        }
+        Event::Sending => record.stage = Stage::Sending,
+        Event::Finished { outcome } => record.stage = Stage::Finished(outcome),
+        Event::Expired => {
+            record.artifacts.clear();
+            record.inputs = None;
+        }
+    }
+    Some(record)
+}

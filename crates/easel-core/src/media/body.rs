@@ -1,0 +1,275 @@
+//! The bytes of a picture, in memory while the budget allows it, else in a file; and the sink that decides.
+
+use std::{
+    fs,
+    io::{self, Read as _, Write as _},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use super::budget::{BytesBudget, Hold};
+
+/// Encoded picture bytes that can be read any number of times. Cloning shares them.
+#[derive(Clone, Debug)]
+pub struct Body {
+    inner: Inner,
+}
+
+#[derive(Clone, Debug)]
+enum Inner {
+    Memory { bytes: Bytes, _hold: Option<Arc<Hold>> },
+    File { file: Arc<SpoolFile>, len: u64 },
+}
+
+/// A file that may be deleted when the last reader is gone.
+#[derive(Debug)]
+struct SpoolFile {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Drop for SpoolFile {
+    fn drop(&mut self) {
+        if self.temporary {
+            // Nothing is lost when it stays: the spool folder is emptied at start.
+            drop(fs::remove_file(&self.path));
+        }
+    }
+}
+
+impl Body {
+    /// Bytes that nobody counts (small or static ones, tests).
+    pub fn from_bytes(bytes: impl Into<Bytes>) -> Self {
+        Self { inner: Inner::Memory { bytes: bytes.into(), _hold: None } }
+    }
+
+    /// Bytes together with their share of the budget.
+    pub fn held(bytes: Bytes, hold: Hold) -> Self {
+        Self { inner: Inner::Memory { bytes, _hold: Some(Arc::new(hold)) } }
+    }
+
+    /// A file that belongs to somebody else (an artifact in the store) and stays when this value goes.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn from_file(path: &Path) -> io::Result<Self> {
+        let len = fs::metadata(path)?.len();
+        Ok(Self {
+            inner: Inner::File { file: Arc::new(SpoolFile { path: path.to_owned(), temporary: false }), len },
+        })
+    }
+
+    /// Length in bytes.
+    pub fn len(&self) -> u64 {
+        match &self.inner {
+            Inner::Memory { bytes, .. } => bytes.len() as u64,
+            Inner::File { len, .. } => *len,
+        }
+    }
+
+    /// Whether there are no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes, when they are in memory.
+    pub fn in_memory(&self) -> Option<&Bytes> {
+        match &self.inner {
+            Inner::Memory { bytes, .. } => Some(bytes),
+            Inner::File { .. } => None,
+        }
+    }
+
+    /// The file, when the bytes are on disk.
+    pub fn in_file(&self) -> Option<&Path> {
+        match &self.inner {
+            Inner::Memory { .. } => None,
+            Inner::File { file, .. } => Some(&file.path),
+        }
+    }
+
+    /// Reads everything into memory. Blocking when the bytes are in a file: call it on a blocking thread there.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn read(&self) -> io::Result<Bytes> {
+        match &self.inner {
+            Inner::Memory { bytes, .. } => Ok(bytes.clone()),
+            Inner::File { file, .. } => fs::read(&file.path).map(Bytes::from),
+        }
+    }
+
+    /// Reads at most `n` first bytes. Blocking when the bytes are in a file.
+    ///
+    /// # Errors
+    /// When the file can't be read.
+    pub fn read_head(&self, n: usize) -> io::Result<Bytes> {
+        match &self.inner {
+            Inner::Memory { bytes, .. } => Ok(bytes.slice(..n.min(bytes.len()))),
+            Inner::File { file, .. } => {
+                let mut head = Vec::with_capacity(n);
+                fs::File::open(&file.path)?.take(n as u64).read_to_end(&mut head)?;
+                Ok(head.into())
+            }
+        }
+    }
+}
+
+/// Makes sinks for bodies of unknown length.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    budget: BytesBudget,
+    dir: Arc<Path>,
+}
+
+impl Spool {
+    /// Spools into `dir`, which must exist and is emptied here: whatever is in it belongs to a process that died.
+    ///
+    /// # Errors
+    /// When the folder can't be made or emptied.
+    pub fn new(budget: BytesBudget, dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        for entry in fs::read_dir(dir)? {
+            fs::remove_file(entry?.path())?;
+        }
+        Ok(Self { budget, dir: dir.into() })
+    }
+
+    /// The budget behind it.
+    pub fn budget(&self) -> &BytesBudget {
+        &self.budget
+    }
+
+    /// A sink; `expected` bytes are reserved at once when they are free (0 = unknown).
+    pub fn sink(&self, expected: u64) -> BodySink {
+        let hold = if expected > 0 { self.budget.try_take(expected) } else { None };
+        let room = hold.as_ref().map_or(0, Hold::bytes);
+        BodySink {
+            spool: self.clone(),
+            memory: Vec::with_capacity(usize::try_from(room).unwrap_or(0)),
+            hold,
+            file: None,
+            len: 0,
+        }
+    }
+}
+
+/// How much more memory a growing sink asks for at a time.
+const STEP: u64 = 512 * 1024;
+
+/// Takes bytes as they arrive. Memory first; from the moment the budget says no, a file.
+#[derive(Debug)]
+pub struct BodySink {
+    spool: Spool,
+    memory: Vec<u8>,
+    hold: Option<Hold>,
+    file: Option<(fs::File, Arc<SpoolFile>)>,
+    len: u64,
+}
+
+impl BodySink {
+    /// Bytes so far.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing was written yet.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Gives `fill` room for `n` bytes to write into; it returns how many it wrote. Lets a decoder write in place.
+    ///
+    /// # Errors
+    /// When the spool file can't be written.
+    pub fn write_with(&mut self, n: usize, fill: impl FnOnce(&mut [u8]) -> usize) -> io::Result<()> {
+        self.ensure_room(n as u64)?;
+        let at = self.memory.len();
+        self.memory.resize(at + n, 0);
+        let wrote = self.memory.get_mut(at..).map_or(0, fill).min(n);
+        self.memory.truncate(at + wrote);
+        self.len += wrote as u64;
+        self.drain_to_file()
+    }
+
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    /// When the spool file can't be written.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.ensure_room(bytes.len() as u64)?;
+        self.memory.extend_from_slice(bytes);
+        self.len += bytes.len() as u64;
+        self.drain_to_file()
+    }
+
+    /// The first bytes, if they are still in memory.
+    pub fn head(&self) -> &[u8] {
+        &self.memory
+    }
+
+    /// The finished body.
+    ///
+    /// # Errors
+    /// When the spool file can't be written.
+    pub fn finish(mut self) -> io::Result<Body> {
+        self.drain_to_file()?;
+        Ok(Body {
+            inner: match self.file.take() {
+                Some((_, file)) => Inner::File { file, len: self.len },
+                None => Inner::Memory {
+                    bytes: Bytes::from(std::mem::take(&mut self.memory)),
+                    _hold: self.hold.take().map(Arc::new),
+                },
+            },
+        })
+    }
+
+    fn ensure_room(&mut self, more: u64) -> io::Result<()> {
+        if self.file.is_some() {
+            return Ok(());
+        }
+        let have = self.hold.as_ref().map_or(0, Hold::bytes);
+        let need = self.memory.len() as u64 + more;
+        if need <= have {
+            return Ok(());
+        }
+        // Doubling keeps the number of copies while growing logarithmic.
+        let step = (need - have).max(STEP).max(have);
+        match self.spool.budget.try_take(step).or_else(|| self.spool.budget.try_take(need - have)) {
+            Some(hold) => {
+                match &mut self.hold {
+                    Some(mine) => mine.merge(hold),
+                    None => self.hold = Some(hold),
+                }
+                let room = self.hold.as_ref().map_or(0, Hold::bytes);
+                let extra = usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(self.memory.len());
+                self.memory.reserve_exact(extra);
+                Ok(())
+            }
+            None => self.move_to_file(),
+        }
+    }
+
+    fn move_to_file(&mut self) -> io::Result<()> {
+        let path = self.spool.dir.join(format!("{}.part", uuid::Uuid::now_v7().simple()));
+        let file = fs::File::create(&path)?;
+        self.file = Some((file, Arc::new(SpoolFile { path, temporary: true })));
+        self.drain_to_file()?;
+        self.memory = Vec::new();
+        self.hold = None;
+        Ok(())
+    }
+
+    fn drain_to_file(&mut self) -> io::Result<()> {
+        if let Some((file, _)) = &mut self.file
+            && !self.memory.is_empty()
+        {
+            file.write_all(&self.memory)?;
+            self.memory.clear();
+        }
+        Ok(())
+    }
+}
