@@ -12,3 +12,4 @@ pub mod error;
 pub mod job;
 pub mod media;
 pub mod ports;
+pub mod settings;

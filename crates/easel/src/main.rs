@@ -1,1 +1,3 @@
+//! easel.
+mod config;
 fn main() {}
