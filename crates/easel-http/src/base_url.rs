@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use url::{Host, Url};
 
-use crate::guard::is_public;
+use crate::guard::{is_local_name, is_public};
 use crate::origin::Origin;
 
 /// Endpoint paths that are cut off, longest first, because calls add them again.
@@ -230,7 +230,7 @@ fn with_scheme(text: &str) -> Result<(Url, &'static str), BaseUrlError> {
     let private = match url.host() {
         Some(Host::Ipv4(address)) => is_public(IpAddr::V4(address)).is_err(),
         Some(Host::Ipv6(address)) => is_public(IpAddr::V6(address)).is_err(),
-        Some(Host::Domain(name)) => !name.contains('.') || name.ends_with(".local") || name.ends_with(".lan"),
+        Some(Host::Domain(name)) => is_local_name(name),
         None => return Err(BaseUrlError::NotAUrl),
     };
     if !private {

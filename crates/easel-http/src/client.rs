@@ -17,13 +17,8 @@ use crate::guard::{BlockReason, Guard, GuardedResolver, Lookup, Route, SystemLoo
 use crate::guard::{check_shape, is_this_machine};
 use crate::origin::Origin;
 use crate::proxy::{Proxy, ProxyError};
+use crate::transport::{Needs, Transport};
 
-/// How easel introduces itself.
-const USER_AGENT: &str = concat!("easel/", env!("CARGO_PKG_VERSION"));
-/// Connections that stay open longer than the peer keeps them are closed by it just when the next request goes
-/// out, and nobody can tell then whether a paid request arrived. Five seconds is the shortest common server
-/// default (Node's), so ours are gone before.
-const POOL_IDLE: Duration = Duration::from_secs(4);
 const DOWNLOAD_CONNECT: Duration = Duration::from_secs(5);
 const PLAIN_CONNECT: Duration = Duration::from_secs(5);
 const PLAIN_ANSWER: Duration = Duration::from_secs(30);
@@ -51,26 +46,12 @@ impl ProviderTimeouts {
 impl Default for ProviderTimeouts {
     /// Five minutes, the default of `timeout_seconds`.
     fn default() -> Self {
-        Self::new(Duration::from_secs(300))
+        Self::new(Duration::from_mins(5))
     }
 }
 
-/// Why a client could not be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum SetupError {
-    /// The proxy setting can't be used.
-    #[error(transparent)]
-    Proxy(#[from] ProxyError),
-    /// The TLS stack or the client could not be set up; the machine is broken.
-    #[error("the HTTP client could not be set up: {detail}")]
-    Client {
-        /// What the client library said, redacted.
-        detail: String,
-    },
-}
-
 /// Makes clients from one `[network]` section. Clients with the same needs share connections and trust roots,
-/// so making many is cheap. After a change of the section make a new factory; old clients go on until dropped.
+/// and set those up at the first call, so making many is cheap. After a change of the section make a new factory; old clients go on until dropped.
 #[derive(Clone)]
 pub struct HttpClients {
     shared: Arc<Shared>,
@@ -79,16 +60,7 @@ pub struct HttpClients {
 struct Shared {
     network: NetworkSection,
     lookup: Arc<dyn Lookup>,
-    built: Mutex<HashMap<Needs, reqwest::Client>>,
-}
-
-/// What makes two inner clients different.
-#[derive(Clone, PartialEq, Eq, Hash)]
-struct Needs {
-    proxy: Option<Url>,
-    guarded: bool,
-    decompresses: bool,
-    connect: Duration,
+    transports: Mutex<HashMap<Needs, Arc<Transport>>>,
 }
 
 impl HttpClients {
@@ -99,7 +71,7 @@ impl HttpClients {
 
     /// A factory on another resolver, for tests that need names to mean something.
     pub fn with_lookup(network: NetworkSection, lookup: Arc<dyn Lookup>) -> Self {
-        Self { shared: Arc::new(Shared { network, lookup, built: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { network, lookup, transports: Mutex::default() }) }
     }
 
     /// The section that this factory works by.
@@ -112,12 +84,11 @@ impl HttpClients {
     /// request must not wander, nor its key.
     ///
     /// # Errors
-    /// [`SetupError`] for an unusable proxy.
-    pub fn provider(&self, proxy: &str, timeouts: ProviderTimeouts) -> Result<HttpClient, SetupError> {
+    /// [`ProxyError`], when the setting that counts is no usable proxy.
+    pub fn provider(&self, proxy: &str, timeouts: ProviderTimeouts) -> Result<HttpClient, ProxyError> {
         let proxy = Proxy::choose(proxy, self.network().proxy.expose())?;
-        let trusted = self.build(&proxy, false, true, timeouts.connect)?;
         Ok(HttpClient::new(Inner {
-            trusted,
+            trusted: self.transport(&proxy, false, true, timeouts.connect),
             guarded: None,
             rules: Rules::Owner,
             proxied: proxy != Proxy::Direct,
@@ -131,10 +102,11 @@ impl HttpClients {
     /// decompression, direct unless `[network] download_proxy` is set.
     ///
     /// # Errors
-    /// [`SetupError`] for an unusable proxy.
-    pub fn user_downloads(&self) -> Result<HttpClient, SetupError> {
+    /// [`ProxyError`], when the setting that counts is no usable proxy.
+    pub fn user_downloads(&self) -> Result<HttpClient, ProxyError> {
         let proxy = Proxy::parse(self.network().download_proxy.expose())?;
-        self.guarded(&proxy, DOWNLOAD_IDLE, self.network().max_download_bytes, |guard| Rules::User { guard })
+        let max_bytes = self.network().max_download_bytes;
+        Ok(self.guarded(&proxy, DOWNLOAD_IDLE, max_bytes, |guard| Rules::User { guard }))
     }
 
     /// For the urls of finished pictures and clips, and of polls, that a provider named. The provider's own
@@ -143,29 +115,25 @@ impl HttpClients {
     /// guarded and gets no credentials. `proxy` is the provider's own setting, as in [`provider`](Self::provider).
     ///
     /// # Errors
-    /// [`SetupError`] for an unusable proxy.
-    pub fn results(&self, proxy: &str, origin: Origin) -> Result<HttpClient, SetupError> {
+    /// [`ProxyError`], when the setting that counts is no usable proxy.
+    pub fn results(&self, proxy: &str, origin: Origin) -> Result<HttpClient, ProxyError> {
         let proxy = Proxy::choose(proxy, self.network().proxy.expose())?;
         let max_bytes = crate::DownloadLimits::result_clips().max_bytes;
-        self.guarded(&proxy, RESULT_IDLE, max_bytes, |guard| Rules::Results { guard, origin })
+        Ok(self.guarded(&proxy, RESULT_IDLE, max_bytes, |guard| Rules::Results { guard, origin }))
     }
 
     /// For the HTTP API of a chat implementation that the owner configured: may be private, never a proxy,
     /// redirects not followed.
-    ///
-    /// # Errors
-    /// [`SetupError`] when the machine's TLS stack can't be set up.
-    pub fn plain(&self) -> Result<HttpClient, SetupError> {
-        let trusted = self.build(&Proxy::Direct, false, true, PLAIN_CONNECT)?;
-        Ok(HttpClient::new(Inner {
-            trusted,
+    pub fn plain(&self) -> HttpClient {
+        HttpClient::new(Inner {
+            trusted: self.transport(&Proxy::Direct, false, true, PLAIN_CONNECT),
             guarded: None,
             rules: Rules::Owner,
             proxied: false,
             answer: PLAIN_ANSWER,
             idle: PLAIN_ANSWER,
             max_answer_bytes: self.network().max_answer_bytes,
-        }))
+        })
     }
 
     /// Whether `name` (a well-known public one) resolves into 198.18.0.0/15 on this machine, so that
@@ -183,74 +151,41 @@ impl HttpClients {
         idle: Duration,
         max_answer_bytes: u64,
         rules: impl FnOnce(Guard) -> Rules,
-    ) -> Result<HttpClient, SetupError> {
+    ) -> HttpClient {
         let guard = Guard::new(self.network().allow_list(), !proxy.resolves_here());
-        Ok(HttpClient::new(Inner {
-            trusted: self.build(proxy, false, false, DOWNLOAD_CONNECT)?,
-            guarded: Some(self.build(proxy, true, false, DOWNLOAD_CONNECT)?),
+        HttpClient::new(Inner {
+            trusted: self.transport(proxy, false, false, DOWNLOAD_CONNECT),
+            guarded: Some(self.transport(proxy, true, false, DOWNLOAD_CONNECT)),
             rules: rules(guard),
             proxied: *proxy != Proxy::Direct,
             answer: idle,
             idle,
             max_answer_bytes,
-        }))
+        })
     }
 
-    fn build(
+    fn transport(
         &self,
         proxy: &Proxy,
         guarded: bool,
         decompresses: bool,
         connect: Duration,
-    ) -> Result<reqwest::Client, SetupError> {
-        let url = match proxy {
-            Proxy::Direct => None,
-            Proxy::Via(url) => Some(url.clone()),
-        };
-        let needs = Needs { proxy: url, guarded, decompresses, connect };
+    ) -> Arc<Transport> {
+        let needs = Needs { proxy: proxy.clone(), guarded, decompresses, connect };
         // Nothing can panic while the map is half changed, so a poisoned lock holds a good map.
-        let mut built = self.shared.built.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = built.get(&needs) {
-            return Ok(client.clone());
-        }
-        let client = self.build_anew(proxy, &needs)?;
-        built.insert(needs, client.clone());
-        Ok(client)
-    }
-
-    fn build_anew(&self, proxy: &Proxy, needs: &Needs) -> Result<reqwest::Client, SetupError> {
-        let broken = |error: reqwest::Error| SetupError::Client { detail: crate::redact(&error.to_string()) };
-        let lookup = Arc::clone(&self.shared.lookup);
-        let resolver = if needs.guarded {
-            let network = self.network();
-            let proxy_host = proxy.host().map(str::to_owned);
-            GuardedResolver::new(lookup, network.allow_list(), network.allow_fake_ip, proxy_host)
-        } else {
-            GuardedResolver::open(lookup)
-        };
-        let mut builder = reqwest::Client::builder()
-            // First of all: without it the environment's proxies are obeyed.
-            .no_proxy()
-            .use_rustls_tls()
-            .user_agent(USER_AGENT)
-            // Redirects are followed by `Call`, which judges each hop and knows whose credentials are whose.
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .referer(false)
-            // One connection per call: big bodies don't wait for each other, and what was sent is certain.
-            .http1_only()
-            .tcp_nodelay(true)
-            .pool_idle_timeout(POOL_IDLE)
-            .connect_timeout(needs.connect)
-            .gzip(needs.decompresses)
-            .no_brotli()
-            .no_deflate()
-            .no_zstd()
-            .dns_resolver(Arc::new(resolver));
-        if let Proxy::Via(url) = proxy {
-            builder = builder.proxy(reqwest::Proxy::all(url.clone()).map_err(broken)?);
-        }
-        builder.build().map_err(broken)
+        let mut transports = self.shared.transports.lock().unwrap_or_else(PoisonError::into_inner);
+        let transport = transports.entry(needs.clone()).or_insert_with(|| {
+            let lookup = Arc::clone(&self.shared.lookup);
+            let resolver = if guarded {
+                let network = self.network();
+                let proxy_host = proxy.host().map(str::to_owned);
+                GuardedResolver::new(lookup, network.allow_list(), network.allow_fake_ip, proxy_host)
+            } else {
+                GuardedResolver::open(lookup)
+            };
+            Arc::new(Transport::new(needs, resolver))
+        });
+        Arc::clone(transport)
     }
 }
 
@@ -268,9 +203,9 @@ pub struct HttpClient {
 
 struct Inner {
     /// Reaches every address.
-    trusted: reqwest::Client,
+    trusted: Arc<Transport>,
     /// Reaches public addresses only; present where `rules` can send a request there.
-    guarded: Option<reqwest::Client>,
+    guarded: Option<Arc<Transport>>,
     rules: Rules,
     proxied: bool,
     answer: Duration,
@@ -345,9 +280,9 @@ impl HttpClient {
         match self.judge(&url, from) {
             Ok((route, moved, credentials)) => {
                 let client = match (route, &self.inner.guarded) {
-                    (Route::Guarded, Some(guarded)) => guarded.clone(),
+                    (Route::Guarded, Some(guarded)) => guarded.client()?,
                     // Only clients with a guard judge anything as guarded.
-                    (Route::Guarded | Route::Trusted, _) => self.inner.trusted.clone(),
+                    (Route::Guarded | Route::Trusted, _) => self.inner.trusted.client()?,
                 };
                 Ok(Hop { client, url: moved.unwrap_or(url), credentials })
             }
@@ -362,7 +297,6 @@ impl HttpClient {
         check_shape(url)?;
         match &self.inner.rules {
             Rules::Owner => Ok((Route::Trusted, None, true)),
-            Rules::User { guard } => Ok((guard.check(url)?, None, false)),
             Rules::Results { origin, .. } if origin.covers(url) => Ok((Route::Trusted, None, true)),
             Rules::Results { origin, .. } if is_this_machine(url) => {
                 // Only the provider may mean itself by "this machine"; a stranger's redirect may not.
@@ -373,7 +307,7 @@ impl HttpClient {
                     _ => Err(BlockReason::Loopback),
                 }
             }
-            Rules::Results { guard, .. } => Ok((guard.check(url)?, None, false)),
+            Rules::User { guard } | Rules::Results { guard, .. } => Ok((guard.check(url)?, None, false)),
         }
     }
 }

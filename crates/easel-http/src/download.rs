@@ -32,18 +32,18 @@ pub struct DownloadLimits {
 impl DownloadLimits {
     /// For pictures that people link to: `max_download_bytes`, 60 s in all, 15 s of silence.
     pub fn user_pictures(network: &NetworkSection) -> Self {
-        let (total, idle) = (Duration::from_secs(60), Duration::from_secs(15));
+        let (total, idle) = (Duration::from_mins(1), Duration::from_secs(15));
         Self { max_bytes: network.max_download_bytes, total, idle }
     }
 
     /// For pictures that a provider made: 50 MiB, 60 s in all, 30 s of silence.
     pub fn result_pictures() -> Self {
-        Self { max_bytes: 50 << 20, total: Duration::from_secs(60), idle: Duration::from_secs(30) }
+        Self { max_bytes: 50 << 20, total: Duration::from_mins(1), idle: Duration::from_secs(30) }
     }
 
     /// For clips that a provider made: 200 MiB, 300 s in all, 30 s of silence.
     pub fn result_clips() -> Self {
-        Self { max_bytes: 200 << 20, total: Duration::from_secs(300), idle: Duration::from_secs(30) }
+        Self { max_bytes: 200 << 20, total: Duration::from_mins(5), idle: Duration::from_secs(30) }
     }
 }
 

@@ -21,7 +21,7 @@ pub use allow::{AllowList, AllowProblem};
 pub(crate) use resolver::LookupFailed;
 pub use resolver::{GuardedResolver, Lookup, Refused, SystemLookup, fake_ip_in_use};
 pub use url_check::{Guard, Route};
-pub(crate) use url_check::{check_shape, is_this_machine};
+pub(crate) use url_check::{check_shape, is_local_name, is_this_machine};
 
 /// Why an address, a name or a url is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -29,11 +29,12 @@ mod outgoing;
 mod proxy;
 mod redact;
 mod retry_after;
+mod transport;
 
 pub use base_url::{BaseUrl, BaseUrlError, BaseUrlWarning, UrlStyle};
 pub use body::{CappedBody, Response};
 pub use call::Call;
-pub use client::{HttpClient, HttpClients, ProviderTimeouts, SetupError};
+pub use client::{HttpClient, HttpClients, ProviderTimeouts};
 pub use config::{NetworkSection, Setting};
 pub use download::{Download, DownloadLimits};
 pub use error::{HttpError, NotSentCause, Stage};

@@ -5,7 +5,7 @@ use std::fmt;
 use url::Url;
 
 /// A proxy, or none.
-#[derive(Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Hash, Default)]
 pub enum Proxy {
     /// Straight to the host.
     #[default]

@@ -27,10 +27,10 @@ pub(crate) fn unwrap_embedded(address: IpAddr) -> IpAddr {
         IpAddr::V4(Ipv4Addr::new(a, b, c, d))
     };
     match v6.segments() {
-        // ::ffff:0:0/96, and 64:ff9b::/96 of RFC 6052.
-        [0, 0, 0, 0, 0, 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => from_halves(high, low),
-        // 2002::/16, RFC 3056.
-        [0x2002, high, low, ..] => from_halves(high, low),
+        // ::ffff:0:0/96, 64:ff9b::/96 of RFC 6052, and 2002::/16 of RFC 3056.
+        [0, 0, 0, 0, 0, 0xffff, high, low]
+        | [0x64, 0xff9b, 0, 0, 0, 0, high, low]
+        | [0x2002, high, low, ..] => from_halves(high, low),
         _ => address,
     }
 }

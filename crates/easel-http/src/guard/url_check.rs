@@ -68,7 +68,7 @@ pub(crate) fn check_shape(url: &Url) -> Result<Host<&str>, BlockReason> {
 }
 
 /// Names that no public resolver answers: single-label ones and the suffixes of home and office networks.
-fn is_local_name(name: &str) -> bool {
+pub(crate) fn is_local_name(name: &str) -> bool {
     const SUFFIXES: [&str; 6] = ["localhost", "local", "internal", "lan", "localdomain", "home.arpa"];
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     !name.contains('.')

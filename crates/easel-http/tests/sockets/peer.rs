@@ -94,10 +94,10 @@ impl Peer {
         let log = Arc::clone(&seen);
         tasks.spawn(async move {
             let script = Arc::new(script);
-            let mut talks = JoinSet::new();
+            let mut conversations = JoinSet::new();
             while let Ok((stream, _)) = listener.accept().await {
                 let (script, log, tell) = (Arc::clone(&script), Arc::clone(&log), tell.clone());
-                talks.spawn(async move {
+                conversations.spawn(async move {
                     // A client that hangs up in the middle is part of the tests.
                     drop(talk(stream, &*script, &log, &tell).await);
                 });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use easel_http::{
     BlockReason, DownloadLimits, HttpClients, HttpError, NetworkSection, NotSentCause, ProviderTimeouts,
-    SetupError,
+    ProxyError,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -26,7 +26,7 @@ async fn a_providers_proxy_is_its_own_or_the_default() {
     let origin = Peer::start(|_| ok("origin")).await;
     let names = Names::new(&[]);
     let clients = with(&names, |network| network.proxy = default.url("").into());
-    let plain = clients.plain().unwrap();
+    let plain = clients.plain();
     for (proxy, expected) in [("", "default"), (own.url("").as_str(), "own"), ("direct", "origin")] {
         let client = clients.provider(proxy, ProviderTimeouts::default()).unwrap();
         let mut answer = client.get(origin.url("/x")).send().await.unwrap();
@@ -37,7 +37,7 @@ async fn a_providers_proxy_is_its_own_or_the_default() {
     assert_eq!(answer.body.read_all(100).await.unwrap(), "origin", "a chat implementation is never proxied");
     assert!(matches!(
         clients.provider("socks4://x:1", ProviderTimeouts::default()),
-        Err(SetupError::Proxy(_))
+        Err(ProxyError::Scheme { .. })
     ));
 }
 
@@ -129,7 +129,7 @@ async fn proxies_of_the_environment_are_ignored() {
             clients.provider("", ProviderTimeouts::default()).unwrap(),
             clients.user_downloads().unwrap(),
             clients.results("", origin).unwrap(),
-            clients.plain().unwrap(),
+            clients.plain(),
         ] {
             client.get(&target).download().await.unwrap();
         }

@@ -42,13 +42,13 @@ async fn credentials_stop_at_the_origin() {
     // 127.0.0.1 of another port would be taken for the provider's own name, so the CDN has a name.
     let names = Names::new(&[("cdn.example", &["127.0.0.1"])]);
     check_own_name(&client, &provider, &cdn).await;
-    let named = format!("http://cdn.example:{}/1.png", cdn.port());
-    let away = named.clone();
+    let picture_url = format!("http://cdn.example:{}/1.png", cdn.port());
+    let away = picture_url.clone();
     let provider = Peer::start(move |_| redirect(&away)).await;
     let client = results(&names, &["cdn.example"], &provider.url("/v1"));
     assert_eq!(fetch(&client, &provider.url("/content")).await.unwrap(), "picture");
     assert!(provider.seen()[0].header("authorization").is_some());
-    assert_eq!(fetch(&client, &named).await.unwrap(), "picture");
+    assert_eq!(fetch(&client, &picture_url).await.unwrap(), "picture");
     assert_eq!(cdn.seen().len(), 2);
     assert!(cdn.seen().iter().all(|request| request.header("authorization").is_none()));
 }
