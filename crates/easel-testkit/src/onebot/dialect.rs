@@ -202,9 +202,10 @@ impl Dialect {
             if self == Self::GoCqhttp {
                 let grouped = object.get("message_type").is_some_and(|kind| kind == "group");
                 object.insert("group".to_owned(), json!(grouped));
-                let id = object.get("message_id").cloned().unwrap_or_default();
-                object.insert("real_id".to_owned(), id);
             }
+            // The standard wants it in this answer, and strict clients refuse the answer without it.
+            let id = object.get("message_id").cloned().unwrap_or_default();
+            object.entry("real_id").or_insert(id);
         }
         message
     }
