@@ -8,8 +8,12 @@ pub mod ids;
 pub mod message;
 pub mod reply;
 
+pub mod access;
+pub mod command;
 pub mod error;
+pub mod i18n;
 pub mod job;
 pub mod media;
 pub mod ports;
+pub mod prompt;
 pub mod settings;

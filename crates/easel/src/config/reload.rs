@@ -87,6 +87,8 @@ impl Watcher {
                 content = look => content,
             };
             if content.is_some() && content != self.seen {
+                // The fingerprint from before the load: a change during it is seen at the next look. When the load
+                // names other secret files, the next fingerprint differs too, and one load more finds no change.
                 self.seen = content;
                 self.reload().await;
             }
@@ -142,8 +144,6 @@ impl Watcher {
                 self.outcome.send_replace(Outcome::Refused(refused));
             }
         }
-        // The secret files may be others now.
-        self.seen = self.look().await;
     }
 }
 

@@ -3,7 +3,11 @@
 //! Built from TOML with every syntax error that can be found, changed by the environment and the command line, and
 //! turned into JSON for the typed structs. What a key means is not known here.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
 
 use serde_json::Value as Json;
 use toml::de::{DeTable, DeValue};
@@ -253,7 +257,31 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<Problem>) {
         .collect();
     let mut root = Node::table(Place::Nowhere);
     *root.entries() = table(document.into_inner(), &lines);
+    let broken: BTreeSet<_> = problems.iter().filter_map(|problem: &Problem| line(&problem.place)).collect();
+    drop_lines(&mut root, &broken);
     (root, problems)
+}
+
+/// Takes out what stands on a line with a syntax error: the parser puts a made-up value there.
+fn drop_lines(node: &mut Node, broken: &BTreeSet<usize>) {
+    let keep = |node: &mut Node| {
+        drop_lines(node, broken);
+        let places = [Some(&node.place), node.named.as_ref()];
+        let on_broken_line = places.into_iter().flatten().filter_map(line).any(|line| broken.contains(&line));
+        matches!(node.value, Value::Table(_)) || !on_broken_line
+    };
+    match &mut node.value {
+        Value::List(items) => items.retain_mut(keep),
+        Value::Table(entries) => {
+            let mut keep = keep;
+            entries.retain(|_, entry| keep(entry));
+        }
+        _ => {}
+    }
+}
+
+fn line(place: &Place) -> Option<usize> {
+    if let Place::File { line, .. } = place { Some(*line) } else { None }
 }
 
 fn table(table: DeTable<'_>, lines: &Lines<'_>) -> BTreeMap<String, Node> {
