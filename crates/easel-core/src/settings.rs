@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::error::Arg;
+use crate::{command::OutputWish, error::Arg};
 
 /// One rule of a section that a value breaks: a key of the configuration and a message key, never a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,6 +223,9 @@ impl FeatureSection {
         if let (None, Some((key, _))) = (&self.provider, slotted.first()) {
             problems.push(SettingProblem::new(*key, "config-fallback-without-provider"));
         }
+        if let Some(output) = self.default_output.as_deref().filter(|output| OutputWish::parse(output).is_none()) {
+            problems.push(SettingProblem::new("default_output", "config-bad-output").with("value", output));
+        }
         let mut seen = BTreeSet::new();
         for (key, name) in self.places() {
             if name.trim().is_empty() {
@@ -330,5 +333,9 @@ mod tests {
             &["a", "a", " "],
             &[("fallback_1", "config-provider-twice"), ("fallback_2", "config-provider-name-empty")],
         );
+        feature(json!({"default_output": "16:9"}), &[], &[]);
+        feature(json!({"default_output": "2048x1152"}), &[], &[]);
+        feature(json!({"default_output": "2K"}), &[], &[]);
+        feature(json!({"default_output": "gigantic"}), &[], &[("default_output", "config-bad-output")]);
     }
 }

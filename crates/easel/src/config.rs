@@ -9,6 +9,9 @@
 use std::{collections::BTreeMap, fmt};
 
 use easel_core::settings::{BotSection, FeatureSection, JobsSection};
+use easel_http::NetworkSection;
+#[cfg(feature = "onebot")]
+use easel_onebot::OneBotSection;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -23,7 +26,7 @@ pub(crate) mod sections;
 pub(crate) mod tree;
 
 mod placeholder;
-use placeholder::{AccessSection, NetworkSection, OneBotSection, PresetSection, ProviderSection};
+use placeholder::{AccessSection, PresetSection, ProviderSection};
 
 /// The running configuration: immutable, swapped whole when the file changes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -73,7 +76,10 @@ impl Default for Config {
         Self {
             bot: BotSection::default(),
             access: AccessSection::default(),
-            onebot: vec![Default::default()],
+            #[cfg(feature = "onebot")]
+            onebot: vec![OneBotSection::default()],
+            #[cfg(not(feature = "onebot"))]
+            onebot: Vec::new(),
             providers: BTreeMap::new(),
             profiles: BTreeMap::new(),
             draw: FeatureSection::default(),

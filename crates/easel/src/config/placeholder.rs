@@ -7,17 +7,9 @@ use serde::Deserialize;
 pub(crate) struct AccessSection { pub(crate) debounce_seconds: u64, }
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct NetworkSection { pub(crate) proxy: String, pub(crate) allow_hosts: Vec<String>, pub(crate) allow_fake_ip: bool }
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct OneBotSection { pub(crate) listen: String, #[schemars(with="String")] pub(crate) access_token: secrecy::SecretString, pub(crate) max_frame_bytes: usize }
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
 pub(crate) struct ProviderSection { pub(crate) kind: String, pub(crate) base_url: String, pub(crate) model: String, #[schemars(with="Vec<String>")] pub(crate) api_keys: Vec<secrecy::SecretString>, pub(crate) full_url: bool, pub(crate) timeout_seconds: u64, pub(crate) max_retry_attempts: u32 }
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct PresetSection { pub(crate) prompt: String }
 impl AccessSection { pub(crate) fn validate(&self) -> Vec<SettingProblem> { vec![] } }
-impl NetworkSection { pub(crate) fn validate(&self) -> Vec<(String, String)> { vec![] } }
-impl OneBotSection { pub(crate) fn validate(&self, _: usize) -> Vec<(String, String)> { vec![] } }
 impl ProviderSection { pub(crate) fn validate(&self) -> Vec<SettingProblem> { vec![] } }

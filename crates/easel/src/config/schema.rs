@@ -120,6 +120,18 @@ pub(crate) fn is_secret(key: &str, schema: &Json) -> bool {
     SECRETS.contains(&key) || schema.get("writeOnly").and_then(Json::as_bool).unwrap_or_default()
 }
 
+/// Whether the value at `path` is a secret or within one.
+pub(crate) fn holds_secret(path: &KeyPath) -> bool {
+    fn within(schema: &Json, steps: &[Step]) -> bool {
+        let Some((step, rest)) = steps.split_first() else { return false };
+        shapes(schema).into_iter().any(|shape| match step {
+            Step::Key(key) => shape.entry(key).is_some_and(|schema| is_secret(key, schema) || within(schema, rest)),
+            Step::Index(_) => shape.items().is_some_and(|schema| within(schema, rest)),
+        })
+    }
+    within(&SCHEMA, &path.0)
+}
+
 /// Finds everything in `node` that the schema doesn't know or that is of the wrong type, and takes it out.
 pub(crate) fn walk(node: &mut Node, problems: &mut Vec<Problem>) {
     let mut walk = Walk { problems, secret: false };

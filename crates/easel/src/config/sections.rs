@@ -8,7 +8,7 @@ use super::{
     Config,
     problem::{Place, Problem, ProblemText, nearest},
     schema::{self, SCHEMA},
-    tree::Node,
+    tree::{KeyPath, Node, Value},
 };
 
 /// Everything that is wrong with `config`. `written` is the document that it came from, `provider_names` the
@@ -27,6 +27,16 @@ pub(crate) fn check(
     settings("jobs", config.jobs.validate());
     settings("draw", config.draw.validate());
     settings("edit", config.edit.validate());
+    let mut sentences = |found: Vec<(String, String)>| {
+        problems.extend(found.into_iter().map(|(key, sentence)| from_sentence(&key, sentence, written, place)));
+    };
+    sentences(config.network.validate());
+    #[cfg(feature = "onebot")]
+    for (index, section) in config.onebot.iter().enumerate() {
+        sentences(section.validate(index));
+    }
+    #[cfg(feature = "onebot")]
+    problems.extend(same_address(config, place));
     problems.extend(unbuilt(written, place));
     problems.extend(chain("draw", &config.draw, provider_names, place));
     problems.extend(chain("edit", &config.edit, provider_names, place));
@@ -39,6 +49,76 @@ pub(crate) fn check(
         }
     }
     problems
+}
+
+/// The keys of other crates' sections that have a text of their own in `locales/`, under the key's name.
+const TOLD: [&str; 13] = [
+    "network.allow_hosts",
+    "network.download_proxy",
+    "network.max_answer_bytes",
+    "network.max_download_bytes",
+    "network.proxy",
+    "onebot.access_token",
+    "onebot.call_timeout_seconds",
+    "onebot.listen",
+    "onebot.max_frame_bytes",
+    "onebot.nap_server_address",
+    "onebot.nap_server_port",
+    "onebot.path",
+    "onebot.url",
+];
+
+/// A problem of a section that speaks in English sentences: the sentence of `locales/` for that key instead, or the
+/// section's own words where there is none.
+fn from_sentence(key: &str, sentence: String, written: &Node, place: &dyn Fn(&str) -> Place) -> Problem {
+    let mut plain = String::new();
+    for part in key.split('[') {
+        plain.push_str(part.split_once(']').map_or(part, |(_, rest)| rest));
+    }
+    if !TOLD.contains(&plain.as_str()) {
+        let text = ProblemText::new("config-invalid").with("detail", sentence);
+        return Problem::error(place(key), key, text).mend(ProblemText::new("config-invalid-mend"));
+    }
+    let told = format!("config-bad-{}", plain.replace(['.', '_'], "-"));
+    let text = |name: String| {
+        let text = ProblemText::new(name);
+        match value_of(written, key) {
+            Some(value) => text.with("value", value),
+            None => text.with("value", ""),
+        }
+    };
+    Problem::error(place(key), key, text(told.clone())).mend(text(format!("{told}-mend")))
+}
+
+/// The value of `key` as it was written, unless it is a secret or no single value.
+fn value_of(written: &Node, key: &str) -> Option<String> {
+    let mut value = None;
+    written.each(&KeyPath::default(), &mut |path, node| {
+        if path.to_string() == key && !schema::holds_secret(path) {
+            value = match &node.value {
+                Value::Text(text) => Some(text.clone()),
+                Value::Integer(number) => Some(number.to_string()),
+                _ => None,
+            };
+        }
+    });
+    value
+}
+
+/// Two connections can't listen on one address.
+#[cfg(feature = "onebot")]
+fn same_address(config: &Config, place: &dyn Fn(&str) -> Place) -> Vec<Problem> {
+    use easel_onebot::Mode;
+    let mut seen = BTreeSet::new();
+    let listening = config.onebot.iter().enumerate().filter(|(_, section)| section.mode != Mode::Forward);
+    let twice = listening.filter(|(_, section)| !section.listen.ends_with(":0") && !seen.insert(&section.listen));
+    twice
+        .map(|(index, section)| {
+            let key = format!("onebot[{index}].listen");
+            let with = |key: &str| ProblemText::new(key).with("value", section.listen.as_str());
+            Problem::error(place(&key), key, with("config-listen-twice")).mend(with("config-listen-twice-mend"))
+        })
+        .collect()
 }
 
 /// Every provider that a chain names must be there.

@@ -245,7 +245,7 @@ impl fmt::Display for KeyPath {
 pub(crate) fn parse(text: &str) -> (Node, Vec<Problem>) {
     let lines = Lines::new(text);
     let (document, errors) = DeTable::parse_recoverable(text);
-    let problems = errors
+    let problems: Vec<Problem> = errors
         .into_iter()
         .map(|error| {
             // `message` only: `Display` prints the line, and the line may hold a key.
@@ -257,7 +257,7 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<Problem>) {
         .collect();
     let mut root = Node::table(Place::Nowhere);
     *root.entries() = table(document.into_inner(), &lines);
-    let broken: BTreeSet<_> = problems.iter().filter_map(|problem: &Problem| line(&problem.place)).collect();
+    let broken: BTreeSet<_> = problems.iter().filter_map(|problem| line(&problem.place)).collect();
     drop_lines(&mut root, &broken);
     (root, problems)
 }
