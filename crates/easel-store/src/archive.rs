@@ -100,6 +100,10 @@ pub(crate) struct Facts {
 pub(crate) fn write(to: &Path, facts: Facts, trees: &Trees, journal: &Journal) -> io::Result<u64> {
     let work = with_ending(to, "parts.tmp");
     let tmp = with_ending(to, "tmp");
+    if work.exists() {
+        fs::remove_dir_all(&work)?;
+    }
+    fs::create_dir(&work)?;
     let made = write_parts(&work, facts, trees, journal).and_then(|manifest| pack(&tmp, &work, &manifest));
     fs::remove_dir_all(&work)?;
     let size = made.inspect_err(|_| drop(fs::remove_file(&tmp)))?;
@@ -116,7 +120,6 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
 }
 
 fn write_parts(work: &Path, facts: Facts, trees: &Trees, journal: &Journal) -> io::Result<Manifest> {
-    fs::create_dir_all(work)?;
     let mut members = Vec::new();
     for table in TABLES {
         let mut part = PartWriter::create(work, &table_member(table))?;
@@ -238,11 +241,13 @@ pub(crate) fn read(from: &Path, sink: &mut dyn Sink) -> io::Result<Manifest> {
     }
     let mut json = Vec::new();
     first.take(MAX_LINE).read_to_end(&mut json)?;
-    let manifest: Manifest = serde_json::from_slice(&json).map_err(|error| bad(format!("its manifest: {error}")))?;
+    let manifest: Manifest =
+        serde_json::from_slice(&json).map_err(|error| bad(format!("its manifest: {error}")))?;
     if manifest.format != FORMAT {
         return Err(bad(format!("it has format {}, this easel reads format {FORMAT}", manifest.format)));
     }
-    let expected: Vec<String> = TABLES.iter().map(|it| table_member(it)).chain([JOURNAL.to_owned()]).collect();
+    let expected: Vec<String> =
+        TABLES.iter().map(|it| table_member(it)).chain([JOURNAL.to_owned()]).collect();
     if !manifest.members.iter().map(|it| &it.name).eq(&expected) {
         return Err(bad("its manifest names other members than a backup has"));
     }

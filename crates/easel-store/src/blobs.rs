@@ -73,7 +73,12 @@ impl BlobFiles {
         let dir = data.join("blobs");
         fs::create_dir_all(&dir)?;
         remove_leftovers(&dir)?;
-        Ok(Self { dir: dir.into(), spool: data.join("spool").into(), unsynced: Arc::default(), closed: AtomicBool::new(false) })
+        Ok(Self {
+            dir: dir.into(),
+            spool: data.join("spool").into(),
+            unsynced: Arc::default(),
+            closed: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn unsynced(&self) -> &Arc<Unsynced> {
@@ -234,7 +239,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let blobs = BlobFiles::open(dir.path()).unwrap();
         let long = "a".repeat(129);
-        for name in ["", "..", "../x", "a/b", "a\\b", "/etc/passwd", ".hidden", "x.tmp", "图", "a b", "a\0", &long] {
+        for name in
+            ["", "..", "../x", "a/b", "a\\b", "/etc/passwd", ".hidden", "x.tmp", "图", "a b", "a\0", &long]
+        {
             assert!(blobs.put(name, &Body::from_bytes("x")).await.is_err(), "{name:?}");
             assert!(blobs.get(name).await.is_err(), "{name:?}");
             assert!(blobs.remove(name).await.is_err(), "{name:?}");

@@ -174,7 +174,8 @@ impl Handle {
         self.archiving("take a snapshot", |inner, facts| {
             let trees = inner.index.trees().map_err(io::Error::other)?;
             let path = snapshot::take(&inner.place.dir, facts, &trees, &inner.journal)?;
-            *inner.snapshot_generation.lock().unwrap_or_else(PoisonError::into_inner) = Some(facts.generation);
+            *inner.snapshot_generation.lock().unwrap_or_else(PoisonError::into_inner) =
+                Some(facts.generation);
             Ok(path)
         })
         .await
@@ -291,7 +292,9 @@ async fn compact_journal(journal: Arc<Journal>, index: std::sync::Weak<Index>, s
                     index.queue().mark_stale();
                 }
             }
-            Ok(Err(error)) => tracing::warn!(%error, "the journal could not be compacted; it goes on growing"),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "the journal could not be compacted; it goes on growing")
+            }
             _ => {}
         }
         tokio::select! {

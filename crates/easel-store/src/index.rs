@@ -23,7 +23,6 @@ mod queue;
 pub(crate) mod trees;
 pub(crate) mod value;
 
-
 pub(crate) use engine::Engine;
 pub(crate) use queue::{Change, Queue, Rebuild};
 pub(crate) use trees::Trees;

@@ -65,7 +65,11 @@ pub(crate) struct Mended {
 
 impl Journal {
     /// Cuts a torn tail, folds everything and starts the two writing threads.
-    pub(crate) fn open(dir: &Path, options: &OpenOptions, listener: Listener) -> io::Result<(Arc<Self>, Mended)> {
+    pub(crate) fn open(
+        dir: &Path,
+        options: &OpenOptions,
+        listener: Listener,
+    ) -> io::Result<(Arc<Self>, Mended)> {
         remove_leftovers(dir)?;
         let segments = segment::list(dir)?;
         for void in &segments.void {

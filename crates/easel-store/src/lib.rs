@@ -23,12 +23,12 @@ mod report;
 
 mod store;
 
-mod place;
 mod files;
+mod place;
 
-mod journal;
-mod index;
 mod blobs;
+mod index;
+mod journal;
 
 mod archive;
 mod migrations;

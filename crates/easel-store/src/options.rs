@@ -30,8 +30,9 @@ pub struct OpenOptions {
     pub snapshot_every: Duration,
     /// sled's directory is rebuilt at start when it is larger than four times what lives in it plus this many bytes.
     pub bloat_allowance_bytes: u64,
-    /// Where the kernel lists mounts, to tell network file systems.
-    pub(crate) mounts: PathBuf,
+    /// Where the kernel lists mounts (the format of Linux `/proc/self/mountinfo`), to tell network file systems. A file
+    /// that is not there is no error: other systems have no such list.
+    pub mounts: PathBuf,
 }
 
 impl Default for OpenOptions {

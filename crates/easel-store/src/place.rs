@@ -94,10 +94,9 @@ fn lock(dir: &Path, wait: Duration) -> Result<File, OpenError> {
 fn network_filesystem(mounts: &str, dir: &Path) -> Option<String> {
     let mut best: Option<(usize, &str)> = None;
     for line in mounts.lines() {
-        let (Some(point), Some(kind)) = (
-            line.split(' ').nth(4),
-            line.split_once(" - ").and_then(|(_, rest)| rest.split(' ').next()),
-        ) else {
+        let (Some(point), Some(kind)) =
+            (line.split(' ').nth(4), line.split_once(" - ").and_then(|(_, rest)| rest.split(' ').next()))
+        else {
             continue;
         };
         let point = unescape(point);
@@ -107,7 +106,8 @@ fn network_filesystem(mounts: &str, dir: &Path) -> Option<String> {
         }
     }
     let (_, kind) = best?;
-    let network = ["nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "fuse.sshfs", "fuse.smbnetfs"];
+    let network =
+        ["nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "fuse.sshfs", "fuse.smbnetfs"];
     network.contains(&kind).then(|| kind.to_owned())
 }
 

@@ -190,7 +190,10 @@ impl OpenReport {
             ));
         }
         if let Some(from) = self.migrated_from {
-            out.push(format!("the data directory was brought from schema {from} to {}", crate::migrations::SCHEMA));
+            out.push(format!(
+                "the data directory was brought from schema {from} to {}",
+                crate::migrations::SCHEMA
+            ));
         }
         out
     }

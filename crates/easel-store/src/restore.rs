@@ -96,7 +96,8 @@ fn restore_blocking(dir: &Path, from: &Path) -> Result<RestoreReport, RestoreErr
     let folder = staging::begin(&place.dir).map_err(io)?;
 
     let mut lines = File::create(folder.join("lines")).map_err(io)?;
-    let mut loader = Loader::new(&folder.join("db"), Some(&mut lines)).map_err(|e| RestoreError::Io(e.to_string()))?;
+    let mut loader =
+        Loader::new(&folder.join("db"), Some(&mut lines)).map_err(|e| RestoreError::Io(e.to_string()))?;
     archive::read(from, &mut loader).map_err(io)?;
     let records = loader.finish(&manifest, old_generation).map_err(|e| RestoreError::Io(e.to_string()))?;
     drop(lines);
@@ -113,10 +114,8 @@ fn restore_blocking(dir: &Path, from: &Path) -> Result<RestoreReport, RestoreErr
     // A fresh directory has an empty journal folder, made just now: that is nothing to keep.
     let had_any = place.dir.join("db").exists()
         || fs::read_dir(place.dir.join("journal")).is_ok_and(|mut entries| entries.next().is_some());
-    let parts = ["db", "journal", "generation"].map(|name| Part {
-        name: name.to_owned(),
-        aside: had_any.then(|| aside.join(name)),
-    });
+    let parts = ["db", "journal", "generation"]
+        .map(|name| Part { name: name.to_owned(), aside: had_any.then(|| aside.join(name)) });
     staging::commit(&place.dir, &parts).map_err(io)?;
     Ok(RestoreReport {
         taken_at: manifest.taken_at,
@@ -138,14 +137,20 @@ fn check(from: &Path) -> Result<Manifest, RestoreError> {
 
 /// Builds a fresh database beside and puts it in the place of a damaged one, which is moved to `aside`. The journal
 /// stays. Blocking.
-pub(crate) fn replace_database(dir: &Path, aside: &Path, from: &Path, manifest: &Manifest) -> Result<(), StoreError> {
+pub(crate) fn replace_database(
+    dir: &Path,
+    aside: &Path,
+    from: &Path,
+    manifest: &Manifest,
+) -> Result<(), StoreError> {
     let io = |error: io::Error| files::store_error("restore the database", &error);
     let old_generation = generation::read_side(&dir.join("generation")).unwrap_or(0);
     let folder = staging::begin(dir).map_err(io)?;
     let mut loader = Loader::new(&folder.join("db"), None)?;
     archive::read(from, &mut loader).map_err(io)?;
     loader.finish(manifest, old_generation)?;
-    let part = |name: &str, aside: Option<&Path>| Part { name: name.to_owned(), aside: aside.map(Path::to_owned) };
+    let part =
+        |name: &str, aside: Option<&Path>| Part { name: name.to_owned(), aside: aside.map(Path::to_owned) };
     staging::commit(dir, &[part("db", Some(aside)), part("generation", None)]).map_err(io)
 }
 

@@ -52,9 +52,11 @@ fn list(dir: &Path) -> io::Result<Vec<String>> {
 /// The UTC time in a snapshot's name: `20260805T101500123Z`.
 fn time_of(name: &str) -> Option<&str> {
     let time = name.strip_prefix("easel-")?.strip_suffix(".tar.gz")?;
-    let digits = time.strip_suffix('Z')?.bytes().enumerate().all(|(at, b)| {
-        if at == 8 { b == b'T' } else { b.is_ascii_digit() }
-    });
+    let digits = time
+        .strip_suffix('Z')?
+        .bytes()
+        .enumerate()
+        .all(|(at, b)| if at == 8 { b == b'T' } else { b.is_ascii_digit() });
     (digits && time.len() == 19).then_some(time)
 }
 

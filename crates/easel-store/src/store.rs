@@ -109,9 +109,9 @@ fn open_index(
     }
     report.migrated_from = migrations::migrate(&mut engine, MIGRATIONS, SCHEMA, |engine, schema| {
         let facts = Facts { taken_at: options.clock.now(), schema, generation: engine.generation() };
-        snapshot::take(dir, facts, engine.trees(), journal)
-            .map(drop)
-            .map_err(|error| OpenError::Io(format!("no snapshot could be taken before the migration: {error}")))
+        snapshot::take(dir, facts, engine.trees(), journal).map(drop).map_err(|error| {
+            OpenError::Io(format!("no snapshot could be taken before the migration: {error}"))
+        })
     })?;
     let mut reconciled = Ok(());
     journal.with_folded(|records| reconciled = engine.reconcile(records));
@@ -165,7 +165,8 @@ fn open_trees(dir: &Path, options: &OpenOptions, report: &mut OpenReport) -> Res
         restored_from: file,
         taken_at: manifest.taken_at,
     });
-    Trees::open(&db, options.cache_bytes, options.database_lock_wait).map_err(|error| database_error(dir, error))
+    Trees::open(&db, options.cache_bytes, options.database_lock_wait)
+        .map_err(|error| database_error(dir, error))
 }
 
 fn database_error(dir: &Path, error: DbError) -> OpenError {
@@ -189,7 +190,8 @@ fn compact_if_bloated(
     {
         return Ok(trees);
     }
-    restore::rebuild_database(dir, trees, options.cache_bytes).map_err(|error| OpenError::Io(error.to_string()))?;
+    restore::rebuild_database(dir, trees, options.cache_bytes)
+        .map_err(|error| OpenError::Io(error.to_string()))?;
     let trees = Trees::open(&dir.join("db"), options.cache_bytes, options.database_lock_wait)
         .map_err(|error| database_error(dir, error))?;
     let after_bytes = trees.db.size_on_disk().map_err(failed)?;

@@ -9,7 +9,10 @@ use std::{
 };
 
 use bytes::Bytes;
-use easel_core::{job::ledger::{Entry, JobRecord}, ports::StoreError};
+use easel_core::{
+    job::ledger::{Entry, JobRecord},
+    ports::StoreError,
+};
 use tokio::sync::oneshot;
 
 use super::{Engine, Slot};
@@ -88,7 +91,9 @@ impl Queue {
                 return Err(StoreError::Closed);
             }
             if state.changes.len() >= MAX_CHANGES {
-                return Err(StoreError::Io("the disk does not keep up with the database; check it".to_owned()));
+                return Err(StoreError::Io(
+                    "the disk does not keep up with the database; check it".to_owned(),
+                ));
             }
             state.changes.push(Waiting { change, done, since: Instant::now() });
         }
@@ -231,8 +236,9 @@ impl Worker {
         let Some(engine) = &mut self.engine else {
             return Err(StoreError::Io("the database is not open".to_owned()));
         };
-        let result = catch_unwind(AssertUnwindSafe(|| work(engine)))
-            .unwrap_or_else(|_| Err(StoreError::Io("the database failed; it is being opened again".to_owned())));
+        let result = catch_unwind(AssertUnwindSafe(|| work(engine))).unwrap_or_else(|_| {
+            Err(StoreError::Io("the database failed; it is being opened again".to_owned()))
+        });
         if let Err(StoreError::Io(text)) = &result {
             tracing::error!(error = %text, "the database failed and will be opened again");
             self.drop_engine();

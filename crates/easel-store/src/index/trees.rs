@@ -11,10 +11,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use easel_core::{
-    job::ledger::JobRecord,
-    ports::StoreError,
-};
+use easel_core::{job::ledger::JobRecord, ports::StoreError};
 
 use super::value;
 use crate::files::{Trouble, store_error, trouble};
@@ -68,11 +65,8 @@ impl Trees {
     }
 
     fn try_open(dir: &Path, cache_bytes: u64) -> sled::Result<Self> {
-        let db = sled::Config::new()
-            .path(dir)
-            .cache_capacity(cache_bytes)
-            .flush_every_ms(Some(500))
-            .open()?;
+        let db =
+            sled::Config::new().path(dir).cache_capacity(cache_bytes).flush_every_ms(Some(500)).open()?;
         let mut tables = BTreeMap::new();
         for name in TABLES {
             tables.insert(name, db.open_tree(format!("table:{name}"))?);
@@ -124,7 +118,9 @@ impl Trees {
             // A damaged entry of the index is no loss: the journal has it, and the next start writes it again.
             match value::open(&key, &found).map(|json| serde_json::from_slice(&json)) {
                 Ok(Ok(record)) => out.push(record),
-                _ => tracing::warn!(key = %String::from_utf8_lossy(&key), "a damaged record in the job index"),
+                _ => {
+                    tracing::warn!(key = %String::from_utf8_lossy(&key), "a damaged record in the job index")
+                }
             }
         }
         Ok(out)
@@ -183,7 +179,8 @@ fn is_lock_error(error: &io::Error) -> bool {
 }
 
 fn panic_text(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    let text =
+        panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     format!("opening it panicked: {}", text.unwrap_or("no text"))
 }
 

@@ -19,7 +19,11 @@ use super::{
 };
 
 /// Everything that is kept, by age, and how many lines were damaged.
-pub(crate) fn fold_all(dir: &Path, retention: Retention, now: UnixMillis) -> io::Result<(Vec<JobRecord>, u64)> {
+pub(crate) fn fold_all(
+    dir: &Path,
+    retention: Retention,
+    now: UnixMillis,
+) -> io::Result<(Vec<JobRecord>, u64)> {
     let mut jobs: HashMap<JobId, JobRecord> = HashMap::new();
     let mut bad = 0;
     for segment in segment::list(dir)?.live {

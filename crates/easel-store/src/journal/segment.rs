@@ -47,9 +47,9 @@ pub(crate) fn list(dir: &Path) -> io::Result<Segments> {
         all.extend(Segment::parse(entry?.path()));
     }
     let newest_base = all.iter().filter(|it| it.base).map(|it| it.number).max();
-    let (mut live, void): (Vec<_>, Vec<_>) = all.into_iter().partition(|it| {
-        newest_base.is_none_or(|base| it.number > base || (it.number == base && it.base))
-    });
+    let (mut live, void): (Vec<_>, Vec<_>) = all
+        .into_iter()
+        .partition(|it| newest_base.is_none_or(|base| it.number > base || (it.number == base && it.base)));
     live.sort_unstable_by_key(|it| it.number);
     Ok(Segments { live, void })
 }

@@ -61,7 +61,12 @@ async fn prompts(journal: &Journal) -> Vec<String> {
 }
 
 fn at_time(now: u64) -> OpenOptions {
-    OpenOptions { clock: Arc::new(HandMoved(AtomicU64::new(now))), ..OpenOptions::default() }
+    // Small segments, so that few zeros are written ahead.
+    OpenOptions {
+        clock: Arc::new(HandMoved(AtomicU64::new(now))),
+        segment_bytes: 64 << 10,
+        ..OpenOptions::default()
+    }
 }
 
 /// A closed journal of three jobs and the bytes of its one segment.
@@ -239,8 +244,7 @@ fn a_restored_journal_ends_its_unfinished_jobs() {
     for entry in [accepted(open_job, 1, "open"), accepted(done, 1, "done"), cancelled(done, 2)] {
         line::encode(&entry, &mut lines).unwrap();
     }
-    let end =
-        |job| Entry { job, at: UnixMillis(9), event: Event::Finished { outcome: Outcome::Unknown } };
+    let end = |job| Entry { job, at: UnixMillis(9), event: Event::Finished { outcome: Outcome::Unknown } };
     let ended = create_closed(dir.path(), |out| out.write_all(&lines), UnixMillis(9), end).unwrap();
     assert_eq!(ended, 1);
     let everything = Retention { keep_ms: u64::MAX, max: 9 };
@@ -254,7 +258,11 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::Sending),
         Just(Event::Expired),
-        (".*", ".*", any::<u32>()).prop_map(|(provider, key, attempt)| Event::Asking { provider, key, attempt }),
+        (".*", ".*", any::<u32>()).prop_map(|(provider, key, attempt)| Event::Asking {
+            provider,
+            key,
+            attempt
+        }),
         (".*", any::<u64>(), proptest::option::of((".*", proptest::option::of(100..600_u16)))).prop_map(
             |(provider, duration_ms, failure)| Event::Answered {
                 provider,

@@ -116,7 +116,9 @@ impl Writer {
             return Err(StoreError::Closed);
         }
         if state.lines.len() + lines.len() > MAX_QUEUED_BYTES {
-            return Err(StoreError::Io("the disk does not keep up with the job journal; check the disk".to_owned()));
+            return Err(StoreError::Io(
+                "the disk does not keep up with the job journal; check the disk".to_owned(),
+            ));
         }
         state.lines.extend_from_slice(lines);
         state.queued.push(Group { entries, done, since: Instant::now() });
