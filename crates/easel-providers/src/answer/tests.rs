@@ -337,7 +337,7 @@ fn refusals_are_quoted_without_pictures_and_links() {
 fn headers_tell_pixels() {
     let size = |format, bytes: &[u8]| picture::dimensions(format, &easel_core::media::Body::from_bytes(bytes.to_vec()));
     let encode = |format| {
-        let mut out = std::io::Cursor::new(Vec::new());
+        let mut out = io::Cursor::new(Vec::new());
         image::DynamicImage::new_rgb8(37, 21).write_to(&mut out, format).unwrap();
         out.into_inner()
     };

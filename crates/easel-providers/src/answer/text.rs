@@ -11,6 +11,8 @@ use super::{
 
 /// A run of this many base64 characters can't be a word. Shorter ones would decode to less than a placeholder.
 const LONG_RUN: usize = 160;
+/// Shortest line of wrapped base64.
+const MIN_LINE: usize = 56;
 /// Longest `data:<mime>;…;base64,` that is recognised.
 const MAX_PREFIX: usize = 128;
 
@@ -114,10 +116,12 @@ impl TextScanner {
         for (at, &byte) in piece.iter().enumerate() {
             *room = room.checked_sub(1).ok_or(AnswerError::TooMuch("more text than a picture answer has"))?;
             self.out.push(byte);
-            if is_letter(byte) {
+            // Wrapped lines and the escapes of JSON inside JSON belong to a run; the decoder judges them.
+            let joins = (byte == b'\\' && self.run > 0) || (matches!(byte, b'\r' | b'\n') && self.run >= MIN_LINE);
+            if is_letter(byte) || (self.anchored && joins) {
                 self.run += 1;
                 if self.anchored && self.run >= LONG_RUN {
-                    self.open_at_run(slots)?;
+                    self.open_at_run(slots, room)?;
                     return Ok(piece.get(at + 1..).unwrap_or_default());
                 }
             } else {
@@ -137,17 +141,16 @@ impl TextScanner {
     }
 
     /// The run at the end of the text is base64 after all: takes it out again.
-    fn open_at_run(&mut self, slots: &mut Slots) -> Result<(), AnswerError> {
+    fn open_at_run(&mut self, slots: &mut Slots, room: &mut usize) -> Result<(), AnswerError> {
         let begin = self.out.len() - self.run;
         let run = self.out.split_off(begin);
         let before = self.out.last().copied();
         let embedded = before.is_some();
         let enclosed = !self.prose || before.is_some_and(|byte| !byte.is_ascii_whitespace());
-        let (slot, mut decoder) = slots.open(if enclosed { Spacing::Enclosed } else { Spacing::Prose })?;
-        decoder.push(&run)?;
+        let (slot, decoder) = slots.open(if enclosed { Spacing::Enclosed } else { Spacing::Prose })?;
         self.mark(slot);
         self.mode = Mode::Base64 { slot, decoder: Box::new(decoder), embedded: embedded || self.prose };
-        Ok(())
+        self.push(&run, slots, room)
     }
 
     fn prefix_start(&self) -> Option<usize> {
