@@ -91,6 +91,20 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// The answer that says nothing.
+    pub fn empty() -> Self {
+        Self {
+            skeleton: Value::Null,
+            slots: Vec::new(),
+            kind: BodyKind::Empty,
+            whole: true,
+            malformed: false,
+            previews: false,
+            head: Vec::new(),
+            len: 0,
+        }
+    }
+
     /// Whether a picture began to arrive, whole or not.
     pub fn carried_picture(&self) -> bool {
         self.previews || self.slots.iter().any(|slot| slot.is_large() && matches!(slot.content, Content::Picture(_)))
@@ -173,16 +187,7 @@ impl AnswerReader {
             self.decide()?;
         }
         let Self { engine, mut slots, mut room, head, len, .. } = self;
-        let mut answer = Answer {
-            skeleton: Value::Null,
-            slots: Vec::new(),
-            kind: BodyKind::Empty,
-            whole: !cut,
-            malformed: false,
-            previews: false,
-            head,
-            len,
-        };
+        let mut answer = Answer { whole: !cut, head, len, ..Answer::empty() };
         match engine {
             Engine::Undecided(_) => {}
             Engine::Html => answer.kind = BodyKind::Html,

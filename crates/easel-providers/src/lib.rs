@@ -7,3 +7,18 @@
 //! This crate must not know any chat platform, nor decide whether a failed call is repeated.
 
 pub mod answer;
+pub mod classify;
+pub mod config;
+pub mod models;
+pub mod registry;
+
+mod exchange;
+mod lessons;
+mod openai_chat;
+mod openai_images;
+mod references;
+mod results;
+mod sizes;
+
+pub use config::ProviderSection;
+pub use registry::{BuildError, Kind, build};

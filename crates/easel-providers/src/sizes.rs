@@ -86,7 +86,7 @@ fn wished(wish: &Output) -> Option<(u32, u32)> {
         Some(2 | 3) => 1,
         _ => 0,
     };
-    let same = |row: &&Row| row.0.0 * rh == row.0.1 * rw;
+    let same = |row: &&Row| row.0 == (rw, rh) || (row.0 == (21, 9) && (rw, rh) == (7, 3)) || (row.0 == (9, 21) && (rw, rh) == (3, 7));
     if let Some(size) = TIERS.iter().find(same).and_then(|row| row.1.get(tier)) {
         return Some(*size);
     }
