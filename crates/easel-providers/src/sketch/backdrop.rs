@@ -2,7 +2,7 @@
 //!
 //! Works in page pixels; figures are not its business.
 
-use super::keywords::Place;
+use super::keywords::{Place, Style};
 use super::palette::{Rgb, Theme, WHITE, hex};
 use super::pen::{Pen, blob, block, curve, disc, oval, poly, slab};
 use super::plan::Plan;
@@ -17,6 +17,8 @@ pub(super) struct Land {
     pub(super) horizon: f32,
     pub(super) rng: Rng,
     pub(super) night: bool,
+    /// Where sun or moon stand, in pixels from the left.
+    pub(super) light: f32,
 }
 
 impl Land {
@@ -42,7 +44,13 @@ fn ridge(pen: &mut Pen<'_>, land: &Land, top: f32, swell: f32, pitch: f32, seed:
         outline.push((x, top - wave * swell));
     }
     outline.push((land.width + 10.0, land.height + 10.0));
-    pen.shape(if sharp { poly(&outline) } else { super::pen::poly(&outline) }, colour);
+    pen.bare().shape(poly(&outline), colour);
+    let crest = outline.get(1..outline.len() - 1).unwrap_or_default();
+    let manner = pen.manner();
+    if manner.line > 0.0 {
+        let scale = if sharp { 1.0 } else { 0.8 };
+        pen.bare().line(super::pen::segments(crest), colour.darker(0.5), manner.line * scale, manner.line_alpha * 0.5);
+    }
 }
 
 fn ground(pen: &mut Pen<'_>, land: &Land, colour: Rgb) {
@@ -72,14 +80,15 @@ pub(super) fn draw(pen: &mut Pen<'_>, land: &Land, plan: &Plan, theme: &Theme) {
             skyline(pen, land, theme.near, 0.2, land.rng.fork(22), theme, 0.9);
         }
         Place::Mountains => {
-            ridge(pen, land, land.horizon, unit * 0.4, 1.5, seed, true, theme.far.mix(mist, 0.3));
+            let high = if plan.style == Style::Ink { 1.35 } else { 1.0 };
+            ridge(pen, land, land.horizon, unit * 0.42 * high, 1.3, seed, true, theme.far.mix(mist, 0.3));
             veil(pen, land, mist);
-            ridge(pen, land, land.horizon, unit * 0.27, 1.9, seed ^ 1, true, theme.far.mix(theme.mid, 0.55));
+            ridge(pen, land, land.horizon, unit * 0.27 * high, 1.9, seed ^ 1, true, theme.far.mix(theme.mid, 0.55));
             veil(pen, land, mist);
             ridge(pen, land, land.horizon + unit * 0.02, unit * 0.15, 2.4, seed ^ 2, true, theme.mid.mix(theme.near, 0.4));
             veil(pen, land, mist);
         }
-        Place::Seaside => sea(pen, land, theme, land.rng.fork(23)),
+        Place::Seaside => sea(pen, land, theme, land.light, land.rng.fork(23)),
         Place::Desert => {
             ridge(pen, land, land.horizon, unit * 0.14, 1.4, seed, false, theme.ground.mix(theme.sky[2], 0.45));
             ridge(pen, land, land.horizon + unit * 0.05, unit * 0.12, 1.1, seed ^ 1, false, theme.ground.mix(theme.near, 0.35));
@@ -96,8 +105,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, land: &Land, plan: &Plan, theme: &Theme) {
             trees(pen, land, theme.near.darker(0.3), (0.1, 0.19), 13, rng.fork(1), land.horizon + unit * 0.02);
         }
         _ => {
-            ridge(pen, land, land.horizon, unit * 0.2, 1.4, seed, false, theme.far);
-            ridge(pen, land, land.horizon + unit * 0.01, unit * 0.12, 1.9, seed ^ 1, false, theme.mid);
+            ridge(pen, land, land.horizon, unit * 0.3, 1.9, seed, false, theme.far);
+            ridge(pen, land, land.horizon + unit * 0.01, unit * 0.2, 2.3, seed ^ 1, false, theme.mid);
             trees(pen, land, theme.near, (0.07, 0.14), 11, rng.fork(1), land.horizon + unit * 0.005);
         }
     }
@@ -127,8 +136,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, land: &Land, plan: &Plan, theme: &Theme) {
 
 /// Mist that settles at the foot of a ridge.
 fn veil(pen: &mut Pen<'_>, land: &Land, mist: Rgb) {
-    let tall = land.unit() * 0.2;
-    pen.bare().fade(block(0.0, land.horizon - tall, land.width, tall + land.unit() * 0.03), (mist, 0.0), (mist, 0.75));
+    let tall = land.unit() * 0.26;
+    pen.bare().fade(block(0.0, land.horizon - tall, land.width, tall + land.unit() * 0.03), (mist, 0.0), (mist, 0.85));
 }
 
 fn trees(pen: &mut Pen<'_>, land: &Land, leaf: Rgb, size: (f32, f32), count: usize, mut rng: Rng, foot: f32) {
@@ -202,8 +211,14 @@ fn pavement(pen: &mut Pen<'_>, land: &Land, theme: &Theme, wet: bool) {
         let mut rng = land.rng.fork(30);
         for nth in 0..22 {
             let colour = if nth % 2 == 0 { hex(0x00FF_D585) } else { theme.accents[nth % 4] };
-            let (x, y) = (rng.unit() * land.width, road + rng.unit() * (land.height - road) * 0.5);
-            pen.bare().fade(oval(x, y + unit * 0.06, unit * rng.range(0.012, 0.03), unit * 0.1), (colour, 0.36), (colour, 0.0));
+            let x = rng.unit() * land.width;
+            let half = unit * rng.range(0.014, 0.04);
+            for dash in 0..7 {
+                let fall = dash as f32 / 7.0;
+                let y = road + (0.04 + fall * 0.8) * (land.height - road);
+                let wide = half * (1.0 - fall * 0.5) * rng.range(0.7, 1.2);
+                pen.bare().glowing(oval(x + rng.range(-0.2, 0.2) * half, y, wide, unit * 0.0042), colour, 0.5 * (1.0 - fall));
+            }
         }
     }
     let lamps = (land.width / unit * 2.4) as usize;
@@ -218,13 +233,21 @@ fn pavement(pen: &mut Pen<'_>, land: &Land, theme: &Theme, wet: bool) {
     }
 }
 
-fn sea(pen: &mut Pen<'_>, land: &Land, theme: &Theme, rng: Rng) {
+fn sea(pen: &mut Pen<'_>, land: &Land, theme: &Theme, sun: f32, rng: Rng) {
     let unit = land.unit();
     let shore = land.horizon + (land.height - land.horizon) * 0.52;
     let water = block(-5.0, land.horizon, land.width + 10.0, land.height - land.horizon);
-    pen.bare().fade(water, (theme.water.mix(theme.sky[2], 0.55), 1.0), (theme.water.mix(theme.sky[0], 0.15), 1.0));
+    pen.bare().fade(water, (theme.water.mix(theme.sky[2], 0.62), 1.0), (theme.water.mix(theme.sky[0], 0.35), 1.0));
     let glitter = theme.light;
-    ripples(pen, land, (land.horizon + unit * 0.008, shore), glitter, rng);
+    ripples(pen, land, (land.horizon + unit * 0.008, shore), theme.cloud, rng);
+    let mut shimmer = rng.fork(2);
+    for row in 0..30 {
+        let depth = row as f32 / 30.0;
+        let y = land.horizon + (shore - land.horizon) * depth;
+        let half = unit * (0.02 + 0.1 * depth) * shimmer.range(0.35, 1.0);
+        let x = sun + unit * shimmer.range(-0.03, 0.03) * (0.3 + depth);
+        pen.bare().glowing(oval(x, y, half, unit * (0.0022 + 0.003 * depth)), glitter, 0.62);
+    }
     let wave = |lift: f32, seed: u32| -> Vec<(f32, f32)> {
         let mut points: Vec<(f32, f32)> = (0..=36)
             .map(|step| {

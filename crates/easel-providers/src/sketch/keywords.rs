@@ -11,7 +11,7 @@ pub(super) enum Subject {
     Horse, Unicorn, Deer, Bird, Penguin, Owl, Chick, Fish, Whale, Butterfly, Dragon, Turtle,
     Girl, Boy, Person, Astronaut, Wizard, Robot,
     Car, Boat, Plane, Rocket, Balloon, House, Castle, Temple, Lighthouse, Windmill, Tent, Train,
-    Tree, Blossom, Pine, Bamboo, Flower, Sunflower, Mushroom,
+    Tree, Blossom, Pine, ChristmasTree, Bamboo, Flower, Sunflower, Mushroom,
     Cake, Noodles, Cup, Apple, Book, Heart, Lantern, Umbrella, Gift, Guitar, Snowman,
 }
 
@@ -107,7 +107,7 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("魔法师 巫师 女巫 魔女 wizard witch mage", Tag::Subject(S::Wizard)),
     ("机器人 机甲 高达 robot mecha android", Tag::Subject(S::Robot)),
     ("车 汽车 轿车 跑车 小车 出租车 car taxi automobile", Tag::Subject(S::Car)),
-    ("船 帆船 小船 轮船 boat ship sailboat", Tag::Subject(S::Boat)),
+    ("船 帆船 小船 轮船 舟 小舟 boat ship sailboat", Tag::Subject(S::Boat)),
     ("飞机 纸飞机 plane airplane aircraft", Tag::Subject(S::Plane)),
     ("飞船 火箭 宇宙飞船 太空船 spaceship rocket spacecraft starship", Tag::Subject(S::Rocket)),
     ("气球 热气球 balloon", Tag::Subject(S::Balloon)),
@@ -120,7 +120,8 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("火车 列车 地铁 train locomotive", Tag::Subject(S::Train)),
     ("树 大树 树木 tree oak", Tag::Subject(S::Tree)),
     ("樱花树 桃树 梅花 桃花 blossom sakura_tree", Tag::Subject(S::Blossom)),
-    ("松树 松 圣诞树 pine fir christmas_tree", Tag::Subject(S::Pine)),
+    ("松树 松 pine fir", Tag::Subject(S::Pine)),
+    ("圣诞树 christmas_tree", Tag::Subject(S::ChristmasTree)),
     ("竹 竹子 竹林 bamboo", Tag::Subject(S::Bamboo)),
     ("花 花朵 鲜花 玫瑰 郁金香 荷花 flower rose tulip lotus", Tag::Subject(S::Flower)),
     ("向日葵 太阳花 sunflower", Tag::Subject(S::Sunflower)),

@@ -159,7 +159,7 @@ impl Raster {
         let mut pixels = Vec::with_capacity(self.pixels.len());
         for y in 0..self.height as i32 {
             let mut sum = [0_u32; 3];
-            let mut shift = |sum: &mut [u32; 3], x: i32, add: bool| {
+            let shift = |sum: &mut [u32; 3], x: i32, add: bool| {
                 for (total, channel) in sum.iter_mut().zip(self.at(x, y)) {
                     let channel = u32::from(channel);
                     *total = if add { *total + channel } else { total.saturating_sub(channel) };

@@ -64,10 +64,11 @@ pub(super) fn paint(page: &mut Pixmap, plan: &Plan, theme: &Theme, title: &str, 
     if !matches!(place, Place::Space | Place::Underwater) {
         weather::behind(pen, &sky, plan, theme);
     }
-    let land = Land { width, height, horizon, rng: rng.fork(2), night };
+    let land = Land { width, height, horizon, rng: rng.fork(2), night, light: sky.light_at() };
     backdrop::draw(pen, &land, plan, theme);
-    pen.set_tint(theme.tint);
     let stage = Stage { width, height, horizon, unit, night, rng: rng.fork(3) };
+    field(pen, &stage, plan, theme);
+    pen.set_tint(theme.tint);
     figures(pen, &stage, plan, theme);
     if let Some(words) = &plan.sign {
         signboard(pen, &stage, words);
@@ -152,7 +153,10 @@ fn place_figure(
         Role::Hero => front + (stage.height - front) * 0.22 * (slot % 2) as f32,
         Role::Landmark => {
             tall *= if alone { 1.08 } else { 0.95 };
-            if !alone && slots == 1 {
+            if plan.style == Style::Ink {
+                tall *= 0.72;
+            }
+            if slots == 1 && (!alone || plan.style == Style::Ink) {
                 x = stage.width * if rng.chance(0.5) { 0.23 } else { 0.77 };
             }
             stage.horizon + stage.unit * if alone { 0.12 } else { 0.06 }
@@ -191,6 +195,12 @@ fn place_figure(
         night: stage.night,
         rng,
     };
+    let built = matches!(figure.subject, Subject::House | Subject::Castle | Subject::Temple | Subject::Windmill);
+    if built && grassy(plan) {
+        let (d, foot, sway) = (stage.unit, stage.height + 8.0, stage.unit * rng.range(-0.16, 0.16));
+        let way = blob(&[(x - d * 0.035, y - d * 0.004), (x + d * 0.035, y - d * 0.004), (x + d * 0.07 + sway * 0.4, y + (foot - y) * 0.4), (x + d * 0.16 + sway, foot), (x - d * 0.15 + sway, foot), (x - d * 0.03 + sway * 0.4, y + (foot - y) * 0.4)]);
+        pen.bare().shape(way, hex(0x00EB_D7AC));
+    }
     if matches!(role, Role::Hero | Role::Landmark) {
         let wide = tall * profile.wide * 0.5;
         pen.bare().fade(oval(x, y + tall * 0.012, wide, tall * 0.055), (theme.ink, 0.26), (theme.ink, 0.1));
@@ -198,13 +208,18 @@ fn place_figure(
     let mirrored = role != Role::Landmark && slots > 1 && slot % 2 == 1;
     let mut local = pen.at(x, y - lift, scale);
     let mut local = if mirrored { local.mirrored() } else { local.at(0.0, 0.0, 1.0) };
-    attributes(&mut local, plan, role, &look, true);
+    let acts = role != Role::Landmark && (role == Role::Hero || plan.action == Action::Love);
+    if acts {
+        attributes(&mut local, plan, role, &look, true);
+    }
     subjects::draw(figure.subject, &mut local, &look);
-    attributes(&mut local, plan, role, &look, false);
+    if acts {
+        attributes(&mut local, plan, role, &look, false);
+    }
     if role == Role::Water && wet && matches!(figure.subject, Subject::Boat | Subject::Whale) {
-        for (dy, half) in [(1.0, 70.0), (7.0, 48.0), (-4.0, 84.0)] {
+        for (dy, half) in [(1.0, 60.0), (6.0, 36.0)] {
             let foam = curve(&[(-half, dy), (-half * 0.3, dy + 4.0), (half * 0.3, dy - 1.0), (half, dy + 2.0)]);
-            local.bare().line(foam, theme.cloud, 3.2, 0.85);
+            local.bare().line(foam, theme.cloud, 2.0, 0.7);
         }
     }
 }
@@ -265,16 +280,19 @@ fn signboard(pen: &mut Pen<'_>, stage: &Stage, words: &str) {
     pen.bare().fill(path, hex(0x0051_3622), 1.0);
 }
 
-/// Grass, drifts or nothing in front of the feet.
-fn foreground(pen: &mut Pen<'_>, stage: &Stage, plan: &Plan, theme: &Theme) {
-    let mut rng = stage.rng.fork(40);
-    let grassy = matches!(
+fn grassy(plan: &Plan) -> bool {
+    matches!(
         plan.place(),
         Place::Meadow | Place::Forest | Place::Lake | Place::Garden | Place::Village | Place::Mountains
-    );
-    if !grassy {
+    )
+}
+
+/// Tufts and small flowers under the figures.
+fn field(pen: &mut Pen<'_>, stage: &Stage, plan: &Plan, theme: &Theme) {
+    if !grassy(plan) {
         return;
     }
+    let mut rng = stage.rng.fork(40);
     let (unit, snow) = (stage.unit, plan.snowy());
     let clumps = (stage.width / unit * 46.0) as usize;
     for nth in 0..clumps {
@@ -293,9 +311,17 @@ fn foreground(pen: &mut Pen<'_>, stage: &Stage, plan: &Plan, theme: &Theme) {
             subjects::flower_head(&mut head.bare(), petal, hex(0x00F6_C445), 6);
         }
     }
-    for nth in 0..(stage.width / unit * 24.0) as usize {
-        let x = (nth as f32 + rng.unit()) * unit / 24.0;
-        let tall = unit * rng.range(0.03, 0.085);
+}
+
+/// Tall blades in front of everything.
+fn foreground(pen: &mut Pen<'_>, stage: &Stage, plan: &Plan, theme: &Theme) {
+    if !grassy(plan) {
+        return;
+    }
+    let (mut rng, unit) = (stage.rng.fork(41), stage.unit);
+    for nth in 0..(stage.width / unit * 30.0) as usize {
+        let x = (nth as f32 + rng.unit()) * unit / 30.0;
+        let tall = unit * rng.range(0.03, 0.09);
         let lean = tall * rng.range(-0.35, 0.35);
         let blade = blob(&[(x - tall * 0.08, stage.height + 4.0), (x + lean * 0.4, stage.height - tall * 0.6), (x + lean, stage.height - tall), (x + lean * 0.5 + tall * 0.08, stage.height - tall * 0.5), (x + tall * 0.1, stage.height + 4.0)]);
         pen.bare().shape(blade, theme.near.darker(0.12).mix(theme.ground, rng.range(0.0, 0.4)));

@@ -151,7 +151,7 @@ impl Caption {
     pub(super) fn new(prompt: &str, width: usize, height: usize) -> Self {
         let unit = width.min(height) as f32;
         let margin = (unit * 0.028).max(5.0);
-        let mut size = (unit * 0.029).max(9.0);
+        let mut size = (unit * 0.032).max(9.0);
         let room = width as f32 - margin * 3.0;
         let mut lines = wrap(&tidy(prompt), size, room);
         if lines.len() == 1 {

@@ -19,6 +19,11 @@ pub(super) struct Sky {
 }
 
 impl Sky {
+    /// Where sun or moon stand, in pixels from the left.
+    pub(super) fn light_at(&self) -> f32 {
+        self.width * if self.rng.fork(6).chance(0.5) { 0.24 } else { 0.76 }
+    }
+
     fn unit(&self) -> f32 {
         self.width.min(self.height)
     }
@@ -48,8 +53,7 @@ pub(super) fn behind(pen: &mut Pen<'_>, sky: &Sky, plan: &Plan, theme: &Theme) {
             pen.bare().line(curve(&arc), hex(colour), unit * 0.023, 0.55);
         }
     }
-    let side = if rng.chance(0.5) { 0.24 } else { 0.76 };
-    let (x, high) = (sky.width * side, sky.horizon * rng.range(0.24, 0.36));
+    let (x, high) = (sky.light_at(), sky.horizon * rng.range(0.24, 0.36));
     if plan.has(Weather::Moon) || (dark && !plan.overcast() && !plan.has(Weather::Sun)) {
         let radius = unit * if plan.has(Weather::Moon) { 0.105 } else { 0.06 };
         moon(pen, x, high, radius, theme.light);

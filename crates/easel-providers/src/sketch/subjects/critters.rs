@@ -237,8 +237,8 @@ fn sitting(pen: &mut Pen<'_>, build: &Build) {
     if face.mark == Mark::Stripes {
         for side in [-1.0_f32, 1.0] {
             for y in [-0.62_f32, -0.42, -0.24] {
-                let x = side * wide * (0.86 + (y + 0.24) * 0.5);
-                pen.bare().fill(oval(x, tall * y, 8.0, 2.6), face.dark, 0.7);
+                let x = side * wide * (0.68 + (y + 0.24) * 0.55);
+                pen.bare().fill(oval(x, tall * y, 5.5, 2.2), face.dark, 0.7);
             }
         }
     }

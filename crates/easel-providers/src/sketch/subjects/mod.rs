@@ -84,7 +84,7 @@ pub(super) const fn profile(subject: Subject) -> Profile {
         S::Whale => (Role::Water, 0.9, 1.7),
         S::Boat => (Role::Water, 1.0, 1.0),
         S::House | S::Castle | S::Temple | S::Windmill | S::Lighthouse => (Role::Landmark, 1.45, 1.0),
-        S::Tree | S::Blossom | S::Pine | S::Bamboo => (Role::Landmark, 1.4, 0.9),
+        S::Tree | S::Blossom | S::Pine | S::ChristmasTree | S::Bamboo => (Role::Landmark, 1.4, 0.9),
         S::Tent => (Role::Hero, 0.8, 1.4),
         S::Flower | S::Sunflower | S::Mushroom => (Role::Hero, 0.95, 0.8),
         S::Cake | S::Noodles | S::Cup | S::Apple | S::Gift | S::Book | S::Guitar | S::Umbrella => {
@@ -123,7 +123,7 @@ pub(super) fn draw(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
         S::Lighthouse => nature::lighthouse(pen, look),
         S::Windmill => nature::windmill(pen, look),
         S::Tree | S::Blossom => nature::tree(subject, pen, look),
-        S::Pine => nature::pine(pen, look),
+        S::Pine | S::ChristmasTree => nature::pine(subject, pen, look),
         S::Bamboo => nature::bamboo(pen, look),
         S::Flower | S::Sunflower => nature::flower(subject, pen, look),
         S::Mushroom => nature::mushroom(pen, look),
@@ -141,5 +141,5 @@ pub(super) fn draw(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
     }
 }
 
-pub(super) use nature::{blossom_crown, crown, fir, flower_head};
+pub(super) use nature::{fir, flower_head};
 pub(super) use things::open_book;

@@ -20,7 +20,7 @@ fn window(pen: &mut Pen<'_>, x: f32, y: f32, width: f32, height: f32, night: boo
 }
 
 /// A leafy crown around (0, 0) with radius 100: several clumps, lighter above.
-pub(in super::super) fn crown(pen: &mut Pen<'_>, leaf: Rgb, mut rng: Rng) {
+fn crown(pen: &mut Pen<'_>, leaf: Rgb, mut rng: Rng) {
     let clumps = [(-48.0, 26.0, 54.0), (50.0, 28.0, 52.0), (0.0, 34.0, 58.0), (-34.0, -24.0, 56.0), (36.0, -28.0, 54.0), (0.0, -52.0, 50.0)];
     for (nth, (x, y, radius)) in clumps.into_iter().enumerate() {
         let points: Vec<(f32, f32)> = (0..12)
@@ -40,7 +40,7 @@ pub(in super::super) fn crown(pen: &mut Pen<'_>, leaf: Rgb, mut rng: Rng) {
 }
 
 /// A crown in bloom.
-pub(in super::super) fn blossom_crown(pen: &mut Pen<'_>, leaf: Rgb, rng: Rng) {
+fn blossom_crown(pen: &mut Pen<'_>, leaf: Rgb, rng: Rng) {
     crown(pen, leaf, rng);
     let mut rng = rng.fork(7);
     for _ in 0..34 {
@@ -73,8 +73,11 @@ pub(in super::super) fn fir(pen: &mut Pen<'_>, leaf: Rgb) {
     }
 }
 
-pub(super) fn pine(pen: &mut Pen<'_>, look: &Look) {
+pub(super) fn pine(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
     fir(pen, look.coat(hex(0x003F_7F5E)));
+    if subject == Subject::Pine {
+        return;
+    }
     let mut pen = pen.bare();
     for (nth, (x, y)) in [(-12.0, -18.0), (8.0, -24.0), (0.0, -42.0), (-9.0, -56.0), (9.0, -62.0), (0.0, -80.0)].into_iter().enumerate() {
         pen.glow(x, y, 7.0, look.accent(nth), 0.6);

@@ -20,7 +20,7 @@ pub(super) fn horse(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
     let coat = look.coat(usual);
     let running = matches!(look.action, Action::Run | Action::Jump | Action::Fly);
     let hoof = hex(0x0054_4444);
-    let mut step = |pen: &mut Pen<'_>, path: &[(f32, f32)], shade: f32| {
+    let step = |pen: &mut Pen<'_>, path: &[(f32, f32)], shade: f32| {
         pen.shape(limb(path, 7.5), coat.darker(shade));
         if let Some((x, y)) = path.last() {
             pen.shape(oval(*x + 1.0, *y, 5.0, 4.0), hoof);
