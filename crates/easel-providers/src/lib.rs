@@ -6,16 +6,20 @@
 //!
 //! This crate must not know any chat platform, nor decide whether a failed call is repeated.
 
+pub mod config;
+pub mod registry;
+
+mod openai_chat;
+mod openai_images;
+mod sketch_provider;
+
 pub mod answer;
 pub mod classify;
-pub mod config;
 pub mod models;
-pub mod registry;
+pub mod sketch;
 
 mod exchange;
 mod lessons;
-mod openai_chat;
-mod openai_images;
 mod references;
 mod results;
 mod sizes;
