@@ -70,3 +70,18 @@ pub fn event_stream(name: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_found_and_parsed() {
+        assert_eq!(json("openai/error_invalid_api_key.json")["error"]["code"], "invalid_api_key");
+        for (folder, least) in [("onebot", 23), ("openai", 30), ("chat_gateways", 22)] {
+            assert!(all(folder).len() >= least, "{folder}");
+        }
+        assert_eq!(onebot_bodies("02_group_command_image_after.json", "event").len(), 1);
+        assert!(event_stream("chat_gateways/stream_split_data_url.json").ends_with("data: [DONE]\n\n"));
+    }
+}

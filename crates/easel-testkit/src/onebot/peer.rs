@@ -192,6 +192,12 @@ impl Peer {
         json!({ "online": online, "good": true })
     }
 
+    /// Whether events go anywhere at all.
+    pub(super) fn has_listener(&self) -> bool {
+        let linked = self.links.borrow().iter().any(|link| link.role.has_events());
+        linked || self.with(|state| state.post_url.is_some())
+    }
+
     /// Sends an event wherever events go.
     pub(super) async fn emit(&self, event: &Value) {
         self.broadcast(Frame::Text(event.to_string())).await;
