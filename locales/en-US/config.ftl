@@ -2,7 +2,6 @@
 
 ## The file
 
-config-no-file = There is no configuration file { $file }; everything is at its default.
 config-file-missing = The configuration file { $file } does not exist.
 config-file-missing-mend = Check the path after --config; without --config it is config/easel.toml.
 config-file-large = { $file } is too large for a configuration file (more than 4 MiB).
@@ -82,8 +81,6 @@ config-provider-name-empty = The provider's name is empty.
 config-provider-name-empty-mend = Write the name from [providers.NAME], or remove the line.
 config-provider-twice = The provider { $provider } is named twice; the second time has no effect.
 config-provider-twice-mend = Remove one { $provider }.
-config-bad-output = { $value } is no default size.
-config-bad-output-mend = Write a ratio (16:9), pixels (2048x1152) or a tier (1K, 2K, 4K).
 config-unknown-provider = There is no provider { $provider }.
 config-unknown-provider-mend = Add [providers.{ $provider }], or use a name that exists.
 config-nearest-provider = Did you mean "{ $nearest }"?
@@ -121,10 +118,40 @@ config-bad-onebot-path-mend = Write it like /ws, or leave it empty for every pat
 config-bad-onebot-url = This mode can't use the address "{ $value }".
 config-bad-onebot-url-mend = Write the OneBot implementation's address: ws:// or wss:// for forward (without /event or /api), http:// or https:// for http.
 
+config-bad-providers-api-keys = The provider has no key.
+config-bad-providers-api-keys-mend = Write api_keys = ["…"] with the key that the service gave you, or use api_keys_file.
+config-bad-providers-base-url = { $value ->
+    [""] The service's address is missing.
+   *[other] { $value } is no address of a service.
+}
+config-bad-providers-base-url-mend = Write https://host or https://host/v1; a user and password belong in basic_auth.
+config-bad-providers-basic-auth = basic_auth is not written as it must be.
+config-bad-providers-basic-auth-mend = Write "user:password".
+config-bad-providers-extra = This field belongs to the request itself and can't be in extra.
+config-bad-providers-extra-mend = Take it out.
+config-bad-providers-max-retry-attempts = { $value } can't be the number of tries per key; it includes the first, so 1 means no retry.
+config-bad-providers-max-retry-attempts-mend = Write 1 to 10, usually 3.
+config-bad-providers-model = The model is missing.
+config-bad-providers-model-mend = Write the model's name at the service, such as model = "gpt-image-2".
+config-bad-providers-prices = A price is a number of 0 or more.
+config-bad-providers-prices-mend = For example prices = { "{" } generate = 0.04 { "}" }.
+config-bad-providers-proxy = This is no address of a proxy.
+config-bad-providers-proxy-mend = Begin with http://, https://, socks5:// or socks5h://; empty takes that of [network], "direct" takes none.
+config-bad-providers-timeout-seconds = { $value } seconds can't be waited.
+config-bad-providers-timeout-seconds-mend = Write 1 to 3600, usually 300.
+config-kind-missing = The provider's kind is missing.
+config-kind-unknown = { $value } is no kind of provider.
+config-kind-not-built = Providers of the kind { $value } are not in this build.
+config-kind-mend = The kinds are: { $kinds }.
+config-base-url-endpoint = The base_url holds an endpoint's whole path; { $path } was taken off.
+config-base-url-endpoint-mend = Write it up to the host or /v1; full_url = true uses the address as it is.
+config-base-url-scheme = The base_url names neither http:// nor https://; { $scheme }:// is used.
+config-base-url-scheme-mend = Put { $scheme }:// in front of it.
+config-base-url-query = Everything from ? or # on was taken off the base_url.
+config-base-url-query-mend = Remove everything from ? or # on.
+
 ## easel check
 
-check-file-good = Nothing is wrong with the configuration file { $file }.
-check-running = easel is running; what it reports is included.
 check-data-dir = The data directory { $dir } can be written; { $free } are free.
 check-data-dir-unwritable = The data directory { $dir } can't be written: { $detail }
 check-data-dir-unwritable-mend = Let the account that runs easel write there, or choose another one with --data-dir.
@@ -160,26 +187,12 @@ check-network-no-names = Names can't be resolved: { $detail }
 check-network-no-names-mend = Check the network and DNS.
 check-store-good = The database can be opened.
 check-store-absent = There is no database yet; the first run makes it.
-check-store-notice = { $detail }
 check-store-bad = The database can't be opened: { $detail }
 check-store-bad-mend = Follow the advice; backups are in `backups` in the data directory, and `easel restore` takes one.
-check-summary-good = All is well.
-check-summary-remarks = { $count ->
-    [one] easel can run; there is one remark.
-   *[other] easel can run; there are { $count } remarks.
-}
-check-summary-bad = { $count ->
-    [one] One thing must be mended.
-   *[other] { $count } things must be mended.
-}
 
 ## easel backup / restore
 
-backup-done = The backup is in { $file }.
 backup-failed = The backup failed: { $detail }
-restore-running = easel is running, so nothing can be restored.
-restore-running-mend = Stop easel first, then run `easel restore` again.
-restore-done = Restored { $records } records from { $file }.
 restore-closed-jobs = { $count ->
     [one] One job that was unfinished in the backup is recorded with unknown outcome; it is not repeated.
    *[other] { $count } jobs that were unfinished in the backup are recorded with unknown outcome; they are not repeated.

@@ -2,7 +2,6 @@
 
 ## 文件
 
-config-no-file = 没有配置文件 { $file }，全部采用默认值。
 config-file-missing = 找不到配置文件 { $file }。
 config-file-missing-mend = 检查 --config 后的路径；不带 --config 时使用 config/easel.toml。
 config-file-large = 配置文件 { $file } 大得不像配置文件（超过 4 MiB）。
@@ -82,8 +81,6 @@ config-provider-name-empty = 服务商的名字是空的。
 config-provider-name-empty-mend = 写上 [providers.名字] 里的名字，或删掉这一行。
 config-provider-twice = 服务商 { $provider } 写了两次，第二次不会有用。
 config-provider-twice-mend = 删掉其中一个 { $provider }。
-config-bad-output = 看不懂默认画幅 { $value }。
-config-bad-output-mend = 写比例（16:9）、像素（2048x1152）或档位（1K、2K、4K）。
 config-unknown-provider = 没有名为 { $provider } 的服务商。
 config-unknown-provider-mend = 添加 [providers.{ $provider }]，或改用已有的名字。
 config-nearest-provider = 是不是 "{ $nearest }"？
@@ -121,10 +118,40 @@ config-bad-onebot-path-mend = 写成 /ws 这样，或留空表示任意路径。
 config-bad-onebot-url = 这种连接方式不能用地址“{ $value }”。
 config-bad-onebot-url-mend = 写 OneBot 实现的地址：forward 用 ws:// 或 wss://（不带 /event、/api），http 用 http:// 或 https://。
 
+config-bad-providers-api-keys = 服务商没有密钥。
+config-bad-providers-api-keys-mend = 写 api_keys = ["…"]（服务商给您的密钥），或用 api_keys_file。
+config-bad-providers-base-url = { $value ->
+    [""] 没有写服务的地址。
+   *[other] { $value } 不是服务的地址。
+}
+config-bad-providers-base-url-mend = 写成 https://主机 或 https://主机/v1；账号密码写在 basic_auth 里。
+config-bad-providers-basic-auth = basic_auth 的写法不对。
+config-bad-providers-basic-auth-mend = 写成 "用户:密码"。
+config-bad-providers-extra = 这个字段由请求本身决定，不能写在 extra 里。
+config-bad-providers-extra-mend = 删掉它。
+config-bad-providers-max-retry-attempts = 每把密钥的尝试次数不能是 { $value }；它包含第一次，1 就是不重试。
+config-bad-providers-max-retry-attempts-mend = 写 1 到 10，一般为 3。
+config-bad-providers-model = 没有写模型。
+config-bad-providers-model-mend = 写上服务商那里的模型名，例如 model = "gpt-image-2"。
+config-bad-providers-prices = 价格要是不小于 0 的数字。
+config-bad-providers-prices-mend = 例如 prices = { "{" } generate = 0.04 { "}" }。
+config-bad-providers-proxy = 看不懂这个代理地址。
+config-bad-providers-proxy-mend = 写成 http://、https://、socks5:// 或 socks5h:// 开头的地址；留空使用 [network] proxy，"direct" 表示不用代理。
+config-bad-providers-timeout-seconds = 等待时限不能是 { $value } 秒。
+config-bad-providers-timeout-seconds-mend = 写 1 到 3600，一般为 300。
+config-kind-missing = 没有写服务商的类型。
+config-kind-unknown = 没有 { $value } 这种服务商类型。
+config-kind-not-built = 这个版本还没有 { $value } 类型的服务商。
+config-kind-mend = 可用的类型：{ $kinds }。
+config-base-url-endpoint = base_url 里写了完整的接口路径，{ $path } 已被去掉。
+config-base-url-endpoint-mend = 只写到主机或 /v1；要原样使用时写 full_url = true。
+config-base-url-scheme = base_url 没有写 http:// 或 https://，按 { $scheme }:// 使用。
+config-base-url-scheme-mend = 在前面加上 { $scheme }://。
+config-base-url-query = base_url 里 ? 或 # 之后的部分已被去掉。
+config-base-url-query-mend = 删掉 ? 或 # 之后的部分。
+
 ## easel check
 
-check-file-good = 配置文件 { $file } 没有问题。
-check-running = easel 正在运行，以下也包含它的状态。
 check-data-dir = 数据目录 { $dir } 可写，剩余 { $free }。
 check-data-dir-unwritable = 数据目录 { $dir } 不可写：{ $detail }
 check-data-dir-unwritable-mend = 让运行 easel 的账户可以写它，或用 --data-dir 换一个目录。
@@ -160,20 +187,12 @@ check-network-no-names = 无法解析域名：{ $detail }
 check-network-no-names-mend = 检查网络和 DNS。
 check-store-good = 数据库可以打开。
 check-store-absent = 还没有数据库，首次运行时建立。
-check-store-notice = { $detail }
 check-store-bad = 数据库打不开：{ $detail }
 check-store-bad-mend = 按提示处理；备份在数据目录的 backups 里，用 easel restore 恢复。
-check-summary-good = 一切正常。
-check-summary-remarks = 可以运行，有 { $count } 处提醒。
-check-summary-bad = 有 { $count } 处需要修正。
 
 ## easel backup / restore
 
-backup-done = 备份已写入 { $file }。
 backup-failed = 备份失败：{ $detail }
-restore-running = easel 正在运行，不能恢复。
-restore-running-mend = 先停掉 easel，再执行 easel restore。
-restore-done = 已从 { $file } 恢复 { $records } 条记录。
 restore-closed-jobs = 备份时未完成的 { $count } 个任务已记为结果不明，不会重做或重发。
 restore-kept = 原来的数据保留在 { $dir }。
 restore-failed = 恢复失败：{ $detail }

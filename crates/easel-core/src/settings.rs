@@ -224,7 +224,7 @@ impl FeatureSection {
             problems.push(SettingProblem::new(*key, "config-fallback-without-provider"));
         }
         if let Some(output) = self.default_output.as_deref().filter(|output| OutputWish::parse(output).is_none()) {
-            problems.push(SettingProblem::new("default_output", "config-bad-output").with("value", output));
+            problems.push(SettingProblem::new("default_output", "config-output-form").with("value", output));
         }
         let mut seen = BTreeSet::new();
         for (key, name) in self.places() {
@@ -336,6 +336,6 @@ mod tests {
         feature(json!({"default_output": "16:9"}), &[], &[]);
         feature(json!({"default_output": "2048x1152"}), &[], &[]);
         feature(json!({"default_output": "2K"}), &[], &[]);
-        feature(json!({"default_output": "gigantic"}), &[], &[("default_output", "config-bad-output")]);
+        feature(json!({"default_output": "gigantic"}), &[], &[("default_output", "config-output-form")]);
     }
 }

@@ -8,10 +8,15 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use easel_core::settings::{BotSection, FeatureSection, JobsSection};
+use easel_core::{
+    access::AccessSection,
+    prompt::PresetSection,
+    settings::{BotSection, FeatureSection, JobsSection},
+};
 use easel_http::NetworkSection;
 #[cfg(feature = "onebot")]
 use easel_onebot::OneBotSection;
+use easel_providers::ProviderSection;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -25,8 +30,6 @@ pub(crate) mod secret_file;
 pub(crate) mod sections;
 pub(crate) mod tree;
 
-mod placeholder;
-use placeholder::{AccessSection, PresetSection, ProviderSection};
 
 /// The running configuration: immutable, swapped whole when the file changes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

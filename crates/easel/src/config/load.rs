@@ -140,7 +140,7 @@ impl Draft {
         let text = match read_text(&source.path) {
             Ok(text) => text,
             Err(Unreadable::Missing) if !source.must_exist => {
-                let text = ProblemText::new("config-no-file").with("file", path());
+                let text = ProblemText::new("start-config-missing").with("path", path());
                 self.problems.push(Problem::warning(Place::Nowhere, "", text));
                 return nothing;
             }

@@ -98,7 +98,7 @@ fn rank(place: &Place) -> u8 {
     }
 }
 
-/// The file's text without white space around it; for a list, one item per line.
+/// The file's text without white space around it; for a list, one item per line, without lines that begin with `#`.
 fn read(file: &Path, list: bool, place: &Place) -> Result<Value, ProblemText> {
     let unreadable =
         |error: std::io::Error| ProblemText::new("config-secret-file-unreadable").with("detail", error.to_string());
@@ -113,6 +113,6 @@ fn read(file: &Path, list: bool, place: &Place) -> Result<Value, ProblemText> {
     if !list {
         return Ok(Value::Text(text.to_owned()));
     }
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     Ok(Value::List(lines.map(|line| Node::new(Value::Text(line.to_owned()), place.clone())).collect()))
 }

@@ -2,7 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use easel_core::settings::{FeatureSection, SettingProblem};
+use easel_core::{
+    access,
+    prompt::PresetBook,
+    settings::{FeatureSection, SettingProblem},
+};
+use easel_http::BaseUrlWarning;
+use easel_providers::{Kind, ProviderSection};
 
 use super::{
     Config,
@@ -19,21 +25,28 @@ pub(crate) fn check(
     provider_names: &BTreeSet<String>,
     place: &dyn Fn(&str) -> Place,
 ) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let mut settings = |section: &str, found: Vec<SettingProblem>| {
-        problems.extend(found.into_iter().map(|problem| Problem::from_setting(section, problem, place)));
+    let settings = |section: &str, found: Vec<SettingProblem>| {
+        found.into_iter().map(|problem| Problem::from_setting(section, problem, place)).collect::<Vec<_>>()
     };
-    settings("bot", config.bot.validate());
-    settings("jobs", config.jobs.validate());
-    settings("draw", config.draw.validate());
-    settings("edit", config.edit.validate());
-    let mut sentences = |found: Vec<(String, String)>| {
-        problems.extend(found.into_iter().map(|(key, sentence)| from_sentence(&key, sentence, written, place)));
+    let sentences = |found: Vec<(String, String)>| {
+        found.into_iter().map(|(key, sentence)| from_sentence(&key, sentence, written, place)).collect::<Vec<_>>()
     };
-    sentences(config.network.validate());
+    let mut problems = settings("bot", config.bot.validate());
+    problems.extend(settings("access", config.access.validate().into_iter().map(from_access).collect()));
+    problems.extend(settings("jobs", config.jobs.validate()));
+    problems.extend(settings("draw", config.draw.validate()));
+    problems.extend(settings("edit", config.edit.validate()));
+    problems.extend(sentences(config.network.validate()));
     #[cfg(feature = "onebot")]
     for (index, section) in config.onebot.iter().enumerate() {
-        sentences(section.validate(index));
+        problems.extend(sentences(section.validate(index)));
+    }
+    for (name, section) in &config.providers {
+        problems.extend(provider(name, section, written, place));
+    }
+    for problem in PresetBook::new(&config.presets).1 {
+        let found = SettingProblem::new(problem.key, problem.text).with("value", problem.value);
+        problems.extend(settings(&format!("presets.{}", problem.preset), vec![found]));
     }
     #[cfg(feature = "onebot")]
     problems.extend(same_address(config, place));
@@ -51,8 +64,13 @@ pub(crate) fn check(
     problems
 }
 
+fn from_access(problem: access::Problem) -> SettingProblem {
+    let with = |setting: SettingProblem, (name, value)| setting.with(name, value);
+    problem.args.into_iter().fold(SettingProblem::new(problem.key, problem.text), with)
+}
+
 /// The keys of other crates' sections that have a text of their own in `locales/`, under the key's name.
-const TOLD: [&str; 13] = [
+const TOLD: [&str; 23] = [
     "network.allow_hosts",
     "network.download_proxy",
     "network.max_answer_bytes",
@@ -66,15 +84,22 @@ const TOLD: [&str; 13] = [
     "onebot.nap_server_port",
     "onebot.path",
     "onebot.url",
+    "providers.api_keys",
+    "providers.base_url",
+    "providers.basic_auth",
+    "providers.extra",
+    "providers.kind",
+    "providers.max_retry_attempts",
+    "providers.model",
+    "providers.prices",
+    "providers.proxy",
+    "providers.timeout_seconds",
 ];
 
 /// A problem of a section that speaks in English sentences: the sentence of `locales/` for that key instead, or the
 /// section's own words where there is none.
 fn from_sentence(key: &str, sentence: String, written: &Node, place: &dyn Fn(&str) -> Place) -> Problem {
-    let mut plain = String::new();
-    for part in key.split('[') {
-        plain.push_str(part.split_once(']').map_or(part, |(_, rest)| rest));
-    }
+    let plain = plain_key(key);
     if !TOLD.contains(&plain.as_str()) {
         let text = ProblemText::new("config-invalid").with("detail", sentence);
         return Problem::error(place(key), key, text).mend(ProblemText::new("config-invalid-mend"));
@@ -88,6 +113,71 @@ fn from_sentence(key: &str, sentence: String, written: &Node, place: &dyn Fn(&st
         }
     };
     Problem::error(place(key), key, text(told.clone())).mend(text(format!("{told}-mend")))
+}
+
+/// `onebot[1].listen` → `onebot.listen`, `providers.main.extra.prompt` → `providers.extra`.
+fn plain_key(key: &str) -> String {
+    let mut plain = String::new();
+    for part in key.split('[') {
+        plain.push_str(part.split_once(']').map_or(part, |(_, rest)| rest));
+    }
+    match plain.strip_prefix("providers.") {
+        // A provider's name may hold dots itself, so the key is looked for from the end.
+        Some(rest) => {
+            let known = TOLD.iter().filter_map(|told| told.strip_prefix("providers."));
+            let of_extra = rest.contains(".extra.").then_some("extra");
+            let last = known.filter(|key| rest.strip_suffix(key).is_some_and(|name| name.ends_with('.')));
+            let found = of_extra.or_else(|| last.max_by_key(|key| key.len()));
+            found.map_or(plain.clone(), |key| format!("providers.{key}"))
+        }
+        None => plain,
+    }
+}
+
+/// A provider's rules: its kind with the nearest one, its address with what was changed about it, and the rest.
+fn provider(name: &str, section: &ProviderSection, written: &Node, place: &dyn Fn(&str) -> Place) -> Vec<Problem> {
+    let kind_key = format!("providers.{name}.kind");
+    let base_url = format!("providers.{name}.base_url");
+    let mut problems: Vec<_> = section
+        .validate(name)
+        .into_iter()
+        .map(|(key, sentence)| {
+            if key == kind_key { kind(&section.kind, key, place) } else { from_sentence(&key, sentence, written, place) }
+        })
+        .collect();
+    let remote = Kind::parse(&section.kind).is_some_and(Kind::is_remote);
+    let address = section.address().ok().filter(|_| remote && written_provider(written, name));
+    for warning in address.iter().flat_map(easel_http::BaseUrl::warnings) {
+        let (text, name, value) = match warning {
+            BaseUrlWarning::EndpointRemoved(path) => ("config-base-url-endpoint", "path", path.clone()),
+            BaseUrlWarning::SchemeAdded(scheme) => ("config-base-url-scheme", "scheme", (*scheme).to_owned()),
+            BaseUrlWarning::QueryRemoved => ("config-base-url-query", "value", String::new()),
+        };
+        let text_with = |key: String| ProblemText::new(key).with(name, value.clone());
+        let mend = text_with(format!("{text}-mend"));
+        problems.push(Problem::warning(place(&base_url), &*base_url, text_with(text.to_owned())).mend(mend));
+    }
+    problems
+}
+
+/// Whether the provider's `base_url` stands in the configuration, and is not the kind's own.
+fn written_provider(written: &Node, name: &str) -> bool {
+    written.get("providers").and_then(|all| all.get(name)).and_then(|one| one.get("base_url")).is_some()
+}
+
+fn kind(written: &str, key: String, place: &dyn Fn(&str) -> Place) -> Problem {
+    let built = || Kind::ALL.iter().filter(|kind| kind.is_built()).map(|kind| kind.name());
+    let text = match Kind::parse(written) {
+        Some(_) => "config-kind-not-built",
+        None if written.trim().is_empty() => "config-kind-missing",
+        None => "config-kind-unknown",
+    };
+    let nearest = Some(written).filter(|_| text == "config-kind-unknown").and_then(|kind| nearest(kind, built()));
+    let mend = match nearest {
+        Some(nearest) => ProblemText::new("config-nearest-word").with("nearest", nearest),
+        None => ProblemText::new("config-kind-mend").with("kinds", built().collect::<Vec<_>>().join(", ")),
+    };
+    Problem::error(place(&key), key, ProblemText::new(text).with("value", written)).mend(mend)
 }
 
 /// The value of `key` as it was written, unless it is a secret or no single value.

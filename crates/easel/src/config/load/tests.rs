@@ -239,7 +239,7 @@ fn the_file_itself() {
     assert_eq!(describe(&load(&here.source).unwrap_err().problems[0]), "  file-missing");
     here.source.must_exist = false;
     let loaded = load(&here.source).unwrap();
-    assert_eq!(loaded.warnings.iter().map(describe).collect::<Vec<_>>(), ["  no-file"]);
+    assert_eq!(loaded.warnings.iter().map(describe).collect::<Vec<_>>(), ["  start-config-missing"]);
     assert_eq!(loaded.config.onebot.len(), 1);
     fs::write(&here.source.path, [0xff, 0xfe, 0]).unwrap();
     assert_eq!(describe(&load(&here.source).unwrap_err().problems[0]), "  file-not-text");
