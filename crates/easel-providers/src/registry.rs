@@ -7,7 +7,7 @@ use std::sync::Arc;
 use easel_core::ports::ImageProvider;
 use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
-use crate::{config::ProviderSection, openai_chat, openai_images};
+use crate::{config::ProviderSection, openai_chat, openai_images, sketch_provider};
 
 /// Why a section can't become a provider.
 #[derive(Debug, thiserror::Error)]
@@ -98,6 +98,7 @@ impl Kind {
         match self {
             Self::OpenAiImages => openai_images::build(name, section, clients),
             Self::OpenAiChat => openai_chat::build(name, section, clients),
+            Self::Sketch => sketch_provider::build(name, section),
             other => Err(BuildError::NotInThisBuild(other.name())),
         }
     }

@@ -73,7 +73,7 @@ pub(crate) fn ratio(wish: &Output) -> Option<(u32, u32)> {
 }
 
 /// The pixels that a wish stands for.
-fn wished(wish: &Output) -> Option<(u32, u32)> {
+pub(crate) fn wished(wish: &Output) -> Option<(u32, u32)> {
     if let Some(size) = wish.size.filter(|(w, h)| *w > 0 && *h > 0) {
         return Some(size);
     }
