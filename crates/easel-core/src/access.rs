@@ -32,7 +32,11 @@ pub struct Problem {
 
 impl Problem {
     /// A problem with its arguments.
-    pub fn new<const N: usize>(key: impl Into<String>, text: &'static str, args: [(&'static str, &str); N]) -> Self {
+    pub fn new<const N: usize>(
+        key: impl Into<String>,
+        text: &'static str,
+        args: [(&'static str, &str); N],
+    ) -> Self {
         Self { key: key.into(), text, args: args.map(|(name, value)| (name, value.to_owned())).to_vec() }
     }
 }

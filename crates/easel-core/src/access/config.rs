@@ -101,9 +101,12 @@ impl ListEntry {
     /// The ids that the entry holds, each trimmed and not empty.
     pub(super) fn ids(&self) -> Vec<String> {
         match self {
-            Self::Text(text) => {
-                text.split([',', '，']).map(str::trim).filter(|id| !id.is_empty()).map(str::to_owned).collect()
-            }
+            Self::Text(text) => text
+                .split([',', '，'])
+                .map(str::trim)
+                .filter(|id| !id.is_empty())
+                .map(str::to_owned)
+                .collect(),
             Self::Number(id) => vec![id.to_string()],
         }
     }
@@ -144,7 +147,9 @@ impl AccessSection {
         {
             for (index, entry) in list.iter().enumerate() {
                 let ids = entry.ids();
-                let odd = |id: &String| id.contains(char::is_whitespace) || id.starts_with(':') || id.ends_with(':');
+                let odd = |id: &String| {
+                    id.contains(char::is_whitespace) || id.starts_with(':') || id.ends_with(':')
+                };
                 let shown = match entry {
                     ListEntry::Text(text) => text.clone(),
                     ListEntry::Number(id) => id.to_string(),

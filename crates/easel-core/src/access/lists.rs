@@ -114,11 +114,16 @@ impl Rules {
         {
             return verdict;
         }
-        if let Err(verdict) = self.users.judge(who.platform, who.user, Reason::UserNotListed, Reason::UserBlocked) {
+        if let Err(verdict) =
+            self.users.judge(who.platform, who.user, Reason::UserNotListed, Reason::UserBlocked)
+        {
             return verdict;
         }
         if who.group.is_none() && !self.direct_open(who) {
-            return Verdict::Refused { reason: Reason::DirectClosed, speak: self.users.refusal != Refusal::Silent };
+            return Verdict::Refused {
+                reason: Reason::DirectClosed,
+                speak: self.users.refusal != Refusal::Silent,
+            };
         }
         Verdict::Allowed
     }

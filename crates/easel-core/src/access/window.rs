@@ -145,7 +145,8 @@ impl SlidingWindow {
 
     /// The memory, to be stored.
     pub fn state(&self) -> WindowState {
-        let times = |(key, times): (&Box<str>, &VecDeque<u64>)| (key.to_string(), times.iter().copied().collect());
+        let times =
+            |(key, times): (&Box<str>, &VecDeque<u64>)| (key.to_string(), times.iter().copied().collect());
         WindowState(self.taken.iter().map(times).collect())
     }
 

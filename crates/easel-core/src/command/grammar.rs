@@ -90,7 +90,7 @@ impl Grammar {
         let mut prefixes: Vec<Box<str>> =
             config.prefixes.iter().map(|prefix| folded(prefix).into()).collect();
         prefixes.retain(|prefix| !prefix.is_empty());
-        prefixes.sort_unstable_by_key(|prefix| std::cmp::Reverse(prefix.chars().count()));
+        prefixes.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         prefixes.dedup();
 
         let mut seen = BTreeSet::new();
@@ -335,6 +335,11 @@ fn with_arguments(command: &mut Command, rest: &str) -> Option<()> {
             command.verb = Verb::SelfieRef(SelfieRef::named(&folded(word)));
             rest = trim(behind);
         }
+        Verb::Help(HelpTopic::All) => match folded(rest).as_str() {
+            "draw" | "生图" => command.verb = Verb::Help(HelpTopic::Draw),
+            "edit" | "改图" => command.verb = Verb::Help(HelpTopic::Edit),
+            _ => {}
+        },
         _ => {}
     }
     // Arguments are short; what is longer than any prompt is refused like one, without copying megabytes first.

@@ -165,6 +165,9 @@ fn help_is_a_whole_word_or_the_whole_text() {
     check("/img帮助", "Help(All)");
     check("/IMG帮助 ", "Help(All)");
     check("/help", "Help(All)");
+    check("/help draw", "Help(Draw) | draw");
+    check("/img帮助 改图", "Help(Edit) | 改图");
+    check("/help me", "Help(All) | me");
     check("/aiimg 帮助", "Help(All)");
     check("/aiimg帮助", "Help(All)");
     check("/生图帮助", "Help(Draw)");

@@ -117,23 +117,27 @@ impl PresetBook {
         }
 
         let mut by_spelling = BTreeMap::new();
-        for (index, preset) in presets.iter().enumerate() {
-            if by_spelling.contains_key(&spelling(&preset.name)) {
+        presets.retain(|preset| {
+            let free = !by_spelling.contains_key(&spelling(&preset.name));
+            if free {
+                by_spelling.insert(spelling(&preset.name), by_spelling.len());
+            } else {
                 problems.push(PresetProblem::new(&preset.name, "", "config-preset-name-taken", &preset.name));
             }
-            by_spelling.entry(spelling(&preset.name)).or_insert(index);
-        }
+            free
+        });
         for (index, preset) in presets.iter_mut().enumerate() {
-            let mut place = 0;
             let name = &preset.name;
             preset.aliases.retain(|alias| {
-                let taken = *by_spelling.entry(spelling(alias)).or_insert(index) != index;
-                if taken {
+                let free = *by_spelling.entry(spelling(alias)).or_insert(index) == index;
+                let place =
+                    sections.get(name).and_then(|own| own.aliases.iter().position(|said| said == alias));
+                // A built-in alias gives way silently to a name of the configuration.
+                if let (false, Some(place)) = (free, place) {
                     let key = format!("aliases[{place}]");
                     problems.push(PresetProblem::new(name, key, "config-preset-name-taken", alias));
                 }
-                place += 1;
-                !taken
+                free
             });
         }
         (Self { presets, by_spelling }, problems)
@@ -192,7 +196,9 @@ fn check(name: &str, section: &PresetSection) -> (Option<Preset>, Vec<PresetProb
     let mut aliases = Vec::new();
     for (index, alias) in section.aliases.iter().enumerate() {
         match bad_name(alias) {
-            Some(problem) => problems.push(PresetProblem::new(name, format!("aliases[{index}]"), problem, alias)),
+            Some(problem) => {
+                problems.push(PresetProblem::new(name, format!("aliases[{index}]"), problem, alias))
+            }
             None => aliases.push(alias.clone()),
         }
     }
@@ -237,7 +243,8 @@ mod tests {
     fn book(sections: &[(&str, PresetSection)]) -> (PresetBook, Vec<(String, String, &'static str)>) {
         let sections = sections.iter().map(|(name, section)| ((*name).to_owned(), section.clone())).collect();
         let (book, problems) = PresetBook::new(&sections);
-        let problems = problems.into_iter().map(|problem| (problem.preset, problem.key, problem.text)).collect();
+        let problems =
+            problems.into_iter().map(|problem| (problem.preset, problem.key, problem.text)).collect();
         (book, problems)
     }
 
@@ -291,11 +298,26 @@ mod tests {
     }
 
     #[test]
+    fn a_configured_name_beats_a_built_in_alias() {
+        let (book, problems) = book(&[("figurine", section("mine"))]);
+        assert_eq!(problems, []);
+        assert_eq!(book.get("figurine").unwrap().prompt, "mine");
+        assert_eq!(book.all()[0].aliases, [""; 0]);
+    }
+
+    #[test]
     fn problems_are_found_all_at_once() {
         let aliases = |list: &[&str]| list.iter().map(|alias| (*alias).to_owned()).collect();
         let (book, problems) = book(&[
             ("a", PresetSection { aliases: aliases(&["生图", "", "水彩", "FIGURINE"]), ..section("x") }),
-            ("b", PresetSection { aliases: aliases(&["水彩"]), output: Some("huge".to_owned()), ..section("x") }),
+            (
+                "b",
+                PresetSection {
+                    aliases: aliases(&["水彩"]),
+                    output: Some("huge".to_owned()),
+                    ..section("x")
+                },
+            ),
             ("ＤＲＡＷ", section("x")),
             ("empty", section(" ")),
             ("Ａ", section("twice")),
@@ -307,7 +329,7 @@ mod tests {
             ("empty", "prompt", "config-preset-prompt-empty"),
             ("ＤＲＡＷ", "", "config-preset-name-verb"),
             ("Ａ", "", "config-preset-name-taken"),
-            ("a", "aliases[1]", "config-preset-name-taken"),
+            ("a", "aliases[3]", "config-preset-name-taken"),
             ("b", "aliases[0]", "config-preset-name-taken"),
         ];
         let found: Vec<_> =
@@ -320,8 +342,7 @@ mod tests {
 
     #[test]
     fn output_of_a_preset() {
-        let (book, _) =
-            book(&[("p", PresetSection { output: Some("3:4 2K".to_owned()), ..section("x") })]);
+        let (book, _) = book(&[("p", PresetSection { output: Some("3:4 2K".to_owned()), ..section("x") })]);
         let output = book.get("p").unwrap().output;
         assert_eq!((output.ratio, output.tier), (Some(Ratio { width: 3, height: 4 }), Some(Tier::K2)));
     }
