@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{command::OutputWish, error::Arg};
+use crate::{command::OutputWish, error::Arg, i18n::Locale};
 
 /// One rule of a section that a value breaks: a key of the configuration and a message key, never a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,28 +36,6 @@ impl SettingProblem {
     }
 }
 
-/// A language that easel speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize, JsonSchema)]
-pub enum Language {
-    /// Simplified Chinese.
-    #[default]
-    #[serde(rename = "zh-CN")]
-    Chinese,
-    /// American English.
-    #[serde(rename = "en-US")]
-    English,
-}
-
-impl Language {
-    /// The tag of BCP 47, as in `locales/`.
-    pub fn tag(self) -> &'static str {
-        match self {
-            Self::Chinese => "zh-CN",
-            Self::English => "en-US",
-        }
-    }
-}
-
 /// `[bot]`: what concerns the whole program.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -67,7 +45,7 @@ pub struct BotSection {
     #[schemars(extend("x-restart" = true))]
     pub data_dir: PathBuf,
     /// Language of answers where a chat has not chosen its own: `zh-CN` (default) or `en-US`.
-    pub locale: Language,
+    pub locale: Locale,
     /// Marks that make a message a command. Default `/ ! ！ . 。 ．`. An empty list leaves mentions and direct chats.
     pub prefixes: Vec<String>,
     /// Owners, on every platform, as `platform:id` (`onebot:10001`). They pass lists, debounce and limits. Default:
@@ -88,7 +66,7 @@ impl Default for BotSection {
     fn default() -> Self {
         Self {
             data_dir: PathBuf::from("data"),
-            locale: Language::default(),
+            locale: Locale::default(),
             prefixes: ["/", "!", "！", ".", "。", "．"].map(str::to_owned).to_vec(),
             admins: Vec::new(),
             artifact_ttl_minutes: 15,
