@@ -2,7 +2,7 @@
 //!
 //! Works in page pixels; figures are not its business.
 
-use super::keywords::{Place, Style};
+use super::keywords::{Place, Style, Subject};
 use super::palette::{Rgb, Theme, WHITE, hex};
 use super::pen::{Pen, blob, block, curve, disc, oval, poly, slab};
 use super::plan::Plan;
@@ -17,6 +17,8 @@ pub(super) struct Land {
     pub(super) horizon: f32,
     pub(super) rng: Rng,
     pub(super) night: bool,
+    /// Ridges fade into mist, as in ink paintings.
+    pub(super) washed: bool,
     /// Where sun or moon stand, in pixels from the left.
     pub(super) light: f32,
 }
@@ -44,7 +46,11 @@ fn ridge(pen: &mut Pen<'_>, land: &Land, top: f32, swell: f32, pitch: f32, seed:
         outline.push((x, top - wave * swell));
     }
     outline.push((land.width + 10.0, land.height + 10.0));
-    pen.bare().shape(poly(&outline), colour);
+    if sharp && land.washed {
+        pen.bare().fade(poly(&outline), (colour.darker(0.25), 1.0), (hex(0x00F5_F1E6), 1.0));
+    } else {
+        pen.bare().shape(poly(&outline), colour);
+    }
     let crest = outline.get(1..outline.len() - 1).unwrap_or_default();
     let manner = pen.manner();
     if manner.line > 0.0 {
@@ -122,7 +128,15 @@ pub(super) fn draw(pen: &mut Pen<'_>, land: &Land, plan: &Plan, theme: &Theme) {
             pen.shape(oval(land.width * 0.54, y, land.width * 0.44, unit * 0.055), theme.water);
             ripples(pen, land, (y - unit * 0.035, y + unit * 0.04), theme.water.lighter(0.5), rng.fork(4));
         }
-        _ => ground(pen, land, theme.ground),
+        _ => {
+            ground(pen, land, theme.ground);
+            let afloat = |f: &super::plan::Figure| matches!(f.subject, Subject::Boat | Subject::Whale);
+            if plan.figures.iter().any(afloat) {
+                let y = land.horizon + (land.height - land.horizon) * 0.36;
+                pen.shape(oval(land.width * 0.5, y, land.width * 0.66, (land.height - land.horizon) * 0.26), theme.water);
+                ripples(pen, land, (y - unit * 0.06, y + unit * 0.08), theme.water.lighter(0.5), rng.fork(4));
+            }
+        }
     }
     if matches!(place, Place::Desert) {
         for share in [0.12, 0.83] {
@@ -394,7 +408,7 @@ fn village(pen: &mut Pen<'_>, land: &Land, theme: &Theme, mut rng: Rng) {
         let mut accents = theme.accents;
         accents.rotate_left(nth as usize % 2);
         let look = subjects::Look { coat: None, action: super::keywords::Action::Stand, accents, night: land.night, rng: look_rng };
-        subjects::draw(super::keywords::Subject::House, &mut pen.at(x, land.horizon + unit * 0.015, size), &look);
+        subjects::draw(Subject::House, &mut pen.at(x, land.horizon + unit * 0.015, size), &look);
     }
 }
 

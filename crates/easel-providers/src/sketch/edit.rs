@@ -61,7 +61,7 @@ fn painterly(picture: &Raster, plan: &Plan, rng: Rng) -> Raster {
     painted.map(|x, y, c| {
         let (edge, _) = soft.edge(x as i32, y as i32, reach);
         let broken = noise(x * pitch, y * pitch, seed);
-        let line = ((edge - 0.1) * 2.6 * (0.4 + broken)).clamp(0.0, 0.72);
+        let line = ((edge - 0.13) * 2.2 * (0.35 + broken)).clamp(0.0, 0.55);
         c.mix(c.times(tint).lighter(0.04), strength).mix(hex(0x0030_2630), line)
     });
     painted
@@ -88,7 +88,7 @@ fn skyline(picture: &Raster) -> Vec<i32> {
                 .unwrap_or(limit)
         })
         .collect();
-    let span = (picture.width() / 40).max(1);
+    let span = (picture.width() / 220).max(1);
     (0..rough.len())
         .map(|x| {
             let around = rough.get(x.saturating_sub(span)..(x + span).min(rough.len())).unwrap_or_default();
@@ -100,12 +100,16 @@ fn skyline(picture: &Raster) -> Vec<i32> {
 fn light(picture: &mut Raster, plan: &Plan, sky: &[i32]) {
     let height = picture.height() as f32;
     let wet = plan.has(Weather::Rain) || plan.has(Weather::Storm);
+    if plan.style == Style::Neon {
+        let (above, below) = (hex(0x00FF_3D9A), hex(0x0038_C8F0));
+        picture.map(|_, y, c| c.dyed(above.mix(below, y / height), 0.6).saturated(1.3));
+    }
     match plan.hour.unwrap_or(if plan.hour() == Hour::Night { Hour::Night } else { Hour::Day }) {
         Hour::Night => {
             picture.map(|x, y, c| {
                 let above = sky.get(x as usize).is_some_and(|end| (y as i32) < *end);
-                let deep = if above { hex(0x0016_2450).mix(hex(0x0036_4C86), y / height) } else { hex(0x0042_5A94) };
-                let dark = c.times(deep).scaled(1.25);
+                let deep = if plan.style == Style::Neon { hex(0x003A_1878).mix(hex(0x00A0_48B4), y / height) } else if above { hex(0x0016_2450).mix(hex(0x0036_4C86), y / height) } else { hex(0x0042_5A94) };
+                let dark = c.times(deep).scaled(1.5);
                 let base = if above { deep.mix(dark, 0.35).scaled(0.85) } else { dark.mix(deep.scaled(0.5), 0.16) };
                 // What is warm and bright looks like a lamp after dark.
                 let warm = ((c.r - c.b) * 1.4 + c.luma() - 0.95).clamp(0.0, 0.6);
@@ -114,7 +118,9 @@ fn light(picture: &mut Raster, plan: &Plan, sky: &[i32]) {
         }
         Hour::Sunset => picture.map(|_, y, c| {
             let glow = 1.0 - (y / height - 0.45).abs() * 1.4;
-            c.times(hex(0x00FF_C79C)).mix(hex(0x00FF_8E5C), 0.3 * glow.max(0.0)).mix(hex(0x006A_3F7A), (0.28 - y / height).max(0.0))
+            let warm = c.times(hex(0x00FF_BE92)).mix(hex(0x00FF_8E5C), 0.2 * glow.max(0.0)).mix(hex(0x00A8_5A8A), (0.22 - y / height).max(0.0));
+            let deep = (c.luma() - 0.55) * 0.5;
+            Rgb::new(warm.r + deep, warm.g + deep, warm.b + deep)
         }),
         Hour::Dawn => picture.map(|_, y, c| c.mix(hex(0x00FF_DCD0), 0.26 + 0.12 * (1.0 - y / height)).times(hex(0x00FF_F4EC))),
         Hour::Day if plan.hour.is_some() => picture.map(|_, _, c| c.mix(WHITE, 0.08).times(hex(0x00FF_FAEC)).saturated(1.25)),
@@ -171,7 +177,7 @@ fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], rng: Rng
     let pixels = night.then(|| Raster::from_pixmap(page));
     let mut pen = Pen::new(page, scene::manner(plan.style, unit, rng.fork(61).next() as u32));
     if let Some(pixels) = pixels {
-        windows(&mut pen, &pixels, sky, rng.fork(62));
+        windows(&mut pen, &pixels, sky, plan.overcast(), rng.fork(62));
         if typical > unit * 0.1 && !plan.overcast() {
             let view = Sky { width, height, horizon: typical, rng: rng.fork(63) };
             weather::stars(&mut pen, &view, 90, plan.has(Weather::Stars));
@@ -180,7 +186,7 @@ fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], rng: Rng
     }
     if plan.hour == Some(Hour::Sunset) {
         let y = typical.clamp(height * 0.3, height * 0.55);
-        pen.glow(width * 0.62, y, unit * 0.55, hex(0x00FF_C870), 0.7);
+        pen.glow(width * 0.62, y, unit * 0.38, hex(0x00FF_C870), 0.5);
     }
     let view = Sky { width, height, horizon: height * 0.62, rng: rng.fork(64) };
     let lights = [Weather::Aurora, Weather::Rainbow, Weather::Fireworks, Weather::Meteor, Weather::Storm];
@@ -194,8 +200,8 @@ fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], rng: Rng
 }
 
 /// Lit windows and lamps in the darker, calmer parts below the skyline, in upright rows as houses have them.
-fn windows(pen: &mut Pen<'_>, picture: &Raster, sky: &[i32], mut rng: Rng) {
-    let unit = picture.unit();
+fn windows(pen: &mut Pen<'_>, picture: &Raster, sky: &[i32], wet: bool, mut rng: Rng) {
+    let (unit, height) = (picture.unit(), picture.height() as f32);
     let (step_x, step_y) = (unit * 0.042, unit * 0.06);
     let (columns, rows) = ((picture.width() as f32 / step_x) as i32, (picture.height() as f32 * 0.62 / step_y) as i32);
     let seed = rng.next() as u32;
@@ -214,6 +220,15 @@ fn windows(pen: &mut Pen<'_>, picture: &Raster, sky: &[i32], mut rng: Rng) {
             pen.glow(x, y, unit * 0.03, lamp, 0.45);
             let (w, h) = (unit * 0.012, unit * 0.019);
             pen.bare().glowing(slab(x - w / 2.0, y - h / 2.0, w, h, w * 0.15), lamp, 0.9);
+            if wet && rng.chance(0.6) {
+                let shore = height * 0.7 + (height * 0.62 - y) * 0.22;
+                for dash in 0..5 {
+                    let fall = dash as f32 / 5.0;
+                    let (dx, dy) = (unit * rng.range(-0.006, 0.006), unit * 0.026 * dash as f32);
+                    let blot = oval(x + dx, shore + dy, unit * rng.range(0.012, 0.026), unit * 0.0045);
+                    pen.bare().glowing(blot, lamp, 0.6 * (1.0 - fall));
+                }
+            }
             pen.bare().glowing(block(x - w * 0.05, y - h / 2.0, w * 0.1, h), hex(0x004A_3C44), 0.7);
         }
     }
@@ -335,7 +350,7 @@ fn cutout(picture: &Raster) -> Raster {
     let mask = Raster::filled(small.width(), small.height(), |x, y| {
         let (u, v) = (x as f32 / columns as f32 - 0.5, y as f32 / rows as f32 - 0.54);
         let egg = (u / 0.34).powi(2) + (v / 0.45).powi(2) < 1.0;
-        let central = (u / 0.47).powi(2) + (v / 0.5).powi(2) < 1.0;
+        let central = (u / 0.36).powi(2) + (v / 0.47).powi(2) < 1.0;
         let inside = if found { central && !outside.get(y * columns + x).copied().unwrap_or(true) } else { egg };
         if inside { [255; 3] } else { [0; 3] }
     });

@@ -88,7 +88,7 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("羊 绵羊 小羊 羊羔 sheep lamb", Tag::Subject(S::Sheep)),
     ("老鼠 仓鼠 鼠 mouse hamster", Tag::Subject(S::Mouse)),
     ("狼 wolf wolves", Tag::Subject(S::Wolf)),
-    ("马 骏马 小马 白马 horse pony", Tag::Subject(S::Horse)),
+    ("马 骏马 小马 horse pony", Tag::Subject(S::Horse)),
     ("独角兽 unicorn", Tag::Subject(S::Unicorn)),
     ("鹿 小鹿 梅花鹿 deer reindeer fawn", Tag::Subject(S::Deer)),
     ("鸟 小鸟 飞鸟 麻雀 鸽子 鹦鹉 bird sparrow parrot", Tag::Subject(S::Bird)),
@@ -207,7 +207,7 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("加 加上 加个 添 添加 放 戴 add put include", Tag::Add),
     ("一群 许多 很多 几只 两只 三只 两个 三个 many several two three group", Tag::Many),
     ("上海 海报 人工 别人 大家 家庭 国家 画家 作家 马上 马克 马赛克 水面 面前 后面 前面 上面 里面 下面 画面 \
-      见面 面对 面部 粉丝 黄昏 金属 现金 风格 画风 风景 青年 青春 明星 火星文 月饼 松鼠 海鲜 花费 书法 车站 白领 \
+      见面 面对 面部 粉丝 金属 现金 风格 画风 风景 青年 青春 明星 火星文 月饼 松鼠 海鲜 花费 书法 车站 白领 \
       空白 明白 机会 这个人 个人 本人 加油 云南 龙卷风 雷达 爱好 可爱 喜爱 亲爱 人像 追加 增加 参加 放大 放在 \
       fall like art", Tag::Ignore),
 ];

@@ -159,7 +159,7 @@ const fn tint_of(hour: Hour) -> (Rgb, f32) {
         Hour::Day => (WHITE, 0.0),
         Hour::Dawn => (hex(0x00FF_E3DC), 0.8),
         Hour::Sunset => (hex(0x00FF_B08C), 0.62),
-        Hour::Night => (hex(0x0064_78BE), 0.78),
+        Hour::Night => (hex(0x0070_84C8), 0.66),
     }
 }
 

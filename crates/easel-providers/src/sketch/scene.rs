@@ -64,7 +64,7 @@ pub(super) fn paint(page: &mut Pixmap, plan: &Plan, theme: &Theme, title: &str, 
     if !matches!(place, Place::Space | Place::Underwater) {
         weather::behind(pen, &sky, plan, theme);
     }
-    let land = Land { width, height, horizon, rng: rng.fork(2), night, light: sky.light_at() };
+    let land = Land { width, height, horizon, rng: rng.fork(2), night, washed: plan.style == Style::Ink, light: sky.light_at() };
     backdrop::draw(pen, &land, plan, theme);
     let stage = Stage { width, height, horizon, unit, night, rng: rng.fork(3) };
     field(pen, &stage, plan, theme);
@@ -152,7 +152,7 @@ fn place_figure(
     let y = match role {
         Role::Hero => front + (stage.height - front) * 0.22 * (slot % 2) as f32,
         Role::Landmark => {
-            tall *= if alone { 1.08 } else { 0.95 };
+            tall *= if alone { 1.1 } else { 0.84 };
             if plan.style == Style::Ink {
                 tall *= 0.72;
             }

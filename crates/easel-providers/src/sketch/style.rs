@@ -151,7 +151,7 @@ fn ink(picture: &Raster, seed: u32) -> Raster {
         let luma = c.luma();
         let rim = (around - luma).clamp(0.0, 0.4);
         let dry = noise(x * 9.0 / unit, y * 160.0 / unit, seed ^ 5);
-        let load = ((0.9 - luma) * 1.12 + rim * 0.7).clamp(0.0, 1.0);
+        let load = ((0.84 - luma) * 1.5 + rim * 0.8).clamp(0.0, 1.0);
         let load = (load * (0.8 + 0.34 * clouds(x * 6.0 / unit, y * 6.0 / unit, seed ^ 4)) - 0.07 * dry).clamp(0.0, 1.0);
         let washed = paper.mix(black, load.powf(1.12));
         // Cinnabar, the one colour of an ink painting, stays where the picture is really red.

@@ -206,7 +206,7 @@ pub(super) fn dragon(pen: &mut Pen<'_>, look: &Look) {
         .map(|(t, side)| {
             let ((x, y), (nx, ny)) = (spine(t), spine(t + 0.01));
             let length = (nx - x).hypot(ny - y).max(0.01);
-            (x - (ny - y) / length * girth(t) * side * -1.0, y - (nx - x) / length * girth(t) * side * -1.0 * 1.0)
+            (x + (ny - y) / length * girth(t) * side, y - (nx - x) / length * girth(t) * side)
         })
         .collect();
     pen.shape(blob(&edge), coat);
