@@ -201,7 +201,9 @@ impl FeatureSection {
         if let (None, Some((key, _))) = (&self.provider, slotted.first()) {
             problems.push(SettingProblem::new(*key, "config-fallback-without-provider"));
         }
-        if let Some(output) = self.default_output.as_deref().filter(|output| OutputWish::parse(output).is_none()) {
+        if let Some(output) =
+            self.default_output.as_deref().filter(|output| OutputWish::parse(output).is_none())
+        {
             problems.push(SettingProblem::new("default_output", "config-output-form").with("value", output));
         }
         let mut seen = BTreeSet::new();
@@ -289,8 +291,13 @@ mod tests {
         )
         .unwrap();
         let broken: Vec<_> = zeroes.validate().into_iter().map(|problem| problem.key).collect();
-        let expected =
-            ["max_running", "max_running_per_chat", "max_running_per_user", "deadline_seconds", "max_bytes_in_flight"];
+        let expected = [
+            "max_running",
+            "max_running_per_chat",
+            "max_running_per_user",
+            "deadline_seconds",
+            "max_bytes_in_flight",
+        ];
         assert_eq!(broken, expected);
     }
 
@@ -300,11 +307,7 @@ mod tests {
         feature(json!({}), &[], &[]);
         feature(json!({"provider": "a", "fallback_2": "c", "fallback_1": "b"}), &["a", "b", "c"], &[]);
         feature(json!({"chain": ["a", "b"]}), &["a", "b"], &[]);
-        feature(
-            json!({"chain": ["a"], "provider": "b"}),
-            &["a"],
-            &[("chain", "config-chain-and-provider")],
-        );
+        feature(json!({"chain": ["a"], "provider": "b"}), &["a"], &[("chain", "config-chain-and-provider")]);
         feature(json!({"fallback_1": "b"}), &["b"], &[("fallback_1", "config-fallback-without-provider")]);
         feature(
             json!({"provider": "a", "fallback_1": "a", "fallback_2": " "}),

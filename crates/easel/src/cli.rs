@@ -18,7 +18,12 @@ pub(crate) mod speech;
 
 /// Draws for chat groups: QQ through OneBot v11, with any OpenAI-compatible provider, or offline.
 #[derive(Debug, Parser)]
-#[command(name = "easel", version, about, after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.")]
+#[command(
+    name = "easel",
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration."
+)]
 pub(crate) struct Cli {
     /// What applies to every command.
     #[command(flatten)]
@@ -81,7 +86,7 @@ pub(crate) struct Draw {
 /// `easel backup`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Backup {
-    /// The new file [default: easel-UTC.tar.gz in the data directory's backups].
+    /// The new file, or a directory for it [default: easel-UTC.tar.gz in the working directory].
     pub(crate) file: Option<PathBuf>,
 }
 
@@ -159,7 +164,8 @@ mod tests {
 
     #[test]
     fn draw_takes_pictures_and_a_target() {
-        let cli = parse("easel draw cat --image a.png b.png --image c.png -o out.png --size 16:9 --count 2").unwrap();
+        let cli = parse("easel draw cat --image a.png b.png --image c.png -o out.png --size 16:9 --count 2")
+            .unwrap();
         let Some(Command::Draw(draw)) = cli.command else { panic!("not draw") };
         assert_eq!((draw.prompt.as_str(), draw.images.len(), draw.count), ("cat", 3, 2));
         assert_eq!(draw.output.as_deref(), Some("out.png".as_ref()));
@@ -167,7 +173,9 @@ mod tests {
 
     #[test]
     fn wrong_usage_ends_with_two() {
-        for line in ["easel draw", "easel paint", "easel draw cat --count 0", "easel restore", "easel completions x"] {
+        for line in
+            ["easel draw", "easel paint", "easel draw cat --count 0", "easel restore", "easel completions x"]
+        {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
         assert_eq!(parse("easel --help").unwrap_err().exit_code(), 0);

@@ -30,9 +30,8 @@ pub(crate) mod secret_file;
 pub(crate) mod sections;
 pub(crate) mod tree;
 
-
 /// The running configuration: immutable, swapped whole when the file changes.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// What concerns the whole program.
@@ -97,6 +96,22 @@ impl Default for Config {
             telegram: None,
             web: None,
         }
+    }
+}
+
+impl fmt::Debug for Config {
+    /// Without the sections that hold secrets; of the providers, their names and kinds.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let providers: BTreeMap<_, _> =
+            self.providers.iter().map(|(name, section)| (name, &section.kind)).collect();
+        f.debug_struct("Config")
+            .field("bot", &self.bot)
+            .field("access", &self.access)
+            .field("providers", &providers)
+            .field("draw", &self.draw)
+            .field("edit", &self.edit)
+            .field("jobs", &self.jobs)
+            .finish_non_exhaustive()
     }
 }
 

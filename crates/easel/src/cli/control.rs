@@ -9,7 +9,7 @@
 //! ← {"v":1,"event":"line","level":"good","section":"onebot[0]","text":"…","mend":null}   any number, may be none
 //! ← {"v":1,"ok":true}                                                                   the last line
 //!
-//! → {"v":1,"cmd":"backup","file":"/absolute/path.tar.gz"}      file: null = a name in the data directory's backups
+//! → {"v":1,"cmd":"backup","file":"/absolute/path"}      a new file, or a directory that gets easel-UTC.tar.gz
 //! ← {"v":1,"ok":true,"file":"/absolute/path.tar.gz"}
 //!
 //! → {"v":1,"cmd":"draw","prompt":"…","images":["/absolute.png"],"output":"/absolute.png"|null,
@@ -63,9 +63,9 @@ pub(crate) enum ControlCommand {
     Ping,
     /// How the parts are doing, as [`Answer::event`] `line`s.
     Check,
-    /// Writes a backup.
+    /// Writes a backup, told as `file` of the last answer.
     Backup {
-        /// The new file; without one a name is made in the data directory.
+        /// The new file, or a directory in which it gets a name of its own.
         file: Option<PathBuf>,
     },
     /// Draws.
@@ -174,7 +174,11 @@ impl Control {
         loop {
             let mut line = Vec::new();
             let limit = MAX_LINE as u64;
-            (&mut self.stream).take(limit).read_until(b'\n', &mut line).await.map_err(ControlError::Broken)?;
+            (&mut self.stream)
+                .take(limit)
+                .read_until(b'\n', &mut line)
+                .await
+                .map_err(ControlError::Broken)?;
             if line.last() != Some(&b'\n') {
                 return Err(ControlError::Broken(io::ErrorKind::UnexpectedEof.into()));
             }
@@ -228,7 +232,10 @@ mod tests {
     use super::*;
 
     /// What a client makes of a server that reads one line and sends `answer`.
-    async fn call(command: ControlCommand, answer: &str) -> (String, Vec<String>, Result<Answer, ControlError>) {
+    async fn call(
+        command: ControlCommand,
+        answer: &str,
+    ) -> (String, Vec<String>, Result<Answer, ControlError>) {
         let directory = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(socket_path(directory.path())).unwrap();
         let control = Control::connect(directory.path()).await.unwrap().unwrap();
@@ -257,8 +264,10 @@ mod tests {
 
     #[tokio::test]
     async fn a_command_with_events() {
-        let answers = "{\"v\":1,\"event\":\"progress\",\"text\":\"drawing\"}\n{\"v\":1,\"ok\":true,\"file\":\"/b\"}\n";
-        let (request, events, result) = call(ControlCommand::Backup { file: Some("/b".into()) }, answers).await;
+        let answers =
+            "{\"v\":1,\"event\":\"progress\",\"text\":\"drawing\"}\n{\"v\":1,\"ok\":true,\"file\":\"/b\"}\n";
+        let (request, events, result) =
+            call(ControlCommand::Backup { file: Some("/b".into()) }, answers).await;
         assert_eq!(request, "{\"v\":1,\"cmd\":\"backup\",\"file\":\"/b\"}\n");
         assert_eq!(events, ["drawing"]);
         assert_eq!(result.unwrap().text("file"), "/b");
@@ -266,7 +275,8 @@ mod tests {
 
     #[tokio::test]
     async fn failures() {
-        let (_, _, refused) = call(ControlCommand::Ping, "{\"v\":1,\"ok\":false,\"code\":\"E-X\",\"error\":\"no\"}\n").await;
+        let (_, _, refused) =
+            call(ControlCommand::Ping, "{\"v\":1,\"ok\":false,\"code\":\"E-X\",\"error\":\"no\"}\n").await;
         assert_eq!(refused.unwrap_err().to_string(), "no E-X");
         for broken in ["", "{\"v\":1,", "nonsense\n", "{\"v\":1,\"ok\":true}"] {
             let (_, _, result) = call(ControlCommand::Ping, broken).await;

@@ -43,16 +43,23 @@ pub(crate) struct Discovered {
 
 /// What `feature` asks: its section, for `[edit]` else that of `[draw]`; else the first complete environment pair;
 /// else the sketch. `environment` looks a variable up; a blank one counts as unset.
-pub(crate) fn choose(config: &Config, feature: Feature, environment: &dyn Fn(&str) -> Option<String>) -> Chosen {
+pub(crate) fn choose(
+    config: &Config,
+    feature: Feature,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Chosen {
     let named = |section: &FeatureSection| section.names().into_iter().map(str::to_owned).collect::<Vec<_>>();
     let names = match feature {
         Feature::Draw => named(&config.draw),
-        Feature::Edit => Some(named(&config.edit)).filter(|names| !names.is_empty()).unwrap_or_else(|| named(&config.draw)),
+        Feature::Edit => {
+            Some(named(&config.edit)).filter(|names| !names.is_empty()).unwrap_or_else(|| named(&config.draw))
+        }
     };
     if !names.is_empty() {
         return Chosen::Configured(names);
     }
-    let variable = |name: String| environment(&name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let variable =
+        |name: String| environment(&name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let pair = |name: &'static str| {
         Some(Discovered {
             name,
@@ -72,9 +79,8 @@ mod tests {
 
     fn found(config: &str, feature: Feature, environment: &[(&str, &str)]) -> String {
         let config: Config = serde_json::from_str(config).unwrap();
-        let look_up = |name: &str| {
-            environment.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
-        };
+        let look_up =
+            |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned());
         match choose(&config, feature, &look_up) {
             Chosen::Configured(names) => names.join(" > "),
             Chosen::Environment(found) => {
@@ -94,7 +100,8 @@ mod tests {
     #[test]
     fn order() {
         let openai = [("OPENAI_BASE_URL", "https://a"), ("OPENAI_API_KEY", "ka")];
-        let half = [("OPENAI_BASE_URL", "https://a"), ("CLAWTO_BASE_URL", "https://b"), ("CLAWTO_API_KEY", " kb ")];
+        let half =
+            [("OPENAI_BASE_URL", "https://a"), ("CLAWTO_BASE_URL", "https://b"), ("CLAWTO_API_KEY", " kb ")];
         let blank = [("OPENAI_BASE_URL", "https://a"), ("OPENAI_API_KEY", " ")];
         let image = [("IMAGE_BASE_URL", "https://c"), ("IMAGE_API_KEY", "kc"), ("IMAGE_MODEL", "m")];
         let all = [&image[..], &half[..], &openai[..]].concat();

@@ -145,7 +145,8 @@ fn resolve(segment: &str, node: &Node, shape: Shape<'_>) -> String {
 fn parse(text: &str, schema: &Json, place: &Place) -> Option<Value> {
     let shapes = shapes(schema);
     let trimmed = text.trim();
-    let json = |opening| trimmed.starts_with(opening).then(|| serde_json::from_str::<Json>(trimmed).ok()).flatten();
+    let json =
+        |opening| trimmed.starts_with(opening).then(|| serde_json::from_str::<Json>(trimmed).ok()).flatten();
     let find = |kind| shapes.iter().copied().find(|shape| shape.takes(kind));
     if let Some(shape) = find("array").filter(|shape| shape.items().is_some()) {
         let items = match json('[') {

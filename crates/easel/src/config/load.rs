@@ -42,7 +42,7 @@ pub(crate) struct Source {
 }
 
 /// A configuration that can be used.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Loaded {
     /// The configuration.
     pub(crate) config: Arc<Config>,
@@ -54,6 +54,17 @@ pub(crate) struct Loaded {
     pub(crate) secret_files: Vec<PathBuf>,
     /// Full key → its path and the hash of its value, for telling what a reload changed.
     leaves: BTreeMap<String, (KeyPath, [u8; 32])>,
+}
+
+impl std::fmt::Debug for Loaded {
+    /// Without the hashes, from which a short secret could be guessed.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Loaded")
+            .field("config", &self.config)
+            .field("warnings", &self.warnings)
+            .field("from_environment", &self.from_environment)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Reads the sources.
@@ -126,8 +137,10 @@ impl Draft {
     /// Adds a problem, unless the same key has been found wrong already: what follows from that would only repeat it.
     fn add(&mut self, problem: Problem) {
         let known = self.problems.iter().any(|earlier| {
-            let below = problem.key.strip_prefix(&earlier.key).is_some_and(|rest| rest.starts_with(['.', '[']));
-            !earlier.key.is_empty() && (below || earlier.key == problem.key || same_secret(&earlier.key, &problem.key))
+            let below =
+                problem.key.strip_prefix(&earlier.key).is_some_and(|rest| rest.starts_with(['.', '[']));
+            !earlier.key.is_empty()
+                && (below || earlier.key == problem.key || same_secret(&earlier.key, &problem.key))
         });
         if !known {
             self.problems.push(problem);
@@ -170,7 +183,8 @@ impl Draft {
                 Err(error) => error,
             };
             let path = key_path(error.path());
-            let secret = path.0.iter().any(|step| matches!(step, Step::Key(key) if SECRETS.contains(&key.as_str())));
+            let secret =
+                path.0.iter().any(|step| matches!(step, Step::Key(key) if SECRETS.contains(&key.as_str())));
             let text = if secret {
                 // The error's text may quote the value.
                 ProblemText::new("config-invalid-secret")

@@ -118,9 +118,15 @@ impl Problem {
     }
 
     /// A broken rule of the section at `section` (`bot`, `onebot[1]`).
-    pub(crate) fn from_setting(section: &str, problem: SettingProblem, place: &dyn Fn(&str) -> Place) -> Self {
-        let key = if problem.key.is_empty() { section.to_owned() } else { format!("{section}.{}", problem.key) };
-        let args: Vec<_> = problem.args.into_iter().map(|(name, arg)| (name, ProblemArg::Plain(arg))).collect();
+    pub(crate) fn from_setting(
+        section: &str,
+        problem: SettingProblem,
+        place: &dyn Fn(&str) -> Place,
+    ) -> Self {
+        let key =
+            if problem.key.is_empty() { section.to_owned() } else { format!("{section}.{}", problem.key) };
+        let args: Vec<_> =
+            problem.args.into_iter().map(|(name, arg)| (name, ProblemArg::Plain(arg))).collect();
         let mend = ProblemText { key: format!("{}-mend", problem.text), args: args.clone() };
         let text = ProblemText { key: problem.text.to_owned(), args };
         Self::error(place(&key), key, text).mend(mend)
@@ -165,7 +171,8 @@ pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a 
 
 /// Letters to change; 1 when one name is a whole part of the other (`ttl_minutes` in `artifact_ttl_minutes`).
 fn distance(typed: &str, candidate: &str) -> usize {
-    let contained = typed.len() >= 4 && candidate.split_inclusive('_').count() > 1 && candidate.contains(typed);
+    let contained =
+        typed.len() >= 4 && candidate.split_inclusive('_').count() > 1 && candidate.contains(typed);
     if contained { 1 } else { strsim::damerau_levenshtein(typed, candidate) }
 }
 

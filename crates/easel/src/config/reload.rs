@@ -236,14 +236,17 @@ mod tests {
     async fn a_broken_edit_keeps_the_old_configuration_until_it_is_mended() {
         let mut running = start("[jobs]\ndeadline_seconds = 1\n");
         running.replace("[jobs]\ndeadline_seconds = \"soon\"\nmax_runing = 3\n");
-        let refused = patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Refused(_)))).await;
+        let refused =
+            patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Refused(_)))).await;
         let Outcome::Refused(refused) = refused.unwrap().clone() else { panic!("waited for it") };
         let keys: Vec<_> = refused.problems.iter().map(|problem| problem.key.clone()).collect();
         assert_eq!(keys, ["jobs.deadline_seconds", "jobs.max_runing"]);
         assert_eq!(running.config.borrow().jobs.deadline_seconds, 1);
         // Back to the very same content: the report must go away too.
         running.replace("[jobs]\ndeadline_seconds = 1\n");
-        patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Applied { .. }))).await.unwrap();
+        patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Applied { .. })))
+            .await
+            .unwrap();
         running.stop().await;
     }
 
@@ -252,8 +255,11 @@ mod tests {
         let mut running = start("[bot]\ndata_dir = \"a\"\n");
         running.replace("[bot]\ndata_dir = \"b\"\n[jobs]\ndeadline_seconds = 5\n");
         running.deadline(5).await;
-        let applied = patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Applied { .. }))).await;
-        let Outcome::Applied { needs_restart, changed, .. } = applied.unwrap().clone() else { panic!("waited for it") };
+        let applied =
+            patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Applied { .. }))).await;
+        let Outcome::Applied { needs_restart, changed, .. } = applied.unwrap().clone() else {
+            panic!("waited for it")
+        };
         assert_eq!(needs_restart, ["bot.data_dir"]);
         assert_eq!(changed, ["bot.data_dir", "jobs.deadline_seconds"]);
         running.stop().await;
@@ -264,9 +270,11 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let token = directory.path().join("token");
         fs::write(&token, "first\n").unwrap();
-        let mut running = start(&format!("[[onebot]]\naccess_token_file = {:?}\n", token.display().to_string()));
+        let mut running =
+            start(&format!("[[onebot]]\naccess_token_file = {:?}\n", token.display().to_string()));
         fs::write(&token, "second\n").unwrap();
-        let applied = patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Applied { .. }))).await;
+        let applied =
+            patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Applied { .. }))).await;
         let Outcome::Applied { changed, .. } = applied.unwrap().clone() else { panic!("waited for it") };
         assert_eq!(changed, ["onebot[0].access_token"]);
         running.stop().await;

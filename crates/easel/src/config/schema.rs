@@ -34,7 +34,8 @@ fn add_secret_files(schema: &mut Json) {
                 for secret in SECRETS {
                     let file = format!("{secret}_file");
                     if properties.contains_key(secret) && !properties.contains_key(&file) {
-                        let description = format!("File that holds `{secret}`, relative to the working directory.");
+                        let description =
+                            format!("File that holds `{secret}`, relative to the working directory.");
                         properties.insert(file, json!({"type": "string", "description": description}));
                     }
                 }
@@ -125,7 +126,9 @@ pub(crate) fn holds_secret(path: &KeyPath) -> bool {
     fn within(schema: &Json, steps: &[Step]) -> bool {
         let Some((step, rest)) = steps.split_first() else { return false };
         shapes(schema).into_iter().any(|shape| match step {
-            Step::Key(key) => shape.entry(key).is_some_and(|schema| is_secret(key, schema) || within(schema, rest)),
+            Step::Key(key) => {
+                shape.entry(key).is_some_and(|schema| is_secret(key, schema) || within(schema, rest))
+            }
             Step::Index(_) => shape.items().is_some_and(|schema| within(schema, rest)),
         })
     }
@@ -211,7 +214,8 @@ impl Walk<'_> {
     }
 
     fn unknown(&mut self, key: &str, entry: &Node, shape: Shape<'_>, path: &KeyPath) {
-        let known = shape.properties().into_iter().flat_map(|properties| properties.keys().map(String::as_str));
+        let known =
+            shape.properties().into_iter().flat_map(|properties| properties.keys().map(String::as_str));
         self.problems.push(unknown_key(key, entry.key_place(), known, path));
     }
 
@@ -223,10 +227,13 @@ impl Walk<'_> {
         let text = ProblemText::new("config-wrong-type")
             .with("found", ProblemArg::OneOf(vec![found]))
             .with("expected", ProblemArg::OneOf(expected));
-        let quoted = !matches!(node.value, Value::Text(_)) && shapes.iter().any(|shape| shape.takes("string"));
+        let quoted =
+            !matches!(node.value, Value::Text(_)) && shapes.iter().any(|shape| shape.takes("string"));
         let mend = match &node.value {
             _ if quoted => "config-wrong-type-mend-quote",
-            Value::Text(_) if shapes.iter().any(|shape| shape.takes("array")) => "config-wrong-type-mend-list",
+            Value::Text(_) if shapes.iter().any(|shape| shape.takes("array")) => {
+                "config-wrong-type-mend-list"
+            }
             Value::Text(_) => "config-wrong-type-mend-unquote",
             _ => "config-wrong-type-mend",
         };
@@ -250,7 +257,10 @@ impl Walk<'_> {
 
     fn in_range(&mut self, number: i64, shape: Shape<'_>, place: Place, path: &KeyPath) -> bool {
         let bound = |key: &str| shape.0.get(key).and_then(Json::as_f64);
-        #[expect(clippy::cast_precision_loss, reason = "bounds are far below 2^53, and so is what lies near them")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "bounds are far below 2^53, and so is what lies near them"
+        )]
         let value = number as f64;
         let low = bound("minimum").filter(|least| value < *least);
         let high = bound("maximum").filter(|most| value > *most);
@@ -259,9 +269,7 @@ impl Walk<'_> {
             (_, Some(most)) => ("config-too-large", ("most", most.to_string())),
             _ => return true,
         };
-        let with = |text: ProblemText| {
-            text.with("value", number.to_string()).with(limit.0, limit.1.clone())
-        };
+        let with = |text: ProblemText| text.with("value", number.to_string()).with(limit.0, limit.1.clone());
         let problem = Problem::error(place, path.to_string(), with(ProblemText::new(text)));
         self.problems.push(problem.mend(with(ProblemText::new(format!("{text}-mend")))));
         false
@@ -278,9 +286,11 @@ pub(crate) fn unknown_key<'a>(
     let known: Vec<_> = known.collect();
     let mend = match nearest(key, known.iter().copied()) {
         Some(nearest) => ProblemText::new("config-nearest-key").with("nearest", nearest),
+        None if known.is_empty() => ProblemText::new("config-unknown-key-mend-none"),
         None => ProblemText::new("config-unknown-key-mend").with("known", known.join(", ")),
     };
-    Problem::error(place, path.to_string(), ProblemText::new("config-unknown-key").with("key", key)).mend(mend)
+    Problem::error(place, path.to_string(), ProblemText::new("config-unknown-key").with("key", key))
+        .mend(mend)
 }
 
 fn kind_message(kind: &str) -> Option<&'static str> {

@@ -56,14 +56,17 @@ impl Files<'_> {
             let Some(schema) = shape.properties().and_then(|known| known.get(secret)) else { continue };
             let key = format!("{secret}_file");
             // Anything but a text is left for the walk, which says what was expected.
-            let Some(Node { value: Value::Text(file), place, .. }) = node.get(&key).cloned() else { continue };
+            let Some(Node { value: Value::Text(file), place, .. }) = node.get(&key).cloned() else {
+                continue;
+            };
             node.entries().remove(&key);
             let path = path.key(&key).to_string();
             match node.get(secret).map(|plain| rank(&plain.place).cmp(&rank(&place))) {
                 // The environment's secret overrides the file's `*_file`, and the other way round.
                 Some(std::cmp::Ordering::Greater) => continue,
                 Some(std::cmp::Ordering::Equal) => {
-                    let text = ProblemText::new("config-secret-twice").with("secret", secret).with("file", key);
+                    let text =
+                        ProblemText::new("config-secret-twice").with("secret", secret).with("file", key);
                     let mend = ProblemText::new("config-secret-twice-mend").with("secret", secret);
                     self.problems.push(Problem::error(place, path, text).mend(mend));
                     continue;
@@ -79,7 +82,8 @@ impl Files<'_> {
                 Err(text) => {
                     node.entries().remove(secret);
                     let text = text.with("file", file.display().to_string());
-                    let mend = ProblemText::new("config-secret-file-mend").with("file", file.display().to_string());
+                    let mend =
+                        ProblemText::new("config-secret-file-mend").with("file", file.display().to_string());
                     self.problems.push(Problem::error(place, path, text).mend(mend));
                 }
             }
@@ -100,8 +104,9 @@ fn rank(place: &Place) -> u8 {
 
 /// The file's text without white space around it; for a list, one item per line, without lines that begin with `#`.
 fn read(file: &Path, list: bool, place: &Place) -> Result<Value, ProblemText> {
-    let unreadable =
-        |error: std::io::Error| ProblemText::new("config-secret-file-unreadable").with("detail", error.to_string());
+    let unreadable = |error: std::io::Error| {
+        ProblemText::new("config-secret-file-unreadable").with("detail", error.to_string())
+    };
     if std::fs::metadata(file).map_err(unreadable)?.len() > MAX_BYTES {
         return Err(ProblemText::new("config-secret-file-large"));
     }

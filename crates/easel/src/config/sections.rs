@@ -29,7 +29,10 @@ pub(crate) fn check(
         found.into_iter().map(|problem| Problem::from_setting(section, problem, place)).collect::<Vec<_>>()
     };
     let sentences = |found: Vec<(String, String)>| {
-        found.into_iter().map(|(key, sentence)| from_sentence(&key, sentence, written, place)).collect::<Vec<_>>()
+        found
+            .into_iter()
+            .map(|(key, sentence)| from_sentence(&key, sentence, written, place))
+            .collect::<Vec<_>>()
     };
     let mut problems = settings("bot", config.bot.validate());
     problems.extend(settings("access", config.access.validate().into_iter().map(from_access).collect()));
@@ -135,14 +138,23 @@ fn plain_key(key: &str) -> String {
 }
 
 /// A provider's rules: its kind with the nearest one, its address with what was changed about it, and the rest.
-fn provider(name: &str, section: &ProviderSection, written: &Node, place: &dyn Fn(&str) -> Place) -> Vec<Problem> {
+fn provider(
+    name: &str,
+    section: &ProviderSection,
+    written: &Node,
+    place: &dyn Fn(&str) -> Place,
+) -> Vec<Problem> {
     let kind_key = format!("providers.{name}.kind");
     let base_url = format!("providers.{name}.base_url");
     let mut problems: Vec<_> = section
         .validate(name)
         .into_iter()
         .map(|(key, sentence)| {
-            if key == kind_key { kind(&section.kind, key, place) } else { from_sentence(&key, sentence, written, place) }
+            if key == kind_key {
+                kind(&section.kind, key, place)
+            } else {
+                from_sentence(&key, sentence, written, place)
+            }
         })
         .collect();
     let remote = Kind::parse(&section.kind).is_some_and(Kind::is_remote);
@@ -172,7 +184,8 @@ fn kind(written: &str, key: String, place: &dyn Fn(&str) -> Place) -> Problem {
         None if written.trim().is_empty() => "config-kind-missing",
         None => "config-kind-unknown",
     };
-    let nearest = Some(written).filter(|_| text == "config-kind-unknown").and_then(|kind| nearest(kind, built()));
+    let nearest =
+        Some(written).filter(|_| text == "config-kind-unknown").and_then(|kind| nearest(kind, built()));
     let mend = match nearest {
         Some(nearest) => ProblemText::new("config-nearest-word").with("nearest", nearest),
         None => ProblemText::new("config-kind-mend").with("kinds", built().collect::<Vec<_>>().join(", ")),
@@ -201,12 +214,14 @@ fn same_address(config: &Config, place: &dyn Fn(&str) -> Place) -> Vec<Problem> 
     use easel_onebot::Mode;
     let mut seen = BTreeSet::new();
     let listening = config.onebot.iter().enumerate().filter(|(_, section)| section.mode != Mode::Forward);
-    let twice = listening.filter(|(_, section)| !section.listen.ends_with(":0") && !seen.insert(&section.listen));
+    let twice =
+        listening.filter(|(_, section)| !section.listen.ends_with(":0") && !seen.insert(&section.listen));
     twice
         .map(|(index, section)| {
             let key = format!("onebot[{index}].listen");
             let with = |key: &str| ProblemText::new(key).with("value", section.listen.as_str());
-            Problem::error(place(&key), key, with("config-listen-twice")).mend(with("config-listen-twice-mend"))
+            Problem::error(place(&key), key, with("config-listen-twice"))
+                .mend(with("config-listen-twice-mend"))
         })
         .collect()
 }
@@ -218,7 +233,10 @@ fn chain(
     provider_names: &BTreeSet<String>,
     place: &dyn Fn(&str) -> Place,
 ) -> Vec<Problem> {
-    let unknown = feature.places().into_iter().filter(|(_, name)| !name.trim().is_empty() && !provider_names.contains(*name));
+    let unknown = feature
+        .places()
+        .into_iter()
+        .filter(|(_, name)| !name.trim().is_empty() && !provider_names.contains(*name));
     unknown
         .map(|(key, name)| {
             let key = format!("{section}.{key}");
@@ -242,9 +260,9 @@ fn unbuilt(written: &Node, place: &dyn Fn(&str) -> Place) -> Vec<Problem> {
             let inner = |schema: Option<&serde_json::Value>| {
                 schema.is_some_and(|schema| schema::shapes(schema).iter().any(entry))
             };
-            let lacks = alternatives.iter().any(|shape| {
-                entry(shape) || inner(shape.items()) || inner(shape.others())
-            });
+            let lacks = alternatives
+                .iter()
+                .any(|shape| entry(shape) || inner(shape.items()) || inner(shape.others()));
             lacks && written.get(name).is_some()
         })
         .map(|(name, _)| {

@@ -264,7 +264,7 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<Problem>) {
 
 /// Takes out what stands on a line with a syntax error: the parser puts a made-up value there.
 fn drop_lines(node: &mut Node, broken: &BTreeSet<usize>) {
-    let keep = |node: &mut Node| {
+    let mut keep = |node: &mut Node| {
         drop_lines(node, broken);
         let places = [Some(&node.place), node.named.as_ref()];
         let on_broken_line = places.into_iter().flatten().filter_map(line).any(|line| broken.contains(&line));
@@ -272,10 +272,7 @@ fn drop_lines(node: &mut Node, broken: &BTreeSet<usize>) {
     };
     match &mut node.value {
         Value::List(items) => items.retain_mut(keep),
-        Value::Table(entries) => {
-            let mut keep = keep;
-            entries.retain(|_, entry| keep(entry));
-        }
+        Value::Table(entries) => entries.retain(|_, entry| keep(entry)),
         _ => {}
     }
 }
@@ -300,9 +297,8 @@ fn node(value: DeValue<'_>, place: Place, lines: &Lines<'_>) -> Node {
     let value = match value {
         DeValue::String(text) => Value::Text(text.into_owned()),
         // A number beyond 64 bits is read as a float, which then is the wrong type for every whole number.
-        DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Float(f64::INFINITY), Value::Integer)
-        }
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map_or(Value::Float(f64::INFINITY), Value::Integer),
         DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
         DeValue::Boolean(flag) => Value::Flag(flag),
         DeValue::Datetime(_) => Value::Date,
