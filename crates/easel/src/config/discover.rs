@@ -49,18 +49,18 @@ pub(crate) fn choose(
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> Chosen {
     let named = |section: &FeatureSection| section.names().into_iter().map(str::to_owned).collect::<Vec<_>>();
-    let names = match feature {
+    let chain = match feature {
         Feature::Draw => named(&config.draw),
         Feature::Edit => {
             Some(named(&config.edit)).filter(|names| !names.is_empty()).unwrap_or_else(|| named(&config.draw))
         }
     };
-    if !names.is_empty() {
-        return Chosen::Configured(names);
+    if !chain.is_empty() {
+        return Chosen::Configured(chain);
     }
     let variable =
         |name: String| environment(&name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-    let pair = |name: &'static str| {
+    let complete_pair = |name: &'static str| {
         Some(Discovered {
             name,
             base_url: variable(format!("{name}_BASE_URL"))?,
@@ -68,7 +68,7 @@ pub(crate) fn choose(
             model: variable("IMAGE_MODEL".to_owned()),
         })
     };
-    PAIRS.into_iter().find_map(pair).map_or(Chosen::Sketch, Chosen::Environment)
+    PAIRS.into_iter().find_map(complete_pair).map_or(Chosen::Sketch, Chosen::Environment)
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     /// Far beyond what any machine needs; only a change that never arrives takes so long.
-    const PATIENCE: Duration = Duration::from_secs(60);
+    const PATIENCE: Duration = Duration::from_mins(1);
 
     struct Running {
         _directory: tempfile::TempDir,

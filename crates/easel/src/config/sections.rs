@@ -56,13 +56,12 @@ pub(crate) fn check(
     problems.extend(unbuilt(written, place));
     problems.extend(chain("draw", &config.draw, provider_names, place));
     problems.extend(chain("edit", &config.edit, provider_names, place));
-    if config.draw.names().is_empty() && config.edit.names().is_empty() {
-        if let Some(name) = config.providers.keys().next() {
-            let text = ProblemText::new("config-provider-unused").with("provider", name.as_str());
-            let mend = ProblemText::new("config-provider-unused-mend").with("provider", name.as_str());
-            let key = format!("providers.{name}");
-            problems.push(Problem::warning(place(&key), key, text).mend(mend));
-        }
+    let none_named = config.draw.names().is_empty() && config.edit.names().is_empty();
+    if let Some(name) = config.providers.keys().next().filter(|_| none_named) {
+        let with = |key: &str| ProblemText::new(key).with("provider", name.as_str());
+        let key = format!("providers.{name}");
+        let unused = Problem::warning(place(&key), key, with("config-provider-unused"));
+        problems.push(unused.mend(with("config-provider-unused-mend")));
     }
     problems
 }

@@ -311,7 +311,7 @@ fn node(value: DeValue<'_>, place: Place, lines: &Lines<'_>) -> Node {
                 })
                 .collect(),
         ),
-        DeValue::Table(entries) => Value::Table(self::table(entries, lines)),
+        DeValue::Table(entries) => Value::Table(table(entries, lines)),
     };
     Node::new(value, place)
 }

@@ -451,7 +451,7 @@ fn the_schema_knows_the_contract() {
         ("telegram", ""),
         ("web", ""),
     ];
-    let sections = crate::config::schema::SCHEMA["properties"].as_object().unwrap();
+    let sections = schema::SCHEMA["properties"].as_object().unwrap();
     assert_eq!(sections.len(), contract.len());
     for (section, keys) in contract {
         let schema = &sections[section.trim_end_matches("[]")];
