@@ -8,7 +8,11 @@ pub mod ids;
 pub mod message;
 pub mod reply;
 
+pub mod chain;
 pub mod error;
 pub mod job;
 pub mod media;
 pub mod ports;
+
+#[cfg(feature = "testing")]
+pub mod testing;
