@@ -7,9 +7,9 @@ use tokio::time::Instant;
 /// Failures in a row that open the circuit.
 const FAILURES_TO_OPEN: u32 = 5;
 /// How long it stays open before one probe is let through.
-const OPEN_FOR: Duration = Duration::from_secs(60);
+const OPEN_FOR: Duration = Duration::from_mins(1);
 /// How long a provider rests that closed the whole account.
-const SUSPENDED_FOR: Duration = Duration::from_secs(600);
+const SUSPENDED_FOR: Duration = Duration::from_mins(10);
 
 /// A circuit of one provider. Counts only failures that say something about the provider (overload, unanswered), not
 /// about a request or a key.

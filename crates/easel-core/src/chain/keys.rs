@@ -8,7 +8,7 @@ use crate::{error::KeyVerdict, ports::ApiKey};
 
 /// How long a key whose account ran out of quota rests before it is tried again: resets are daily or monthly and not
 /// announced, and one refused call per hour costs nothing.
-const QUOTA_REST: Duration = Duration::from_secs(3600);
+const QUOTA_REST: Duration = Duration::from_hours(1);
 
 /// What is known about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,7 +86,6 @@ impl KeyPool {
             let same_key = &*key.fingerprint == fingerprint;
             let same_account = same_key || (account.is_some() && key.account == account);
             match verdict {
-                KeyVerdict::Fine => {}
                 KeyVerdict::Disable if same_key => {
                     disabled |= *state != KeyState::Disabled;
                     *state = KeyState::Disabled;
@@ -97,7 +96,7 @@ impl KeyPool {
                 KeyVerdict::Cool(rest) if same_account && *state != KeyState::Disabled => {
                     *state = KeyState::Cooling(now + rest);
                 }
-                KeyVerdict::Disable | KeyVerdict::OutOfQuota | KeyVerdict::Cool(_) => {}
+                KeyVerdict::Fine | KeyVerdict::Disable | KeyVerdict::OutOfQuota | KeyVerdict::Cool(_) => {}
             }
         }
         disabled

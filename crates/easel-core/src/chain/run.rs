@@ -26,7 +26,7 @@ const MAX_OVERLOAD_RETRIES: u32 = 2;
 /// Repetitions after a success without a picture, per provider and job.
 const MAX_EMPTY_RETRIES: u32 = 1;
 /// How long a missing model or route is remembered.
-const NOT_FOUND_FOR: Duration = Duration::from_secs(600);
+const NOT_FOUND_FOR: Duration = Duration::from_mins(10);
 
 /// A configured provider with everything that is remembered about it between jobs.
 pub struct ProviderSlot {
@@ -208,7 +208,6 @@ impl Chain<'_> {
 
     /// Tries one provider. The inner error is the provider's last word (none = no usable key) and whether the whole
     /// walk ends here.
-    #[expect(clippy::type_complexity, reason = "two nested outcomes with different owners")]
     async fn ask(
         &mut self,
         link: &Link,
@@ -257,7 +256,8 @@ impl Chain<'_> {
                 Err(failed) => failed,
             };
             self.remember(slot, request.operation, &fingerprint, &failed).await;
-            let next = self.next_step(slot, &failed, key, request, &mut tries, unanswered, last_link);
+            let next =
+                self.next_step(slot, &failed, key.as_ref(), request, &mut tries, unanswered, last_link);
             error = Some(failed);
             match next {
                 Next::Stop => return Ok(Err((error, true))),
@@ -353,14 +353,14 @@ impl Chain<'_> {
         &self,
         slot: &ProviderSlot,
         error: &ProviderError,
-        key: Option<ApiKey>,
+        key: Option<&ApiKey>,
         request: &mut ImageRequest,
         tries: &mut Tries,
         unanswered: &mut bool,
         last_link: bool,
     ) -> Next {
-        let again = |after| Next::Again { after, key: key.clone(), counted: true };
-        let corrected = || Next::Again { after: Duration::ZERO, key: key.clone(), counted: false };
+        let again = |after| Next::Again { after, key: key.cloned(), counted: true };
+        let corrected = || Next::Again { after: Duration::ZERO, key: key.cloned(), counted: false };
         let was_sent = error.status.is_some() || error.class != ErrorClass::Overload;
         // After a create call that was sent and not answered there is at most one further one in the whole job: the
         // first may have been paid.
@@ -417,7 +417,7 @@ impl Chain<'_> {
                 {
                     return again(wait);
                 }
-                if let Some(key) = &key {
+                if let Some(key) = key {
                     tries.spent.insert(key.fingerprint.clone());
                 }
                 let other = slot.with(|state| state.keys.pick(Instant::now(), &tries.spent));

@@ -139,7 +139,8 @@ mod tests {
         let mut state = 7u32;
         let pixels = image::RgbImage::from_fn(width, height, |_, _| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            image::Rgb([(state >> 24) as u8, (state >> 16) as u8, (state >> 8) as u8])
+            let [_, b, g, r] = state.to_le_bytes();
+            image::Rgb([r, g, b])
         });
         let bytes = png(&DynamicImage::ImageRgb8(pixels)).unwrap();
         Picture { format: PictureFormat::Png, width, height, body: Body::from_bytes(bytes) }

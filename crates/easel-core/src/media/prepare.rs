@@ -229,7 +229,7 @@ mod tests {
 
     fn picture(width: u32, height: u32, format: ImageFormat) -> Bytes {
         let mut out = Cursor::new(Vec::new());
-        RgbImage::from_fn(width, height, |x, y| Rgb([(x * 40) as u8, (y * 40) as u8, 128]))
+        RgbImage::from_fn(width, height, |x, y| Rgb([x.to_le_bytes()[0] * 8, y.to_le_bytes()[0] * 10, 128]))
             .write_to(&mut out, format)
             .unwrap();
         out.into_inner().into()
