@@ -9,6 +9,7 @@ pub mod message;
 pub mod reply;
 
 pub mod chain;
+pub mod dispatch;
 pub mod error;
 pub mod job;
 pub mod media;

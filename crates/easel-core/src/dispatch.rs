@@ -1,0 +1,2 @@
+//! From a message to a decision: grammar, access, handlers.
+pub mod queue;
