@@ -1,0 +1,279 @@
+//! One call: built, sent, and followed through its redirects.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Method, StatusCode};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use crate::body::{Limits, Response};
+use crate::client::{Hop, HttpClient};
+use crate::error::{self, HttpError, Sending, Stage};
+use crate::guard::BlockReason;
+use crate::multipart::Multipart;
+use crate::outgoing::{Outgoing, Progress};
+use crate::redact::{redact, redact_url};
+
+/// Redirects that are followed, where any are.
+const MAX_REDIRECTS: usize = 3;
+
+/// A call that is being put together. Mistakes in its parts come out of [`send`](Self::send), before anything
+/// is sent.
+#[must_use = "a call does nothing until it is sent"]
+pub struct Call {
+    client: HttpClient,
+    method: Method,
+    target: Result<Url, HttpError>,
+    headers: HeaderMap,
+    /// Headers that only the owner's own origin may see.
+    credentials: HeaderMap,
+    body: Option<Outgoing>,
+    limits: Limits,
+    problem: Option<HttpError>,
+}
+
+impl Call {
+    pub(crate) fn new(client: HttpClient, method: Method, url: &str, limits: Limits) -> Self {
+        let target = Url::parse(url)
+            .map_err(|error| HttpError::BadUrl { detail: format!("{error}: {}", redact(url)) });
+        Self {
+            client,
+            method,
+            target,
+            headers: HeaderMap::new(),
+            credentials: HeaderMap::new(),
+            body: None,
+            limits,
+            problem: None,
+        }
+    }
+
+    /// Adds a header that is no secret; it goes to every hop.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match parse_header(name, value) {
+            Ok((name, value)) => {
+                self.headers.insert(name, value);
+            }
+            Err(problem) => self.problem = self.problem.or(Some(problem)),
+        }
+        self
+    }
+
+    /// Adds a header that is a credential. A results client sends it to the provider's own origin only, a
+    /// download client for user-given urls to nobody.
+    pub fn secret_header(mut self, name: &str, value: &SecretString) -> Self {
+        match parse_header(name, value.expose_secret()) {
+            Ok((name, mut value)) => {
+                value.set_sensitive(true);
+                self.credentials.insert(name, value);
+            }
+            Err(problem) => self.problem = self.problem.or(Some(problem)),
+        }
+        self
+    }
+
+    /// Adds `Authorization: Bearer …`, as a credential.
+    pub fn bearer(self, token: &SecretString) -> Self {
+        let value = SecretString::from(format!("Bearer {}", token.expose_secret().trim()));
+        self.secret_header(header::AUTHORIZATION.as_str(), &value)
+    }
+
+    /// Adds `Authorization: Basic …` for text that is already base64 of `user:password`, as a credential.
+    pub fn basic_encoded(self, encoded: &SecretString) -> Self {
+        let value = SecretString::from(format!("Basic {}", encoded.expose_secret().trim()));
+        self.secret_header(header::AUTHORIZATION.as_str(), &value)
+    }
+
+    /// Sends these bytes as `application/json`.
+    pub fn json(self, body: impl Into<Bytes>) -> Self {
+        self.body("application/json", [body.into()])
+    }
+
+    /// Sends these buffers one after the other, uncopied.
+    pub fn body(mut self, content_type: &str, segments: impl IntoIterator<Item = Bytes>) -> Self {
+        let segments = segments.into_iter().collect();
+        self.body = Some(Outgoing { content_type: content_type.to_owned(), segments });
+        self
+    }
+
+    /// Sends a form; its files are not copied.
+    pub fn multipart(mut self, form: Multipart) -> Self {
+        self.body = Some(form.into_outgoing());
+        self
+    }
+
+    /// Ends the call, its body included, at `deadline`. The earliest deadline given counts.
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.limits.deadline = Some(self.limits.deadline.map_or(deadline, |before| before.min(deadline)));
+        self
+    }
+
+    /// Ends the call, its body included, this long after now.
+    pub fn within(self, total: Duration) -> Self {
+        let now = Instant::now();
+        // A duration beyond the clock's range is as good as none.
+        match now.checked_add(total) {
+            Some(deadline) => self.deadline(deadline),
+            None => self,
+        }
+    }
+
+    /// Longest silence between the last piece sent and the status line.
+    pub fn answer_timeout(mut self, longest: Duration) -> Self {
+        self.limits.answer = longest;
+        self
+    }
+
+    /// Longest silence inside the body.
+    pub fn idle_timeout(mut self, longest: Duration) -> Self {
+        self.limits.idle = longest;
+        self
+    }
+
+    /// Most bytes of the answer, after decompression.
+    pub fn max_answer_bytes(mut self, most: u64) -> Self {
+        self.limits.max_answer_bytes = most;
+        self
+    }
+
+    /// Ends the call, its body included, when `cancel` fires; the error says how far it had come.
+    pub fn cancel_on(mut self, cancel: CancellationToken) -> Self {
+        self.limits.cancel = cancel;
+        self
+    }
+
+    /// Sends the call and waits for the status line. Every status is an answer, also 4xx and 5xx; redirects are
+    /// followed only by download clients and only for GET.
+    ///
+    /// Dropping the future closes the connection; whether the peer had got the request is then unknown, so
+    /// cancel with a token where that matters.
+    ///
+    /// # Errors
+    /// `NotSent`, `Unanswered`, `Blocked`, `Deadline`, `Cancelled`, `BadUrl`, `BadHeader`.
+    pub async fn send(self) -> Result<Response, HttpError> {
+        let Self { client, method, target, headers, credentials, mut body, limits, problem } = self;
+        if let Some(problem) = problem {
+            return Err(problem);
+        }
+        let follows = client.follows_redirects() && method == Method::GET;
+        let mut hop = client.first_hop(target?)?;
+        for _ in 0..=MAX_REDIRECTS {
+            let mut headers = headers.clone();
+            if hop.credentials {
+                headers.extend(credentials.clone());
+            }
+            let response = exchange(&client, &hop, &method, headers, body.take(), &limits).await?;
+            let next = if follows { redirect_target(&response, &hop.url) } else { None };
+            match next {
+                None => return Ok(Response::new(response, limits)),
+                Some(next) => hop = client.next_hop(next?, &hop.url)?,
+            }
+        }
+        let host = hop.url.host_str().unwrap_or_default().to_owned();
+        Err(HttpError::Blocked { host, reason: BlockReason::TooManyRedirects })
+    }
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.target.as_ref().map(redact_url);
+        f.debug_struct("Call").field("method", &self.method).field("url", &url).finish_non_exhaustive()
+    }
+}
+
+/// Sends one request and waits for its status line.
+async fn exchange(
+    client: &HttpClient,
+    hop: &Hop,
+    method: &Method,
+    mut headers: HeaderMap,
+    body: Option<Outgoing>,
+    limits: &Limits,
+) -> Result<reqwest::Response, HttpError> {
+    let progress = Arc::new(Progress::default());
+    // Compression costs both sides time and gains nothing on pictures.
+    headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
+    let mut request = reqwest::Request::new(method.clone(), hop.url.clone());
+    match body {
+        Some(body) if body.length() > 0 => {
+            let content_type = HeaderValue::from_str(&body.content_type)
+                .map_err(|_| HttpError::BadHeader { name: header::CONTENT_TYPE.to_string() })?;
+            headers.entry(header::CONTENT_TYPE).or_insert(content_type);
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(body.length()));
+            *request.body_mut() = Some(body.into_body(Arc::clone(&progress)));
+        }
+        // Without a body nobody can tell whether the head was sent, so it counts as sent.
+        _ => progress.step(),
+    }
+    *request.headers_mut() = headers;
+    let stage = || if progress.steps() == 0 { Stage::Connecting } else { Stage::Waiting };
+    let sending = hop.client.execute(request);
+    tokio::pin!(sending);
+    loop {
+        let seen = progress.steps();
+        tokio::select! {
+            biased;
+            answer = &mut sending => {
+                let stage = stage();
+                return answer
+                    .inspect(|answer| {
+                        let url = redact_url(&hop.url);
+                        tracing::debug!(%method, %url, status = answer.status().as_u16(), "answered");
+                    })
+                    .map_err(|error| {
+                        error::from_sending(error, Sending {
+                            host: hop.url.host_str().unwrap_or_default(),
+                            https: hop.url.scheme() == "https",
+                            proxied: client.is_proxied(),
+                            stage,
+                        })
+                    });
+            }
+            () = limits.cancel.cancelled() => return Err(HttpError::Cancelled { stage: stage() }),
+            () = limits.out_of_time() => return Err(HttpError::Deadline { stage: stage() }),
+            () = tokio::time::sleep(limits.answer) => {
+                // A slow upload is not silence: the clock starts anew with each piece that goes out.
+                if progress.steps() == seen {
+                    let detail = format!("silent for {} ms", limits.answer.as_millis());
+                    return Err(match stage() {
+                        Stage::Connecting => {
+                            HttpError::NotSent { cause: error::NotSentCause::ConnectTimeout, detail }
+                        }
+                        Stage::Waiting | Stage::Reading => HttpError::Unanswered { detail },
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Where the answer points, when it is a redirect that names a place.
+fn redirect_target(response: &reqwest::Response, from: &Url) -> Option<Result<Url, HttpError>> {
+    let redirects = matches!(
+        response.status(),
+        StatusCode::MOVED_PERMANENTLY
+            | StatusCode::FOUND
+            | StatusCode::SEE_OTHER
+            | StatusCode::TEMPORARY_REDIRECT
+            | StatusCode::PERMANENT_REDIRECT
+    );
+    let location = response.headers().get(header::LOCATION).filter(|_| redirects)?;
+    // Servers write non-ASCII locations as raw UTF-8.
+    let text = String::from_utf8_lossy(location.as_bytes());
+    Some(
+        from.join(&text).map_err(|error| HttpError::BadUrl { detail: format!("{error}: {}", redact(&text)) }),
+    )
+}
+
+fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), HttpError> {
+    let problem = || HttpError::BadHeader { name: redact(name) };
+    let parsed = HeaderName::from_bytes(name.as_bytes()).map_err(|_| problem())?;
+    // Keys are pasted with blanks and line ends around them; inside they stay an error.
+    Ok((parsed, HeaderValue::from_str(value.trim()).map_err(|_| problem())?))
+}
