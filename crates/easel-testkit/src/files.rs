@@ -14,6 +14,9 @@ use std::{
 };
 
 /// A server that answers each path as it was told, and 404 to all others.
+///
+/// A path may carry a query: then it stands for exactly this query, as an old and a fresh key of the QQ picture
+/// host do; without one it stands for every query that has no page of its own.
 #[derive(Debug)]
 pub struct FileServer {
     address: SocketAddr,
@@ -137,7 +140,11 @@ impl FileServer {
 }
 
 async fn answer(shared: Arc<Shared>, request: Request) -> Reply {
-    let page = lock(&shared.pages).get(&request.path).cloned();
+    let exact = format!("{}?{}", request.path, request.query);
+    let page = {
+        let pages = lock(&shared.pages);
+        pages.get(&exact).or_else(|| pages.get(&request.path)).cloned()
+    };
     shared.requests.push(request);
     match page {
         Some(Some(reply)) => reply,
@@ -173,10 +180,12 @@ mod tests {
         assert_eq!(get(host.empty("/e")).await.body.len(), 0);
         assert_eq!(get(host.status("/f", 403)).await.status, 403);
         assert_eq!(get(host.url("/nowhere")).await.status, 404);
-        let expired = get(host.expired_rkey("/g?rkey=old".split('?').next().unwrap())).await;
+        let expired = get(host.expired_rkey("/g?rkey=old")).await;
         assert_eq!(expired.status, 400);
         assert!(String::from_utf8_lossy(&expired.body).contains("-5503007"));
-        assert_eq!(host.requests().len(), 8);
+        assert_eq!(get(host.put("/g?rkey=new", picture.clone())).await.body, picture);
+        assert_eq!(get(host.url("/g?rkey=other")).await.status, 404);
+        assert_eq!(host.requests().len(), 10);
         assert_eq!(host.next_request().await.path, "/a.png");
     }
 

@@ -5,7 +5,7 @@
 //! sends events, answers calls with the caller's echo, records every call and every message sent, and can be
 //! made to fail per action ([`FakeOneBot::fault`]).
 //!
-//! Facts: OneBot v11 standard, and what `NapCat`, LLBot, `Lagrange.OneBot` and go-cqhttp really answer.
+//! Facts: OneBot v11 standard, and what `NapCat`, `LLBot`, `Lagrange.OneBot` and go-cqhttp really answer.
 
 mod actions;
 mod builder;

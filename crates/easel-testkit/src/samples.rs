@@ -29,8 +29,9 @@ pub fn all(folder_name: &str) -> Vec<(String, Value)> {
     let entries = fs::read_dir(folder().join(folder_name))
         .unwrap_or_else(|error| panic!("no sample folder {folder_name}: {error}"));
     let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".json"))
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
         .collect();
     names.sort_unstable();
     names.into_iter().map(|name| (name.clone(), json(&format!("{folder_name}/{name}")))).collect()

@@ -233,13 +233,11 @@ impl Peer {
 
     /// Answers a frame of the application; false if the link has to be reset.
     pub(super) async fn handle_text(&self, text: &str, out: &mpsc::Sender<Frame>) -> bool {
-        match serde_json::from_str::<Value>(text) {
-            Ok(frame) => self.handle(&frame, out, false).await,
-            Err(_) => {
-                let answer = self.settings.dialect.parse_error();
-                out.send(Frame::Text(answer.to_string())).await.is_ok()
-            }
+        if let Ok(frame) = serde_json::from_str::<Value>(text) {
+            return self.handle(&frame, out, false).await;
         }
+        let answer = self.settings.dialect.parse_error();
+        out.send(Frame::Text(answer.to_string())).await.is_ok()
     }
 
     /// Answers a parsed frame; false if the link has to be reset.
