@@ -93,6 +93,9 @@ impl Collector {
         } else {
             references.extend_from_slice(inline);
         }
+        if references.is_empty() {
+            references.extend_from_slice(&request.fallback);
+        }
         references.dedup_by(|a, b| same_picture(a, b));
         references.truncate(MAX_INPUTS);
         let mut inputs = Inputs::default();
@@ -234,7 +237,7 @@ fn download_error(error: DownloadError) -> CollectError {
         DownloadError::FakeIp => UserError::new("error-picture-fake-ip", "E-PICTURE-FAKEIP"),
         DownloadError::Unreachable(why) => {
             tracing::info!(why, "an input picture could not be downloaded");
-            UserError::new("error-picture-unreachable", "E-PICTURE-NET")
+            UserError::new("error-picture-download", "E-PICTURE-NET")
         }
     })
 }
@@ -243,12 +246,14 @@ fn download_error(error: DownloadError) -> CollectError {
 fn picture_problem(problem: &PictureProblem) -> UserError {
     match problem {
         PictureProblem::Empty => UserError::new("error-picture-empty", "E-PICTURE-EMPTY"),
-        PictureProblem::NotAPicture(_) => UserError::new("error-picture-not-a-picture", "E-PICTURE-TYPE"),
+        PictureProblem::NotAPicture(_) => UserError::new("error-picture-unknown", "E-PICTURE-TYPE"),
         PictureProblem::Heic => UserError::new("error-picture-heic", "E-PICTURE-HEIC"),
-        PictureProblem::TooManyPixels => UserError::new("error-picture-pixels", "E-PICTURE-PIXELS"),
+        PictureProblem::TooManyPixels => {
+            UserError::new("error-picture-pixels", "E-PICTURE-PIXELS").with("side", u64::from(crate::media::MAX_SIDE))
+        },
         PictureProblem::Damaged(why) => {
             tracing::info!(why, "an input picture is damaged");
-            UserError::new("error-picture-damaged", "E-PICTURE-DAMAGED")
+            UserError::new("error-picture-truncated", "E-PICTURE-DAMAGED")
         }
     }
 }

@@ -134,8 +134,7 @@ impl Engine {
         beginning: Beginning,
     ) -> Result<Outcome, Stopped> {
         let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
-        let needs_collecting =
-            job.request.quote.is_some() || !job.request.pictures.is_empty() || !job.inline.is_empty();
+        let needs_collecting = !job.request.fallback.is_empty() || job.request.quote.is_some() || !job.request.pictures.is_empty() || !job.inline.is_empty();
         if matches!(beginning, Beginning::New) {
             self.announce(job, speaker, position);
             if position.is_some() {

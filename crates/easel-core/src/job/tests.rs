@@ -116,6 +116,7 @@ fn request(user: &str, message: &str) -> StoredRequest {
         tier: None,
         count: 1,
         pictures: vec![],
+        fallback: vec![],
         quote: None,
     }
 }
