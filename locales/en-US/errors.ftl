@@ -1,0 +1,102 @@
+### What is said when something fails: why, and what to do, in one breath, with the [code] at the end for whoever
+### has to look into it.
+
+## Providers
+
+error-auth = The drawing service no longer accepts its key, so there is no picture. Please ask the admin to replace the key. [{ $code }]
+error-quota = The drawing service has run out of credit, so there is no picture. Ask the admin to top it up, or try later. [{ $code }]
+error-rate = The drawing service is busy and takes no requests right now. Try again in a minute or two. [{ $code }]
+error-overload = The drawing service can’t be reached right now; several tries failed. Please try again later. [{ $code }]
+error-unanswered = The request went out, but the drawing service never answered. It may have been charged, so it wasn’t repeated. Send the command again if you still want the picture. [{ $code }]
+error-result-lost = The picture was made but got lost on its way here, and may have been charged. Send the command again if you still want it. [{ $code }]
+error-moderation-input = The description or the picture didn’t pass the provider’s content check. Try other words or another picture. [{ $code }]
+error-moderation-output = The picture was made, but the provider’s content check held it back. Try a milder description. [{ $code }]
+error-moderation-said = The provider didn’t draw it and says: “{ $said }”. Try other words. [{ $code }]
+error-bad-request = The drawing service doesn’t accept these settings. Try without a size or shape. [{ $code }]
+error-not-found = The drawing service doesn’t know the configured model. Please ask the admin to check the configuration. [{ $code }]
+error-empty = The drawing service answered without a picture. Try other words. [{ $code }]
+error-too-large = That was too much for the drawing service. Try fewer or smaller pictures. [{ $code }]
+error-deadline = The picture wasn’t ready within { $minutes ->
+        [one] { $minutes } minute
+       *[other] { $minutes } minutes
+    }, so the job was stopped. Please try again later. [{ $code }]
+error-no-provider = No drawing service is available right now. Please ask the admin to check the configuration. [{ $code }]
+error-cannot-edit = None of the configured drawing services can edit pictures. Please ask the admin to add one that can. [{ $code }]
+error-unknown-provider = There is no drawing service called “{ $provider }”. Try without @{ $provider }. [{ $code }]
+
+## Queue and limits
+
+error-queue-full = Too many people are waiting, so this one didn’t get a place. Come back in a few minutes. [{ $code }]
+error-chat-busy = { $max ->
+        [one] One picture is
+       *[other] { $max } pictures are
+    } already being drawn here. Come back when one is done. [{ $code }]
+error-user-busy = { $max ->
+        [one] One picture of yours is
+       *[other] { $max } pictures of yours are
+    } already being drawn. Come back when one is done. [{ $code }]
+error-limit-group = This group is a little fast: at most { $max } per period. Come back in { $seconds ->
+        [one] { $seconds } second
+       *[other] { $seconds } seconds
+    }. [{ $code }]
+error-limit-user = You are a little fast: at most { $max } per period. Come back in { $seconds ->
+        [one] { $seconds } second
+       *[other] { $seconds } seconds
+    }. [{ $code }]
+error-limit-group-day = This group has used its { $max } of 24 hours. Come back in about { $hours ->
+        [one] { $hours } hour
+       *[other] { $hours } hours
+    }. [{ $code }]
+error-limit-user-day = You have used your { $max } of 24 hours. Come back in about { $hours ->
+        [one] { $hours } hour
+       *[other] { $hours } hours
+    }. [{ $code }]
+error-debounce = That was quick! Try again in { $seconds ->
+        [one] { $seconds } second
+       *[other] { $seconds } seconds
+    }. [{ $code }]
+
+## Who may
+
+refused-group = Drawing isn’t open to this group yet. If you would like it, ask the bot’s owner. [{ $code }]
+refused-group-blocked = This group can’t use drawing. If you have questions, ask the bot’s owner. [{ $code }]
+refused-user = Drawing isn’t open to you yet. If you would like it, ask the bot’s owner. [{ $code }]
+refused-user-blocked = You can’t use drawing. If you have questions, ask the bot’s owner. [{ $code }]
+refused-direct = Drawing isn’t open to you in direct chats. Use a group where it is, or ask the bot’s owner. [{ $code }]
+error-not-allowed = Only admins can use this command. [{ $code }]
+
+## Commands
+
+error-needs-picture = Which picture? Send it along with the command, or quote one. [{ $code }]
+error-needs-prompt = What shall I draw? Write it behind the command, for example: { $example } [{ $code }]
+error-prompt-too-long = The description is too long; { $limit } characters are the most. Please shorten it. [{ $code }]
+error-nothing-to-resend = There is no picture to resend; pictures are only kept for a while. Please draw a new one. [{ $code }]
+error-no-such-job = There is no job { $job }; it may be over. The command “jobs” shows those that exist. [{ $code }]
+error-nothing-to-cancel = You have no picture in work or waiting, so there is nothing to cancel. [{ $code }]
+error-not-your-job = Job { $job } is somebody else’s; only they and admins can cancel it. [{ $code }]
+error-too-late-to-cancel = Job { $job } is done and being sent; it is too late to cancel. [{ $code }]
+error-not-in-build = This version of easel can’t do that yet. Drawing and editing work. [{ $code }]
+
+## Pictures
+
+error-picture-too-big = The picture is too large; { $megabytes } MB is the most. Please make it smaller. [{ $code }]
+error-picture-heic = HEIC and AVIF pictures can’t be read. Save it as a JPEG, or send a screenshot. [{ $code }]
+error-picture-unknown = This isn’t a picture I can read. Please send a JPEG, PNG, WebP or GIF. [{ $code }]
+error-picture-expired = The picture’s link has expired. Please send the picture again. [{ $code }]
+error-picture-private = The picture’s link leads into a private network, so it wasn’t opened. Please send the picture itself. [{ $code }]
+error-picture-fake-ip = A proxy on this machine gave the picture’s link a made-up address, so it wasn’t opened. Send the picture itself, or ask the admin to switch on allow_fake_ip. [{ $code }]
+error-picture-download = The picture couldn’t be downloaded. Please send it again. [{ $code }]
+error-picture-pixels = The picture has too many pixels; { $side } per side are the most. Please make it smaller. [{ $code }]
+error-picture-truncated = The picture is incomplete; perhaps the upload was cut. Please send it again. [{ $code }]
+error-picture-empty = The picture is empty. Please send another one. [{ $code }]
+error-too-many-pictures = Those are too many pictures; { $max } at once are the most. Try with fewer. [{ $code }]
+
+## Results
+
+error-interrupted = The program restarted in the middle of your picture. Whether it was made isn’t known, and it may have been charged. Send the command again if you still want it. [{ $code }]
+error-unknown = What became of this picture isn’t known. It may have been charged, so it wasn’t drawn again. Send the command again if you still want it. [{ $code }]
+error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
+error-cancelled = Cancelled; this picture won’t be drawn. [{ $code }]
+error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the admin the code at the end. [{ $code }]
+error-storage = easel can’t write to its data directory and takes no new jobs. Please ask the admin to check disk space and permissions. [{ $code }]
+error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]

@@ -1,0 +1,77 @@
+### 出错时说的话：一句话讲清为什么、接下来怎么办，末尾带上 [代码]，方便向管理员反馈。
+
+## 服务商
+
+error-auth = 画图服务的密钥失效了，这次没画成。请联系管理员更换密钥。[{ $code }]
+error-quota = 画图服务的额度用完了，这次没画成。请联系管理员充值，或者晚点再试。[{ $code }]
+error-rate = 画图服务太忙，暂时不接新请求。过一两分钟再试试吧。[{ $code }]
+error-overload = 画图服务这会儿连不上，试了几次都没成功。请稍后再试。[{ $code }]
+error-unanswered = 请求已经发出，但画图服务一直没回应，可能已经扣费，所以没有自动重试。想要的话请再发一次命令。[{ $code }]
+error-result-lost = 图画好了，却在取回时丢了，可能已经扣费。想要的话请再发一次命令。[{ $code }]
+error-moderation-input = 描述或图片没通过服务商的内容审核。换个说法或换张图再试试吧。[{ $code }]
+error-moderation-output = 图画出来了，但被服务商的内容审核拦下了。把描述改得温和些再试试吧。[{ $code }]
+error-moderation-said = 服务商没有画，它说：“{ $said }”。换个说法再试试吧。[{ $code }]
+error-bad-request = 画图服务不接受这次的参数。去掉尺寸、比例之类的要求再试试吧。[{ $code }]
+error-not-found = 画图服务里找不到设定的模型。请联系管理员检查配置。[{ $code }]
+error-empty = 画图服务回复了，却没给图。换个说法再试试吧。[{ $code }]
+error-too-large = 给画图服务的内容太大了。少放几张图，或换小一点的图再试试吧。[{ $code }]
+error-deadline = { $minutes } 分钟内没能画好，先停下了。请稍后再试。[{ $code }]
+error-no-provider = 现在没有能用的画图服务。请联系管理员检查配置。[{ $code }]
+error-cannot-edit = 设定的画图服务都不支持改图。请联系管理员添加一个支持改图的。[{ $code }]
+error-unknown-provider = 没有叫“{ $provider }”的画图服务。去掉 @{ $provider } 再试试吧。[{ $code }]
+
+## 排队和限制
+
+error-queue-full = 排队的人太多，这次没排上。过几分钟再来吧。[{ $code }]
+error-chat-busy = 这里已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
+error-user-busy = 你已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
+error-limit-group = 本群画得有点快，每个时段最多 { $max } 次。{ $seconds } 秒后再来吧。[{ $code }]
+error-limit-user = 你画得有点快，每个时段最多 { $max } 次。{ $seconds } 秒后再来吧。[{ $code }]
+error-limit-group-day = 本群 24 小时内的 { $max } 次已经用完。大约 { $hours } 小时后再来吧。[{ $code }]
+error-limit-user-day = 你 24 小时内的 { $max } 次已经用完。大约 { $hours } 小时后再来吧。[{ $code }]
+error-debounce = 手速太快啦，{ $seconds } 秒后再发吧。[{ $code }]
+
+## 谁能用
+
+refused-group = 本群还没有开通画图。想用的话，请联系机器人的主人。[{ $code }]
+refused-group-blocked = 本群不能使用画图。有疑问请联系机器人的主人。[{ $code }]
+refused-user = 你还没有开通画图。想用的话，请联系机器人的主人。[{ $code }]
+refused-user-blocked = 你不能使用画图。有疑问请联系机器人的主人。[{ $code }]
+refused-direct = 私聊里还没有为你开通画图。请到开通了的群里用，或联系机器人的主人。[{ $code }]
+error-not-allowed = 这个命令只有管理员能用。[{ $code }]
+
+## 命令
+
+error-needs-picture = 要改哪张图？把图和命令一起发，或者引用一张图再发命令。[{ $code }]
+error-needs-prompt = 想画什么？在命令后面写上描述，例如：{ $example } [{ $code }]
+error-prompt-too-long = 描述太长了，最多 { $limit } 字。请缩短后再发。[{ $code }]
+error-nothing-to-resend = 没有可以重发的图，图只会保留一小段时间。请重新画一张。[{ $code }]
+error-no-such-job = 没有 { $job } 号任务，可能已经结束了。发“任务”命令看看现在有哪些。[{ $code }]
+error-nothing-to-cancel = 你没有正在画或排队的图，不用取消。[{ $code }]
+error-not-your-job = { $job } 号任务是别人的，只有本人和管理员能取消。[{ $code }]
+error-too-late-to-cancel = { $job } 号任务已经画好、正在发送，来不及取消了。[{ $code }]
+error-not-in-build = 这个版本的画架还没有这项功能，请先用生图和改图。[{ $code }]
+
+## 图片
+
+error-picture-too-big = 图片太大了，最大 { $megabytes } MB。压缩一下再发吧。[{ $code }]
+error-picture-heic = 看不懂 HEIC/AVIF 格式的图片。请存成 JPG 再发，或者截张图发过来。[{ $code }]
+error-picture-unknown = 这不是能识别的图片。请发 JPG、PNG、WebP 或 GIF。[{ $code }]
+error-picture-expired = 图片链接已经失效了。请把图重新发一遍再试。[{ $code }]
+error-picture-private = 图片链接指向内部网络，出于安全没有打开。请直接发图片。[{ $code }]
+error-picture-fake-ip = 图片链接被本机的代理解析成了假地址，没有打开。请直接发图片，或让管理员开启 allow_fake_ip。[{ $code }]
+error-picture-download = 图片没下载成功。请把图重新发一遍再试。[{ $code }]
+error-picture-pixels = 图片的像素太多，每边最多 { $side }。缩小一点再发吧。[{ $code }]
+error-picture-truncated = 图片不完整，可能没传完。请重新发一遍。[{ $code }]
+error-picture-empty = 图片是空的，里面什么也没有。请换一张再发。[{ $code }]
+error-too-many-pictures = 图片太多了，一次最多 { $max } 张。少放几张再试试吧。[{ $code }]
+
+## 结果
+
+error-interrupted = 画到一半程序重启了，不知道画好没有，可能已经扣费。想要的话请再发一次命令。[{ $code }]
+error-unknown = 等不到这张图的结果，可能已经扣费，所以没有重画。想要的话请再发一次命令。[{ $code }]
+error-not-delivered = 图画好了，但没能发出来。发“重发图片”命令再试一次吧。[{ $code }]
+error-cancelled = 已经取消，这张不画了。[{ $code }]
+error-internal = 程序内部出了点问题，这次没成功。请再试一次；还不行就把末尾的代码告诉管理员。[{ $code }]
+error-storage = 画架的数据目录写不进去，暂时不能接新任务。请告诉管理员检查磁盘空间和权限。[{ $code }]
+error-stopping = 画架正在重启，暂时不接新任务。过一会儿再来吧。[{ $code }]
