@@ -15,11 +15,11 @@ use super::{
     runtime::Runtime,
 };
 use crate::{
-    access::{AccessSection, Debounce, Limits, LimitsState, RefusalPause, Role, Verdict, Who},
+    access::{AccessSection, Debounce, Limited, Limits, LimitsState, RefusalPause, Role, Span, Verdict, Who},
     chain::Link,
     command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
-    error::UserError,
-    i18n::{Args, Texts},
+    error::{Arg, UserError},
+    i18n::{Args, HelpView, Texts},
     ids::{Chat, Platform},
     job::{
         delivery::deliver,
@@ -28,9 +28,12 @@ use crate::{
     },
     message::{ChatRole, Message},
     ports::{Adapter, Clock, Inbox, Output},
-    prompt::Preset,
+    prompt::{Preset, edit_instruction},
     reply::{Reply, Target},
 };
+
+/// Lines of `/任务` at most.
+const MAX_JOB_LINES: usize = 10;
 
 /// The desk. Holds what changes with the configuration behind one pointer, and the limits behind one short lock.
 pub struct Desk {
@@ -111,7 +114,13 @@ impl Desk {
     }
 
     fn sentence(&self, runtime: &Runtime, error: &UserError) -> String {
-        let args = Args::from_error(error).text("prefix", &runtime.prefix).text("code", error.code);
+        let mut args = Args::new().with("code", error.code);
+        for (name, value) in &error.args {
+            args = match value {
+                Arg::Number(number) => args.with(name, *number),
+                Arg::Text(text) => args.with(name, text.clone()),
+            };
+        }
         self.texts.get(runtime.locale, error.key, &args)
     }
 
@@ -148,8 +157,7 @@ impl Desk {
     /// Whether the lists let this message pass; else the sentence, if one is due.
     fn listed(&self, runtime: &Runtime, message: &Message) -> Result<(), Option<Answer>> {
         let group = (!message.chat.kind.is_direct()).then(|| message.chat.id.as_str());
-        let who =
-            Who { platform: message.chat.platform.as_str(), user: message.sender.id.as_str(), group };
+        let who = Who { platform: message.chat.platform.as_str(), user: message.sender.id.as_str(), group };
         match runtime.rules.decide(who) {
             Verdict::Allowed => Ok(()),
             Verdict::Refused { reason, speak } => {
@@ -157,7 +165,9 @@ impl Desk {
                 let now = self.clock.now().0;
                 let due = speak && self.with_access(|access| access.refusals.may_speak(&chat, now));
                 tracing::debug!(%chat, ?reason, due, "refused by the lists");
-                Err(due.then(|| self.say(runtime, message, &UserError::new(reason.text(), "E-LISTS"))).flatten())
+                Err(due
+                    .then(|| self.say(runtime, message, &UserError::new(reason.text(), "E-LISTS")))
+                    .flatten())
             }
         }
     }
@@ -179,11 +189,17 @@ impl Desk {
         if let Some(provider) = &command.provider
             && !runtime.providers.contains_key(provider)
         {
-            let unknown = UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", provider.clone());
+            let unknown =
+                UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", provider.clone());
             return self.say(runtime, message, &unknown);
         }
         let Drafted { request, inline } = match draft(command, preset, message, &**adapter) {
             Ok(drafted) => drafted,
+            Err(missing) if missing.key == "error-needs-prompt" => {
+                let example = self.texts.plain(runtime.locale, "example-draw");
+                let missing = missing.with("example", format!("{}{example}", runtime.prefix));
+                return self.say(runtime, message, &missing);
+            }
             Err(missing) => return self.say(runtime, message, &missing),
         };
         if !engine.keeper().is_first(&message.chat, &message.id) {
@@ -193,7 +209,8 @@ impl Desk {
         let feature = request.feature.clone();
         match self.admit(message, &feature, role) {
             Err(refusal) => self.say(runtime, message, &refusal),
-            Ok(settle) => match engine.accept(request, Brought { inline, settle: Some(settle), watch: None }) {
+            Ok(settle) => match engine.accept(request, Brought { inline, settle: Some(settle), watch: None })
+            {
                 Ok(accepted) => {
                     tracing::debug!(job = %accepted.job, number = accepted.number, "accepted");
                     None
@@ -205,7 +222,12 @@ impl Desk {
 
     /// Debounce and limits. The returned settlement gives the counts back when the job is not delivered, also when it is
     /// dropped because the job was never accepted.
-    fn admit(&self, message: &Message, feature: &str, role: Role) -> Result<Box<dyn FnOnce(bool) + Send>, UserError> {
+    fn admit(
+        &self,
+        message: &Message,
+        feature: &str,
+        role: Role,
+    ) -> Result<Box<dyn FnOnce(bool) + Send>, UserError> {
         if role.passes_limits() {
             return Ok(Box::new(|_| {}));
         }
@@ -216,33 +238,25 @@ impl Desk {
             access.debounce.check(platform, user, feature, now).map_err(|wait| {
                 UserError::new("error-debounce", "E-DEBOUNCE").with("seconds", wait.seconds())
             })?;
-            let tickets = access.limits.try_take(group.as_deref(), &format!("{platform}:{user}"), now).map_err(
-                |limited| {
-                    UserError::new(limited.text(), "E-LIMIT")
-                        .with("max", u64::from(limited.max))
-                        .with("seconds", limited.retry_after.seconds())
-                },
-            )?;
+            let tickets = access
+                .limits
+                .try_take(group.as_deref(), &format!("{platform}:{user}"), now)
+                .map_err(limit_sentence)?;
             access.debounce.accepted(platform, user, feature, now);
             Ok::<_, UserError>(tickets)
         })?;
         let desk = self.myself.clone();
-        let mut refund = Refund { desk, tickets: Some(tickets) };
-        Ok(Box::new(move |delivered| {
-            if delivered {
-                refund.tickets = None;
-            }
-        }))
+        let refund = Refund { desk, tickets: Some(tickets) };
+        Ok(Box::new(move |delivered| refund.settle(delivered)))
     }
 
     fn help(&self, runtime: &Runtime, topic: HelpTopic) -> Arc<str> {
         runtime.help(topic, || {
-            let key = match topic {
-                HelpTopic::All => "help-all",
-                HelpTopic::Draw => "help-draw",
-                HelpTopic::Edit => "help-edit",
-            };
-            self.texts.get(runtime.locale, key, &Args::new().text("prefix", &runtime.prefix))
+            let own: Vec<_> = runtime.presets.all().iter().filter(|preset| preset.style.is_none()).collect();
+            let presets: Vec<_> = own.iter().map(|preset| preset.name.as_str()).collect();
+            let view =
+                HelpView { prefix: &runtime.prefix, draw: true, edit: runtime.can_edit(), presets: &presets };
+            self.texts.help(runtime.locale, topic, view)
         })
     }
 
@@ -251,48 +265,73 @@ impl Desk {
             PresetList::All => true,
             PresetList::Of(feature) => preset.feature == feature,
         };
-        let names: Vec<_> = runtime.presets.iter().filter(wanted).map(|preset| preset.name.clone()).collect();
+        let names: Vec<_> = runtime
+            .presets
+            .all()
+            .iter()
+            .filter(wanted)
+            .map(|preset| format!("{}{}", runtime.prefix, preset.name))
+            .collect();
         if names.is_empty() {
-            return self.texts.get(runtime.locale, "presets-none", &Args::new());
+            return self.texts.plain(runtime.locale, "presets-none");
         }
-        let args = Args::new().text("names", &names.join("  ")).text("prefix", &runtime.prefix);
-        self.texts.get(runtime.locale, "presets-list", &args)
+        let names = names.join(&self.texts.plain(runtime.locale, "list-separator"));
+        self.texts.get(runtime.locale, "presets-list", &Args::new().with("names", names))
     }
 
     fn jobs(&self, runtime: &Runtime, engine: &Engine, message: &Message, role: Role) -> String {
-        let user = (role == Role::Member).then_some(&message.sender.id);
-        let lines = engine.jobs(&message.chat, user);
+        let own = (role == Role::Member).then_some(&message.sender.id);
+        let lines = engine.jobs(&message.chat, own);
         if lines.is_empty() {
-            return self.texts.get(runtime.locale, "jobs-none", &Args::new());
+            return self.texts.plain(runtime.locale, "job-list-empty");
         }
-        let mut out = self.texts.get(runtime.locale, "jobs-title", &Args::new().number("count", lines.len()));
-        for line in lines {
+        let title = if own.is_some() { "job-list-title" } else { "job-list-title-chat" };
+        let count = Args::new().with("count", lines.len());
+        let mut out = vec![self.texts.get(runtime.locale, title, &count)];
+        for line in lines.iter().take(MAX_JOB_LINES) {
             let key = match line.phase {
-                Phase::Waiting => "jobs-line-waiting",
-                Phase::Running => "jobs-line-running",
-                Phase::Delivering => "jobs-line-delivering",
+                Phase::Waiting => "job-list-waiting",
+                Phase::Running => "job-list-running",
+                Phase::Delivering => "job-list-sending",
             };
-            let prompt: String = line.prompt.chars().take(24).collect();
+            let what: String = line.prompt.chars().take(24).collect();
             let args = Args::new()
-                .text("number", &line.number.to_string())
-                .number("position", line.position.unwrap_or(1))
-                .number("seconds", line.age_seconds)
-                .text("prompt", &prompt);
-            out.push('\n');
-            out.push_str(&self.texts.get(runtime.locale, key, &args));
+                .with("job", line.number.to_string())
+                .with("position", line.position.unwrap_or(1))
+                .with("seconds", line.age_seconds)
+                .with("what", what);
+            out.push(self.texts.get(runtime.locale, key, &args));
         }
-        out
+        if lines.len() > MAX_JOB_LINES {
+            let more = Args::new().with("count", lines.len() - MAX_JOB_LINES);
+            out.push(self.texts.get(runtime.locale, "job-list-more", &more));
+        }
+        if let Some(line) = lines.first() {
+            let verb = self.texts.plain(runtime.locale, "verb-cancel");
+            let command = format!("{}{verb} {}", runtime.prefix, line.number);
+            out.push(self.texts.get(runtime.locale, "job-list-hint", &Args::new().with("command", command)));
+        }
+        out.join("\n")
     }
 
-    fn cancel(&self, runtime: &Runtime, engine: &Engine, message: &Message, command: &Command, role: Role) -> String {
+    fn cancel(
+        &self,
+        runtime: &Runtime,
+        engine: &Engine,
+        message: &Message,
+        command: &Command,
+        role: Role,
+    ) -> String {
         let admin = role >= Role::GroupAdmin;
         let outcome = engine.cancel(&message.chat, &message.sender.id, admin, command.job);
         let (key, number) = match outcome {
             CancelOutcome::Cancelled { number } => ("job-cancelled", number),
-            CancelOutcome::TooLate { number } => ("job-cancel-too-late", number),
-            CancelOutcome::NotFound => ("error-no-such-job", command.job.unwrap_or(0)),
+            CancelOutcome::TooLate { number } => ("error-too-late-to-cancel", number),
+            CancelOutcome::NotYours { number } => ("error-not-your-job", number),
+            CancelOutcome::NoSuchJob { number } => ("error-no-such-job", number),
+            CancelOutcome::Nothing => ("error-nothing-to-cancel", 0),
         };
-        let args = Args::new().text("number", &number.to_string()).text("prefix", &runtime.prefix).text("code", "E-JOB");
+        let args = Args::new().with("job", number.to_string()).with("code", "E-JOB");
         self.texts.get(runtime.locale, key, &args)
     }
 
@@ -318,10 +357,26 @@ impl Desk {
     }
 }
 
+fn limit_sentence(limited: Limited) -> UserError {
+    let sentence = UserError::new(limited.text(), "E-LIMIT").with("max", u64::from(limited.max));
+    match limited.span {
+        Span::Period => sentence.with("seconds", limited.retry_after.seconds()),
+        Span::Day => sentence.with("hours", limited.retry_after.hours()),
+    }
+}
+
 /// Gives limits back on drop, unless the job was delivered.
 struct Refund {
     desk: std::sync::Weak<Desk>,
     tickets: Option<crate::access::Tickets>,
+}
+
+impl Refund {
+    fn settle(mut self, delivered: bool) {
+        if delivered {
+            self.tickets = None;
+        }
+    }
 }
 
 impl Drop for Refund {
@@ -362,14 +417,17 @@ impl Decide for Desk {
             Parsed::NotForUs => return None,
             Parsed::Command(command) => command,
             Parsed::TooLong { limit } => {
-                let long = UserError::new("error-prompt-too-long", "E-PROMPT-LONG").with("limit", limit as u64);
+                let long =
+                    UserError::new("error-prompt-too-long", "E-PROMPT-LONG").with("limit", limit as u64);
                 return self.say(&runtime, &message, &long);
             }
         };
         let matters = matches!(command.verb, Verb::Jobs | Verb::Cancel);
         let role = self.role(&runtime, &message, matters).await;
         match command.verb {
-            Verb::Draw | Verb::Edit | Verb::Preset => self.generate(&runtime, engine, &message, &command, role),
+            Verb::Draw | Verb::Edit | Verb::Preset => {
+                self.generate(&runtime, engine, &message, &command, role)
+            }
             Verb::Help(topic) => self.answer(&message, &*self.help(&runtime, topic)),
             Verb::Presets(list) => self.answer(&message, self.presets(&runtime, list)),
             Verb::Jobs => self.answer(&message, self.jobs(&runtime, engine, &message, role)),
@@ -397,12 +455,9 @@ impl Planner for Desk {
         let feature = if request.feature == "edit" { Feature::Edit } else { Feature::Draw };
         let preset = match &request.preset {
             None => None,
-            Some(name) => Some(
-                runtime
-                    .presets
-                    .get(name)
-                    .ok_or_else(|| UserError::new("error-unknown-preset", "E-PRESET").with("preset", name.clone()))?,
-            ),
+            Some(name) => Some(runtime.presets.get(name).ok_or_else(|| {
+                UserError::new("error-unknown-preset", "E-PRESET").with("preset", name.clone())
+            })?),
         };
         let links = match &request.provider {
             None => runtime.chain(feature).to_vec(),
@@ -420,10 +475,17 @@ impl Planner for Desk {
         };
         Ok(Plan {
             links,
-            prompt: runtime.presets.prompt(preset, feature, &request.prompt).into(),
+            prompt: match preset {
+                Some(preset) => preset.fill(&request.prompt).into(),
+                None if feature == Feature::Edit => edit_instruction(&request.prompt).into(),
+                None => request.prompt.as_str().into(),
+            },
             output,
             needs_picture: feature == Feature::Edit,
-            caption: preset.and_then(|preset| preset.caption).map(|key| UserError::new(key, "")),
+            caption: preset.and_then(|preset| preset.style).map(|style| {
+                let style = self.texts.plain(runtime.locale, style);
+                self.texts.get(runtime.locale, "caption-preset", &Args::new().with("style", style))
+            }),
         })
     }
 

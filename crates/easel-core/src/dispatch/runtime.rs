@@ -8,7 +8,7 @@ use std::{
 use crate::{
     access::Rules,
     chain::{Link, ProviderSlot},
-    command::{Feature, Grammar, GrammarConfig, HelpTopic, PresetName},
+    command::{Feature, Grammar, GrammarConfig, HelpTopic},
     i18n::Locale,
     prompt::PresetBook,
 };
@@ -56,21 +56,10 @@ pub struct RuntimeParts {
 impl Runtime {
     /// Builds the value.
     pub fn new(parts: RuntimeParts) -> Self {
-        let presets = parts
-            .presets
-            .iter()
-            .map(|preset| PresetName {
-                name: preset.name.clone(),
-                aliases: preset.aliases.clone(),
-                feature: preset.feature,
-            })
-            .collect();
+        let presets = parts.presets.names();
         let prefix = parts.prefixes.first().cloned().unwrap_or_default();
-        let providers = parts
-            .providers
-            .into_iter()
-            .map(|slot| (slot.provider().name().to_lowercase(), slot))
-            .collect();
+        let providers =
+            parts.providers.into_iter().map(|slot| (slot.provider().name().to_lowercase(), slot)).collect();
         Self {
             grammar: Grammar::new(GrammarConfig { prefixes: parts.prefixes, presets }),
             rules: parts.rules,
@@ -84,6 +73,11 @@ impl Runtime {
         }
     }
 
+    /// Whether any provider of the editing chain takes pictures.
+    pub fn can_edit(&self) -> bool {
+        self.edit.iter().any(|link| link.slot.provider().capabilities().edit)
+    }
+
     /// The chain of a feature.
     pub fn chain(&self, feature: Feature) -> &[Link] {
         match feature {
@@ -93,10 +87,11 @@ impl Runtime {
     }
 
     pub(super) fn help(&self, topic: HelpTopic, render: impl FnOnce() -> String) -> Arc<str> {
+        let [all, draw, edit] = &self.helps;
         let slot = match topic {
-            HelpTopic::All => &self.helps[0],
-            HelpTopic::Draw => &self.helps[1],
-            HelpTopic::Edit => &self.helps[2],
+            HelpTopic::All => all,
+            HelpTopic::Draw => draw,
+            HelpTopic::Edit => edit,
         };
         slot.get_or_init(|| render().into()).clone()
     }

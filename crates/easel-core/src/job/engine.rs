@@ -60,8 +60,8 @@ pub struct Plan {
     pub output: Output,
     /// Whether it makes no sense without an input picture.
     pub needs_picture: bool,
-    /// Text above the result: a message key, if there is one.
-    pub caption: Option<UserError>,
+    /// Text above the result, in the chat's language.
+    pub caption: Option<String>,
 }
 
 /// Settings of the engine; replaced whole when the configuration changes.
@@ -143,8 +143,18 @@ pub enum CancelOutcome {
         /// Its number.
         number: u32,
     },
-    /// There is no such job that this person may cancel.
-    NotFound,
+    /// It is somebody else's, and this person is no admin.
+    NotYours {
+        /// Its number.
+        number: u32,
+    },
+    /// There is no job with this number in this chat.
+    NoSuchJob {
+        /// The number.
+        number: u32,
+    },
+    /// This person has no job here.
+    Nothing,
 }
 
 /// The engine. Always used behind an [`Arc`].
@@ -401,23 +411,22 @@ impl Engine {
     /// Cancels a job of a chat: the one with this number, else the latest. Members cancel their own, admins any.
     pub fn cancel(&self, chat: &Chat, user: &UserId, admin: bool, number: Option<u32>) -> CancelOutcome {
         let found = self.with(|state| {
-            state
-                .active
-                .values()
-                .rev()
-                .find(|job| {
-                    job.request.chat == *chat
-                        && match number {
-                            Some(number) => job.number == number && (admin || job.request.user == *user),
-                            None => job.request.user == *user,
-                        }
+            let mut latest_first = state.active.values().rev().filter(|job| job.request.chat == *chat);
+            latest_first
+                .find(|job| match number {
+                    Some(number) => job.number == number,
+                    None => job.request.user == *user,
                 })
                 .cloned()
         });
-        match found {
-            None => CancelOutcome::NotFound,
-            Some(job) if job.try_cancel() => CancelOutcome::Cancelled { number: job.number },
-            Some(job) => CancelOutcome::TooLate { number: job.number },
+        match (found, number) {
+            (None, None) => CancelOutcome::Nothing,
+            (None, Some(number)) => CancelOutcome::NoSuchJob { number },
+            (Some(job), _) if !admin && job.request.user != *user => {
+                CancelOutcome::NotYours { number: job.number }
+            }
+            (Some(job), _) if job.try_cancel() => CancelOutcome::Cancelled { number: job.number },
+            (Some(job), _) => CancelOutcome::TooLate { number: job.number },
         }
     }
 

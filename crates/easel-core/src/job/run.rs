@@ -10,7 +10,7 @@ use super::{
     delivery::{Delivered, deliver, send_when_connected},
     engine::{Active, Engine, Phase, Plan},
     ledger::{Event, StoredPicture},
-    sentences::chain_sentence,
+    sentences::{chain_sentence, deadline_sentence},
 };
 use crate::{
     chain::{Chain, ChainFailure},
@@ -134,7 +134,10 @@ impl Engine {
         beginning: Beginning,
     ) -> Result<Outcome, Stopped> {
         let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
-        let needs_collecting = !job.request.fallback.is_empty() || job.request.quote.is_some() || !job.request.pictures.is_empty() || !job.inline.is_empty();
+        let needs_collecting = !job.request.fallback.is_empty()
+            || job.request.quote.is_some()
+            || !job.request.pictures.is_empty()
+            || !job.inline.is_empty();
         if matches!(beginning, Beginning::New) {
             self.announce(job, speaker, position);
             if position.is_some() {
@@ -163,8 +166,9 @@ impl Engine {
         let artifacts = self.keep(job, &pictures).await?;
         job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
-        let caption = plan.caption.as_ref().map(|caption| self.planner.say(&job.request.chat, caption));
-        let outcome = self.send(job, adapter, &speaker.target, caption.as_deref(), &pictures, speaker).await;
+
+        let outcome =
+            self.send(job, adapter, &speaker.target, plan.caption.as_deref(), &pictures, speaker).await;
         if let Some(sentence) = charged_more {
             speaker.say(&sentence).await;
         }
@@ -177,11 +181,14 @@ impl Engine {
         let runtime = tokio::runtime::Handle::current();
         let tracker = self.tracker();
         let told = job.announcing();
+        let number = job.number;
         job.journal.when_durable(move || {
             tracker.spawn_on(
                 async move {
                     if let Some(position) = position {
-                        let waits = UserError::new("job-waiting", "").with("position", position as u64);
+                        let waits = UserError::new("job-queued", "")
+                            .with("ahead", position as u64)
+                            .with("job", u64::from(number));
                         speaker.say(&waits).await;
                     }
                     speaker.react(Reaction::Working).await;
@@ -200,7 +207,7 @@ impl Engine {
             biased;
             () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
             inputs = collecting => inputs?,
-            () = tokio::time::sleep_until(job.deadline) => return Err(deadline()),
+            () = tokio::time::sleep_until(job.deadline) => return Err(self.deadline()),
         };
         if keep {
             let kept = self.collector.keep_all(job.id, &mut inputs).await?;
@@ -216,7 +223,7 @@ impl Engine {
             // The sender is dropped only with the engine.
             begun = started => begun.map_err(|_| Stopped::Later),
             () = self.stop.cancelled() => Err(Stopped::Later),
-            () = tokio::time::sleep_until(job.deadline) => Err(deadline()),
+            () = tokio::time::sleep_until(job.deadline) => Err(self.deadline()),
         }
     }
 
@@ -259,7 +266,7 @@ impl Engine {
                     pictures.extend(success.generated.pictures.into_iter().map(|made| made.picture));
                 }
                 Err(failure) if pictures.is_empty() || matches!(failure, ChainFailure::Cancelled { .. }) => {
-                    let (sentence, charged) = chain_sentence(&failure);
+                    let (sentence, charged) = chain_sentence(&failure, self.settings.load().deadline);
                     return Err(match sentence {
                         Some(sentence) => Stopped::Failed { sentence, charged },
                         None => Stopped::Cancelled { charged },
@@ -267,7 +274,7 @@ impl Engine {
                 }
                 Err(failure) => {
                     tracing::info!(job = %job.id, %failure, made = pictures.len(), wished, "fewer pictures than wished");
-                    let fewer = UserError::new("job-fewer", "E-FEWER")
+                    let fewer = UserError::new("note-fewer", "E-FEWER")
                         .with("made", pictures.len() as u64)
                         .with("wished", wished as u64);
                     return Ok((pictures, provider, Some(fewer)));
@@ -300,12 +307,12 @@ impl Engine {
         let pictures = self.keeper.read(&artifacts).await?;
         if pictures.len() < artifacts.len() {
             return Err(Stopped::Failed {
-                sentence: UserError::new("error-artifact-gone", "E-ARTIFACT"),
+                sentence: UserError::new("error-result-lost", "E-ARTIFACT"),
                 charged: Charged::Maybe,
             });
         }
         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
-        let caption = caption.map(|caption| self.planner.say(&job.request.chat, &caption));
+
         job.journal.write([Event::Sending]).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let speaker =
@@ -334,13 +341,17 @@ impl Engine {
                 Delivered::No { failure, reason } => {
                     tracing::error!(job = %job.id, ?failure, reason, code = "E-DELIVERY", "the result could not be delivered");
                     if !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
-                        speaker.say(&UserError::new("error-delivery", "E-DELIVERY")).await;
+                        speaker.say(&UserError::new("error-not-delivered", "E-DELIVERY")).await;
                     }
                     return Outcome::Failed { code: "E-DELIVERY".to_owned(), charged: Charged::Maybe };
                 }
             }
         }
         Outcome::Delivered { message }
+    }
+
+    fn deadline(&self) -> Stopped {
+        Stopped::failed(deadline_sentence(self.settings.load().deadline))
     }
 
     /// Records the end of a job and frees its place.
@@ -353,10 +364,6 @@ impl Engine {
         }
         self.keeper.finished(job.id, outcome).await;
     }
-}
-
-fn deadline() -> Stopped {
-    Stopped::failed(UserError::new("error-deadline", "E-DEADLINE"))
 }
 
 /// All references smaller, or `None` when none could be made so.
@@ -401,7 +408,7 @@ impl Speaker {
         };
         let marked = can && self.adapter.react(&self.target, reaction).await.is_ok();
         if !marked && reaction == Reaction::Working {
-            self.say(&UserError::new("job-working", "")).await;
+            self.say(&UserError::new("job-accepted", "")).await;
         }
     }
 }

@@ -32,10 +32,16 @@ impl ScheduleLimits {
 pub enum QueueFull {
     /// Nobody's may.
     Overall,
-    /// This chat has too many waiting.
-    Chat,
-    /// This person has too many waiting.
-    User,
+    /// This chat has too many.
+    Chat {
+        /// How many may wait.
+        max: usize,
+    },
+    /// This person has too many.
+    User {
+        /// How many may wait.
+        max: usize,
+    },
 }
 
 /// What happens to a new job.
@@ -110,11 +116,11 @@ impl Schedule {
             return Err(QueueFull::Overall);
         }
         if self.queues.get(chat).map_or(0, VecDeque::len) >= self.limits.waiting_per_chat() {
-            return Err(QueueFull::Chat);
+            return Err(QueueFull::Chat { max: self.limits.waiting_per_chat() });
         }
         let mine = self.queues.values().flatten().filter(|waiting| waiting.user == *user).count();
         if mine >= self.limits.waiting_per_user() {
-            return Err(QueueFull::User);
+            return Err(QueueFull::User { max: self.limits.waiting_per_user() });
         }
         Ok(self.wait(job, chat, user))
     }
@@ -293,11 +299,11 @@ mod tests {
         for _ in 0..4 {
             assert_eq!(admit("a", "u".into()), None);
         }
-        assert_eq!(admit("a", "u".into()), Some(QueueFull::User));
+        assert_eq!(admit("a", "u".into()), Some(QueueFull::User { max: 4 }));
         for n in 0..6 {
             assert_eq!(admit("a", format!("v{n}")), None);
         }
-        assert_eq!(admit("a", "z".into()), Some(QueueFull::Chat));
+        assert_eq!(admit("a", "z".into()), Some(QueueFull::Chat { max: 10 }));
         for n in 0..30 {
             assert_eq!(admit(&format!("c{n}"), format!("w{n}")), None);
         }

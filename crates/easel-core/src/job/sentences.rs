@@ -1,5 +1,7 @@
 //! What the person is told when a job fails: one sentence (a message key) and a short code per reason.
 
+use std::time::Duration;
+
 use super::schedule::QueueFull;
 use crate::{
     chain::{ChainFailure, Skip},
@@ -27,24 +29,27 @@ pub fn class_sentence(class: ErrorClass) -> UserError {
 
 /// The sentence for a chain that ended without a picture, and whether money may be gone. `None` when the job was
 /// cancelled: whoever cancelled is told by that command.
-pub fn chain_sentence(failure: &ChainFailure) -> (Option<UserError>, Charged) {
+pub fn chain_sentence(failure: &ChainFailure, deadline: Duration) -> (Option<UserError>, Charged) {
     match failure {
         ChainFailure::Provider(error) => {
             let sentence = class_sentence(error.class);
             let sentence = if error.said.is_empty() || error.class != ErrorClass::Empty {
                 sentence
             } else {
-                UserError::new("error-empty-said", "E-EMPTY").with("said", error.said.clone())
+                UserError::new("error-moderation-said", "E-EMPTY").with("said", error.said.clone())
             };
             (Some(sentence), error.charged)
         }
         ChainFailure::Skipped(reasons) => (Some(skip_sentence(reasons)), Charged::No),
-        ChainFailure::Deadline { charged } => {
-            (Some(UserError::new("error-deadline", "E-DEADLINE")), *charged)
-        }
+        ChainFailure::Deadline { charged } => (Some(deadline_sentence(deadline)), *charged),
         ChainFailure::Cancelled { charged } => (None, *charged),
         ChainFailure::Store(error) => (Some(store_sentence(error)), Charged::No),
     }
+}
+
+/// The sentence for a job that took longer than it may.
+pub fn deadline_sentence(deadline: Duration) -> UserError {
+    UserError::new("error-deadline", "E-DEADLINE").with("minutes", deadline.as_secs().div_ceil(60))
 }
 
 /// The sentence when nobody could be asked: the reason that the person or the owner can do most about.
@@ -65,7 +70,7 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
     } else if any(|skip| *skip == Skip::NotFound) {
         UserError::new("error-not-found", "E-MODEL")
     } else if any(|skip| *skip == Skip::NoEdit) {
-        UserError::new("error-no-edit", "E-NO-EDIT")
+        UserError::new("error-cannot-edit", "E-NO-EDIT")
     } else {
         UserError::new("error-no-provider", "E-NO-PROVIDER")
     }
@@ -74,14 +79,14 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
 /// The sentence for a broken machine; the owner finds the story in the log.
 pub fn store_sentence(error: &StoreError) -> UserError {
     tracing::error!(%error, code = "E-STORE", "the store failed");
-    UserError::new("error-internal", "E-STORE")
+    UserError::new("error-storage", "E-STORE")
 }
 
 /// The sentence for a full queue.
 pub fn queue_sentence(full: QueueFull) -> UserError {
     match full {
         QueueFull::Overall => UserError::new("error-queue-full", "E-QUEUE"),
-        QueueFull::Chat => UserError::new("error-queue-full-chat", "E-QUEUE-CHAT"),
-        QueueFull::User => UserError::new("error-queue-full-user", "E-QUEUE-USER"),
+        QueueFull::Chat { max } => UserError::new("error-chat-busy", "E-QUEUE-CHAT").with("max", max as u64),
+        QueueFull::User { max } => UserError::new("error-user-busy", "E-QUEUE-USER").with("max", max as u64),
     }
 }

@@ -188,7 +188,7 @@ async fn direct_chats_get_a_text_instead_of_a_mark() {
     w.asks(direct);
     w.adapter.send_number(2).await;
     let texts: Vec<_> = w.adapter.sends().iter().map(|send| send.text.clone()).collect();
-    assert!(texts.contains(&"job-working".to_owned()), "{texts:?}");
+    assert!(texts.contains(&"job-accepted".to_owned()), "{texts:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -202,7 +202,7 @@ async fn a_waiting_job_is_told_its_place_and_fetches_its_pictures_at_once() {
     let mut second = request("u", "m2");
     second.pictures = vec![url("http://x/a.png")];
     w.asks(second);
-    assert_eq!(w.adapter.send_number(1).await.text, "job-waiting position=1");
+    assert_eq!(w.adapter.send_number(1).await.text, "job-queued ahead=1 job=2");
     while !w.events().contains(&"collected".to_owned()) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -231,7 +231,7 @@ async fn inputs_come_in_order_quote_first_and_their_problems_are_told() {
     assert_eq!(w.provider.requests()[0].references.len(), 2);
 
     for (answer, sentence) in [
-        (Ok(b"<html>".as_slice().into()), "error-picture-not-a-picture"),
+        (Ok(b"<html>".as_slice().into()), "error-picture-unknown"),
         (Ok(b"".as_slice().into()), "error-picture-empty"),
         (Ok(vec![0; 2 << 20].into()), "error-picture-too-big megabytes=1"),
         (Err(crate::ports::DownloadError::Expired), "error-picture-expired"),
@@ -256,8 +256,15 @@ async fn cancelling_works_at_every_step_but_the_last() {
     let second = w.asks(request("u", "m2"));
     w.provider.arrivals(1).await;
     let other = "v".into();
-    assert_eq!(w.engine.cancel(&group("g"), &other, false, Some(first.number)), CancelOutcome::NotFound);
-    assert_eq!(w.engine.cancel(&group("h"), &"u".into(), true, Some(first.number)), CancelOutcome::NotFound);
+    assert_eq!(w.engine.cancel(&group("g"), &other, false, None), CancelOutcome::Nothing);
+    assert_eq!(
+        w.engine.cancel(&group("g"), &other, false, Some(first.number)),
+        CancelOutcome::NotYours { number: first.number }
+    );
+    assert_eq!(
+        w.engine.cancel(&group("h"), &"u".into(), true, Some(99)),
+        CancelOutcome::NoSuchJob { number: 99 }
+    );
     assert_eq!(
         w.engine.cancel(&group("g"), &"u".into(), false, None),
         CancelOutcome::Cancelled { number: second.number }
@@ -278,7 +285,7 @@ async fn a_full_store_fails_the_job_before_anybody_is_asked() {
     let w = world(vec![]);
     w.store.set_broken(true);
     w.asks(request("u", "m1"));
-    assert_eq!(w.adapter.send_number(1).await.text, "error-internal");
+    assert_eq!(w.adapter.send_number(1).await.text, "error-storage");
     assert!(w.provider.requests().is_empty());
 }
 
@@ -437,5 +444,5 @@ async fn several_pictures_are_made_in_as_many_calls_as_needed_and_fewer_are_told
     w.ended().await;
     let sends = w.adapter.sends();
     assert_eq!(sends.len(), 5);
-    assert_eq!(sends[4].text, "job-fewer made=4 wished=6");
+    assert_eq!(sends[4].text, "note-fewer made=4 wished=6");
 }
