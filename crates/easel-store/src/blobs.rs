@@ -1,0 +1,260 @@
+//! Artifacts and kept inputs: one file per blob in one folder.
+//!
+//! A blob has its name only when it is complete: it is written beside and renamed. That survives `kill -9` at once; the
+//! fsync that makes it survive a power cut follows in the background, many blobs at a time.
+
+use std::{
+    collections::BTreeSet,
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use async_trait::async_trait;
+use easel_core::{
+    media::Body,
+    ports::{Blobs, StoreError},
+};
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::files::{remove_if_there, remove_leftovers, store_error, sync_dir};
+
+/// The blob folder.
+pub(crate) struct BlobFiles {
+    dir: Arc<Path>,
+    /// Bodies in here are immutable and on the same disk: they are linked, not copied.
+    spool: Arc<Path>,
+    unsynced: Arc<Unsynced>,
+    closed: AtomicBool,
+}
+
+/// Names that wait for their fsync.
+#[derive(Default)]
+pub(crate) struct Unsynced {
+    names: Mutex<BTreeSet<String>>,
+    changed: Notify,
+}
+
+impl Unsynced {
+    fn add(&self, name: &str) {
+        self.names.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned());
+        self.changed.notify_one();
+    }
+
+    /// Waits until a name waits.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// Syncs the waiting files and the folder. Blocking.
+    pub(crate) fn sync(&self, dir: &Path) -> io::Result<()> {
+        let names = std::mem::take(&mut *self.names.lock().unwrap_or_else(PoisonError::into_inner));
+        if names.is_empty() {
+            return Ok(());
+        }
+        for name in names {
+            match File::open(dir.join(&name)).and_then(|file| file.sync_all()) {
+                // It was removed in the meantime.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
+        sync_dir(dir)
+    }
+}
+
+impl BlobFiles {
+    pub(crate) fn open(data: &Path) -> io::Result<Self> {
+        let dir = data.join("blobs");
+        fs::create_dir_all(&dir)?;
+        remove_leftovers(&dir)?;
+        Ok(Self {
+            dir: dir.into(),
+            spool: data.join("spool").into(),
+            unsynced: Arc::default(),
+            closed: AtomicBool::new(false),
+        })
+    }
+
+    pub(crate) fn unsynced(&self) -> &Arc<Unsynced> {
+        &self.unsynced
+    }
+
+    pub(crate) fn dir(&self) -> &Arc<Path> {
+        &self.dir
+    }
+
+    /// Refuses everything from now on.
+    pub(crate) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+    }
+
+    /// The path of a name, which must not lead out of the folder nor look like a file of our own.
+    fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
+        let ours = Path::new(name).extension().is_some_and(|ending| ending == "tmp");
+        if legal && !ours && (1..=128).contains(&name.len()) && !name.starts_with('.') {
+            Ok(self.dir.join(name))
+        } else {
+            Err(StoreError::Damaged(format!("{name:?} is no name of a blob")))
+        }
+    }
+}
+
+/// Writes `body` at `tmp`, then gives it its name.
+fn place(body: &Body, spool: &Path, tmp: &Path, path: &Path) -> io::Result<()> {
+    match (body.in_memory(), body.in_file()) {
+        (Some(bytes), _) => File::create(tmp)?.write_all(bytes)?,
+        (None, Some(file)) => {
+            let linked = file.starts_with(spool) && fs::hard_link(file, tmp).is_ok();
+            if !linked {
+                fs::copy(file, tmp)?;
+            }
+        }
+        (None, None) => File::create(tmp)?.write_all(&body.read()?)?,
+    }
+    fs::rename(tmp, path)?;
+    // Renaming one link of a file onto another of the same file does nothing and leaves both.
+    remove_if_there(tmp)
+}
+
+async fn blocking<T: Send + 'static>(
+    doing: &'static str,
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, StoreError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| StoreError::Closed)?
+        .map_err(|error| store_error(doing, &error))
+}
+
+#[async_trait]
+impl Blobs for BlobFiles {
+    async fn put(&self, name: &str, body: &Body) -> Result<(), StoreError> {
+        let path = self.path(name)?;
+        let tmp = self.dir.join(format!("{}.tmp", Uuid::now_v7().simple()));
+        // The clone keeps a spooled file alive until it is linked or copied, also when the caller goes away.
+        let (body, spool) = (body.clone(), Arc::clone(&self.spool));
+        blocking("store a picture", move || {
+            let placed = place(&body, &spool, &tmp, &path);
+            if placed.is_err() {
+                remove_if_there(&tmp)?;
+            }
+            placed
+        })
+        .await?;
+        self.unsynced.add(name);
+        Ok(())
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<Body>, StoreError> {
+        let path = self.path(name)?;
+        blocking("read a stored picture", move || match Body::from_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            body => body.map(Some),
+        })
+        .await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.path(name)?;
+        blocking("remove a stored picture", move || remove_if_there(&path)).await
+    }
+
+    async fn list(&self) -> Result<Vec<(String, u64)>, StoreError> {
+        let dir = Arc::clone(&self.dir);
+        blocking("list the stored pictures", move || {
+            let mut out = Vec::new();
+            for entry in fs::read_dir(&dir)? {
+                let entry = entry?;
+                let name = entry.file_name().to_string_lossy().into_owned();
+                if Path::new(&name).extension().is_some_and(|ending| ending == "tmp") {
+                    continue;
+                }
+                match entry.metadata() {
+                    Ok(about) if about.is_file() => out.push((name, about.len())),
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                    _ => {}
+                }
+            }
+            out.sort_unstable();
+            Ok(out)
+        })
+        .await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_core::media::{BytesBudget, Spool};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn bodies_from_memory_spool_and_elsewhere_come_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = BlobFiles::open(dir.path()).unwrap();
+        blobs.put("a.png", &Body::from_bytes("memory")).await.unwrap();
+
+        let spool = Spool::new(BytesBudget::new(0), &dir.path().join("spool")).unwrap();
+        let mut sink = spool.sink(0);
+        sink.write(&vec![7; 100_000]).unwrap();
+        let spooled = sink.finish().unwrap();
+        assert!(spooled.in_file().is_some());
+        blobs.put("b.png", &spooled).await.unwrap();
+        drop(spooled);
+
+        // A file of somebody else is copied: what they do to it later is their affair.
+        let theirs = dir.path().join("theirs.jpg");
+        fs::write(&theirs, "before").unwrap();
+        blobs.put("c.jpg", &Body::from_file(&theirs).unwrap()).await.unwrap();
+        fs::write(&theirs, "after!").unwrap();
+
+        // A blob put under its own name again stays.
+        let again = blobs.get("a.png").await.unwrap().unwrap();
+        blobs.put("a.png", &again).await.unwrap();
+
+        assert_eq!(blobs.get("a.png").await.unwrap().unwrap().read().unwrap(), "memory");
+        assert_eq!(blobs.get("b.png").await.unwrap().unwrap().read().unwrap(), vec![7; 100_000]);
+        assert_eq!(blobs.get("c.jpg").await.unwrap().unwrap().read().unwrap(), "before");
+        let sizes = [("a.png".to_owned(), 6), ("b.png".to_owned(), 100_000), ("c.jpg".to_owned(), 6)];
+        assert_eq!(blobs.list().await.unwrap(), sizes);
+        blobs.unsynced().sync(blobs.dir()).unwrap();
+
+        blobs.remove("a.png").await.unwrap();
+        blobs.remove("a.png").await.unwrap();
+        assert!(blobs.get("a.png").await.unwrap().is_none());
+    }
+
+    #[tokio::test]
+    async fn names_that_lead_elsewhere_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = BlobFiles::open(dir.path()).unwrap();
+        let long = "a".repeat(129);
+        for name in
+            ["", "..", "../x", "a/b", "a\\b", "/etc/passwd", ".hidden", "x.tmp", "图", "a b", "a\0", &long]
+        {
+            assert!(blobs.put(name, &Body::from_bytes("x")).await.is_err(), "{name:?}");
+            assert!(blobs.get(name).await.is_err(), "{name:?}");
+            assert!(blobs.remove(name).await.is_err(), "{name:?}");
+        }
+        assert!(blobs.list().await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn half_written_files_of_a_dead_process_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("blobs")).unwrap();
+        fs::write(dir.path().join("blobs/0123.tmp"), "half").unwrap();
+        BlobFiles::open(dir.path()).unwrap();
+        assert!(!dir.path().join("blobs/0123.tmp").exists());
+    }
+}
