@@ -48,21 +48,21 @@ config-reload-broken = The configuration has { $count ->
     }; the previous one stays in effect.
 config-restart-needed = The change of { $key } takes effect after a restart.
 
-config-list-entry = “{ $value }” is no id
+config-list-entry = “{ $value }” is no id.
 config-list-entry-mend = Instead of “{ $value }” write "onebot:123456", or "123456" for every platform.
-config-period-zero = the period can’t be 0 seconds
+config-period-zero = The period can’t be 0 seconds.
 config-period-zero-mend = Use at least 1. To switch a limit off, set its number of calls to 0.
-config-direct-users-blacklist = user_filter_list is a blacklist now and can’t also say who may use direct chats
+config-direct-users-blacklist = user_filter_list is a blacklist now and can’t also say who may use direct chats.
 config-direct-users-blacklist-mend = Set direct_chats to "everyone" or "admins", or use a whitelist of users.
-config-preset-name-empty = the preset’s name or alias “{ $value }” is empty
+config-preset-name-empty = The preset’s name or alias “{ $value }” is empty.
 config-preset-name-empty-mend = Give “{ $value }” a name that can be seen, or remove it.
-config-preset-name-verb = “{ $value }” is a built-in command and can’t name a preset
+config-preset-name-verb = “{ $value }” is a built-in command and can’t name a preset.
 config-preset-name-verb-mend = Choose another name for “{ $value }”.
-config-preset-name-taken = “{ $value }” already names another preset
+config-preset-name-taken = “{ $value }” already names another preset.
 config-preset-name-taken-mend = Choose another name for one of the two “{ $value }”.
-config-preset-prompt-empty = the preset has no prompt
+config-preset-prompt-empty = The preset has no prompt.
 config-preset-prompt-empty-mend = Write a prompt; { "{prompt}" } marks the place of the person’s own words.
-config-output-form = “{ $value }” is no output wish
+config-output-form = “{ $value }” is no output wish.
 config-output-form-mend = Instead of “{ $value }” write a ratio (16:9), pixels (2048x1152), a tier (1K, 2K, 4K), or a ratio and a tier (16:9 2K).
 
 ## Check

@@ -42,21 +42,21 @@ config-reloaded = 配置已更新，立即生效。
 config-reload-broken = 配置有 { $count } 处错误，继续使用之前的配置。
 config-restart-needed = { $key } 的修改要重启后才生效。
 
-config-list-entry = “{ $value }”不是有效的编号
+config-list-entry = “{ $value }”不是有效的编号。
 config-list-entry-mend = 不要写成“{ $value }”，请写 "onebot:123456"，或只写 "123456" 表示所有平台。
-config-period-zero = 时段长度不能是 0 秒
+config-period-zero = 时段长度不能是 0 秒。
 config-period-zero-mend = 至少填 1；想取消限制，把次数设为 0。
-config-direct-users-blacklist = user_filter_list 现在是黑名单，无法同时表示谁可以私聊
+config-direct-users-blacklist = user_filter_list 现在是黑名单，无法同时表示谁可以私聊。
 config-direct-users-blacklist-mend = 把 direct_chats 改为 "everyone" 或 "admins"，或者改用用户白名单。
-config-preset-name-empty = 预设名或别名“{ $value }”是空的
+config-preset-name-empty = 预设名或别名“{ $value }”是空的。
 config-preset-name-empty-mend = 给“{ $value }”换一个看得见的名字，或删掉它。
-config-preset-name-verb = “{ $value }”是内置命令，不能用作预设名
+config-preset-name-verb = “{ $value }”是内置命令，不能用作预设名。
 config-preset-name-verb-mend = 给“{ $value }”换个名字。
-config-preset-name-taken = “{ $value }”已经是另一个预设的名字
+config-preset-name-taken = “{ $value }”已经是另一个预设的名字。
 config-preset-name-taken-mend = 给其中一个“{ $value }”换个名字。
-config-preset-prompt-empty = 预设没有提示词
+config-preset-prompt-empty = 预设没有提示词。
 config-preset-prompt-empty-mend = 填写 prompt；用 { "{prompt}" } 标出用户文字的位置。
-config-output-form = “{ $value }”不是有效的输出要求
+config-output-form = “{ $value }”不是有效的输出要求。
 config-output-form-mend = 不要写成“{ $value }”，请写比例（16:9）、像素（2048x1152）、档位（1K、2K、4K），或比例加档位（16:9 2K）。
 
 ## 检查

@@ -2,7 +2,7 @@
 //!
 //! [`Grammar`] reads a text and says whether it is a command and which one. It knows nothing of platforms, pictures,
 //! permissions or providers, does no I/O, and every text has exactly one reading. Start reading at
-//! [`Grammar::parse`]; [`verbs`] holds the table of words, [`wishes`] what leaves a prompt as an output wish.
+//! [`Grammar::parse`]; `verbs` holds the table of words, `wishes` what leaves a prompt as an output wish.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -145,9 +145,8 @@ impl SlidingWindow {
 
     /// The memory, to be stored.
     pub fn state(&self) -> WindowState {
-        let times =
-            |(key, times): (&Box<str>, &VecDeque<u64>)| (key.to_string(), times.iter().copied().collect());
-        WindowState(self.taken.iter().map(times).collect())
+        let entries = self.taken.iter();
+        WindowState(entries.map(|(key, times)| (key.to_string(), times.iter().copied().collect())).collect())
     }
 
     fn is_off(&self) -> bool {

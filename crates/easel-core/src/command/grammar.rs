@@ -74,6 +74,7 @@ struct Spelling {
 }
 
 /// The start of a command: everything up to the end of its verb.
+#[derive(Clone, Copy)]
 struct Head<'a> {
     meaning: Meaning,
     /// For 批量: how many, and `meaning` is the repeated verb's.

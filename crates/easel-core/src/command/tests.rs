@@ -38,32 +38,32 @@ fn shown(parsed: &Parsed) -> String {
         Parsed::TooLong { limit } => return format!("too long ({limit})"),
         Parsed::Command(command) => command,
     };
-    let mut line = format!("{:?}", command.verb);
+    let mut line = vec![format!("{:?}", command.verb)];
     if let Some(provider) = &command.provider {
-        line += &format!(" @{provider}");
+        line.push(format!("@{provider}"));
     }
     if let Some(preset) = &command.preset {
-        line += &format!(" <{preset}>");
+        line.push(format!("<{preset}>"));
     }
     if let Some(ratio) = command.output.ratio {
-        line += &format!(" {}:{}", ratio.width, ratio.height);
+        line.push(format!("{}:{}", ratio.width, ratio.height));
     }
     if let Some((width, height)) = command.output.size {
-        line += &format!(" {width}x{height}");
+        line.push(format!("{width}x{height}"));
     }
     if let Some(tier) = command.output.tier {
-        line += &format!(" {tier:?}");
+        line.push(format!("{tier:?}"));
     }
     if command.count != 1 {
-        line += &format!(" ×{}", command.count);
+        line.push(format!("×{}", command.count));
     }
     if let Some(job) = command.job {
-        line += &format!(" #{job}");
+        line.push(format!("#{job}"));
     }
     if !command.prompt.is_empty() {
-        line += &format!(" | {}", command.prompt);
+        line.push(format!("| {}", command.prompt));
     }
-    line
+    line.join(" ")
 }
 
 #[track_caller]

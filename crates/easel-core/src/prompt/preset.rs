@@ -197,7 +197,7 @@ fn check(name: &str, section: &PresetSection) -> (Option<Preset>, Vec<PresetProb
     for (index, alias) in section.aliases.iter().enumerate() {
         match bad_name(alias) {
             Some(problem) => {
-                problems.push(PresetProblem::new(name, format!("aliases[{index}]"), problem, alias))
+                problems.push(PresetProblem::new(name, format!("aliases[{index}]"), problem, alias));
             }
             None => aliases.push(alias.clone()),
         }
