@@ -1,0 +1,252 @@
+//! What the engine promises: equal bytes for equal requests, every word seen, sizes kept, edits that keep the
+//! composition and change the picture.
+
+use proptest::prelude::*;
+
+use super::keywords::{TABLE, Tag};
+use super::rng::Rng;
+use super::*;
+
+const SIDE: usize = 256;
+
+fn request(prompt: &str) -> SketchRequest<'_> {
+    SketchRequest { prompt, seed: 7, width: 256, height: 256, references: &[], index: 0, edit: false }
+}
+
+/// The scene without caption, so that only what the words mean can differ.
+fn scene_of(prompt: &str) -> Raster {
+    let plan = Plan::read(prompt);
+    let rng = Rng::new(1);
+    scene_pixels(&plan, &theme(&plan, &[], rng), "", &[], 128, 128, rng).unwrap()
+}
+
+/// A daytime street: bright sky, two houses, a grey road.
+fn street() -> Raster {
+    Raster::filled(SIDE, SIDE, |x, y| match (x, y) {
+        (_, 190..) => [120, 120, 126],
+        (20..=100, 70..) => [206, 140, 110],
+        (150..=230, 100..) => [150, 120, 170],
+        (_, y) => [120 + (y / 4) as u8, 180, 235],
+    })
+}
+
+fn rgba(picture: &Raster) -> Vec<u8> {
+    picture.pixels().iter().flat_map(|[r, g, b]| [*r, *g, *b, 255]).collect()
+}
+
+fn edited(prompt: &str, reference: &Raster) -> Raster {
+    let bytes = rgba(reference);
+    let pixels = ReferencePixels { width: SIDE as u32, height: SIDE as u32, rgba: &bytes };
+    let picture = draw(&SketchRequest { references: &[pixels], edit: true, ..request(prompt) }).unwrap();
+    Raster::filled(SIDE, SIDE, |x, y| {
+        let at = (y * SIDE + x) * 3;
+        [picture.rgb[at], picture.rgb[at + 1], picture.rgb[at + 2]]
+    })
+}
+
+/// Brightness of the upper part (the caption covers the rest), on a coarse grid.
+fn tones(picture: &Raster) -> Vec<f32> {
+    let soft = picture.blurred(4);
+    (0..24 * 18)
+        .map(|cell| palette::Rgb::of(soft.at((cell % 24) * 10 + 8, (cell / 24) * 10 + 8)).luma())
+        .collect()
+}
+
+fn correlation(a: &[f32], b: &[f32]) -> f32 {
+    let mean = |v: &[f32]| v.iter().sum::<f32>() / v.len() as f32;
+    let (ma, mb) = (mean(a), mean(b));
+    let dot = |f: &dyn Fn(f32, f32) -> f32| a.iter().zip(b).map(|(x, y)| f(x - ma, y - mb)).sum::<f32>();
+    dot(&|x, y| x * y) / (dot(&|x, _| x * x) * dot(&|_, y| y * y)).sqrt().max(1e-6)
+}
+
+fn difference(a: &Raster, b: &Raster) -> f32 {
+    let sum: f32 = a
+        .pixels()
+        .iter()
+        .flatten()
+        .zip(b.pixels().iter().flatten())
+        .map(|(x, y)| f32::from(x.abs_diff(*y)))
+        .sum();
+    sum / (a.pixels().len() * 3) as f32
+}
+
+#[test]
+fn equal_requests_give_equal_bytes_and_different_ones_do_not() {
+    let base = request("一只在草地上奔跑的柯基");
+    let first = encode_png(&draw(&base).unwrap()).unwrap();
+    assert_eq!(first, encode_png(&draw(&base).unwrap()).unwrap());
+    for other in [
+        SketchRequest { seed: 8, ..base },
+        SketchRequest { index: 1, ..base },
+        SketchRequest { prompt: "一只在草地上睡觉的柯基", ..base },
+    ] {
+        assert_ne!(first, encode_png(&draw(&other).unwrap()).unwrap(), "{other:?}");
+    }
+}
+
+#[test]
+fn every_word_of_the_table_changes_the_picture() {
+    for (spellings, tag) in TABLE {
+        let first = spellings.split_whitespace().next().unwrap().replace('_', " ");
+        // Most words show against a bare scene; these need something to act on.
+        let (without, with) = match tag {
+            Tag::Ignore => continue,
+            Tag::Add => {
+                let street = street();
+                assert!(difference(&edited("猫", &street), &edited("加一只猫", &street)) > 1.0);
+                continue;
+            }
+            Tag::Many => ("猫".to_owned(), format!("{first}猫")),
+            Tag::Action(keywords::Action::Stand) => {
+                assert_eq!(Plan::read(&first).action, keywords::Action::Stand);
+                continue;
+            }
+            Tag::Style(keywords::Style::Figurine) => {
+                let street = street();
+                assert!(difference(&edited("", &street), &edited(&first, &street)) > 5.0);
+                continue;
+            }
+            Tag::Hour(keywords::Hour::Day) => ("星 狗".to_owned(), format!("星 狗 {first}")),
+            Tag::Place(keywords::Place::Meadow) => ("企鹅".to_owned(), format!("企鹅 {first}")),
+            Tag::Action(_) => ("狗".to_owned(), format!("狗{first}")),
+            _ => ("鸟 village".to_owned(), format!("{first} 鸟 village")),
+        };
+        let without =
+            if matches!(tag, Tag::Subject(keywords::Subject::Bird) | Tag::Place(keywords::Place::Village)) {
+                "猫".to_owned()
+            } else {
+                without
+            };
+        assert!(difference(&scene_of(&without), &scene_of(&with)) > 0.05, "{first} is not seen in {with}");
+    }
+}
+
+#[test]
+fn spellings_are_unique_and_all_are_found() {
+    let mut seen = std::collections::HashSet::new();
+    for (spellings, tag) in TABLE {
+        for spelling in spellings.split_whitespace() {
+            assert!(seen.insert(spelling), "{spelling} stands in the table twice");
+            let plan = Plan::read(&spelling.replace('_', " "));
+            match tag {
+                Tag::Subject(subject) => {
+                    assert_eq!(plan.figures.first().map(|f| f.subject), Some(*subject), "{spelling}");
+                }
+                Tag::Place(place) => assert_eq!(plan.place, Some(*place), "{spelling}"),
+                Tag::Hour(hour) => assert_eq!(plan.hour, Some(*hour), "{spelling}"),
+                Tag::Weather(weather) => assert_eq!(plan.weather, [*weather], "{spelling}"),
+                Tag::Hue(hue) => assert_eq!(plan.hues, [*hue], "{spelling}"),
+                Tag::Action(action) => assert_eq!(plan.action, *action, "{spelling}"),
+                Tag::Style(style) => assert_eq!(plan.style, *style, "{spelling}"),
+                Tag::Add => assert!(plan.adds, "{spelling}"),
+                Tag::Many | Tag::Ignore => assert_eq!(plan, Plan::default(), "{spelling}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn sizes_are_kept_and_limits_are_errors() {
+    for (width, height) in [(256, 256), (512, 288), (288, 512), (1024, 256), (257, 300)] {
+        let picture = draw(&SketchRequest { width, height, ..request("海边日落") }).unwrap();
+        assert_eq!((picture.width, picture.height), (width, height));
+        let png = encode_png(&picture).unwrap();
+        let decoded = image::load_from_memory(&png).unwrap().to_rgb8();
+        assert_eq!((decoded.dimensions(), decoded.as_raw()), ((width, height), &picture.rgb));
+    }
+    for (width, height) in [(255, 512), (512, 4097), (0, 0)] {
+        let error = draw(&SketchRequest { width, height, ..request("x") }).unwrap_err();
+        assert_eq!(error, SketchError::Size { width, height });
+    }
+    let error = draw(&SketchRequest { edit: true, ..request("x") }).unwrap_err();
+    assert_eq!(error, SketchError::NothingToEdit);
+    let broken = [ReferencePixels { width: 2, height: 2, rgba: &[0; 15] }];
+    let error = draw(&SketchRequest { references: &broken, ..request("x") }).unwrap_err();
+    assert_eq!(error, SketchError::Reference { position: 0 });
+    assert_eq!(encode_png(&Picture { width: 3, height: 3, rgb: vec![0; 5] }), Err(SketchError::Encode));
+}
+
+#[test]
+fn chinese_is_really_printed() {
+    let outline = |text: &str| format!("{:?}", text::line(text, 0.0, 0.0, 20.0));
+    assert_ne!(outline("柯"), outline("□"));
+    assert_ne!(outline("柯"), outline("基"));
+    // What the font lacks is a box, not nothing.
+    assert_eq!(outline("🐕"), outline("□"));
+    let caption = |prompt: &str| {
+        let picture = draw(&SketchRequest { width: 512, height: 512, ..request(prompt) }).unwrap();
+        let strip = text::Caption::new(prompt, 512, 512).height - 2;
+        let foot = &picture.rgb.as_chunks::<3>().0[512 * (512 - strip)..];
+        foot.iter().filter(|[r, g, b]| u16::from(*r) + u16::from(*g) + u16::from(*b) < 480).count()
+    };
+    assert!(caption("奔跑的柯基") > caption(" ") + 100);
+}
+
+#[test]
+fn an_edit_keeps_the_composition_and_changes_the_picture() {
+    let street = street();
+    for prompt in ["", "油画", "水彩", "日落", "雨天", "素描", "像素", "下雪"] {
+        let result = edited(prompt, &street);
+        let alike = correlation(&tones(&street), &tones(&result));
+        assert!(alike.abs() > 0.55, "{prompt}: the layout is lost, correlation {alike}");
+        assert!(difference(&street, &result) > 4.0, "{prompt}: hardly anything changed");
+    }
+}
+
+#[test]
+fn a_rainy_night_is_dark_blue_and_lit() {
+    let street = street();
+    let day = edited("", &street);
+    let night = edited("改成雨夜", &street);
+    let mean = |picture: &Raster| {
+        let count = picture.pixels().len() as f32;
+        let sum =
+            |channel: usize| picture.pixels().iter().map(|p| f32::from(p[channel])).sum::<f32>() / count;
+        [sum(0), sum(1), sum(2)]
+    };
+    let ([r, g, b], [night_r, night_g, night_b]) = (mean(&day), mean(&night));
+    assert!(night_r + night_g + night_b < (r + g + b) * 0.7);
+    assert!(night_b / night_r > b / r, "the night is bluer");
+    assert!(night.pixels().iter().any(|[r, g, b]| *r > 190 && *g > 130 && *b < 170), "no window is lit");
+}
+
+#[test]
+fn references_lend_their_colours_and_are_pinned() {
+    let red = vec![[200_u8, 30, 30, 255]; 64].concat();
+    let blue = vec![[30_u8, 30, 200, 255]; 64].concat();
+    let with = |rgba: &[u8]| {
+        let reference = [ReferencePixels { width: 8, height: 8, rgba }];
+        draw(&SketchRequest { references: &reference, ..request("草地") }).unwrap()
+    };
+    let redness = |picture: &Picture| {
+        picture.rgb.as_chunks::<3>().0.iter().map(|[r, _, b]| i64::from(*r) - i64::from(*b)).sum::<i64>()
+    };
+    assert!(redness(&with(&red)) > redness(&with(&blue)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(12))]
+
+    #[test]
+    fn no_prompt_can_break_it(prompt in "\\PC{0,400}", seed in any::<u64>(), width in 256_u32..400, height in 256_u32..400) {
+        let picture = draw(&SketchRequest { prompt: &prompt, seed, width, height, references: &[], index: 3, edit: false });
+        prop_assert_eq!(picture.map(|p| p.rgb.len()), Ok((width * height * 3) as usize));
+    }
+
+    #[test]
+    fn no_reference_can_break_an_edit(prompt in "(夜|雨|雪|手办|加一只猫|水彩|霓虹|🐱| ){0,4}", width in 1_u32..40, height in 1_u32..40, fill in any::<u8>()) {
+        let rgba: Vec<u8> = (0..width * height * 4).map(|n| (n as u8).wrapping_mul(fill)).collect();
+        let references = [ReferencePixels { width, height, rgba: &rgba }; 3];
+        let asked = SketchRequest { prompt: &prompt, seed: 0, width: 256, height: 300, references: &references, index: 0, edit: true };
+        prop_assert!(draw(&asked).is_ok());
+    }
+}
+
+#[test]
+fn extreme_prompts_are_drawn() {
+    let long = "柯基🐕在草地上奔跑，".repeat(400);
+    for prompt in ["", " \n\t", "🐱👨‍👩‍👧‍👦🏳️‍🌈", "“”", "\u{0}\u{7f}\u{202e}abc", long.as_str()]
+    {
+        assert!(draw(&request(prompt)).is_ok(), "{prompt:?}");
+    }
+}
