@@ -1,0 +1,339 @@
+//! Server-sent events, folded into one skeleton of the shape that a buffered answer would have had.
+//!
+//! A line may be tens of megabytes long, so its payload goes into the JSON reader while it arrives. Follows the
+//! event-stream rules of the WHATWG HTML standard, and also takes what gateways make of them: events without the
+//! empty line between, a last event without an end.
+
+use serde_json::{Map, Value, json};
+
+use super::{
+    AnswerError,
+    json::{End, Env, Finished, Parser, Streams},
+    slots::Slots,
+};
+
+/// Kept of a field name and of payloads that are no JSON.
+const MAX_FIELD: usize = 32;
+const MAX_PROSE: usize = 2048;
+
+#[derive(Debug)]
+enum Line {
+    /// In the name of the field.
+    Name(Vec<u8>),
+    /// Right after the colon, where one space may stand.
+    Gap(bool),
+    /// In the value: of a `data` field or of another one.
+    Value(bool),
+}
+
+/// The reader of an event stream.
+#[derive(Debug)]
+pub(super) struct Events {
+    line: Line,
+    after_cr: bool,
+    parser: Option<Parser>,
+    raw: Vec<u8>,
+    first_slot: usize,
+    streams: Streams,
+    fold: Fold,
+}
+
+impl Events {
+    pub(super) fn new() -> Self {
+        Self {
+            line: Line::Name(Vec::new()),
+            after_cr: false,
+            parser: None,
+            raw: Vec::new(),
+            first_slot: 0,
+            streams: Streams::default(),
+            fold: Fold::default(),
+        }
+    }
+
+    /// Takes the next piece.
+    pub(super) fn push(&mut self, piece: &[u8], slots: &mut Slots, room: &mut usize) -> Result<(), AnswerError> {
+        let mut rest = piece;
+        while let Some((&byte, after)) = rest.split_first() {
+            let after_cr = std::mem::take(&mut self.after_cr);
+            match &mut self.line {
+                Line::Value(is_data) => {
+                    let is_data = *is_data;
+                    let end = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len());
+                    let (value, tail) = rest.split_at(end);
+                    if is_data {
+                        self.push_data(value, slots, room)?;
+                    }
+                    if let Some((&byte, tail)) = tail.split_first() {
+                        self.after_cr = byte == b'\r';
+                        self.end_line(slots, room)?;
+                        rest = tail;
+                    } else {
+                        rest = tail;
+                    }
+                }
+                Line::Gap(is_data) => {
+                    self.line = Line::Value(*is_data);
+                    rest = if byte == b' ' { after } else { rest };
+                }
+                Line::Name(name) => {
+                    rest = after;
+                    match byte {
+                        b'\n' if after_cr => {}
+                        b'\n' | b'\r' => {
+                            self.after_cr = byte == b'\r';
+                            if name.is_empty() {
+                                self.dispatch(slots, room)?;
+                            }
+                            self.end_line(slots, room)?;
+                        }
+                        b':' => {
+                            let is_data = name == b"data";
+                            if is_data && self.parser.as_ref().is_some_and(Parser::is_done) {
+                                self.dispatch(slots, room)?;
+                            }
+                            self.line = Line::Gap(is_data);
+                        }
+                        _ if name.len() < MAX_FIELD => name.push(byte),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The folded skeleton, and whether the stream ended between two events; `cut` = the connection broke.
+    pub(super) fn finish(
+        mut self,
+        cut: bool,
+        slots: &mut Slots,
+        room: &mut usize,
+    ) -> Result<Folded, AnswerError> {
+        self.dispatch(slots, room)?;
+        let damaged = self.fold.cut || (cut && !self.fold.ended());
+        let texts = self.streams.finish(damaged, slots)?;
+        Ok(self.fold.finish(texts))
+    }
+
+    fn end_line(&mut self, slots: &mut Slots, room: &mut usize) -> Result<(), AnswerError> {
+        let was_data = matches!(self.line, Line::Value(true) | Line::Gap(true));
+        self.line = Line::Name(Vec::new());
+        // The lines of one event are joined with line breaks.
+        if was_data && let Some(parser) = &mut self.parser {
+            parser.push(b"\n", &mut Env { slots, room, streams: Some(&mut self.streams) })?;
+        }
+        Ok(())
+    }
+
+    fn push_data(&mut self, value: &[u8], slots: &mut Slots, room: &mut usize) -> Result<(), AnswerError> {
+        if self.parser.is_none() {
+            self.first_slot = slots.len();
+        }
+        let parser = self.parser.get_or_insert_with(Parser::new);
+        let kept = MAX_PROSE.saturating_sub(self.raw.len());
+        self.raw.extend_from_slice(value.get(..kept).unwrap_or(value));
+        parser.push(value, &mut Env { slots, room, streams: Some(&mut self.streams) })
+    }
+
+    fn dispatch(&mut self, slots: &mut Slots, room: &mut usize) -> Result<(), AnswerError> {
+        let raw = std::mem::take(&mut self.raw);
+        let Some(parser) = self.parser.take() else { return Ok(()) };
+        let Finished { value, end } = parser.finish(&mut Env { slots, room, streams: Some(&mut self.streams) })?;
+        let text = String::from_utf8_lossy(&raw);
+        if text.trim() == "[DONE]" {
+            self.fold.done = true;
+            return Ok(());
+        }
+        match end {
+            End::Whole => self.fold.add(value, self.first_slot, slots),
+            End::Cut => {
+                self.fold.cut = true;
+                self.fold.add(value, self.first_slot, slots);
+            }
+            End::Malformed => self.fold.prose.push_str(text.trim()),
+        }
+        Ok(())
+    }
+}
+
+/// A folded stream.
+#[derive(Debug)]
+pub(super) struct Folded {
+    pub(super) skeleton: Value,
+    /// The stream ended in the middle of an event.
+    pub(super) cut: bool,
+    /// It said itself that it is over, by `[DONE]`, a finish reason, a completed picture or an error.
+    pub(super) ended: bool,
+    /// Previews came.
+    pub(super) previews: bool,
+}
+
+#[derive(Debug, Default)]
+struct Fold {
+    data: Vec<Value>,
+    candidates: Vec<Value>,
+    choices: Vec<Choice>,
+    error: Option<Value>,
+    prose: String,
+    done: bool,
+    cut: bool,
+    previews: bool,
+}
+
+#[derive(Debug, Default)]
+struct Choice {
+    images: Vec<Value>,
+    parts: Vec<Value>,
+    finish_reason: Option<Value>,
+    error: Option<Value>,
+    refusal: String,
+}
+
+impl Fold {
+    fn ended(&self) -> bool {
+        self.done
+            || self.error.is_some()
+            || !self.data.is_empty()
+            || !self.candidates.is_empty()
+            || self.choices.iter().any(|choice| choice.finish_reason.is_some() || choice.error.is_some())
+    }
+
+    fn add(&mut self, event: Value, first_slot: usize, slots: &mut Slots) {
+        let Value::Object(mut event) = event else {
+            if let Value::String(text) = event {
+                self.prose.push_str(&text);
+            }
+            return;
+        };
+        let kind = event.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        if kind.ends_with("partial_image") {
+            self.previews = true;
+            slots.free(first_slot..slots.len());
+            return;
+        }
+        if let Some(error) = event.remove("error").filter(is_something) {
+            self.error = Some(error);
+        } else if event.contains_key("message")
+            && (event.contains_key("code") || event.contains_key("type"))
+            && !event.contains_key("choices")
+        {
+            // Some self-hosted proxies stream the error object without its envelope.
+            self.error = Some(Value::Object(event));
+            return;
+        }
+        if let Some(Value::Array(list)) = event.remove("data") {
+            self.data.extend(list);
+        }
+        if let Some(Value::Array(list)) = event.remove("candidates") {
+            self.candidates.extend(list);
+        }
+        if event.contains_key("b64_json") || event.contains_key("url") {
+            let mut entry = Map::new();
+            for key in ["b64_json", "url", "revised_prompt"] {
+                entry.extend(event.remove(key).map(|value| (key.to_owned(), value)));
+            }
+            self.data.push(Value::Object(entry));
+        }
+        if let Some(Value::Array(list)) = event.remove("choices") {
+            for (nth, choice) in list.into_iter().enumerate().take(16) {
+                self.add_choice(nth, choice);
+            }
+            // In a chat the last picture is the result; those of earlier chunks were previews.
+            if slots.has_picture_from(first_slot) {
+                slots.free(0..first_slot);
+            }
+        }
+    }
+
+    fn add_choice(&mut self, nth: usize, choice: Value) {
+        let Value::Object(mut choice) = choice else { return };
+        let index = choice.get("index").and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok());
+        let index = index.unwrap_or(nth).min(15);
+        while self.choices.len() <= index {
+            self.choices.push(Choice::default());
+        }
+        let Some(mine) = self.choices.get_mut(index) else { return };
+        for key in ["delta", "message"] {
+            let Some(Value::Object(mut delta)) = choice.remove(key) else { continue };
+            if let Some(Value::Array(list)) = delta.remove("images") {
+                mine.images.extend(list);
+            }
+            match delta.remove("content") {
+                // Text parts are in the continued text already.
+                Some(Value::Array(list)) => mine.parts.extend(
+                    list.into_iter().filter(|part| key == "message" || part.get("text").is_none_or(Value::is_string)),
+                ),
+                Some(Value::String(text)) => mine.parts.push(json!({ "type": "text", "text": text })),
+                _ => {}
+            }
+            if let Some(Value::String(text)) = delta.remove("refusal") {
+                mine.refusal.push_str(&text);
+            }
+        }
+        if let Some(reason) = choice.remove("finish_reason").filter(is_something) {
+            mine.finish_reason = Some(reason);
+        }
+        if let Some(error) = choice.remove("error").filter(is_something) {
+            mine.error = Some(error);
+        }
+    }
+
+    fn finish(mut self, texts: Vec<(String, String)>) -> Folded {
+        let ended = self.ended();
+        let mut root = Map::new();
+        if self.choices.len() < texts.len() {
+            self.choices.resize_with(texts.len(), Choice::default);
+        }
+        let mut texts = texts.into_iter();
+        let choices: Vec<Value> = self
+            .choices
+            .into_iter()
+            .map(|choice| {
+                let (content, reasoning) = texts.next().unwrap_or_default();
+                let content = if choice.parts.is_empty() {
+                    Value::String(content)
+                } else {
+                    let text = (!content.is_empty()).then(|| json!({ "type": "text", "text": content }));
+                    Value::Array(text.into_iter().chain(choice.parts).collect())
+                };
+                let mut value = json!({
+                    "message": { "content": content, "images": choice.images },
+                    "finish_reason": choice.finish_reason,
+                });
+                if !reasoning.is_empty() {
+                    value["message"]["reasoning_content"] = reasoning.into();
+                }
+                if !choice.refusal.is_empty() {
+                    value["message"]["refusal"] = choice.refusal.into();
+                }
+                if let Some(error) = choice.error {
+                    value["error"] = error;
+                }
+                value
+            })
+            .collect();
+        for (key, list) in [("data", self.data), ("candidates", self.candidates), ("choices", choices)] {
+            if !list.is_empty() {
+                root.insert(key.to_owned(), Value::Array(list));
+            }
+        }
+        root.extend(self.error.map(|error| ("error".to_owned(), error)));
+        let skeleton = if root.is_empty() && !self.prose.is_empty() {
+            Value::String(self.prose)
+        } else {
+            Value::Object(root)
+        };
+        Folded { skeleton, cut: self.cut, ended, previews: self.previews }
+    }
+}
+
+/// Neither null nor false nor empty.
+fn is_something(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::String(text) => !text.is_empty(),
+        Value::Object(map) => !map.is_empty(),
+        _ => true,
+    }
+}

@@ -1,0 +1,388 @@
+//! From an answer to a class of failure: pure, the same for every dialect that speaks in OpenAI's terms.
+//!
+//! The order of reading is fixed: suspension of the account, moderation, failures of the checker itself, then codes,
+//! then the status. Codes are compared before texts, and the job's own prompt is taken out of every text first,
+//! because services echo it and a prompt may say anything.
+
+mod words;
+
+use std::time::Duration;
+
+use easel_core::error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry};
+use easel_http::{Redactor, RetryAdvice, header::HeaderMap};
+use serde_json::Value;
+
+use crate::answer::{Answer, BodyKind};
+use words::{AUTH, CHECKER, MODERATED, MODERATED_OUTPUT, NOT_FOUND, OVERLOAD, QUOTA, RATE, REFUSED, TOO_LARGE};
+
+/// How long a key rests after a 403 that doesn't say what is wrong with it.
+const FORBIDDEN_REST: Duration = Duration::from_secs(600);
+/// How long a key rests after a rate limit that doesn't say for how long.
+const RATE_REST: Duration = Duration::from_secs(60);
+/// Longest text of an error that is kept.
+const MAX_DETAIL: usize = 300;
+
+/// What a classification looks at.
+#[derive(Debug)]
+pub struct Facts<'a> {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers.
+    pub headers: &'a HeaderMap,
+    /// What the headers say about asking again.
+    pub advice: RetryAdvice,
+    /// The answer, as far as it came.
+    pub answer: &'a Answer,
+    /// The job's own prompt.
+    pub prompt: &'a str,
+    /// Knows the secrets of the call.
+    pub redactor: &'a Redactor,
+}
+
+/// A failure, before it is tied to a provider.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The class.
+    pub class: ErrorClass,
+    /// What to do next.
+    pub retry: Retry,
+    /// What it means for the key.
+    pub key: KeyVerdict,
+    /// When to come back.
+    pub retry_after: Option<Duration>,
+    /// The account as a whole is closed.
+    pub suspended: bool,
+    /// The parameter that was refused, where the service names it.
+    pub param: Option<String>,
+    /// The service's own words, without the prompt.
+    pub message: String,
+    /// The service's own code.
+    pub code: String,
+}
+
+impl Failure {
+    fn new(class: ErrorClass) -> Self {
+        Self {
+            class,
+            retry: class.retry(),
+            key: KeyVerdict::Fine,
+            retry_after: None,
+            suspended: false,
+            param: None,
+            message: String::new(),
+            code: String::new(),
+        }
+    }
+
+    /// Ties the failure to a provider, with everything that support will ask for.
+    pub fn into_error(self, provider: &str, facts: &Facts<'_>) -> ProviderError {
+        let detail = match (self.code.is_empty(), self.message.is_empty()) {
+            (false, false) => format!("{}: {}", self.code, self.message),
+            (false, true) => self.code,
+            (true, _) => self.message,
+        };
+        let mut error = ProviderError::new(provider, self.class, facts.redactor.redact(&cut(&detail)));
+        error.retry = self.retry;
+        error.key = self.key;
+        error.retry_after = self.retry_after;
+        error.suspended = self.suspended;
+        error.status = Some(facts.status);
+        error.request_id = request_id(facts.headers);
+        error.body_head = facts.redactor.body_head(&facts.answer.head);
+        if facts.answer.carried_picture() {
+            error.charged = Charged::Maybe;
+        }
+        error
+    }
+}
+
+/// The provider's own id of the request.
+pub fn request_id(headers: &HeaderMap) -> Option<String> {
+    ["x-request-id", "x-oneapi-request-id", "request-id", "x-siliconcloud-trace-id", "cf-ray"]
+        .into_iter()
+        .find_map(|name| headers.get(name)?.to_str().ok())
+        .map(|id| id.chars().take(128).collect())
+}
+
+/// Says what failed, or `None` when the answer claims success. Finding no picture in a success is not judged here:
+/// see [`no_picture`].
+pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
+    let success = (200..300).contains(&facts.status);
+    let signals = Signals::read(facts, success);
+    if success && !signals.failed {
+        return None;
+    }
+    let status = if success { signals.status.unwrap_or(0) } else { facts.status };
+    let mut failure = judge(&signals, status);
+    failure.param = signals.param;
+    failure.message = if signals.message.is_empty() { without_prompt(&head(facts), facts.prompt) } else { signals.message };
+    failure.code = signals.codes.first().cloned().unwrap_or_default();
+    if success && failure.class == ErrorClass::ModerationInput && facts.answer.carried_picture() {
+        failure = Failure { class: ErrorClass::ModerationOutput, ..failure };
+    }
+    let after = facts.advice.after.or(signals.retry_after);
+    if matches!(failure.class, ErrorClass::Rate | ErrorClass::Overload) {
+        failure.retry_after = after;
+    }
+    if failure.class == ErrorClass::Rate {
+        failure.key = KeyVerdict::Cool(after.unwrap_or(RATE_REST));
+    }
+    if facts.advice.should_retry == Some(false) && failure.retry == Retry::SameKey {
+        failure.retry = Retry::NextProvider;
+    }
+    Some(failure)
+}
+
+/// What a success without a picture is: `said` are the model's words, `unusable` the kind of what it made instead.
+pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>) -> Failure {
+    let class = if unusable.is_some() || (!answer.whole && answer.len > 0) || answer.previews {
+        ErrorClass::ResultLost
+    } else if answer.kind == BodyKind::Html {
+        // A web page instead of an API: the address is wrong, and nobody drew anything.
+        ErrorClass::NotFound
+    } else if REFUSED.iter().any(|phrase| said.to_lowercase().contains(phrase)) {
+        ErrorClass::ModerationInput
+    } else {
+        ErrorClass::Empty
+    };
+    let message = match (unusable, class) {
+        (Some(kind), _) => format!("the answer holds {kind} instead of a usable picture"),
+        (None, ErrorClass::ResultLost) => "the answer broke off".to_owned(),
+        (None, ErrorClass::NotFound) => "a web page was answered: base_url does not lead to an API".to_owned(),
+        (None, ErrorClass::ModerationInput) => "the model refused in words".to_owned(),
+        (None, _) if answer.malformed => "the answer is no valid JSON".to_owned(),
+        (None, _) => "the answer holds no picture".to_owned(),
+    };
+    Failure { message, ..Failure::new(class) }
+}
+
+fn judge(signals: &Signals, status: u16) -> Failure {
+    let is = |list: &[&str]| signals.codes.iter().any(|code| list.contains(&code.as_str()));
+    let says = |phrases: &[&str]| phrases.iter().any(|phrase| signals.lower.contains(phrase));
+    let begins = |phrases: &[&str]| phrases.iter().any(|phrase| signals.lower.trim_start().starts_with(phrase));
+
+    if status == 403 && says(words::SUSPENDED) {
+        let mut failure = Failure::new(ErrorClass::Overload);
+        failure.retry = Retry::NextProvider;
+        failure.suspended = true;
+        return failure;
+    }
+    if is(CHECKER.codes) {
+        return Failure::new(ErrorClass::Overload);
+    }
+    if signals.moderated || is(MODERATED.codes) || says(MODERATED.phrases) {
+        let output = signals.output_stage || is(MODERATED_OUTPUT.codes);
+        return Failure::new(if output { ErrorClass::ModerationOutput } else { ErrorClass::ModerationInput });
+    }
+    let keyed = |class, key| Failure { key, ..Failure::new(class) };
+    if is(AUTH.codes) || (matches!(status, 400 | 401 | 403) && begins(AUTH.phrases)) {
+        return keyed(ErrorClass::Auth, KeyVerdict::Disable);
+    }
+    if says(words::UNVERIFIED) {
+        return keyed(ErrorClass::Quota, KeyVerdict::Cool(FORBIDDEN_REST));
+    }
+    if status == 402 || is(QUOTA.codes) || (matches!(status, 0 | 400 | 403 | 429) && says(QUOTA.phrases)) {
+        return keyed(ErrorClass::Quota, KeyVerdict::OutOfQuota);
+    }
+    if is(NOT_FOUND.codes) || begins(NOT_FOUND.phrases) {
+        return Failure::new(ErrorClass::NotFound);
+    }
+    if is(TOO_LARGE.codes) || status == 413 {
+        return Failure::new(ErrorClass::TooLarge);
+    }
+    match status {
+        0 if is(RATE.codes) => Failure::new(ErrorClass::Rate),
+        0 if is(words::BAD_REQUEST.codes) => Failure::new(ErrorClass::BadRequest),
+        0 if is(OVERLOAD.codes) => Failure::new(ErrorClass::Overload),
+        401 => keyed(ErrorClass::Auth, KeyVerdict::Disable),
+        403 => keyed(ErrorClass::Auth, KeyVerdict::Cool(FORBIDDEN_REST)),
+        300..=399 | 404 | 405 | 410 => Failure::new(ErrorClass::NotFound),
+        408 | 504 | 520..=524 => Failure::new(ErrorClass::Unanswered),
+        429 => Failure::new(ErrorClass::Rate),
+        // 409 and 425 mean "not now", as OpenAI's own clients read them.
+        409 | 425 => Failure::new(ErrorClass::Overload),
+        400..=499 => Failure::new(ErrorClass::BadRequest),
+        _ => Failure::new(ErrorClass::Overload),
+    }
+}
+
+/// What an error object says, in lower case where it is compared.
+#[derive(Debug, Default)]
+struct Signals {
+    failed: bool,
+    codes: Vec<String>,
+    message: String,
+    lower: String,
+    param: Option<String>,
+    status: Option<u16>,
+    moderated: bool,
+    output_stage: bool,
+    retry_after: Option<Duration>,
+}
+
+impl Signals {
+    fn read(facts: &Facts<'_>, success: bool) -> Self {
+        let mut signals = Self::default();
+        let root = &facts.answer.skeleton;
+        for error in errors(root, success) {
+            signals.failed = true;
+            signals.add(error, 0);
+        }
+        for choice in root.get("choices").and_then(Value::as_array).into_iter().flatten() {
+            match choice.get("finish_reason").and_then(Value::as_str) {
+                Some("content_filter") => {
+                    signals.failed = true;
+                    signals.moderated = true;
+                    signals.output_stage = true;
+                }
+                Some("error") => signals.failed = true,
+                _ => {}
+            }
+        }
+        signals.message = cut(&without_prompt(&signals.message, facts.prompt));
+        let text = if signals.message.is_empty() && !success {
+            without_prompt(&head(facts), facts.prompt)
+        } else {
+            signals.message.clone()
+        };
+        signals.lower = text.to_lowercase();
+        signals
+    }
+
+    fn add(&mut self, error: &Value, depth: u8) {
+        match error {
+            Value::String(text) => self.say(text),
+            Value::Array(list) => list.iter().take(4).for_each(|error| self.add(error, depth)),
+            Value::Object(map) => {
+                for key in ["code", "type", "error_type", "reason", "status", "provider_code"] {
+                    match map.get(key) {
+                        Some(Value::String(code)) if !code.is_empty() => self.codes.push(code.to_lowercase()),
+                        Some(Value::Number(number)) => self.note_status(number.as_u64()),
+                        _ => {}
+                    }
+                }
+                for key in ["http_status", "status_code"] {
+                    self.note_status(map.get(key).and_then(Value::as_u64));
+                }
+                for key in ["message", "msg", "error_message", "detail", "errorMessage"] {
+                    match map.get(key) {
+                        Some(Value::String(text)) => self.say(text),
+                        Some(inner) if depth < 3 => self.add(inner, depth + 1),
+                        _ => {}
+                    }
+                }
+                if let Some(Value::String(param)) = map.get("param")
+                    && !param.is_empty()
+                {
+                    self.param.get_or_insert_with(|| param.clone());
+                }
+                // FastAPI names the field as a path.
+                if let Some(Value::String(field)) = map.get("loc").and_then(Value::as_array).and_then(|loc| loc.last()) {
+                    self.param.get_or_insert_with(|| field.clone());
+                }
+                for key in ["reasons", "patterns"] {
+                    self.moderated |= map.get(key).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+                }
+                let stage = map.get("moderation_details").and_then(|details| details.get("moderation_stage"));
+                self.output_stage |= stage.and_then(Value::as_str) == Some("output");
+                self.retry_after = self.retry_after.or_else(|| {
+                    let seconds = map.get("retry_after").and_then(Value::as_f64)?;
+                    Duration::try_from_secs_f64(seconds).ok()
+                });
+                if depth < 3 {
+                    for key in ["metadata", "availability", "error", "innererror", "details"] {
+                        if let Some(inner) = map.get(key) {
+                            self.add(inner, depth + 1);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn say(&mut self, text: &str) {
+        if !self.message.is_empty() {
+            self.message.push_str("; ");
+        }
+        self.message.push_str(text.trim());
+    }
+
+    fn note_status(&mut self, number: Option<u64>) {
+        let status = number.and_then(|number| u16::try_from(number).ok()).filter(|code| (400..600).contains(code));
+        self.status = self.status.or(status);
+    }
+}
+
+/// The error objects of an answer.
+fn errors(root: &Value, success: bool) -> Vec<&Value> {
+    let mut found: Vec<&Value> = Vec::new();
+    let root = match root {
+        Value::Array(list) => list.first().unwrap_or(root),
+        other => other,
+    };
+    let present = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false)) && **value != "";
+    found.extend(root.get("error").filter(present));
+    for choice in root.get("choices").and_then(Value::as_array).into_iter().flatten() {
+        found.extend(choice.get("error").filter(present));
+    }
+    let bare = || {
+        // `{"code": 1001, "message": "…"}` without an envelope; success answers carry codes such as 0 and 200 too.
+        let holds_result = ["data", "choices", "images", "candidates", "output", "b64_json", "url"]
+            .iter()
+            .any(|key| root.get(key).is_some_and(|value| !value.is_null()));
+        let code_is_bad = match root.get("code") {
+            Some(Value::Number(code)) => !matches!(code.as_i64(), Some(0 | 200)),
+            Some(Value::String(code)) => !matches!(code.as_str(), "" | "0" | "200" | "success" | "ok"),
+            _ => false,
+        };
+        !holds_result && root.get("message").or_else(|| root.get("msg")).is_some() && code_is_bad
+    };
+    if found.is_empty() && (!success || bare()) {
+        found.push(root);
+    }
+    found
+}
+
+fn head(facts: &Facts<'_>) -> String {
+    match facts.answer.kind {
+        BodyKind::Html => {
+            let text = facts.answer.head_text();
+            let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
+            title.map_or_else(|| "a web page".to_owned(), |(title, _)| title.trim().to_owned())
+        }
+        BodyKind::Text => cut(&facts.answer.head_text()),
+        _ => String::new(),
+    }
+}
+
+/// Takes every echo of the prompt out of a text: whole, by lines, escaped, or cut short.
+fn without_prompt(text: &str, prompt: &str) -> String {
+    let mut text = text.to_owned();
+    let prompt = prompt.trim();
+    let escaped = serde_json::to_string(prompt).unwrap_or_default();
+    let mut echoes = vec![prompt, escaped.trim_matches('"')];
+    echoes.extend(prompt.lines().map(str::trim));
+    for echo in echoes {
+        if echo.chars().count() >= 4 {
+            text = text.replace(echo, "…");
+        }
+    }
+    // A service that cuts the echo keeps its beginning.
+    let ends: Vec<usize> = prompt.char_indices().map(|(at, _)| at).skip(12).collect();
+    let longest = ends.partition_point(|end| prompt.get(..*end).is_some_and(|start| text.contains(start)));
+    if let Some(start) = longest.checked_sub(1).and_then(|nth| ends.get(nth)).and_then(|end| prompt.get(..*end)) {
+        text = text.replace(start, "…");
+    }
+    text
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(MAX_DETAIL) {
+        Some((at, _)) => format!("{}…", text.get(..at).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,223 @@
+use easel_core::media::{BytesBudget, Spool};
+use easel_http::header::HeaderValue;
+use easel_testkit::samples;
+use serde_json::json;
+
+use super::*;
+use crate::answer::{AnswerReader, candidates::choose};
+
+fn read(body: &str) -> Answer {
+    let dir = tempfile::tempdir().unwrap();
+    let spool = Spool::new(BytesBudget::new(1 << 20), dir.path()).unwrap();
+    let mut reader = AnswerReader::new(spool, 0, 1 << 20);
+    reader.push(body.as_bytes()).unwrap();
+    reader.finish(false).unwrap()
+}
+
+fn judged_with(status: u16, headers: &[(&'static str, &str)], body: &str, prompt: &str) -> Option<Failure> {
+    let headers: HeaderMap = headers
+        .iter()
+        .map(|(name, value)| (easel_http::header::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .collect();
+    let redactor = Redactor::new([]);
+    let advice = RetryAdvice::from_headers(&headers, chrono::Utc::now());
+    let answer = read(body);
+    let facts = Facts { status, headers: &headers, advice, answer: &answer, prompt, redactor: &redactor };
+    failure(&facts)
+}
+
+fn judged(status: u16, body: &str) -> Option<Failure> {
+    judged_with(status, &[], body, "一只猫")
+}
+
+const REST: KeyVerdict = KeyVerdict::Cool(FORBIDDEN_REST);
+const PAUSE: KeyVerdict = KeyVerdict::Cool(RATE_REST);
+const FINE: KeyVerdict = KeyVerdict::Fine;
+
+/// Every failure sample with the status that it is sent with.
+const SAMPLES: &[(&str, u16, ErrorClass, KeyVerdict)] = &[
+    ("openai/error_azure_resource_blocked", 403, ErrorClass::Overload, FINE),
+    ("openai/error_billing_hard_limit", 400, ErrorClass::Quota, KeyVerdict::OutOfQuota),
+    ("openai/error_content_policy_violation", 400, ErrorClass::ModerationInput, FINE),
+    ("openai/error_credit_balance_exhausted", 429, ErrorClass::Quota, KeyVerdict::OutOfQuota),
+    ("openai/error_insufficient_quota", 429, ErrorClass::Quota, KeyVerdict::OutOfQuota),
+    ("openai/error_invalid_api_key", 401, ErrorClass::Auth, KeyVerdict::Disable),
+    ("openai/error_invalid_size", 400, ErrorClass::BadRequest, FINE),
+    ("openai/error_model_retired", 404, ErrorClass::NotFound, FINE),
+    ("openai/error_moderation_blocked_input", 400, ErrorClass::ModerationInput, FINE),
+    ("openai/error_moderation_blocked_output", 400, ErrorClass::ModerationOutput, FINE),
+    ("openai/error_org_unverified", 403, ErrorClass::Quota, REST),
+    ("openai/error_rate_limit", 429, ErrorClass::Rate, PAUSE),
+    ("openai/error_server", 500, ErrorClass::Overload, FINE),
+    ("openai/error_server_overloaded", 503, ErrorClass::Overload, FINE),
+    ("openai/error_unknown_parameter", 400, ErrorClass::BadRequest, FINE),
+    ("openai/error_unsupported_quality", 400, ErrorClass::BadRequest, FINE),
+    ("openai/error_unsupported_region", 403, ErrorClass::NotFound, FINE),
+    ("chat_gateways/error_no_channel", 503, ErrorClass::NotFound, FINE),
+    ("chat_gateways/error_quota", 403, ErrorClass::Quota, KeyVerdict::OutOfQuota),
+    ("chat_gateways/error_route_missing", 404, ErrorClass::NotFound, FINE),
+    ("chat_gateways/error_sensitive_words", 400, ErrorClass::ModerationInput, FINE),
+    ("chat_gateways/error_sensitive_words", 500, ErrorClass::ModerationInput, FINE),
+];
+
+/// The streams among the samples, and what they come to.
+const STREAMS: &[(&str, Option<ErrorClass>)] = &[
+    ("openai/stream_edit_events", None),
+    ("openai/stream_generation_events", None),
+    ("openai/stream_error_event", Some(ErrorClass::Overload)),
+    ("chat_gateways/stream_reasoning_content", None),
+    ("chat_gateways/stream_split_data_url", None),
+    ("chat_gateways/flow2api_stream_error", Some(ErrorClass::ModerationInput)),
+];
+
+#[test]
+fn every_failure_sample_has_its_class() {
+    for (name, status, class, key) in SAMPLES {
+        let failure = judged(*status, &samples::text(&format!("{name}.json"))).expect(name);
+        assert_eq!((failure.class, failure.key), (*class, *key), "{name}: {failure:?}");
+    }
+    for (name, class) in STREAMS {
+        let failure = judged(200, &samples::event_stream(&format!("{name}.json")));
+        assert_eq!(failure.map(|failure| failure.class), *class, "{name}");
+    }
+}
+
+#[test]
+fn no_sample_is_forgotten_and_successes_are_no_failures() {
+    for folder in ["openai", "chat_gateways"] {
+        for (file, content) in samples::all(folder) {
+            let name = format!("{folder}/{}", file.trim_end_matches(".json"));
+            let known = SAMPLES.iter().any(|(known, ..)| *known == name) || STREAMS.iter().any(|(known, _)| *known == name);
+            if file.contains("error") || content.is_array() {
+                assert!(known, "{name} has no row");
+            } else if !file.contains("request") {
+                assert_eq!(judged(200, &content.to_string()), None, "{name}");
+            }
+        }
+    }
+}
+
+#[track_caller]
+fn check(status: u16, body: impl Into<String>, class: ErrorClass) -> Failure {
+    let body = body.into();
+    let failure = judged(status, &body).unwrap_or_else(|| panic!("no failure: {body}"));
+    assert_eq!(failure.class, class, "{body}: {failure:?}");
+    failure
+}
+
+#[test]
+fn openrouter_is_understood() {
+    let error = |error: Value| json!({ "error": error, "user_id": "u" }).to_string();
+    check(401, error(json!({ "code": 401, "message": "Missing Authentication header" })), ErrorClass::Auth);
+    check(402, error(json!({ "code": 402, "message": "Insufficient credits" })), ErrorClass::Quota);
+    check(403, error(json!({ "code": 403, "message": "Input was flagged", "metadata": { "reasons": ["violence"] } })), ErrorClass::ModerationInput);
+    check(403, error(json!({ "code": 403, "message": "Blocked", "metadata": { "patterns": ["x"] } })), ErrorClass::ModerationInput);
+    check(400, error(json!({ "code": 400, "message": "no", "metadata": { "error_type": "content_policy_violation" } })), ErrorClass::ModerationInput);
+    check(404, error(json!({ "message": "The free variant has ended.", "error_type": "not_found", "http_status": 404 })), ErrorClass::NotFound);
+    let busy = error(json!({ "message": "at capacity", "error_type": "rate_limit_exceeded", "http_status": 429,
+        "availability": { "code": "capacity_exhausted", "retryable": true, "retry_after": 40 } }));
+    let busy = check(429, busy, ErrorClass::Rate);
+    assert_eq!(busy.key, KeyVerdict::Cool(Duration::from_secs(40)));
+    // Successes that are none.
+    let choice = json!({ "choices": [{ "message": { "content": "" }, "finish_reason": "error",
+        "error": { "code": 502, "message": "Provider disconnected", "metadata": { "error_type": "provider_unavailable" } } }] });
+    check(200, choice.to_string(), ErrorClass::Overload);
+    check(200, error(json!({ "code": 429, "message": "Rate limit exceeded" })), ErrorClass::Rate);
+    check(200, json!({ "choices": [{ "message": { "content": "" }, "finish_reason": "content_filter" }] }).to_string(), ErrorClass::ModerationOutput);
+}
+
+#[test]
+fn statuses_alone_are_enough() {
+    for (status, class) in [
+        (302, ErrorClass::NotFound),
+        (400, ErrorClass::BadRequest),
+        (401, ErrorClass::Auth),
+        (402, ErrorClass::Quota),
+        (403, ErrorClass::Auth),
+        (404, ErrorClass::NotFound),
+        (408, ErrorClass::Unanswered),
+        (413, ErrorClass::TooLarge),
+        (422, ErrorClass::BadRequest),
+        (429, ErrorClass::Rate),
+        (500, ErrorClass::Overload),
+        (502, ErrorClass::Overload),
+        (504, ErrorClass::Unanswered),
+        (522, ErrorClass::Unanswered),
+        (529, ErrorClass::Overload),
+    ] {
+        for body in ["", "<html><title>Oops</title></html>", "null", "[]", "\"\"", "no", "{}", "{\"error\":null}"] {
+            check(status, body, class);
+        }
+    }
+    assert_eq!(check(403, "", ErrorClass::Auth).key, REST);
+    assert_eq!(check(502, "<html><title>502 Bad Gateway</title>", ErrorClass::Overload).message, "502 Bad Gateway");
+}
+
+#[test]
+fn other_bodies_are_understood() {
+    check(422, json!({ "detail": [{ "loc": ["body", "image"], "msg": "Field required", "type": "missing" }] }).to_string(), ErrorClass::BadRequest);
+    let missing = judged(422, &json!({ "detail": [{ "loc": ["body", "image"], "msg": "Field required" }] }).to_string());
+    assert_eq!(missing.unwrap().param.as_deref(), Some("image"));
+    check(400, json!({ "error": "Incorrect API key provided: sk-…" }).to_string(), ErrorClass::Auth);
+    check(200, json!({ "code": 1001, "message": "余额不足" }).to_string(), ErrorClass::Quota);
+    check(400, json!([{ "error": { "code": 400, "status": "INVALID_ARGUMENT", "message": "API key not valid.", "details": [{ "reason": "API_KEY_INVALID" }] } }]).to_string(), ErrorClass::Auth);
+    check(500, json!({ "error": { "code": "ContentSecurityDetectionError", "message": "检测失败" } }).to_string(), ErrorClass::Overload);
+    assert_eq!(judged(200, &json!({ "code": 0, "message": "success" }).to_string()), None);
+    assert_eq!(judged(200, &json!({ "error": null, "data": [] }).to_string()), None);
+}
+
+#[test]
+fn a_suspended_resource_opens_the_circuit() {
+    let failure = judged(403, &samples::text("openai/error_azure_resource_blocked.json")).unwrap();
+    assert!(failure.suspended);
+    assert_eq!(failure.retry, Retry::NextProvider);
+}
+
+#[test]
+fn servers_say_when_to_come_back() {
+    let body = samples::text("openai/error_rate_limit.json");
+    let failure = judged_with(429, &[("retry-after", "12")], &body, "").unwrap();
+    assert_eq!(failure.retry_after, Some(Duration::from_secs(12)));
+    assert_eq!(failure.key, KeyVerdict::Cool(Duration::from_secs(12)));
+    let failure = judged_with(503, &[("x-should-retry", "false")], "{}", "").unwrap();
+    assert_eq!(failure.retry, Retry::NextProvider);
+}
+
+#[test]
+fn a_prompt_that_is_echoed_decides_nothing() {
+    let hostile = "Your request was rejected by the safety system. invalid api key, insufficient balance 余额不足 \
+                   violates our content policy\nresource has been temporarily blocked \"quoted\"";
+    let echo = |text: &str| json!({ "error": { "message": text } }).to_string();
+    let start: String = hostile.chars().take(60).collect();
+    for (status, class) in [(400, ErrorClass::BadRequest), (403, ErrorClass::Auth), (500, ErrorClass::Overload)] {
+        for echoed in [format!("Invalid prompt: {hostile}"), format!("{hostile} is not allowed"), format!("bad input '{start}...'")] {
+            let failure = judged_with(status, &[], &echo(&echoed), hostile).unwrap();
+            assert_eq!((failure.class, failure.suspended), (class, false), "{failure:?}");
+            assert!(!failure.message.contains("safety system"), "{failure:?}");
+        }
+        // In a body that is no JSON, too.
+        let failure = judged_with(status, &[], &format!("cannot draw {hostile}"), hostile).unwrap();
+        assert_eq!((failure.class, failure.suspended), (class, false), "{failure:?}");
+    }
+}
+
+#[test]
+fn successes_without_a_picture_are_told_apart() {
+    let class = |body: &str| {
+        let answer = read(body);
+        let choice = choose(&answer);
+        assert!(choice.found.is_empty(), "{choice:?}");
+        no_picture(&answer, &choice.said, choice.unusable).class
+    };
+    let sample = |name: &str| class(&samples::text(name));
+    assert_eq!(sample("openai/generations_empty_data.json"), ErrorClass::Empty);
+    assert_eq!(sample("openai/generations_svg_ok.json"), ErrorClass::ResultLost);
+    // The samples' picture has one pixel: a placeholder.
+    assert_eq!(sample("openai/generations_ok.json"), ErrorClass::Empty);
+    assert_eq!(sample("chat_gateways/content_placeholder_ellipsis.json"), ErrorClass::Empty);
+    assert_eq!(sample("chat_gateways/content_video_link.json"), ErrorClass::ResultLost);
+    assert_eq!(sample("chat_gateways/content_refusal.json"), ErrorClass::ModerationInput);
+    assert_eq!(class("<!doctype html><title>New API</title>"), ErrorClass::NotFound);
+    assert_eq!(class(""), ErrorClass::Empty);
+    assert_eq!(class("{\"data\":[{\"b64_json\":\"iVBOR"), ErrorClass::ResultLost);
+}

@@ -1,0 +1,338 @@
+//! `[providers.NAME]`: one configured engine.
+
+use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+
+use easel_core::ports::ApiKey;
+use easel_http::{BaseUrl, Proxy, Setting};
+use schemars::JsonSchema;
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use crate::registry::{self, Kind};
+
+/// One engine that makes pictures: a service's dialect, its address and its keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ProviderSection {
+    /// The wire protocol: `openai_images`, `openai_chat`, `sketch` and others.
+    pub kind: String,
+    /// Address of the service: `https://x.example`, with or without `/v1`. Empty: the kind's own service, where it
+    /// has one.
+    pub base_url: String,
+    /// Keys of the service, tried in turn: a list of texts or of `{ key, account }`, or one text with commas. Keys
+    /// with the same `account` share their limits. Texts such as `your-api-key` count as missing.
+    #[schemars(extend("writeOnly" = true))]
+    pub api_keys: KeyList,
+    /// A file with one key per line, added to `api_keys`. Lines that begin with `#` are skipped.
+    pub api_keys_file: Option<PathBuf>,
+    /// `user:password` for services behind HTTP basic authentication; sent instead of a key.
+    #[schemars(extend("writeOnly" = true))]
+    pub basic_auth: Setting,
+    /// The model's name at the service.
+    pub model: String,
+    /// Use `base_url` exactly as written, as the address of the endpoint itself.
+    pub full_url: bool,
+    /// Longest silence while waiting for an answer and inside of it, in seconds.
+    #[schemars(range(min = 1, max = 3600))]
+    pub timeout_seconds: u64,
+    /// Tries per key, the first included; 1 = no retry.
+    #[schemars(range(min = 1, max = 10))]
+    pub max_retry_attempts: u32,
+    /// Proxy for this service: `http://`, `https://`, `socks5://` or `socks5h://`. Empty: that of `[network]`;
+    /// `direct`: none.
+    #[schemars(extend("writeOnly" = true))]
+    pub proxy: Setting,
+    /// Whether the service takes reference pictures. Unset: what the kind can do.
+    pub supports_edit: Option<bool>,
+    /// Language that the model understands best, for example `en`; prompts in others are translated when translation
+    /// is on. Empty: any.
+    pub prompt_language: String,
+    /// Prices per picture in any one currency, by operation (`generate`, `edit`), for the owner's statistics.
+    pub prices: BTreeMap<String, f64>,
+    /// Name of a `[profiles.NAME]` section with this gateway's quirks.
+    pub profile: String,
+    /// Further fields of the request, sent as they are and winning over easel's own, for example
+    /// `{ quality = "high" }`.
+    pub extra: BTreeMap<String, Value>,
+}
+
+impl Default for ProviderSection {
+    fn default() -> Self {
+        Self {
+            kind: String::new(),
+            base_url: String::new(),
+            api_keys: KeyList::default(),
+            api_keys_file: None,
+            basic_auth: Setting::default(),
+            model: String::new(),
+            full_url: false,
+            timeout_seconds: 300,
+            max_retry_attempts: 3,
+            proxy: Setting::default(),
+            supports_edit: None,
+            prompt_language: String::new(),
+            prices: BTreeMap::new(),
+            profile: String::new(),
+            extra: BTreeMap::new(),
+        }
+    }
+}
+
+/// Keys as people write them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum KeyList {
+    /// One text, keys separated by commas or line breaks.
+    Text(Setting),
+    /// A list.
+    List(Vec<KeyEntry>),
+}
+
+impl Default for KeyList {
+    fn default() -> Self {
+        Self::List(Vec::new())
+    }
+}
+
+/// One key.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum KeyEntry {
+    /// The key alone.
+    Key(Setting),
+    /// The key and whose it is.
+    Labelled(LabelledKey),
+}
+
+/// A key with the account that it belongs to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelledKey {
+    /// The key.
+    pub key: Setting,
+    /// Any name; keys with the same one share their limits, so that easel doesn't rotate among them in vain.
+    #[serde(default)]
+    pub account: String,
+}
+
+impl KeyList {
+    fn pairs(&self) -> Vec<(&str, &str)> {
+        let split = |text| str::split(text, [',', '，', '\n', ';']);
+        match self {
+            Self::Text(text) => split(text.expose()).map(|key| (key, "")).collect(),
+            Self::List(list) => list
+                .iter()
+                .flat_map(|entry| match entry {
+                    KeyEntry::Key(key) => split(key.expose()).map(|key| (key, "")).collect::<Vec<_>>(),
+                    KeyEntry::Labelled(entry) => vec![(entry.key.expose(), entry.account.as_str())],
+                })
+                .collect(),
+        }
+    }
+}
+
+impl ProviderSection {
+    /// Everything that is wrong with the section: pairs of the key's path and a sentence that says what is wrong and
+    /// how to mend it. Empty when all is well.
+    pub fn validate(&self, name: &str) -> Vec<(String, String)> {
+        let mut problems = Vec::new();
+        let mut say = |key: &str, problem: String| problems.push((format!("providers.{name}.{key}"), problem));
+        let kind = Kind::parse(&self.kind);
+        match kind {
+            None if self.kind.is_empty() => say("kind", format!("missing; write one of: {}.", registry::built_kinds())),
+            None => say("kind", unknown_kind(&self.kind)),
+            Some(kind) if !kind.is_built() => {
+                say("kind", format!("{} is not in this build; it has: {}.", self.kind, registry::built_kinds()));
+            }
+            Some(_) => {}
+        }
+        let remote = kind.is_some_and(Kind::is_remote);
+        if remote {
+            match self.address() {
+                Err(problem) => say("base_url", format!("{problem}.")),
+                Ok(base) if self.keys().is_empty() && self.basic_auth.expose().is_empty() && !is_local(&base) => {
+                    say("api_keys", "no key; write the one that the service gave you.".to_owned());
+                }
+                Ok(_) => {}
+            }
+            if self.model.trim().is_empty() {
+                say("model", "missing; write the model's name at the service.".to_owned());
+            }
+        }
+        if let Some(path) = &self.api_keys_file
+            && let Err(error) = fs::read_to_string(path)
+        {
+            say("api_keys_file", format!("{} can't be read: {error}.", path.display()));
+        }
+        if !self.basic_auth.expose().is_empty() && !self.basic_auth.expose().contains(':') {
+            say("basic_auth", "write it as user:password.".to_owned());
+        }
+        if !(1..=3600).contains(&self.timeout_seconds) {
+            say("timeout_seconds", "write a number of seconds from 1 to 3600, usually 300.".to_owned());
+        }
+        match self.max_retry_attempts {
+            0 => say("max_retry_attempts", "0 would mean no try at all; 1 means no retry.".to_owned()),
+            1..=10 => {}
+            _ => say("max_retry_attempts", "write a number from 1 to 10, usually 3.".to_owned()),
+        }
+        if let Err(problem) = Proxy::choose(self.proxy.expose(), "") {
+            say("proxy", format!("{problem}."));
+        }
+        if self.prices.values().any(|price| !price.is_finite() || *price < 0.0) {
+            say("prices", "a price is a number of 0 or more.".to_owned());
+        }
+        for key in ["prompt", "messages", "image", "images"] {
+            if self.extra.contains_key(key) {
+                say(&format!("extra.{key}"), "this field belongs to the request itself; take it out.".to_owned());
+            }
+        }
+        problems
+    }
+
+    /// The keys, in order, without placeholders and repetitions. A key file that can't be read counts as empty here;
+    /// [`Self::validate`] says so.
+    pub fn keys(&self) -> Vec<ApiKey> {
+        let file = self.api_keys_file.as_ref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let from_file = file.lines().filter(|line| !line.trim_start().starts_with('#')).map(|line| (line, ""));
+        let mut keys: Vec<ApiKey> = Vec::new();
+        for (key, account) in self.api_keys.pairs().into_iter().chain(from_file) {
+            let key = key.trim();
+            if is_placeholder(key) {
+                continue;
+            }
+            let fingerprint = fingerprint(key);
+            if keys.iter().all(|known| known.fingerprint != fingerprint) {
+                let account = Some(account.trim()).filter(|account| !account.is_empty()).map(Arc::from);
+                keys.push(ApiKey { secret: SecretString::from(key), fingerprint, account });
+            }
+        }
+        keys
+    }
+
+    /// The normalised address.
+    ///
+    /// # Errors
+    /// When `base_url` is none.
+    pub fn address(&self) -> Result<BaseUrl, easel_http::BaseUrlError> {
+        let text = match Kind::parse(&self.kind) {
+            Some(kind) if self.base_url.trim().is_empty() => kind.home(),
+            _ => &self.base_url,
+        };
+        BaseUrl::parse(text, self.full_url)
+    }
+}
+
+/// The first 8 hex digits of a key's SHA-256.
+pub fn fingerprint(key: &str) -> Arc<str> {
+    let digest = Sha256::digest(key.as_bytes());
+    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+}
+
+/// Whether a base url points at this machine or its own network, where keys and money are rarely asked for.
+pub(crate) fn is_local(base: &BaseUrl) -> bool {
+    match base.url().host() {
+        Some(url::Host::Ipv4(address)) => easel_http::guard::is_public(address.into()).is_err(),
+        Some(url::Host::Ipv6(address)) => easel_http::guard::is_public(address.into()).is_err(),
+        Some(url::Host::Domain(name)) => {
+            !name.contains('.') || [".local", ".lan", ".internal", ".localhost"].iter().any(|end| name.ends_with(end))
+        }
+        None => false,
+    }
+}
+
+/// Texts that documentation and templates put where a key belongs.
+fn is_placeholder(key: &str) -> bool {
+    let lower = key.to_ascii_lowercase();
+    let bare = lower.strip_prefix("sk-").unwrap_or(&lower);
+    key.is_empty()
+        || key.starts_with('<')
+        || key.contains(['…', '填', '你'])
+        || bare.trim_matches(['x', '*', '.', '-', '_']).is_empty()
+        || ["your-", "your_", "yourkey", "changeme", "change-me", "replace", "placeholder", "api_key", "api-key", "apikey"]
+            .iter()
+            .any(|start| bare.starts_with(start))
+}
+
+fn unknown_kind(kind: &str) -> String {
+    format!("{kind:?} is no kind of provider; this build has: {}.", registry::built_kinds())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn section(json: &str) -> ProviderSection {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[track_caller]
+    fn keys(json: &str, expected: &[&str]) {
+        use secrecy::ExposeSecret as _;
+        let section = section(&format!("{{\"api_keys\":{json}}}"));
+        let found: Vec<String> = section.keys().iter().map(|key| key.secret.expose_secret().to_owned()).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn keys_are_read_in_every_spelling() {
+        keys(r#""k1, k2，k1""#, &["k1", "k2"]);
+        keys(r#"["k1", " k2 ", "k3,k4"]"#, &["k1", "k2", "k3", "k4"]);
+        keys(r#"[{"key": "k1", "account": "a"}, "k2"]"#, &["k1", "k2"]);
+        keys(r#"["", "sk-xxxx", "sk-...", "your-api-key", "sk-your-key", "<key>", "填写你的密钥"]"#, &[]);
+    }
+
+    #[test]
+    fn a_key_file_adds_keys() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        fs::write(&path, "# mine\nk2\n\nk1\n").unwrap();
+        let section = ProviderSection { api_keys_file: Some(path), ..section(r#"{"api_keys":"k1"}"#) };
+        let prints: Vec<_> = section.keys().into_iter().map(|key| key.fingerprint).collect();
+        assert_eq!(prints, [fingerprint("k1"), fingerprint("k2")]);
+        assert_eq!(&*fingerprint("abc"), "ba7816bf");
+    }
+
+    #[test]
+    fn all_problems_come_at_once() {
+        let section = section(
+            r#"{"kind": "openai_images", "base_url": "ftp://x", "max_retry_attempts": 0, "timeout_seconds": 0,
+                "proxy": "x://y", "basic_auth": "me", "prices": {"generate": -1}, "extra": {"prompt": "x"},
+                "api_keys_file": "no/such/file"}"#,
+        );
+        let places: Vec<_> = section.validate("a").into_iter().map(|(place, _)| place).collect();
+        let expected = [
+            "base_url", "model", "api_keys_file", "basic_auth", "timeout_seconds", "max_retry_attempts", "proxy",
+            "prices", "extra.prompt",
+        ];
+        assert_eq!(places, expected.map(|key| format!("providers.a.{key}")));
+    }
+
+    #[track_caller]
+    fn problem(json: &str, place: &str, word: &str) {
+        let problems = section(json).validate("a");
+        assert!(
+            problems.iter().any(|(at, text)| at == &format!("providers.a.{place}") && text.contains(word)),
+            "{problems:?}"
+        );
+    }
+
+    #[test]
+    fn kinds_and_keys_are_explained() {
+        problem("{}", "kind", "sketch");
+        problem(r#"{"kind": "gemini_native"}"#, "kind", "not in this build");
+        problem(r#"{"kind": "openai_imagse"}"#, "kind", "no kind");
+        problem(r#"{"kind": "openai_images", "model": "m"}"#, "api_keys", "no key");
+        assert!(section(r#"{"kind": "sketch"}"#).validate("a").is_empty());
+        let local = r#"{"kind": "openai_images", "model": "m", "base_url": "http://127.0.0.1:8080"}"#;
+        assert!(section(local).validate("a").is_empty());
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let section = section(r#"{"api_keys": ["sk-1234567890abcdefghijklmnop"], "basic_auth": "me:hunter2secret"}"#);
+        let shown = format!("{section:?}");
+        assert!(!shown.contains("1234567890abcdefghij"), "{shown}");
+    }
+}

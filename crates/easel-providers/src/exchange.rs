@@ -1,0 +1,228 @@
+//! One paid request and its answer: sending, reading, judging, fetching results. The same for every HTTP dialect.
+//!
+//! It sends each request once. What may be repeated is decided by the core, from the error.
+
+use std::sync::Arc;
+
+use chrono::Utc;
+use easel_core::{
+    error::{ErrorClass, KeyVerdict, ProviderError, Retry},
+    media::Picture,
+    ports::{CallContext, Generated, GeneratedPicture},
+};
+use easel_http::{
+    BaseUrl, Call, HttpClient, HttpClients, HttpError, ProviderTimeouts, Redactor, RetryAdvice, Stage,
+    header::HeaderMap,
+};
+use secrecy::SecretString;
+use std::time::Duration;
+
+use crate::{
+    answer::{
+        Answer, AnswerError, AnswerReader, Content,
+        candidates::{self, Choice, Place},
+    },
+    classify::{self, Facts, Failure},
+    config::{ProviderSection, is_local},
+    registry::BuildError,
+};
+
+/// Answers that are no success are read up to this length.
+const MAX_REFUSAL: u64 = 256 * 1024;
+
+/// A provider's line to its service.
+#[derive(Debug)]
+pub(crate) struct Wire {
+    pub(crate) name: Arc<str>,
+    pub(crate) base: BaseUrl,
+    pub(crate) needs_key: bool,
+    pub(crate) local: bool,
+    http: HttpClient,
+    pub(crate) results: HttpClient,
+    basic: Option<SecretString>,
+    max_answer_bytes: u64,
+}
+
+/// An answer, read to its end or to where it broke off.
+struct Answered {
+    status: u16,
+    headers: HeaderMap,
+    advice: RetryAdvice,
+    answer: Answer,
+}
+
+impl Wire {
+    pub(crate) fn new(name: &str, section: &ProviderSection, clients: &HttpClients) -> Result<Self, BuildError> {
+        let base = section.address()?;
+        let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds.max(1)));
+        let basic = section.basic_auth.expose();
+        let basic = (!basic.is_empty())
+            .then(|| SecretString::from(base64_simd::STANDARD.encode_to_string(basic.as_bytes())));
+        let local = is_local(&base);
+        Ok(Self {
+            name: name.into(),
+            needs_key: basic.is_none() && (!local || !section.keys().is_empty()),
+            local,
+            http: clients.provider(section.proxy.expose(), timeouts)?,
+            results: clients.results(section.proxy.expose(), base.origin().clone())?,
+            base,
+            basic,
+            max_answer_bytes: clients.network().max_answer_bytes,
+        })
+    }
+
+    /// Begins the paid call.
+    pub(crate) fn post(&self, path: &str, cx: &CallContext) -> Call {
+        let call = self.http.post(self.base.join(path)).deadline(cx.deadline).cancel_on(cx.cancel.clone());
+        self.authorised(call, cx)
+    }
+
+    /// Adds the credentials.
+    pub(crate) fn authorised(&self, call: Call, cx: &CallContext) -> Call {
+        match (&self.basic, &cx.key) {
+            (Some(basic), _) => call.basic_encoded(basic),
+            (None, Some(key)) => call.bearer(&key.secret),
+            (None, None) => call,
+        }
+    }
+
+    /// Sends the call and makes pictures of the answer. `learn` is shown a refusal and says whether the next request
+    /// would be another one.
+    pub(crate) async fn draw(
+        &self,
+        call: Call,
+        prompt: &str,
+        cx: &CallContext,
+        learn: impl FnOnce(&Failure) -> bool,
+    ) -> Result<Generated, ProviderError> {
+        let Answered { status, headers, advice, answer } = self.exchange(call, cx).await?;
+        let redactor = Redactor::new(cx.key.iter().map(|key| &key.secret).chain(&self.basic));
+        let facts =
+            Facts { status, headers: &headers, advice, answer: &answer, prompt, redactor: &redactor };
+        if let Some(failure) = classify::failure(&facts) {
+            let corrected = learn(&failure);
+            let mut error = failure.into_error(&self.name, &facts);
+            if corrected {
+                error.retry = Retry::Corrected;
+            }
+            return Err(error);
+        }
+        let Choice { found, unusable, said } = candidates::choose(&answer);
+        if found.is_empty() {
+            let mut error =
+                classify::no_picture(&answer, &said, unusable).into_error(&self.name, &facts);
+            error.said = redactor.redact(&said);
+            return Err(error);
+        }
+        let mut pictures = Vec::with_capacity(found.len());
+        let mut lost = None;
+        for found in found {
+            let picture = match found.place {
+                Place::Slot(index) => answer.slots.get(index).and_then(picture_of).ok_or_else(|| {
+                    ProviderError::new(&*self.name, ErrorClass::ResultLost, "the picture's header can't be read")
+                }),
+                Place::Url(url) => self.fetch(&url, cx).await,
+                Place::Path(path) => match self.base.url().join(&path) {
+                    Ok(url) => self.fetch(url.as_str(), cx).await,
+                    Err(_) => Err(ProviderError::new(&*self.name, ErrorClass::ResultLost, "unreadable result path")),
+                },
+            };
+            match picture {
+                Ok(picture) => {
+                    pictures.push(GeneratedPicture { picture, revised_prompt: found.revised_prompt });
+                }
+                Err(error) => lost = Some(error),
+            }
+        }
+        match lost {
+            // Part of a paid result is better than none.
+            Some(mut error) if pictures.is_empty() => {
+                error.status = error.status.or(Some(status));
+                error.request_id = classify::request_id(&headers);
+                Err(error)
+            }
+            lost => {
+                if let Some(error) = lost {
+                    tracing::warn!(provider = %self.name, %error, "part of a result is lost");
+                }
+                Ok(Generated { pictures, request_id: classify::request_id(&headers) })
+            }
+        }
+    }
+
+    async fn exchange(&self, call: Call, cx: &CallContext) -> Result<Answered, ProviderError> {
+        let mut response = call.send().await.map_err(|error| self.unsent(error))?;
+        let status = response.status.as_u16();
+        let success = response.is_success();
+        let advice = response.retry_advice(Utc::now());
+        let limit = if success { self.max_answer_bytes } else { MAX_REFUSAL };
+        let claimed = if success { response.body.expected_bytes().unwrap_or(0) } else { 0 };
+        response.body.lower_limit(limit);
+        let mut reader = AnswerReader::new(cx.spool.clone(), claimed, limit);
+        let mut broke = None;
+        loop {
+            match response.body.next_chunk().await {
+                Ok(Some(chunk)) => {
+                    if let Err(error) = reader.push(&chunk) {
+                        return self.unreadable(status, success, &error).map(|answer| Answered {
+                            status,
+                            headers: std::mem::take(&mut response.headers),
+                            advice,
+                            answer,
+                        });
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    broke = Some(error);
+                    break;
+                }
+            }
+        }
+        if success && let Some(error) = broke.take_if(|error| !matches!(error, HttpError::Cut { .. })) {
+            return Err(self.lost(status, &error));
+        }
+        let answer = reader
+            .finish(broke.is_some())
+            .or_else(|error| self.unreadable(status, success, &error))?;
+        Ok(Answered { status, headers: response.headers, advice, answer })
+    }
+
+    /// An unreadable refusal is still a refusal with a status; an unreadable success is a lost result.
+    fn unreadable(&self, status: u16, success: bool, error: &AnswerError) -> Result<Answer, ProviderError> {
+        if success { Err(self.lost(status, error)) } else { Ok(Answer::empty()) }
+    }
+
+    fn lost(&self, status: u16, error: &(impl std::error::Error + ?Sized)) -> ProviderError {
+        let mut lost = ProviderError::new(&*self.name, ErrorClass::ResultLost, error.to_string());
+        lost.status = Some(status);
+        lost
+    }
+
+    /// What a call that got no status line means.
+    pub(crate) fn unsent(&self, error: HttpError) -> ProviderError {
+        let (class, retry, key) = match &error {
+            // A key that can't stand in a header is no key.
+            HttpError::BadHeader { .. } => (ErrorClass::Auth, Retry::NextKey, KeyVerdict::Disable),
+            HttpError::BadUrl { .. } => (ErrorClass::NotFound, Retry::NextProvider, KeyVerdict::Fine),
+            HttpError::Blocked { .. } => (ErrorClass::Overload, Retry::NextProvider, KeyVerdict::Fine),
+            HttpError::Deadline { stage: Stage::Reading } | HttpError::Cancelled { stage: Stage::Reading } => {
+                (ErrorClass::ResultLost, Retry::Never, KeyVerdict::Fine)
+            }
+            other if other.nothing_sent() => (ErrorClass::Overload, Retry::SameKey, KeyVerdict::Fine),
+            _ => (ErrorClass::Unanswered, Retry::SameKey, KeyVerdict::Fine),
+        };
+        let mut unsent = ProviderError::new(&*self.name, class, error.to_string());
+        unsent.retry = retry;
+        unsent.key = key;
+        unsent.source = Some(Box::new(error));
+        unsent
+    }
+}
+
+/// The picture in a slot.
+fn picture_of(slot: &crate::answer::Slot) -> Option<Picture> {
+    let Content::Picture(format) = slot.content else { return None };
+    let (width, height) = slot.size.filter(|(width, height)| *width > 0 && *height > 0)?;
+    Some(Picture { format, width, height, body: slot.body.clone()? })
+}

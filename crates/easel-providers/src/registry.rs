@@ -1,0 +1,125 @@
+//! The kinds of providers, and how a section of the configuration becomes one.
+//!
+//! Adding a kind is one file and its line in [`Kind::build`].
+
+use std::sync::Arc;
+
+use easel_core::ports::ImageProvider;
+use easel_http::{BaseUrlError, HttpClients, ProxyError};
+
+use crate::{config::ProviderSection, openai_chat, openai_images, sketch_provider};
+
+/// Why a section can't become a provider.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// There is no such kind.
+    #[error("{0:?} is no kind of provider")]
+    UnknownKind(String),
+    /// The kind belongs to the configuration contract and is not built yet.
+    #[error("the kind {0} is not in this build")]
+    NotInThisBuild(&'static str),
+    /// The address is none.
+    #[error(transparent)]
+    BaseUrl(#[from] BaseUrlError),
+    /// The proxy setting can't be used.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+}
+
+macro_rules! kinds {
+    ($($name:ident = $text:literal $(=> $home:literal)?),* $(,)?) => {
+        /// Every kind of the configuration contract.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[expect(missing_docs, reason = "the names are the services' own")]
+        pub enum Kind { $($name),* }
+
+        impl Kind {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name in the configuration.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$name => $text),* }
+            }
+
+            /// The address of the service itself, empty where there is no single one.
+            pub fn home(self) -> &'static str {
+                match self { $(Self::$name => concat!($($home)?)),* }
+            }
+        }
+    };
+}
+
+kinds! {
+    OpenAiImages = "openai_images" => "https://api.openai.com/v1",
+    OpenAiChat = "openai_chat" => "https://api.openai.com/v1",
+    OpenRouterImages = "openrouter_images" => "https://openrouter.ai/api/v1",
+    GeminiNative = "gemini_native" => "https://generativelanguage.googleapis.com/v1beta",
+    GeminiOpenAi = "gemini_openai" => "https://generativelanguage.googleapis.com/v1beta/openai",
+    SiliconFlow = "siliconflow",
+    Ark = "ark",
+    Grok = "grok",
+    Gitee = "gitee",
+    GiteeAsync = "gitee_async",
+    Jimeng = "jimeng",
+    ModelScope = "modelscope",
+    DashScope = "dashscope",
+    SdWebUi = "sdwebui",
+    ComfyUi = "comfyui",
+    SdCpp = "sd_cpp",
+    LocalAi = "localai",
+    Sketch = "sketch",
+    GrokVideo = "grok_video",
+    ArkVideo = "ark_video",
+    OpenAiVideo = "openai_video",
+    SiliconFlowVideo = "siliconflow_video",
+    OpenRouterVideo = "openrouter_video",
+    ChatVideo = "chat_video",
+}
+
+impl Kind {
+    /// Reads the name in the configuration; `-` counts as `_`.
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim().to_ascii_lowercase().replace('-', "_");
+        Self::ALL.iter().copied().find(|kind| kind.name() == text)
+    }
+
+    /// Whether this build has it.
+    pub fn is_built(self) -> bool {
+        matches!(self, Self::OpenAiImages | Self::OpenAiChat | Self::Sketch)
+    }
+
+    /// Whether it is a service that needs an address and a model.
+    pub fn is_remote(self) -> bool {
+        self != Self::Sketch
+    }
+
+    fn build(self, name: &str, section: &ProviderSection, clients: &HttpClients) -> Built {
+        match self {
+            Self::OpenAiImages => openai_images::build(name, section, clients),
+            Self::OpenAiChat => openai_chat::build(name, section, clients),
+            Self::Sketch => sketch_provider::build(name, section),
+            other => Err(BuildError::NotInThisBuild(other.name())),
+        }
+    }
+}
+
+type Built = Result<Arc<dyn ImageProvider>, BuildError>;
+
+/// Builds the provider `name` from its section. Clients with the same needs share their connections through
+/// `clients`.
+///
+/// # Errors
+/// [`BuildError`]; a section without problems in [`ProviderSection::validate`] builds.
+pub fn build(name: &str, section: &ProviderSection, clients: &HttpClients) -> Built {
+    match Kind::parse(&section.kind) {
+        Some(kind) => kind.build(name, section, clients),
+        None => Err(BuildError::UnknownKind(section.kind.clone())),
+    }
+}
+
+/// The names of the kinds that this build has, for sentences.
+pub fn built_kinds() -> String {
+    let names: Vec<_> = Kind::ALL.iter().filter(|kind| kind.is_built()).map(|kind| kind.name()).collect();
+    names.join(", ")
+}

@@ -1,0 +1,103 @@
+//! Fetching finished pictures from the links in an answer. The picture is paid for, so only the download is
+//! repeated, and a failure is never a reason to draw again.
+
+use std::time::Duration;
+
+use easel_core::{
+    error::{ErrorClass, ProviderError},
+    media::Picture,
+    ports::CallContext,
+};
+use easel_http::{DownloadLimits, HttpError, redact};
+
+use crate::{
+    answer::{
+        Content,
+        picture::{self, MIN_BYTES},
+    },
+    exchange::Wire,
+};
+
+/// Tries per link.
+const TRIES: u32 = 3;
+/// First bytes that tell the kind of content.
+const HEAD: usize = 64;
+
+enum Failed {
+    /// Another try may help.
+    Passing(String, Option<u16>),
+    /// It won't.
+    Final(String, Option<u16>),
+}
+
+impl Wire {
+    /// Fetches one picture.
+    pub(crate) async fn fetch(&self, url: &str, cx: &CallContext) -> Result<Picture, ProviderError> {
+        let lost = |detail: String, status| {
+            let mut error = ProviderError::new(&*self.name, ErrorClass::ResultLost, redact(&detail));
+            error.status = status;
+            error
+        };
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            match self.fetch_once(url, cx).await {
+                Ok(picture) => return Ok(picture),
+                Err(Failed::Final(detail, status)) => return Err(lost(detail, status)),
+                Err(Failed::Passing(detail, status)) if tries >= TRIES => return Err(lost(detail, status)),
+                Err(Failed::Passing(detail, status)) => {
+                    // Storage that is written after the answer needs a moment: half a second, then one.
+                    let pause = Duration::from_millis(500 * u64::from(tries));
+                    tokio::select! {
+                        () = tokio::time::sleep(pause) => {}
+                        () = tokio::time::sleep_until(cx.deadline) => return Err(lost(detail, status)),
+                        () = cx.cancel.cancelled() => return Err(lost(detail, status)),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn fetch_once(&self, url: &str, cx: &CallContext) -> Result<Picture, Failed> {
+        let call = self
+            .authorised(self.results.get(url), cx)
+            .download_limits(DownloadLimits::result_pictures())
+            .deadline(cx.deadline)
+            .cancel_on(cx.cancel.clone());
+        let mut response = call.open().await.map_err(failed)?;
+        let mut sink = cx.spool.sink(response.body.expected_bytes().unwrap_or(0));
+        let mut head = Vec::with_capacity(HEAD);
+        while let Some(chunk) = response.body.next_chunk().await.map_err(failed)? {
+            let wanted = HEAD - head.len();
+            head.extend_from_slice(chunk.get(..wanted).unwrap_or(&chunk));
+            sink.write(&chunk).map_err(|error| Failed::Final(error.to_string(), None))?;
+        }
+        let status = Some(response.status.as_u16());
+        let body = sink.finish().map_err(|error| Failed::Final(error.to_string(), None))?;
+        let format = match picture::content(&head) {
+            Content::Picture(format) => format,
+            // Error pages of storage come with status 200 too, and pass.
+            Content::Html | Content::Other => {
+                return Err(Failed::Passing("the link leads to no picture".to_owned(), status));
+            }
+            Content::Svg => return Err(Failed::Final("the link leads to an SVG".to_owned(), status)),
+            Content::Video => return Err(Failed::Final("the link leads to a clip".to_owned(), status)),
+        };
+        match picture::dimensions(format, &body) {
+            Some((width, height)) if width > 1 && height > 1 && body.len() >= MIN_BYTES => {
+                Ok(Picture { format, width, height, body })
+            }
+            _ => Err(Failed::Final("the link leads to an unreadable picture".to_owned(), status)),
+        }
+    }
+}
+
+fn failed(error: HttpError) -> Failed {
+    match &error {
+        HttpError::Status { status, .. } => Failed::Passing(error.to_string(), Some(*status)),
+        HttpError::NotSent { .. } | HttpError::Unanswered { .. } | HttpError::Cut { .. } | HttpError::Deadline { .. } => {
+            Failed::Passing(error.to_string(), None)
+        }
+        _ => Failed::Final(error.to_string(), None),
+    }
+}

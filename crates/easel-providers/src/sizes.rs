@@ -1,0 +1,199 @@
+//! Which size to ask for: pure arithmetic over data about model families.
+//!
+//! Source of the numbers: OpenAI's image generation guide and API reference (sizes per model; for the models from
+//! gpt-image-2 on: sides divisible by 16, ratio between 1:3 and 3:1, longest side 3840, 655,360 to 8,294,400 pixels).
+
+use easel_core::ports::Output;
+
+/// How a family of models takes sizes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Any sides within the limits of gpt-image-2.
+    Free,
+    /// One of these.
+    Fixed(&'static [(u32, u32)]),
+}
+
+const CLASSIC: &[(u32, u32)] = &[(1024, 1024), (1536, 1024), (1024, 1536)];
+const DALL_E_3: &[(u32, u32)] = &[(1024, 1024), (1792, 1024), (1024, 1792)];
+const DALL_E_2: &[(u32, u32)] = &[(1024, 1024), (512, 512), (256, 256)];
+
+/// Beginnings of model names (without a vendor before a slash), the first match counts.
+const FAMILIES: &[(&str, Family)] = &[
+    ("gpt-image-1", Family::Fixed(CLASSIC)),
+    ("chatgpt-image", Family::Fixed(CLASSIC)),
+    ("gpt-image-", Family::Free),
+    ("dall-e-3", Family::Fixed(DALL_E_3)),
+    ("dalle-3", Family::Fixed(DALL_E_3)),
+    ("dall-e-2", Family::Fixed(DALL_E_2)),
+];
+
+const STEP: u32 = 16;
+const MAX_SIDE: u32 = 3840;
+const MIN_PIXELS: u64 = 655_360;
+const MAX_PIXELS: u64 = 8_294_400;
+
+/// Sizes per ratio for the tiers 1K, 2K and 4K.
+type Row = ((u32, u32), [(u32, u32); 3]);
+const TIERS: &[Row] = &[
+    ((1, 1), [(1024, 1024), (2048, 2048), (2880, 2880)]),
+    ((16, 9), [(1280, 720), (2048, 1152), (3840, 2160)]),
+    ((9, 16), [(720, 1280), (1152, 2048), (2160, 3840)]),
+    ((4, 3), [(1024, 768), (2048, 1536), (3264, 2448)]),
+    ((3, 4), [(768, 1024), (1536, 2048), (2448, 3264)]),
+    ((3, 2), [(1008, 672), (2064, 1376), (3504, 2336)]),
+    ((2, 3), [(672, 1008), (1376, 2064), (2336, 3504)]),
+    ((21, 9), [(1344, 576), (2016, 864), (3808, 1632)]),
+    ((9, 21), [(576, 1344), (864, 2016), (1632, 3808)]),
+];
+
+/// The family of a model; unknown models are tried as free ones, and step down when they refuse.
+pub(crate) fn family(model: &str) -> Family {
+    let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
+    FAMILIES.iter().find(|(start, _)| name.starts_with(start)).map_or(Family::Free, |(_, family)| *family)
+}
+
+/// The size to send, or `None` when the wish is open. `step` counts refusals so far: after the first one a classic
+/// size is tried, after the second none is sent.
+pub(crate) fn choose(model: &str, wish: &Output, step: u8) -> Option<(u32, u32)> {
+    let wished = wished(wish)?;
+    match (family(model), step) {
+        (Family::Fixed(list), 0) => Some(nearest(list, wished)),
+        (Family::Free, 0) => Some(lawful(wished)),
+        (Family::Free, 1) => Some(nearest(CLASSIC, wished)),
+        _ => None,
+    }
+}
+
+/// The ratio of a wish in lowest terms.
+pub(crate) fn ratio(wish: &Output) -> Option<(u32, u32)> {
+    let (w, h) = wish.ratio.or(wish.size).filter(|(w, h)| *w > 0 && *h > 0)?;
+    let divisor = gcd(w, h);
+    Some((w / divisor, h / divisor))
+}
+
+/// The pixels that a wish stands for.
+pub(crate) fn wished(wish: &Output) -> Option<(u32, u32)> {
+    if let Some(size) = wish.size.filter(|(w, h)| *w > 0 && *h > 0) {
+        return Some(size);
+    }
+    if wish.ratio.is_none() && wish.tier.is_none() {
+        return None;
+    }
+    let (rw, rh) = ratio(wish).unwrap_or((1, 1));
+    let tier = match wish.tier {
+        Some(4..) => 2,
+        Some(2 | 3) => 1,
+        _ => 0,
+    };
+    let same = |row: &&Row| row.0 == (rw, rh) || (row.0 == (21, 9) && (rw, rh) == (7, 3)) || (row.0 == (9, 21) && (rw, rh) == (3, 7));
+    if let Some(size) = TIERS.iter().find(same).and_then(|row| row.1.get(tier)) {
+        return Some(*size);
+    }
+    let pixels = [1024.0 * 1024.0, 2048.0 * 2048.0, 8_294_400.0_f64].get(tier).copied().unwrap_or(1_048_576.0);
+    let height = (pixels * f64::from(rh) / f64::from(rw)).sqrt();
+    Some((rounded(height * f64::from(rw) / f64::from(rh)), rounded(height)))
+}
+
+/// The nearest size that the free family takes.
+fn lawful((w, h): (u32, u32)) -> (u32, u32) {
+    let ratio = (f64::from(w) / f64::from(h)).clamp(1.0 / 3.0, 3.0);
+    let mut pixels = f64::from(w) * f64::from(h);
+    // The longest side bounds the area for this ratio.
+    let longest = f64::from(MAX_SIDE);
+    let most = if ratio >= 1.0 { longest * longest / ratio } else { longest * longest * ratio };
+    pixels = pixels.clamp(655_360.0, 8_294_400.0_f64.min(most));
+    let height = (pixels / ratio).sqrt();
+    let mut sides = (rounded(height * ratio), rounded(height));
+    // Rounding may step over a limit by one grid line; walk back along the side that is too long for its ratio.
+    for _ in 0..16 {
+        let area = u64::from(sides.0) * u64::from(sides.1);
+        let wide = sides.0 >= sides.1;
+        if sides.0 > MAX_SIDE || area > MAX_PIXELS && wide || sides.0 > 3 * sides.1 {
+            sides.0 -= STEP;
+        } else if sides.1 > MAX_SIDE || area > MAX_PIXELS || sides.1 > 3 * sides.0 {
+            sides.1 -= STEP;
+        } else if area < MIN_PIXELS {
+            // Growing the shorter side can't break the ratio.
+            if wide { sides.1 += STEP } else { sides.0 += STEP }
+        } else {
+            break;
+        }
+    }
+    sides
+}
+
+/// The listed size of the nearest shape, and among equals the nearest area.
+fn nearest(list: &[(u32, u32)], (w, h): (u32, u32)) -> (u32, u32) {
+    let shape = |(w, h): (u32, u32)| (f64::from(w) / f64::from(h)).ln();
+    let area = |(w, h): (u32, u32)| (f64::from(w) * f64::from(h)).ln();
+    let distance = |size: (u32, u32)| {
+        ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs())
+    };
+    let better = |a: &(u32, u32), b: &(u32, u32)| {
+        let (a, b) = (distance(*a), distance(*b));
+        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+    };
+    list.iter().copied().min_by(better).unwrap_or((1024, 1024))
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below the type's range")]
+fn rounded(side: f64) -> u32 {
+    ((side.min(65_536.0) / f64::from(STEP)).round() as u32).max(1) * STEP
+}
+
+fn gcd(a: u32, b: u32) -> u32 {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(model: &str, wish: Output, step: u8, expected: Option<(u32, u32)>) {
+        assert_eq!(choose(model, &wish, step), expected);
+    }
+
+    const OPEN: Output = Output { size: None, ratio: None, tier: None };
+
+    #[test]
+    fn wishes_become_sizes() {
+        let wide = Output { ratio: Some((16, 9)), ..OPEN };
+        check("gpt-image-2", OPEN, 0, None);
+        check("gpt-image-2", wide, 0, Some((1280, 720)));
+        check("gpt-image-2.5-flare", Output { tier: Some(4), ..wide }, 0, Some((3840, 2160)));
+        check("openai/gpt-image-2", Output { tier: Some(2), ..OPEN }, 0, Some((2048, 2048)));
+        check("gpt-image-2", Output { size: Some((2048, 1152)), ..OPEN }, 0, Some((2048, 1152)));
+        check("gpt-image-2", Output { size: Some((1000, 1000)), ..OPEN }, 0, Some((1008, 1008)));
+        check("gpt-image-2", Output { size: Some((256, 256)), ..OPEN }, 0, Some((816, 816)));
+        check("gpt-image-2", Output { size: Some((4096, 4096)), ..OPEN }, 0, Some((2880, 2880)));
+        check("gpt-image-2", Output { ratio: Some((5, 4)), ..OPEN }, 0, Some((1152, 912)));
+        check("gpt-image-1", wide, 0, Some((1536, 1024)));
+        check("gpt-image-1.5", Output { tier: Some(4), ..OPEN }, 0, Some((1024, 1024)));
+        check("dall-e-3", wide, 0, Some((1792, 1024)));
+        check("dall-e-2", Output { size: Some((300, 300)), ..OPEN }, 0, Some((256, 256)));
+        check("some-gateway-model", wide, 0, Some((1280, 720)));
+    }
+
+    #[test]
+    fn a_refused_size_steps_down() {
+        let wide = Output { ratio: Some((16, 9)), ..OPEN };
+        check("gpt-image-2", wide, 1, Some((1536, 1024)));
+        check("gpt-image-2", wide, 2, None);
+        check("dall-e-3", wide, 1, None);
+    }
+
+    proptest! {
+        #[test]
+        fn free_sizes_stay_inside_the_limits(w in 1_u32..9000, h in 1_u32..9000) {
+            let (w, h) = lawful((w, h));
+            prop_assert!(w % 16 == 0 && h % 16 == 0);
+            prop_assert!(w <= 3840 && h <= 3840 && w <= 3 * h && h <= 3 * w, "{w}x{h}");
+            let area = u64::from(w) * u64::from(h);
+            prop_assert!((MIN_PIXELS..=MAX_PIXELS).contains(&area), "{w}x{h}");
+        }
+    }
+}
