@@ -1,0 +1,464 @@
+//! What all connections share: the accounts that are known, the way to reach each, and the way of an event to the
+//! inbox.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use easel_core::{
+    ids::{AccountId, ChatKind, UnixMillis},
+    message::Message,
+    ports::{Clock, Inbox},
+};
+use secrecy::SecretString;
+use tracing::{info, warn};
+
+use crate::{
+    config::OneBotSection,
+    inbound::{Identity, PictureFrame, message_from, wire::Frame},
+    outbound::{ActionFailure, Call, judge},
+    recent::{Ring, Seen},
+    transport::{CallError, HttpLink, Reply, Timing, connection::Connection},
+};
+
+/// Redelivered messages are dropped for this long.
+const DUPLICATE_LIFE_MS: u64 = 10 * 60 * 1000;
+/// Message ids per account that are remembered against double delivery.
+const DUPLICATES: usize = 8192;
+/// Own messages per account that are remembered, to recognise a quote of them.
+const OWN_MESSAGES: usize = 1024;
+/// Commands that are remembered to recognise that two own accounts saw the same one.
+const SHARED: usize = 256;
+/// Two accounts see one message with at most this difference in time.
+const SHARED_WITHIN_MS: u64 = 2000;
+
+/// A configured section with its secret read.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// Its keys.
+    pub(crate) config: OneBotSection,
+    /// Its token.
+    pub(crate) token: Option<SecretString>,
+    /// Its place in the configuration.
+    pub(crate) index: usize,
+    /// Where it listens, once it does.
+    pub(crate) address: OnceLock<SocketAddr>,
+}
+
+/// Everything that connections share.
+pub(crate) struct Hub {
+    inbox: RwLock<Option<Arc<dyn Inbox>>>,
+    accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
+    /// Commands that came through one of several own accounts.
+    shared: Mutex<VecDeque<Shared>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) timing: Timing,
+    /// For HTTP mode.
+    pub(crate) http: easel_http::HttpClient,
+}
+
+struct Shared {
+    group: String,
+    user: String,
+    text: u64,
+    sent_at: UnixMillis,
+    account: AccountId,
+}
+
+/// One account and what is known about it.
+pub(crate) struct Account {
+    /// Its number.
+    pub(crate) id: AccountId,
+    memory: Mutex<Memory>,
+    link: Mutex<Option<Arc<Link>>>,
+    /// Whether it is logged in to QQ, as far as the implementation told.
+    online: AtomicBool,
+}
+
+struct Memory {
+    ring: Ring,
+    delivered: Seen<String>,
+    own: Seen<String>,
+    /// Groups that muted it, and until when.
+    muted: HashMap<i64, UnixMillis>,
+}
+
+/// Which program holds the account; chooses between known variants, never refuses service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Not asked yet, or none of those below.
+    #[default]
+    Other,
+    /// NapCat.
+    NapCat,
+    /// LLOneBot, LuckyLillia.
+    LlOneBot,
+    /// Lagrange.OneBot.
+    Lagrange,
+    /// go-cqhttp.
+    GoCqHttp,
+}
+
+/// A way to make calls for an account.
+pub(crate) struct Link {
+    wire: Wire,
+    /// The section that it belongs to.
+    pub(crate) section: Arc<Section>,
+    facts: Mutex<Facts>,
+    send_limit: Duration,
+}
+
+enum Wire {
+    Socket(Arc<Connection>),
+    Http(HttpLink),
+}
+
+/// What was learned on a link.
+#[derive(Debug, Default)]
+struct Facts {
+    dialect: Dialect,
+    absent: HashSet<&'static str>,
+    streams: bool,
+    paths_unreadable: bool,
+}
+
+/// An answer that is no success, or none at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CallFailure {
+    /// The call did not get through, or its answer did not.
+    Call(CallError),
+    /// The implementation said no.
+    Action(ActionFailure),
+}
+
+impl Link {
+    /// A link over a WebSocket.
+    pub(crate) fn socket(connection: Arc<Connection>, section: Arc<Section>, timing: &Timing) -> Self {
+        Self { wire: Wire::Socket(connection), section, facts: Mutex::default(), send_limit: timing.send }
+    }
+
+    /// A link over the HTTP API.
+    pub(crate) fn http(link: HttpLink, section: Arc<Section>, timing: &Timing) -> Self {
+        Self { wire: Wire::Http(link), section, facts: Mutex::default(), send_limit: timing.send }
+    }
+
+    /// Makes a call and judges its answer.
+    ///
+    /// # Errors
+    /// See [`CallFailure`].
+    pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallFailure> {
+        let action = call.action;
+        if facts(&self.facts).absent.contains(action) {
+            return Err(CallFailure::Action(ActionFailure::Absent));
+        }
+        let limit = if call.is_send || action == "upload_file_stream" {
+            self.send_limit
+        } else {
+            self.section.config.call_timeout()
+        };
+        let reply = match &self.wire {
+            Wire::Socket(connection) => connection.call(call, limit).await,
+            Wire::Http(link) => link.call(call, limit).await,
+        }
+        .map_err(CallFailure::Call)?;
+        if reply.ok {
+            return Ok(reply);
+        }
+        let failure = judge(reply.retcode, &reply.text);
+        if failure == ActionFailure::Absent {
+            facts(&self.facts).absent.insert(action);
+        }
+        Err(CallFailure::Action(failure))
+    }
+
+    /// Whether calls can be made now.
+    pub(crate) fn is_up(&self) -> bool {
+        match &self.wire {
+            Wire::Socket(connection) => !connection.gone().is_cancelled(),
+            Wire::Http(_) => true,
+        }
+    }
+
+    /// Whether the implementation said that it has no such action.
+    pub(crate) fn lacks(&self, action: &str) -> bool {
+        facts(&self.facts).absent.contains(action)
+    }
+
+    /// Which program it is.
+    pub(crate) fn dialect(&self) -> Dialect {
+        facts(&self.facts).dialect
+    }
+
+    /// Whether stream uploads are known to work, or likely.
+    pub(crate) fn streams(&self) -> bool {
+        let facts = facts(&self.facts);
+        (facts.streams || facts.dialect == Dialect::NapCat) && !facts.absent.contains("upload_file_stream")
+    }
+
+    /// Takes note that a stream upload worked.
+    pub(crate) fn learn_streams(&self) {
+        facts(&self.facts).streams = true;
+    }
+
+    /// Whether the implementation could not open a path that was sent.
+    pub(crate) fn paths_unreadable(&self) -> bool {
+        facts(&self.facts).paths_unreadable
+    }
+
+    /// Takes note of it.
+    pub(crate) fn learn_paths_unreadable(&self) {
+        facts(&self.facts).paths_unreadable = true;
+    }
+
+    /// Asks once which program it is.
+    pub(crate) async fn identify(&self) {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Version {
+            app_name: String,
+            app_version: String,
+        }
+        let Ok(reply) = self.call(crate::outbound::plain("get_version_info")).await else { return };
+        let version: Version =
+            reply.data.and_then(|data| serde_json::from_str(data.get()).ok()).unwrap_or_default();
+        let name = version.app_name.to_ascii_lowercase();
+        let dialect = if name.contains("napcat") {
+            Dialect::NapCat
+        } else if name.contains("llonebot") || name.contains("lucky") || name.contains("llbot") {
+            Dialect::LlOneBot
+        } else if name.contains("lagrange") {
+            Dialect::Lagrange
+        } else if name.contains("go-cqhttp") {
+            Dialect::GoCqHttp
+        } else {
+            Dialect::Other
+        };
+        facts(&self.facts).dialect = dialect;
+        info!(
+            section = self.section.index,
+            implementation = %printable(&version.app_name),
+            version = %printable(&version.app_version),
+            "OneBot implementation identified"
+        );
+    }
+}
+
+/// A peer's text for the log: short, on one line.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+fn facts(facts: &Mutex<Facts>) -> MutexGuard<'_, Facts> {
+    facts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Account {
+    fn new(id: AccountId) -> Self {
+        Self {
+            id,
+            memory: Mutex::new(Memory {
+                ring: Ring::default(),
+                delivered: Seen::new(DUPLICATES, DUPLICATE_LIFE_MS),
+                own: Seen::new(OWN_MESSAGES, DUPLICATE_LIFE_MS * 24),
+                muted: HashMap::new(),
+            }),
+            link: Mutex::new(None),
+            online: AtomicBool::new(true),
+        }
+    }
+
+    /// The way to make calls; `None` while there is none.
+    pub(crate) fn link(&self) -> Option<Arc<Link>> {
+        self.link_slot().clone().filter(|link| link.is_up())
+    }
+
+    /// The newest connection wins: an old one may be half open for minutes.
+    pub(crate) fn set_link(&self, link: Arc<Link>) {
+        self.online.store(true, Ordering::Relaxed);
+        *self.link_slot() = Some(link);
+    }
+
+    /// Forgets a link, unless a newer one took its place.
+    pub(crate) fn clear_link(&self, old: &Arc<Link>) {
+        let mut slot = self.link_slot();
+        if slot.as_ref().is_some_and(|link| Arc::ptr_eq(link, old)) {
+            *slot = None;
+        }
+    }
+
+    fn link_slot(&self) -> MutexGuard<'_, Option<Arc<Link>>> {
+        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether it is logged in to QQ.
+    pub(crate) fn is_online(&self) -> bool {
+        self.online.load(Ordering::Relaxed)
+    }
+
+    /// Takes note of it; says so when it changes.
+    pub(crate) fn set_online(&self, online: bool) {
+        if self.online.swap(online, Ordering::Relaxed) != online {
+            if online {
+                info!(account = %self.id, "the account is logged in to QQ again");
+            } else {
+                warn!(
+                    account = %self.id,
+                    "the account was logged out of QQ; log in again in the OneBot implementation"
+                );
+            }
+        }
+    }
+
+    /// Whether the group muted it.
+    pub(crate) fn is_muted(&self, group: &str, now: UnixMillis) -> bool {
+        let Ok(group) = group.parse() else { return false };
+        self.memory().muted.get(&group).is_some_and(|until| *until > now)
+    }
+
+    /// Takes note that a group muted it; 0 seconds lifts it.
+    pub(crate) fn set_muted(&self, group: i64, seconds: i64, now: UnixMillis) {
+        let mut memory = self.memory();
+        memory.muted.retain(|_, until| *until > now);
+        if seconds == 0 {
+            memory.muted.remove(&group);
+        } else if memory.muted.len() < 4096 {
+            // Negative means until it is lifted; a day at most, in case the notice of that gets lost.
+            let seconds = u64::try_from(seconds).unwrap_or(24 * 60 * 60).min(30 * 24 * 60 * 60);
+            memory.muted.insert(group, UnixMillis(now.0 + seconds * 1000));
+        }
+    }
+
+    /// Remembers chatter with pictures.
+    pub(crate) fn remember_frame(&self, frame: &PictureFrame<'_>, now: UnixMillis) {
+        self.memory().ring.push_frame(frame, now);
+    }
+
+    /// Remembers that a message is its own.
+    pub(crate) fn remember_own(&self, id: &str, now: UnixMillis) {
+        self.memory().own.insert(id.to_owned(), now);
+    }
+
+    /// Reads the ring.
+    pub(crate) fn with_ring<T>(&self, read: impl FnOnce(&Ring) -> T) -> T {
+        read(&self.memory().ring)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Hub {
+    /// A hub without accounts.
+    pub(crate) fn new(clock: Arc<dyn Clock>, timing: Timing, http: easel_http::HttpClient) -> Self {
+        Self {
+            inbox: RwLock::new(None),
+            accounts: RwLock::default(),
+            shared: Mutex::default(),
+            clock,
+            timing,
+            http,
+        }
+    }
+
+    /// Where messages go.
+    pub(crate) fn set_inbox(&self, inbox: Arc<dyn Inbox>) {
+        *self.inbox.write().unwrap_or_else(PoisonError::into_inner) = Some(inbox);
+    }
+
+    /// The inbox, once the adapter runs.
+    pub(crate) fn inbox(&self) -> Option<Arc<dyn Inbox>> {
+        self.inbox.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An account that was seen.
+    pub(crate) fn account(&self, id: &AccountId) -> Option<Arc<Account>> {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// An account, made known if it is new.
+    pub(crate) fn account_or_new(&self, id: &str) -> Arc<Account> {
+        let id = AccountId::new(id);
+        if let Some(known) = self.account(&id) {
+            return known;
+        }
+        let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(accounts.entry(id.clone()).or_insert_with(|| Arc::new(Account::new(id))))
+    }
+
+    fn is_own(&self, user: &str) -> bool {
+        self.account(&AccountId::new(user)).is_some()
+    }
+
+    /// A parsed message event on its way to the inbox.
+    pub(crate) fn take_message(&self, account: &Account, me: &Identity, frame: &Frame<'_>, inbox: &dyn Inbox) {
+        let now = self.clock.now();
+        let wrote = |id: &str| {
+            let memory = account.memory();
+            if memory.own.contains(id) { Some(me.id.clone()) } else { memory.ring.author(id) }
+        };
+        let Some(message) = message_from(frame, me, &wrote) else { return };
+        {
+            let mut memory = account.memory();
+            if !memory.delivered.insert(message.id.to_string(), now) {
+                return;
+            }
+            if !message.pictures.is_empty()
+                && let Some(raw) = frame.message
+            {
+                let sender = message.sender.id.as_str();
+                memory.ring.push_message(&message.chat, sender, message.id.as_str(), raw, now);
+            }
+        }
+        // Another account of the same owner is no member that may give commands.
+        if self.is_own(message.sender.id.as_str()) {
+            return;
+        }
+        let for_us = message.chat.kind.is_direct() || message.mentions_me || inbox.starts_command(&message.text);
+        if for_us && !self.came_by_another_account(&message) {
+            inbox.deliver(message);
+        }
+    }
+
+    /// Whether another own account in the same group delivered this message already: each sees it with an id of its
+    /// own. A mention names one of them, so it is never dropped.
+    fn came_by_another_account(&self, message: &Message) -> bool {
+        if message.chat.kind != ChatKind::Group || message.mentions_me {
+            return false;
+        }
+        if self.accounts.read().unwrap_or_else(PoisonError::into_inner).len() < 2 {
+            return false;
+        }
+        let mut hasher = DefaultHasher::new();
+        message.text.hash(&mut hasher);
+        let text = hasher.finish();
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = shared.iter().any(|seen| {
+            seen.account != message.chat.account
+                && seen.text == text
+                && seen.group == message.chat.id.as_str()
+                && seen.user == message.sender.id.as_str()
+                && seen.sent_at.0.abs_diff(message.sent_at.0) <= SHARED_WITHIN_MS
+        });
+        if !known {
+            if shared.len() >= SHARED {
+                shared.pop_front();
+            }
+            shared.push_back(Shared {
+                group: message.chat.id.to_string(),
+                user: message.sender.id.to_string(),
+                text,
+                sent_at: message.sent_at,
+                account: message.chat.account.clone(),
+            });
+        }
+        known
+    }
+}

@@ -1,0 +1,130 @@
+//! From the bytes of a frame to what it means. Pure: no I/O, no clock, no log.
+//!
+//! [`triage`] drops chatter, [`wire`] and [`cq`] read the two message formats, [`message`] normalises, [`reply`] reads
+//! answers to calls.
+
+mod cq;
+mod message;
+mod reply;
+mod triage;
+pub(crate) mod wire;
+
+pub(crate) use message::{FILE_TOKEN, collect, message_from, picture_refs, role};
+pub(crate) use reply::Answer;
+#[cfg(test)]
+pub(crate) use triage::MAX_PICTURES;
+pub(crate) use triage::{PictureFrame, Pictures, Triage, triage};
+
+use wire::{Frame, int, is, text};
+
+/// The names that a connection's account goes by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// From the handshake, or from the first event where there is none.
+    pub(crate) id: String,
+    /// What events say instead, where that differs (some implementations number differently there).
+    pub(crate) alias: Option<String>,
+}
+
+impl Identity {
+    /// Whether `id` is this account.
+    pub(crate) fn is(&self, id: &str) -> bool {
+        self.id == id || self.alias.as_deref() == Some(id)
+    }
+}
+
+/// A frame that was worth parsing.
+#[derive(Debug)]
+pub(crate) enum Inbound<'a> {
+    /// The answer to a call.
+    Answer(Answer<'a>),
+    /// The account is there; `interval_ms` until the next heartbeat where the frame told.
+    Alive {
+        /// The account.
+        self_id: Option<String>,
+        /// Milliseconds between heartbeats; 0 when there are none.
+        interval_ms: Option<u64>,
+        /// Whether the account is logged in to QQ.
+        online: Option<bool>,
+    },
+    /// A message of somebody or of the account itself.
+    Message(Box<Frame<'a>>),
+    /// The account was logged out of QQ.
+    Offline,
+    /// The bot was muted (seconds; 0 lifts it, negative is without end) in a group.
+    Muted {
+        /// The group.
+        group: i64,
+        /// Seconds.
+        seconds: i64,
+    },
+    /// Nothing that matters here.
+    Other,
+}
+
+/// Parses a frame.
+///
+/// # Errors
+/// When it is not JSON, or not an object.
+pub(crate) fn parse(frame: &str) -> Result<Inbound<'_>, serde_json::Error> {
+    let frame: Frame<'_> = serde_json::from_str(frame)?;
+    let Some(post_type) = text(frame.post_type) else {
+        return Ok(if frame.echo.is_some() || frame.retcode.is_some() || frame.status.is_some() {
+            Inbound::Answer(Answer::read(&frame))
+        } else {
+            Inbound::Other
+        });
+    };
+    Ok(match post_type.as_ref() {
+        "message" | "message_sent" => Inbound::Message(Box::new(frame)),
+        "meta_event" => {
+            let heartbeat = is(frame.meta_event_type, "heartbeat");
+            Inbound::Alive {
+                self_id: text(frame.self_id).map(std::borrow::Cow::into_owned),
+                interval_ms: int(frame.interval).filter(|_| heartbeat).and_then(|ms| u64::try_from(ms).ok()),
+                online: frame.status.filter(|_| heartbeat).and_then(|status| {
+                    #[derive(serde::Deserialize)]
+                    struct Status {
+                        online: bool,
+                    }
+                    serde_json::from_str::<Status>(status.get()).ok().map(|status| status.online)
+                }),
+            }
+        }
+        "notice" => match text(frame.notice_type).as_deref() {
+            Some("bot_offline") => Inbound::Offline,
+            Some("group_ban")
+                if matches!(text(frame.user_id).as_deref(), Some("0"))
+                    || text(frame.user_id) == text(frame.self_id) =>
+            {
+                match (int(frame.group_id), int(frame.duration)) {
+                    (Some(group), Some(seconds)) => {
+                        let lifted = is(frame.sub_type, "lift_ban");
+                        Inbound::Muted { group, seconds: if lifted { 0 } else { seconds } }
+                    }
+                    _ => Inbound::Other,
+                }
+            }
+            _ => Inbound::Other,
+        },
+        _ => Inbound::Other,
+    })
+}
+
+/// White space, and characters that look like nothing: QQ clients put both around commands and mentions.
+pub(crate) fn is_blank(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}')
+}
+
+/// Without blanks at the start.
+pub(crate) fn trim_start(text: &str) -> &str {
+    text.trim_start_matches(is_blank)
+}
+
+/// Without blanks at both ends.
+pub(crate) fn trim(text: &str) -> &str {
+    text.trim_matches(is_blank)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! HTTP: the implementation posts events to us, we post calls to it (OneBot v11 reference, "communication/http" and
+//! "communication/http-post").
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    extract::{Request, State},
+    http::StatusCode,
+};
+use bytes::Bytes;
+use easel_core::ports::AdapterError;
+use easel_http::{HttpClient, HttpError};
+use secrecy::SecretString;
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::{CallError, Reply, auth, reverse};
+use crate::{
+    hub::{Hub, Link, Section},
+    inbound::{self, Answer, Identity, Inbound, Triage, wire},
+    outbound::{Call, Payload, Piece},
+};
+
+/// Calls over HTTP.
+#[derive(Debug)]
+pub(crate) struct HttpLink {
+    client: HttpClient,
+    base: String,
+    token: Option<SecretString>,
+}
+
+impl HttpLink {
+    /// For the API at the section's `url`.
+    pub(crate) fn new(client: HttpClient, section: &Section) -> Self {
+        let base = section.config.url.trim_end_matches('/').to_owned();
+        Self { client, base, token: section.token.clone() }
+    }
+
+    /// Posts a call and reads its answer.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn call(&self, call: Call, limit: Duration) -> Result<Reply, CallError> {
+        let bytes = call.params.len();
+        let segments = tokio::task::spawn_blocking(move || segments(&call.params))
+            .await
+            .ok()
+            .and_then(Result::ok)
+            .ok_or(CallError::NotSent("a picture could not be read"))?;
+        let limit = limit + Duration::from_secs(bytes / (256 * 1024));
+        let mut request = self
+            .client
+            .post(format!("{}/{}", self.base, call.action))
+            .body("application/json", segments)
+            .answer_timeout(limit)
+            .within(limit);
+        if let Some(token) = &self.token {
+            request = request.bearer(token);
+        }
+        let failed = |error: &HttpError| {
+            if error.nothing_sent() {
+                CallError::NotSent("the HTTP API cannot be reached")
+            } else {
+                CallError::Unknown("the HTTP API did not answer")
+            }
+        };
+        let mut response = request.send().await.map_err(|error| failed(&error))?;
+        let status = response.status.as_u16();
+        let body = response.body.read_all(u64::MAX).await.map_err(|error| failed(&error))?;
+        let refused = |retcode| Reply { retcode, ..Reply::default() };
+        match status {
+            401 | 403 => {
+                warn!("wrong token: the OneBot HTTP API refused the access_token; compare it on both sides");
+                return Ok(refused(1403));
+            }
+            404 => return Ok(refused(1404)),
+            _ => {}
+        }
+        let frame: Option<wire::Frame<'_>> = serde_json::from_slice(&body).ok();
+        match frame {
+            Some(frame) => Ok(Reply::keep(&Answer::read(&frame))),
+            // A gateway's page or a cut answer: nobody knows what happened behind it.
+            None => Err(CallError::Unknown("the HTTP API answered with something else than JSON")),
+        }
+    }
+}
+
+/// The body in parts; pictures are encoded here, because HTTP wants them before the request.
+fn segments(payload: &Payload) -> std::io::Result<Vec<Bytes>> {
+    payload
+        .pieces()
+        .iter()
+        .map(|piece| match piece {
+            Piece::Json(json) => Ok(json.clone()),
+            Piece::Base64 { body, offset, len } => {
+                let bytes = body.read()?;
+                let range = usize::try_from(*offset).ok().zip(usize::try_from(offset + len).ok());
+                let part = range.and_then(|(start, end)| bytes.get(start..end));
+                let part = part.ok_or_else(|| std::io::Error::other("a picture is too short"))?;
+                Ok(base64_simd::STANDARD.encode_to_string(part).into())
+            }
+        })
+        .collect()
+}
+
+struct Receiver {
+    hub: Arc<Hub>,
+    section: Arc<Section>,
+    link: Arc<Link>,
+}
+
+/// Listens for events and keeps the account known, until `stop`.
+///
+/// # Errors
+/// When it can't listen.
+pub(crate) async fn run(
+    hub: Arc<Hub>,
+    section: Arc<Section>,
+    ready: oneshot::Sender<()>,
+    stop: CancellationToken,
+) -> Result<(), AdapterError> {
+    let listener = reverse::listen(&section).await?;
+    info!(section = section.index, address = %section.config.listen, "waiting for OneBot events over HTTP");
+    let link = HttpLink::new(hub.http.clone(), &section);
+    let link = Arc::new(Link::http(link, Arc::clone(&section), &hub.timing));
+    let receiver = Arc::new(Receiver { hub, section, link });
+    ready.send(()).ok();
+    let router = Router::new().fallback(take).with_state(Arc::clone(&receiver));
+    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let (served, ()) = tokio::join!(serving, receiver.introduce(&stop));
+    served.map_err(|source| AdapterError::Listen { address: receiver.section.config.listen.clone(), source })
+}
+
+async fn take(State(receiver): State<Arc<Receiver>>, request: Request<Body>) -> StatusCode {
+    let (head, body) = request.into_parts();
+    if head.method != axum::http::Method::POST {
+        return StatusCode::METHOD_NOT_ALLOWED;
+    }
+    let section = &receiver.section;
+    if !reverse::path_fits(&section.config.path, head.uri.path()) {
+        return StatusCode::NOT_FOUND;
+    }
+    let Ok(body) = to_bytes(body, section.config.max_frame_bytes).await else {
+        warn!(section = section.index, "a OneBot event is larger than max_frame_bytes, or broke off");
+        return StatusCode::PAYLOAD_TOO_LARGE;
+    };
+    let signature = reverse::header(&head.headers, "x-signature");
+    if let Err(refusal) = auth::check_signature(section.token.as_ref(), signature, &body) {
+        warn!(section = section.index, reason = %refusal, "a OneBot event was refused");
+        return StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN);
+    }
+    receiver.handle(reverse::header(&head.headers, "x-self-id"), &body);
+    // An empty answer at once: the implementation waits for it and would take content for a quick reply.
+    StatusCode::NO_CONTENT
+}
+
+impl Receiver {
+    fn handle(&self, account: Option<&str>, body: &[u8]) {
+        let (Some(inbox), Ok(frame)) = (self.hub.inbox(), std::str::from_utf8(body)) else { return };
+        let known = account.map(str::trim).filter(|id| !id.is_empty() && *id != "0");
+        if let Some(id) = known {
+            let me = Identity { id: id.to_owned(), alias: None };
+            match inbound::triage(frame, &me, &|text| inbox.starts_command(text)) {
+                Triage::Chatter => return,
+                Triage::Picture(picture) => {
+                    return self.bind(id).remember_frame(&picture, self.hub.clock.now());
+                }
+                Triage::Parse => {}
+            }
+        }
+        let Ok(inbound) = inbound::parse(frame) else {
+            return debug!(section = self.section.index, "a posted event is not OneBot JSON");
+        };
+        match inbound {
+            Inbound::Message(event) => {
+                let said = wire::filled(event.self_id);
+                let Some(id) = known.map(Into::into).or_else(|| said.clone()) else { return };
+                let alias = said.filter(|said| *said != id).map(std::borrow::Cow::into_owned);
+                let account = self.bind(&id);
+                let me = Identity { id: id.into_owned(), alias };
+                self.hub.take_message(&account, &me, &event, inbox.as_ref());
+            }
+            Inbound::Alive { self_id, online, .. } => {
+                if let Some(id) = known.or(self_id.as_deref()) {
+                    let account = self.bind(id);
+                    if let Some(online) = online {
+                        account.set_online(online);
+                    }
+                }
+            }
+            Inbound::Offline => {
+                if let Some(id) = known {
+                    self.bind(id).set_online(false);
+                }
+            }
+            Inbound::Muted { group, seconds } => {
+                if let Some(id) = known {
+                    self.bind(id).set_muted(group, seconds, self.hub.clock.now());
+                }
+            }
+            Inbound::Answer(_) | Inbound::Other => {}
+        }
+    }
+
+    fn bind(&self, id: &str) -> Arc<crate::hub::Account> {
+        let account = self.hub.account_or_new(id);
+        if account.link().is_none() {
+            account.set_link(Arc::clone(&self.link));
+            info!(section = self.section.index, account = id, "OneBot account known");
+        }
+        account
+    }
+
+    /// Asks for the account until it is told, so that jobs of an earlier run can be delivered before any event.
+    async fn introduce(&self, stop: &CancellationToken) {
+        let (mut wait, longest) = self.hub.timing.redial;
+        loop {
+            let asked = tokio::select! {
+                () = stop.cancelled() => return,
+                asked = self.link.call(crate::outbound::plain("get_login_info")) => asked,
+            };
+            if let Some(data) = asked.ok().and_then(|reply| reply.data)
+                && let Ok(frame) = serde_json::from_str::<wire::Frame<'_>>(data.get())
+                && let Some(id) = wire::filled(frame.user_id)
+            {
+                self.bind(&id);
+                return self.link.identify().await;
+            }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+            wait = (wait * 2).min(longest);
+        }
+    }
+}

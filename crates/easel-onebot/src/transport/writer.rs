@@ -1,0 +1,273 @@
+//! The one task that writes a socket.
+//!
+//! Small frames that wait together leave in one write. A picture's frame has a known length and is written piece by
+//! piece, its base64 encoded on the way, so that no frame is ever held whole.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use easel_core::media::Body;
+use tokio::{
+    io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _},
+    sync::mpsc,
+};
+
+use super::{
+    frame::{self, CLOSE, Mask, PING, TEXT},
+    io::Writer,
+};
+use crate::outbound::{Payload, Piece};
+
+/// Raw bytes that are encoded at a time: a multiple of three, 256 KiB as base64.
+const CHUNK: usize = 192 * 1024;
+/// Frames without pictures up to this size wait for each other.
+const SMALL: u64 = 64 * 1024;
+
+/// Frames that are not calls.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// Whole frames, ready to be written.
+    Raw(Bytes),
+    /// A ping of ours.
+    Ping,
+    /// Says why and ends the writer.
+    Close(u16, &'static str),
+}
+
+/// How far a frame has come.
+#[derive(Debug, Default)]
+pub(crate) struct Progress(AtomicU8);
+
+const QUEUED: u8 = 0;
+const STARTED: u8 = 1;
+const HANDED_OVER: u8 = 2;
+const CANCELLED: u8 = 3;
+
+impl Progress {
+    /// Takes the frame back; false when writing has begun.
+    pub(crate) fn cancel(&self) -> bool {
+        self.0.compare_exchange(QUEUED, CANCELLED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Whether the peer may have the whole frame.
+    pub(crate) fn handed_over(&self) -> bool {
+        self.0.load(Ordering::Acquire) == HANDED_OVER
+    }
+
+    fn start(&self) -> bool {
+        self.0.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    fn hand_over(&self) {
+        self.0.store(HANDED_OVER, Ordering::Release);
+    }
+}
+
+/// A frame in the queue.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    /// Its payload.
+    pub(crate) payload: Payload,
+    /// Shared with the caller.
+    pub(crate) progress: Arc<Progress>,
+}
+
+/// Writes until both queues are closed, a close frame was written, or the socket fails.
+pub(crate) struct WriterTask {
+    /// The socket.
+    pub(crate) socket: Writer,
+    /// Calls.
+    pub(crate) calls: mpsc::Receiver<Outgoing>,
+    /// Everything else; goes first.
+    pub(crate) control: mpsc::Receiver<Control>,
+    /// Whether frames must be masked.
+    pub(crate) client: bool,
+    /// Bytes of calls that wait, kept by the connection.
+    pub(crate) waiting: Arc<AtomicU64>,
+    /// How long one write may take.
+    pub(crate) stalled: Duration,
+}
+
+impl WriterTask {
+    /// Runs it.
+    ///
+    /// # Errors
+    /// When the socket fails or stalls, or a spooled picture can't be read: a frame that was begun can't be taken back,
+    /// so the connection is over then.
+    pub(crate) async fn run(mut self) -> io::Result<()> {
+        let mut batch = Vec::new();
+        let mut handed: Vec<Arc<Progress>> = Vec::new();
+        loop {
+            let mut big = None;
+            tokio::select! {
+                biased;
+                Some(control) = self.control.recv() => {
+                    if self.control_frame(control, &mut batch) {
+                        self.write(&batch).await?;
+                        return self.socket.shutdown().await;
+                    }
+                }
+                call = self.calls.recv() => match call {
+                    Some(call) => big = self.enqueue(call, &mut batch, &mut handed),
+                    None => return self.socket.shutdown().await,
+                },
+            }
+            // Whatever else waits joins the same write.
+            while big.is_none() && (batch.len() as u64) < SMALL {
+                let Ok(call) = self.calls.try_recv() else { break };
+                big = self.enqueue(call, &mut batch, &mut handed);
+            }
+            if !batch.is_empty() {
+                for progress in handed.drain(..) {
+                    progress.hand_over();
+                }
+                self.write(&batch).await?;
+                batch.clear();
+                batch.shrink_to(64 * 1024);
+            }
+            if let Some(call) = big {
+                self.write_big(call).await?;
+            }
+        }
+    }
+
+    /// Appends a control frame; true when it was the last one.
+    fn control_frame(&self, control: Control, batch: &mut Vec<u8>) -> bool {
+        match control {
+            Control::Raw(bytes) => batch.extend_from_slice(&bytes),
+            Control::Ping => frame::small(batch, PING, b"", self.client),
+            Control::Close(code, reason) => {
+                let mut payload = code.to_be_bytes().to_vec();
+                payload.extend_from_slice(reason.as_bytes());
+                frame::small(batch, CLOSE, &payload, self.client);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Appends a small frame to the batch, or gives a big one back.
+    fn enqueue(
+        &self,
+        call: Outgoing,
+        batch: &mut Vec<u8>,
+        handed: &mut Vec<Arc<Progress>>,
+    ) -> Option<Outgoing> {
+        let len = call.payload.len();
+        self.waiting.fetch_sub(len, Ordering::Relaxed);
+        if !call.progress.start() {
+            return None;
+        }
+        match call.payload.pieces() {
+            [Piece::Json(json)] if len <= SMALL => {
+                frame::small(batch, TEXT, json, self.client);
+                handed.push(call.progress);
+                None
+            }
+            _ => Some(call),
+        }
+    }
+
+    async fn write_big(&mut self, call: Outgoing) -> io::Result<()> {
+        let mask = frame::new_mask(self.client);
+        let total = call.payload.len();
+        let mut out = Vec::with_capacity(CHUNK / 3 * 4 + 1024);
+        frame::header(&mut out, TEXT, total, mask);
+        let mut frame = BigFrame { mask, total, done: 0, header: out.len(), out, progress: call.progress };
+        for piece in call.payload.pieces() {
+            match piece {
+                Piece::Json(json) => {
+                    for part in json.chunks(CHUNK) {
+                        frame.out.extend_from_slice(part);
+                        if frame.out.len() >= CHUNK {
+                            self.flush(&mut frame).await?;
+                        }
+                    }
+                }
+                Piece::Base64 { body, offset, len } => self.write_base64(&mut frame, body, *offset, *len).await?,
+            }
+        }
+        self.flush(&mut frame).await?;
+        if frame.done == total { Ok(()) } else { Err(io::Error::other("a frame changed its length")) }
+    }
+
+    async fn write_base64(
+        &mut self,
+        frame: &mut BigFrame,
+        body: &Body,
+        offset: u64,
+        len: u64,
+    ) -> io::Result<()> {
+        let too_large = |_| io::Error::other("larger than memory");
+        if let Some(bytes) = body.in_memory() {
+            let start = usize::try_from(offset).map_err(too_large)?;
+            let end = usize::try_from(offset + len).map_err(too_large)?;
+            let bytes = bytes.get(start..end).ok_or_else(|| io::Error::other("a picture is too short"))?;
+            for part in bytes.chunks(CHUNK) {
+                base64_simd::STANDARD.encode_append(part, &mut frame.out);
+                self.flush(frame).await?;
+            }
+        } else if let Some(path) = body.in_file() {
+            let mut file = tokio::fs::File::open(path).await?;
+            file.seek(io::SeekFrom::Start(offset)).await?;
+            let mut file = file.take(len);
+            let mut part = vec![0; CHUNK];
+            let mut left = len;
+            while left > 0 {
+                let want = usize::try_from(left.min(CHUNK as u64)).map_err(too_large)?;
+                let slot = part.get_mut(..want).unwrap_or_default();
+                // Exactly: a short read would put padding into the middle.
+                file.read_exact(slot).await?;
+                base64_simd::STANDARD.encode_append(&*slot, &mut frame.out);
+                left -= want as u64;
+                self.flush(frame).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is ready of a big frame.
+    async fn flush(&mut self, frame: &mut BigFrame) -> io::Result<()> {
+        let start = std::mem::take(&mut frame.header);
+        let Some(part) = frame.out.get_mut(start..) else { return Ok(()) };
+        frame::apply(frame.mask, part, frame.done);
+        frame.done += part.len() as u64;
+        if frame.done >= frame.total {
+            // From here on the peer may have it all.
+            frame.progress.hand_over();
+        }
+        self.write(&frame.out).await?;
+        frame.out.clear();
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let whole = async {
+            self.socket.write_all(bytes).await?;
+            self.socket.flush().await
+        };
+        tokio::time::timeout(self.stalled, whole)
+            .await
+            .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "the peer stopped reading")))
+    }
+}
+
+/// A frame on its way.
+struct BigFrame {
+    mask: Mask,
+    /// Length of the payload.
+    total: u64,
+    /// Payload bytes written.
+    done: u64,
+    /// Bytes of the header that still stand at the beginning of `out`; never masked.
+    header: usize,
+    out: Vec<u8>,
+    progress: Arc<Progress>,
+}
