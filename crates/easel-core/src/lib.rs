@@ -22,6 +22,7 @@ pub mod media;
 pub mod error;
 pub mod i18n;
 pub mod ports;
+pub mod settings;
 
 #[cfg(feature = "testing")]
 pub mod testing;

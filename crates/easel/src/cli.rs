@@ -1,0 +1,175 @@
+//! The command line: what may be typed, and what each command needs.
+//!
+//! One command, one file in `cli/`. Texts for people come from `locales/`; only the help that clap prints is here,
+//! in English, as it is for most programs.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::load::Source;
+
+pub(crate) mod backup;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod control;
+pub(crate) mod restore;
+pub(crate) mod speech;
+
+/// Draws for chat groups: QQ through OneBot v11, with any OpenAI-compatible provider, or offline.
+#[derive(Debug, Parser)]
+#[command(name = "easel", version, about, after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.")]
+pub(crate) struct Cli {
+    /// What applies to every command.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// The command; without one, `run`.
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// Options of every command.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Global {
+    /// The configuration file [default: config/easel.toml].
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// The data directory, instead of the configuration's.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Connects to the chats and draws (the default).
+    Run,
+    /// Explains everything that is wrong with the configuration and the machine, and how to mend it.
+    Check,
+    /// Draws one picture through the same engine.
+    Draw(Draw),
+    /// Writes a backup of settings and jobs.
+    Backup(Backup),
+    /// Restores a backup; easel must not be running.
+    Restore(Restore),
+    /// Prints completions for a shell.
+    Completions(Completions),
+}
+
+/// `easel draw`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Draw {
+    /// What to draw.
+    pub(crate) prompt: String,
+    /// A picture to start from; may be given several times.
+    #[arg(long = "image", value_name = "FILE", num_args = 1..)]
+    pub(crate) images: Vec<PathBuf>,
+    /// Where the picture goes; with several pictures a number is added [default: a name made from the job].
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// The provider, by its name in the configuration.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) provider: Option<String>,
+    /// Pixels (2048x1152), a ratio (16:9) or a tier (2K).
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) size: Option<String>,
+    /// How many pictures.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub(crate) count: u8,
+}
+
+/// `easel backup`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Backup {
+    /// The new file [default: easel-UTC.tar.gz in the data directory's backups].
+    pub(crate) file: Option<PathBuf>,
+}
+
+/// `easel restore`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Restore {
+    /// A file that `easel backup` wrote, or an hourly snapshot.
+    pub(crate) file: PathBuf,
+}
+
+/// `easel completions`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// How a command ended, as the process says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Exit {
+    /// All went well.
+    Done = 0,
+    /// It did not work.
+    Failed = 1,
+    /// The usage or the configuration is wrong.
+    Wrong = 2,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+impl Global {
+    /// Where the configuration comes from: the file, this process's environment, and these options.
+    pub(crate) fn source(&self) -> Source {
+        Source {
+            path: self.config.clone().unwrap_or_else(|| PathBuf::from("config/easel.toml")),
+            must_exist: self.config.is_some(),
+            data_dir: self.data_dir.clone(),
+            environment: std::env::vars_os().collect(),
+            base: PathBuf::from("."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Cli, clap::Error> {
+        Cli::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn options_of_every_command_may_stand_anywhere() {
+        for line in ["easel --config a.toml check --data-dir d", "easel check --config a.toml --data-dir d"] {
+            let cli = parse(line).unwrap();
+            assert_eq!(cli.global.config.as_deref(), Some("a.toml".as_ref()));
+            assert_eq!(cli.global.data_dir.as_deref(), Some("d".as_ref()));
+        }
+        assert!(parse("easel").unwrap().command.is_none());
+        assert!(matches!(parse("easel run").unwrap().command, Some(Command::Run)));
+    }
+
+    #[test]
+    fn draw_takes_pictures_and_a_target() {
+        let cli = parse("easel draw cat --image a.png b.png --image c.png -o out.png --size 16:9 --count 2").unwrap();
+        let Some(Command::Draw(draw)) = cli.command else { panic!("not draw") };
+        assert_eq!((draw.prompt.as_str(), draw.images.len(), draw.count), ("cat", 3, 2));
+        assert_eq!(draw.output.as_deref(), Some("out.png".as_ref()));
+    }
+
+    #[test]
+    fn wrong_usage_ends_with_two() {
+        for line in ["easel draw", "easel paint", "easel draw cat --count 0", "easel restore", "easel completions x"] {
+            assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+        assert_eq!(parse("easel --help").unwrap_err().exit_code(), 0);
+    }
+}

@@ -1,0 +1,293 @@
+//! The client side of `<data_dir>/easel.sock`, by which commands talk to a running easel.
+//!
+//! # The protocol, version 1
+//! A Unix stream socket with mode 0600, so that only the account that runs easel can use it. Both sides send JSON
+//! objects, one per line, each with `"v": 1`. A client sends one request and reads answers until the last one:
+//!
+//! ```text
+//! → {"v":1,"cmd":"check"}
+//! ← {"v":1,"event":"line","level":"good","section":"onebot[0]","text":"…","mend":null}   any number, may be none
+//! ← {"v":1,"ok":true}                                                                   the last line
+//!
+//! → {"v":1,"cmd":"backup","file":"/absolute/path.tar.gz"}      file: null = a name in the data directory's backups
+//! ← {"v":1,"ok":true,"file":"/absolute/path.tar.gz"}
+//!
+//! → {"v":1,"cmd":"draw","prompt":"…","images":["/absolute.png"],"output":"/absolute.png"|null,
+//!    "provider":null,"size":null,"count":1}
+//! ← {"v":1,"event":"progress","text":"…"}
+//! ← {"v":1,"ok":true,"files":["/absolute.png"]}
+//!
+//! → {"v":1,"cmd":"ping"}
+//! ← {"v":1,"ok":true}
+//! ```
+//! A failure ends with `{"v":1,"ok":false,"code":"E-…","error":"a sentence in the configured language"}`. Paths are
+//! absolute, because the two processes may have different working directories. A server answers a version or command
+//! that it doesn't know with `ok: false`; unknown fields are ignored on both sides. When either side closes the
+//! connection before the last line, the command has failed for the client; a job that was accepted goes on.
+//! Lines are at most [`MAX_LINE`] bytes.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value as Json};
+
+/// The version that this easel speaks.
+pub(crate) const VERSION: u32 = 1;
+
+/// The longest line of either side, in bytes.
+pub(crate) const MAX_LINE: usize = 1024 * 1024;
+
+/// Where the socket of the easel with this data directory is.
+pub(crate) fn socket_path(data_dir: &Path) -> PathBuf {
+    data_dir.join("easel.sock")
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Request {
+    /// The protocol's version.
+    pub(crate) v: u32,
+    /// What to do.
+    #[serde(flatten)]
+    pub(crate) command: ControlCommand,
+}
+
+/// What can be asked of a running easel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "cmd", rename_all = "snake_case")]
+pub(crate) enum ControlCommand {
+    /// Answers at once.
+    Ping,
+    /// How the parts are doing, as [`Answer::event`] `line`s.
+    Check,
+    /// Writes a backup.
+    Backup {
+        /// The new file; without one a name is made in the data directory.
+        file: Option<PathBuf>,
+    },
+    /// Draws.
+    Draw {
+        /// What to draw.
+        prompt: String,
+        /// Pictures to start from.
+        images: Vec<PathBuf>,
+        /// Where the picture goes.
+        output: Option<PathBuf>,
+        /// The provider's name.
+        provider: Option<String>,
+        /// Pixels, ratio or tier.
+        size: Option<String>,
+        /// How many pictures.
+        count: u8,
+    },
+}
+
+/// One line of an answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Answer {
+    /// The protocol's version.
+    pub(crate) v: u32,
+    /// Only in the last line: whether it worked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) ok: Option<bool>,
+    /// In every other line: what it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) event: Option<String>,
+    /// After a failure: the short code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) code: Option<String>,
+    /// After a failure: a sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) error: Option<String>,
+    /// What belongs to the command.
+    #[serde(flatten)]
+    pub(crate) rest: Map<String, Json>,
+}
+
+impl Answer {
+    /// The text of the field `name`, or nothing.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.rest.get(name).and_then(Json::as_str).unwrap_or_default()
+    }
+}
+
+/// Why a command could not be given to the running easel.
+#[derive(Debug)]
+pub(crate) enum ControlError {
+    /// The connection broke, or what came was no answer.
+    Broken(io::Error),
+    /// easel said no: its sentence.
+    Refused(String),
+}
+
+impl std::fmt::Display for ControlError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Broken(error) => error.fmt(f),
+            Self::Refused(sentence) => f.write_str(sentence),
+        }
+    }
+}
+
+impl std::error::Error for ControlError {}
+
+/// A connection to a running easel.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct Control {
+    stream: tokio::io::BufReader<tokio::net::UnixStream>,
+}
+
+#[cfg(unix)]
+impl Control {
+    /// Connects to the easel that runs on this data directory; `None` when nobody answers there.
+    ///
+    /// # Errors
+    /// When there is a socket that this account may not use.
+    pub(crate) async fn connect(data_dir: &Path) -> io::Result<Option<Self>> {
+        use io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
+        match tokio::net::UnixStream::connect(socket_path(data_dir)).await {
+            Ok(stream) => Ok(Some(Self { stream: tokio::io::BufReader::new(stream) })),
+            // A socket file without a listener is what a killed easel leaves behind.
+            Err(error) if matches!(error.kind(), NotFound | ConnectionRefused | NotADirectory) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Gives one command and returns its last answer; `event` sees the lines before it.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub(crate) async fn call(
+        mut self,
+        command: ControlCommand,
+        mut event: impl FnMut(Answer),
+    ) -> Result<Answer, ControlError> {
+        use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+        let request = Request { v: VERSION, command };
+        let mut line = serde_json::to_vec(&request).map_err(|error| ControlError::Broken(error.into()))?;
+        line.push(b'\n');
+        self.stream.get_mut().write_all(&line).await.map_err(ControlError::Broken)?;
+        loop {
+            let mut line = Vec::new();
+            let limit = MAX_LINE as u64;
+            (&mut self.stream).take(limit).read_until(b'\n', &mut line).await.map_err(ControlError::Broken)?;
+            if line.last() != Some(&b'\n') {
+                return Err(ControlError::Broken(io::ErrorKind::UnexpectedEof.into()));
+            }
+            let answer: Answer =
+                serde_json::from_slice(&line).map_err(|error| ControlError::Broken(error.into()))?;
+            match answer.ok {
+                None => event(answer),
+                Some(true) => return Ok(answer),
+                Some(false) => {
+                    let code = answer.code.unwrap_or_default();
+                    let sentence = answer.error.unwrap_or_default();
+                    return Err(ControlError::Refused(format!("{sentence} {code}").trim().to_owned()));
+                }
+            }
+        }
+    }
+}
+
+/// Where there are no Unix sockets, nobody ever answers.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(crate) struct Control;
+
+#[cfg(not(unix))]
+#[expect(clippy::unused_async, reason = "the same signatures as with sockets")]
+impl Control {
+    /// Nobody answers.
+    ///
+    /// # Errors
+    /// Never.
+    pub(crate) async fn connect(_: &Path) -> io::Result<Option<Self>> {
+        Ok(None)
+    }
+
+    /// Can't be reached, because nothing connects.
+    ///
+    /// # Errors
+    /// Always.
+    pub(crate) async fn call(self, _: ControlCommand, _: impl FnMut(Answer)) -> Result<Answer, ControlError> {
+        Err(ControlError::Broken(io::ErrorKind::Unsupported.into()))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use tokio::{
+        io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
+        net::UnixListener,
+    };
+
+    use super::*;
+
+    /// What a client makes of a server that reads one line and sends `answer`.
+    async fn call(command: ControlCommand, answer: &str) -> (String, Vec<String>, Result<Answer, ControlError>) {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(socket_path(directory.path())).unwrap();
+        let control = Control::connect(directory.path()).await.unwrap().unwrap();
+        let server = async {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = BufReader::new(stream);
+            let mut request = String::new();
+            stream.read_line(&mut request).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            request
+        };
+        let mut events = Vec::new();
+        let client = control.call(command, |event| events.push(event.text("text").to_owned()));
+        let (request, result) = tokio::join!(server, client);
+        (request, events, result)
+    }
+
+    #[tokio::test]
+    async fn nobody_answers() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(Control::connect(directory.path()).await.unwrap().is_none());
+        drop(UnixListener::bind(socket_path(directory.path())).unwrap());
+        assert!(socket_path(directory.path()).exists());
+        assert!(Control::connect(directory.path()).await.unwrap().is_none(), "a socket that was left behind");
+    }
+
+    #[tokio::test]
+    async fn a_command_with_events() {
+        let answers = "{\"v\":1,\"event\":\"progress\",\"text\":\"drawing\"}\n{\"v\":1,\"ok\":true,\"file\":\"/b\"}\n";
+        let (request, events, result) = call(ControlCommand::Backup { file: Some("/b".into()) }, answers).await;
+        assert_eq!(request, "{\"v\":1,\"cmd\":\"backup\",\"file\":\"/b\"}\n");
+        assert_eq!(events, ["drawing"]);
+        assert_eq!(result.unwrap().text("file"), "/b");
+    }
+
+    #[tokio::test]
+    async fn failures() {
+        let (_, _, refused) = call(ControlCommand::Ping, "{\"v\":1,\"ok\":false,\"code\":\"E-X\",\"error\":\"no\"}\n").await;
+        assert_eq!(refused.unwrap_err().to_string(), "no E-X");
+        for broken in ["", "{\"v\":1,", "nonsense\n", "{\"v\":1,\"ok\":true}"] {
+            let (_, _, result) = call(ControlCommand::Ping, broken).await;
+            assert!(matches!(result, Err(ControlError::Broken(_))), "{broken:?}");
+        }
+    }
+
+    #[test]
+    fn requests_are_read_as_they_are_written() {
+        let draw = ControlCommand::Draw {
+            prompt: "猫".into(),
+            images: vec!["/a.png".into()],
+            output: None,
+            provider: None,
+            size: Some("16:9".into()),
+            count: 2,
+        };
+        for command in [ControlCommand::Ping, ControlCommand::Check, draw] {
+            let request = Request { v: VERSION, command };
+            let line = serde_json::to_string(&request).unwrap();
+            assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);
+        }
+    }
+}

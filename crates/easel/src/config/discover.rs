@@ -1,0 +1,113 @@
+//! Which providers a feature asks: those of the configuration, one found in the environment, or the offline sketch.
+
+use easel_core::settings::FeatureSection;
+use secrecy::SecretString;
+
+use super::Config;
+
+/// The environment pairs that are looked at, in this order; each is `<NAME>_BASE_URL` with `<NAME>_API_KEY`.
+const PAIRS: [&str; 3] = ["OPENAI", "CLAWTO", "IMAGE"];
+
+/// A feature that asks providers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Feature {
+    /// Text to picture.
+    Draw,
+    /// Picture to picture.
+    Edit,
+}
+
+/// What a feature asks.
+#[derive(Clone, Debug)]
+pub(crate) enum Chosen {
+    /// The named providers, in order. May cost money.
+    Configured(Vec<String>),
+    /// A service whose address and key the environment holds, spoken to as `openai_images`. May cost money.
+    Environment(Discovered),
+    /// The embedded offline sketch. Costs nothing.
+    Sketch,
+}
+
+/// A service found in the environment.
+#[derive(Clone, Debug)]
+pub(crate) struct Discovered {
+    /// The pair's name: `OPENAI`, `CLAWTO` or `IMAGE`.
+    pub(crate) name: &'static str,
+    /// Its address.
+    pub(crate) base_url: String,
+    /// Its key.
+    pub(crate) key: SecretString,
+    /// `IMAGE_MODEL`; without it the first image-capable model of the service's list is to be taken.
+    pub(crate) model: Option<String>,
+}
+
+/// What `feature` asks: its section, for `[edit]` else that of `[draw]`; else the first complete environment pair;
+/// else the sketch. `environment` looks a variable up; a blank one counts as unset.
+pub(crate) fn choose(config: &Config, feature: Feature, environment: &dyn Fn(&str) -> Option<String>) -> Chosen {
+    let named = |section: &FeatureSection| section.names().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let names = match feature {
+        Feature::Draw => named(&config.draw),
+        Feature::Edit => Some(named(&config.edit)).filter(|names| !names.is_empty()).unwrap_or_else(|| named(&config.draw)),
+    };
+    if !names.is_empty() {
+        return Chosen::Configured(names);
+    }
+    let variable = |name: String| environment(&name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
+    let pair = |name: &'static str| {
+        Some(Discovered {
+            name,
+            base_url: variable(format!("{name}_BASE_URL"))?,
+            key: SecretString::from(variable(format!("{name}_API_KEY"))?),
+            model: variable("IMAGE_MODEL".to_owned()),
+        })
+    };
+    PAIRS.into_iter().find_map(pair).map_or(Chosen::Sketch, Chosen::Environment)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::ExposeSecret as _;
+
+    use super::*;
+
+    fn found(config: &str, feature: Feature, environment: &[(&str, &str)]) -> String {
+        let config: Config = serde_json::from_str(config).unwrap();
+        let look_up = |name: &str| {
+            environment.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
+        };
+        match choose(&config, feature, &look_up) {
+            Chosen::Configured(names) => names.join(" > "),
+            Chosen::Environment(found) => {
+                let key = found.key.expose_secret();
+                format!("{} {} {key} {}", found.name, found.base_url, found.model.unwrap_or_default())
+            }
+            Chosen::Sketch => "sketch".to_owned(),
+        }
+    }
+
+    #[track_caller]
+    fn check(config: &str, environment: &[(&str, &str)], draw: &str, edit: &str) {
+        assert_eq!(found(config, Feature::Draw, environment), draw);
+        assert_eq!(found(config, Feature::Edit, environment), edit);
+    }
+
+    #[test]
+    fn order() {
+        let openai = [("OPENAI_BASE_URL", "https://a"), ("OPENAI_API_KEY", "ka")];
+        let half = [("OPENAI_BASE_URL", "https://a"), ("CLAWTO_BASE_URL", "https://b"), ("CLAWTO_API_KEY", " kb ")];
+        let blank = [("OPENAI_BASE_URL", "https://a"), ("OPENAI_API_KEY", " ")];
+        let image = [("IMAGE_BASE_URL", "https://c"), ("IMAGE_API_KEY", "kc"), ("IMAGE_MODEL", "m")];
+        let all = [&image[..], &half[..], &openai[..]].concat();
+        let main = r#"{"draw": {"provider": "main", "fallback_1": "spare"}}"#;
+        let both = r#"{"draw": {"provider": "main"}, "edit": {"chain": ["other"]}}"#;
+        check("{}", &[], "sketch", "sketch");
+        check("{}", &blank, "sketch", "sketch");
+        check("{}", &openai, "OPENAI https://a ka ", "OPENAI https://a ka ");
+        check("{}", &half, "CLAWTO https://b kb ", "CLAWTO https://b kb ");
+        check("{}", &image, "IMAGE https://c kc m", "IMAGE https://c kc m");
+        check("{}", &all, "OPENAI https://a ka m", "OPENAI https://a ka m");
+        check(main, &all, "main > spare", "main > spare");
+        check(both, &all, "main", "other");
+        check(r#"{"edit": {"provider": "other"}}"#, &[], "sketch", "other");
+    }
+}
