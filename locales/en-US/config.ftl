@@ -152,6 +152,7 @@ config-base-url-query-mend = Remove everything from ? or # on.
 
 ## easel check
 
+check-config-good = Nothing is wrong with { $path }.
 check-data-dir = The data directory { $dir } can be written; { $free } are free.
 check-data-dir-unwritable = The data directory { $dir } can't be written: { $detail }
 check-data-dir-unwritable-mend = Let the account that runs easel write there, or choose another one with --data-dir.
@@ -171,8 +172,6 @@ check-onebot-unreached-mend = Start the OneBot implementation (NapCat or another
 check-provider-good = The { $kind } provider at { $host } answers and accepts the key.
 check-provider-offline = Built in, needs no network.
 check-provider-answers = The { $kind } provider at { $host } answers ({ $status }), but gives no list of models.
-check-provider-no-key = There is no key.
-check-provider-no-key-mend = Write api_keys = ["…"], or use api_keys_file.
 check-provider-refused = { $host } refused the key ({ $status }).
 check-provider-refused-mend = Check api_keys: expired, or made for another base_url?
 check-provider-unreached = { $host } can't be reached: { $detail }
@@ -187,12 +186,15 @@ check-network-no-names = Names can't be resolved: { $detail }
 check-network-no-names-mend = Check the network and DNS.
 check-store-good = The database can be opened.
 check-store-absent = There is no database yet; the first run makes it.
+check-store-notice = Found when the database was opened: { $detail }
 check-store-bad = The database can't be opened: { $detail }
 check-store-bad-mend = Follow the advice; backups are in `backups` in the data directory, and `easel restore` takes one.
 
 ## easel backup / restore
 
 backup-failed = The backup failed: { $detail }
+restore-state = It is the state of { $date }: { $records } records.
+backup-no-data = There is no data directory { $dir }, so there is nothing to back up; name it with --data-dir.
 restore-closed-jobs = { $count ->
     [one] One job that was unfinished in the backup is recorded with unknown outcome; it is not repeated.
    *[other] { $count } jobs that were unfinished in the backup are recorded with unknown outcome; they are not repeated.

@@ -101,3 +101,4 @@ error-internal = Something went wrong inside the program. Please try again; if i
 error-storage = easel can’t write to its data directory and takes no new jobs. Please ask the admin to check disk space and permissions. [{ $code }]
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
 error-unknown-preset = The preset “{ $preset }” no longer exists. Try another one. [{ $code }]
+error-size = “{ $size }” is not a size. Write 2048x1152, 16:9 or 2K. [{ $code }]

@@ -152,6 +152,7 @@ config-base-url-query-mend = 删掉 ? 或 # 之后的部分。
 
 ## easel check
 
+check-config-good = { $path } 没有问题。
 check-data-dir = 数据目录 { $dir } 可写，剩余 { $free }。
 check-data-dir-unwritable = 数据目录 { $dir } 不可写：{ $detail }
 check-data-dir-unwritable-mend = 让运行 easel 的账户可以写它，或用 --data-dir 换一个目录。
@@ -171,8 +172,6 @@ check-onebot-unreached-mend = 启动 OneBot 实现（NapCat 等）并核对地�
 check-provider-good = { $kind } 服务商在 { $host } 应答，接受密钥。
 check-provider-offline = 内置，不联网。
 check-provider-answers = { $kind } 服务商在 { $host } 应答（{ $status }），但没有给出模型列表。
-check-provider-no-key = 没有密钥。
-check-provider-no-key-mend = 写 api_keys = ["…"]，或用 api_keys_file。
 check-provider-refused = { $host } 拒绝了密钥（{ $status }）。
 check-provider-refused-mend = 核对 api_keys：是否过期、是否属于这个 base_url。
 check-provider-unreached = 连不上 { $host }：{ $detail }
@@ -187,12 +186,15 @@ check-network-no-names = 无法解析域名：{ $detail }
 check-network-no-names-mend = 检查网络和 DNS。
 check-store-good = 数据库可以打开。
 check-store-absent = 还没有数据库，首次运行时建立。
+check-store-notice = 打开数据库时发现：{ $detail }
 check-store-bad = 数据库打不开：{ $detail }
 check-store-bad-mend = 按提示处理；备份在数据目录的 backups 里，用 easel restore 恢复。
 
 ## easel backup / restore
 
 backup-failed = 备份失败：{ $detail }
+restore-state = 它是 { $date } 的状态，共 { $records } 条记录。
+backup-no-data = 没有数据目录 { $dir }，没有可备份的内容；用 --data-dir 指明目录。
 restore-closed-jobs = 备份时未完成的 { $count } 个任务已记为结果不明，不会重做或重发。
 restore-kept = 原来的数据保留在 { $dir }。
 restore-failed = 恢复失败：{ $detail }

@@ -76,3 +76,4 @@ error-internal = 程序内部出了点问题，这次没成功。请再试一次
 error-storage = 画架的数据目录写不进去，暂时不能接新任务。请告诉管理员检查磁盘空间和权限。[{ $code }]
 error-stopping = 画架正在重启，暂时不接新任务。过一会儿再来吧。[{ $code }]
 error-unknown-preset = 预设“{ $preset }”已经被删掉了。换一个预设再试试吧。[{ $code }]
+error-size = 看不懂尺寸“{ $size }”。请写 2048x1152、16:9 或 2K。[{ $code }]

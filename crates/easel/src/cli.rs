@@ -13,7 +13,9 @@ pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod control;
+pub(crate) mod draw;
 pub(crate) mod restore;
+pub(crate) mod run;
 pub(crate) mod speech;
 
 /// Draws for chat groups: QQ through OneBot v11, with any OpenAI-compatible provider, or offline.
@@ -81,7 +83,7 @@ pub(crate) struct Draw {
 /// `easel backup`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Backup {
-    /// The new file [default: easel-UTC.tar.gz in the data directory's backups].
+    /// The new file, or a directory for it [default: easel-UTC.tar.gz in the working directory].
     pub(crate) file: Option<PathBuf>,
 }
 

@@ -44,10 +44,10 @@ async fn execute(cli: Cli) -> Exit {
     if let Command::Completions(options) = &command {
         return cli::completions::run(options);
     }
-    let source = cli.global.source();
     if matches!(command, Command::Check) {
-        return cli::check::run(&source, &mut tell).await;
+        return cli::check::run(&cli.global, &mut |line| tell(line)).await;
     }
+    let source = cli.global.source();
     let loaded = match config::load::load(&source) {
         Ok(loaded) => loaded,
         Err(refused) => {
@@ -65,8 +65,8 @@ async fn execute(cli: Cli) -> Exit {
     match command {
         Command::Run => cli::run::run(source, loaded, &speech).await,
         Command::Draw(options) => cli::draw::run(&options, &config, &speech).await,
-        Command::Backup(options) => cli::backup::run(&options, &config, &speech, &mut tell).await,
-        Command::Restore(options) => cli::restore::run(&options, &config, &speech, &mut tell).await,
+        Command::Backup(options) => cli::backup::run(&options, &config, &speech, &mut |line| tell(line)).await,
+        Command::Restore(options) => cli::restore::run(&options, &config, &speech, &mut |line| tell(line)).await,
         Command::Check | Command::Completions(_) => Exit::Done,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -14,21 +14,25 @@ use easel_core::{
     command::OutputWish,
     dispatch::{Desk, Runtime, RuntimeParts, output_of},
     i18n::Texts,
-    ids::Platform,
+    ids::{MessageId, UserId},
     job::{
         DISABLED_KEYS,
-        engine::{Engine, EngineSettings},
+        Outcome,
+        engine::{Brought, Engine, EngineSettings, Planner as _},
         kept::KeepLimits,
+        ledger::StoredRequest,
         recover::Recovered,
         schedule::ScheduleLimits,
     },
-    media::{BytesBudget, Spool},
+    error::UserError,
+    media::{BytesBudget, Picture, Spool},
+    message::{PictureLocator, PictureOrigin, PictureRef},
     ports::{Adapter, Clock, Inbox, KeyValue, Output, Store, SystemClock},
     prompt::PresetBook,
     settings::FeatureSection,
 };
 use easel_http::HttpClients;
-use easel_providers::{ProviderSection, registry};
+use easel_providers::{Kind, ProviderSection, config::KeyList, models, registry};
 use easel_store::{EmbeddedStore, Handle, OpenOptions, OpenReport};
 use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -37,8 +41,10 @@ use crate::{
     config::{
         Config,
         discover::{self, Chosen, Discovered, Feature},
+        problem::ProblemText,
     },
-    local::Local,
+    cli::draw::target,
+    local::{Heard, Local},
 };
 
 /// How often artifacts are swept.
@@ -51,6 +57,9 @@ const LIMITS: (&str, &[u8]) = ("limits", b"chat/");
 const LIMITS_PART: usize = 30 * 1024;
 /// Name and kind of the embedded provider that draws when nothing is configured.
 const SKETCH: &str = "sketch";
+
+/// The model asked of a service from the environment that names none and lists none (S004-28).
+const FALLBACK_MODEL: &str = "gpt-image-2";
 
 /// The program, put together.
 pub(crate) struct App {
@@ -99,7 +108,10 @@ struct Factory {
 
 impl Factory {
     fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
-        let print = section.fingerprint();
+        // `Debug` hides the keys, so their fingerprints stand beside it.
+        let keys = section.keys();
+        let prints: Vec<_> = keys.iter().map(|key| key.fingerprint.clone()).collect();
+        let print = format!("{section:?} {prints:?}");
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, slot)) = slots.get(name)
             && *known == print
@@ -109,19 +121,25 @@ impl Factory {
         let provider = registry::build(name, section, &self.http).with_context(|| format!("providers.{name}"))?;
         let none = HashSet::new();
         let disabled = self.disabled.get(name).unwrap_or(&none);
-        let keys = KeyPool::new(registry::keys(section), disabled);
+        let keys = KeyPool::new(keys, disabled);
         let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
         slots.insert(name.to_owned(), (print, slot.clone()));
         Ok(slot)
     }
 
     fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
-        let section = ProviderSection::discovered(&found.base_url, found.key.clone(), found.model.clone());
+        let section = ProviderSection {
+            kind: Kind::OpenAiImages.name().to_owned(),
+            base_url: found.base_url.clone(),
+            api_keys: KeyList::one(&found.key),
+            model: found.model.clone().unwrap_or_else(|| FALLBACK_MODEL.to_owned()),
+            ..ProviderSection::default()
+        };
         self.slot(&found.name.to_lowercase(), &section)
     }
 
     fn sketch(&self) -> anyhow::Result<Arc<ProviderSlot>> {
-        self.slot(SKETCH, &ProviderSection::sketch())
+        self.slot(SKETCH, &ProviderSection { kind: Kind::Sketch.name().to_owned(), ..ProviderSection::default() })
     }
 
     /// The links of a feature, every configured provider, and who draws.
@@ -176,7 +194,7 @@ impl Factory {
             draw,
             edit,
             providers,
-            locale: config.bot.locale.into(),
+            locale: config.bot.locale,
         });
         Ok((runtime, drawing))
     }
@@ -388,4 +406,133 @@ async fn store_limits(desk: &Desk, keys: &dyn KeyValue, stored: &mut Vec<u8>) {
         keys.remove(LIMITS.0, &key(index)).await.ok();
     }
     *stored = state;
+}
+
+/// A request from the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct DrawRequest {
+    /// What to draw.
+    pub(crate) prompt: String,
+    /// Pictures to start from; absolute paths.
+    pub(crate) images: Vec<PathBuf>,
+    /// The provider's name.
+    pub(crate) provider: Option<String>,
+    /// Pixels, ratio or tier.
+    pub(crate) size: Option<String>,
+    /// How many pictures.
+    pub(crate) count: u8,
+}
+
+impl App {
+    /// One generation for the command line, through the engine. Pictures are saved at `output` (see
+    /// [`crate::cli::draw::target`]); the paths come back.
+    ///
+    /// # Errors
+    /// The sentence that a chat would hear.
+    pub(crate) async fn draw(&self, request: DrawRequest, output: &Path) -> Result<Vec<PathBuf>, String> {
+        let (chat, mut hear) = self.local.open(usize::from(request.count));
+        let size = request.size.as_deref().unwrap_or_default();
+        let Some(wish) = OutputWish::parse(size) else {
+            self.local.close(&chat);
+            return Err(self.desk.say(&chat, &UserError::new("error-size", "E-SIZE").with("size", size)));
+        };
+        let Output { size, ratio, tier } = output_of(&wish);
+        let feature = if request.images.is_empty() { "draw" } else { "edit" };
+        let inline = request
+            .images
+            .iter()
+            .map(|path| PictureRef { origin: PictureOrigin::File, locator: PictureLocator::File(path.as_path().into()) })
+            .collect();
+        let stored = StoredRequest {
+            user: UserId::new("owner"),
+            message: MessageId::new(chat.id.as_str()),
+            chat: chat.clone(),
+            feature: feature.to_owned(),
+            prompt: request.prompt,
+            preset: None,
+            provider: request.provider.map(|name| name.to_lowercase()),
+            size,
+            ratio,
+            tier,
+            count: request.count,
+            pictures: Vec::new(),
+            fallback: Vec::new(),
+            quote: None,
+        };
+        let (watch, ended) = tokio::sync::oneshot::channel();
+        let brought = Brought { inline, settle: None, watch: Some(watch) };
+        let accepted = match self.engine.accept(stored, brought) {
+            Ok(accepted) => accepted,
+            Err(refusal) => {
+                self.local.close(&chat);
+                return Err(self.desk.say(&chat, &refusal));
+            }
+        };
+        let outcome = ended.await;
+        self.local.close(&chat);
+        let mut files = Vec::new();
+        let mut sentences = Vec::new();
+        while let Some(heard) = hear.recv().await {
+            match heard {
+                Heard::Text(text) => sentences.push(text),
+                Heard::Picture(picture) => {
+                    let name = format!("easel-{}", accepted.job);
+                    let file = target(output, files.len(), &name, picture.format.extension());
+                    save(&picture, &file).await.map_err(|error| format!("{}: {error}", file.display()))?;
+                    files.push(file);
+                }
+            }
+        }
+        match outcome {
+            Ok(Outcome::Delivered { .. }) if !files.is_empty() => Ok(files),
+            _ => Err(sentences.join("\n")),
+        }
+    }
+
+    /// The running easel's own view of its parts, for `easel check`: level, section and text.
+    pub(crate) fn health(&self) -> Vec<(&'static str, String, String)> {
+        let (running, waiting) = self.engine.load();
+        let mut lines = vec![("good", "jobs".to_owned(), format!("{running} running, {waiting} waiting"))];
+        let health = self.store.health();
+        for (name, component) in [("journal", &health.journal), ("database", &health.database)] {
+            let level = if component.is_good() { "good" } else { "bad" };
+            let text = component.last_error.clone().unwrap_or_else(|| "ok".to_owned());
+            lines.push((level, name.to_owned(), text));
+        }
+        lines
+    }
+
+    /// Who draws, and whether it may cost money: sentences for the start.
+    pub(crate) fn drawing(&self, path: &str) -> Vec<ProblemText> {
+        let runtime = self.desk.runtime();
+        let Some(first) = runtime.draw.first() else { return Vec::new() };
+        let provider = first.slot.provider();
+        let (name, model) = (provider.name().to_owned(), provider.model().to_owned());
+        let mut lines = vec![match (self.drawing.environment, self.drawing.paid) {
+            (Some(variable), _) => ProblemText::new("start-engine-env")
+                .with("variable", format!("{variable}_BASE_URL"))
+                .with("model", model),
+            (None, false) if provider.kind() == SKETCH => {
+                ProblemText::new("start-engine-sketch").with("path", path.to_owned())
+            }
+            (None, paid) => {
+                let key = if paid { "start-engine" } else { "start-engine-free" };
+                ProblemText::new(key).with("provider", name).with("model", model)
+            }
+        }];
+        let others: Vec<_> = self.drawing.names.iter().skip(1).cloned().collect();
+        if !others.is_empty() {
+            lines.push(ProblemText::new("start-fallbacks").with("names", others.join(" → ")));
+        }
+        lines
+    }
+}
+
+async fn save(picture: &Picture, file: &Path) -> std::io::Result<()> {
+    let (body, file) = (picture.body.clone(), file.to_owned());
+    let write = move || match body.in_file() {
+        Some(path) => std::fs::copy(path, &file).map(drop),
+        None => std::fs::write(&file, body.read()?),
+    };
+    tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)?
 }

@@ -9,7 +9,7 @@
 //! ← {"v":1,"event":"line","level":"good","section":"onebot[0]","text":"…","mend":null}   any number, may be none
 //! ← {"v":1,"ok":true}                                                                   the last line
 //!
-//! → {"v":1,"cmd":"backup","file":"/absolute/path.tar.gz"}      file: null = a name in the data directory's backups
+//! → {"v":1,"cmd":"backup","file":"/absolute/path"}      a new file, or a directory that gets easel-UTC.tar.gz
 //! ← {"v":1,"ok":true,"file":"/absolute/path.tar.gz"}
 //!
 //! → {"v":1,"cmd":"draw","prompt":"…","images":["/absolute.png"],"output":"/absolute.png"|null,
@@ -63,9 +63,9 @@ pub(crate) enum ControlCommand {
     Ping,
     /// How the parts are doing, as [`Answer::event`] `line`s.
     Check,
-    /// Writes a backup.
+    /// Writes a backup, told as `file` of the last answer.
     Backup {
-        /// The new file; without one a name is made in the data directory.
+        /// The new file, or a directory in which it gets a name of its own.
         file: Option<PathBuf>,
     },
     /// Draws.

@@ -264,7 +264,7 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<Problem>) {
 
 /// Takes out what stands on a line with a syntax error: the parser puts a made-up value there.
 fn drop_lines(node: &mut Node, broken: &BTreeSet<usize>) {
-    let keep = |node: &mut Node| {
+    let mut keep = |node: &mut Node| {
         drop_lines(node, broken);
         let places = [Some(&node.place), node.named.as_ref()];
         let on_broken_line = places.into_iter().flatten().filter_map(line).any(|line| broken.contains(&line));
@@ -272,10 +272,7 @@ fn drop_lines(node: &mut Node, broken: &BTreeSet<usize>) {
     };
     match &mut node.value {
         Value::List(items) => items.retain_mut(keep),
-        Value::Table(entries) => {
-            let mut keep = keep;
-            entries.retain(|_, entry| keep(entry));
-        }
+        Value::Table(entries) => entries.retain(|_, entry| keep(entry)),
         _ => {}
     }
 }

@@ -191,7 +191,7 @@ fn secrets_come_from_files_without_white_space_around_them() {
     fs::write(here.directory.path().join("keys"), "k1\n\n k2 \n").unwrap();
     let loaded = load(&here.source).unwrap();
     assert_eq!(loaded.config.onebot[0].access_token.expose_secret(), "s3cret");
-    assert_eq!(loaded.config.providers["a"].api_keys.len(), 2);
+    assert_eq!(loaded.config.providers["a"].keys().len(), 2);
     assert_eq!(loaded.secret_files.len(), 2);
     let shown = format!("{loaded:?}");
     assert!(!shown.contains("s3cret") && !shown.contains("k1"), "{shown}");

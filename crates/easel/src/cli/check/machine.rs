@@ -1,0 +1,76 @@
+//! The data directory, its disk and its database.
+
+use std::{fs, io::Write as _, path::Path};
+
+use easel_store::{EmbeddedStore, OpenOptions};
+
+use super::{Finding, nearest_existing, size};
+use crate::config::problem::ProblemText;
+
+/// Less than this is called low whatever the configuration says.
+const LITTLE: u64 = 512 << 20;
+
+/// Whether the data directory can be written, and how much space it has. `wanted` bytes of pictures may be kept.
+pub(super) fn data_dir(dir: &Path, wanted: u64) -> Vec<Finding> {
+    let text = |key: &str| ProblemText::new(key).with("dir", dir.display().to_string());
+    // What is not there yet will be made by the first run; here nothing is made but a file that goes again.
+    let Some(existing) = nearest_existing(dir) else {
+        return vec![Finding::bad("bot", text("check-data-dir-unwritable").with("detail", ""))];
+    };
+    let probe = existing.join(format!(".easel-check-{}", std::process::id()));
+    let written = fs::File::create_new(&probe).and_then(|mut file| file.write_all(b"easel").and_then(|()| file.sync_all()));
+    let removed = fs::remove_file(&probe);
+    if let Err(error) = written.and(removed) {
+        return vec![Finding::bad("bot", text("check-data-dir-unwritable").with("detail", error.to_string()))];
+    }
+    let Some(free) = free_bytes(existing) else {
+        return vec![Finding::good("bot", text("check-data-dir").with("free", "?"))];
+    };
+    let kept = size_of_files(&dir.join("blobs"));
+    let free_text = size(free);
+    if free < LITTLE.max(wanted.saturating_sub(kept)) {
+        return vec![Finding::remark("bot", text("check-disk-low").with("free", free_text))];
+    }
+    vec![Finding::good("bot", text("check-data-dir").with("free", free_text))]
+}
+
+/// Whether the database opens; what opening finds is mended as a start would mend it. Only when no easel runs there.
+pub(super) async fn store(dir: &Path) -> Vec<Finding> {
+    if !dir.join("db").exists() {
+        return vec![Finding::good("bot", ProblemText::new("check-store-absent"))];
+    }
+    match EmbeddedStore::open(dir, OpenOptions::default()).await {
+        Ok((store, handle, report)) => {
+            handle.shutdown().await;
+            drop(store);
+            let notices = report.notices();
+            if notices.is_empty() {
+                return vec![Finding::good("bot", ProblemText::new("check-store-good"))];
+            }
+            let told = notices.into_iter().map(|notice| ProblemText::new("check-store-notice").with("detail", notice));
+            told.map(|text| Finding { mend: None, ..Finding::remark("bot", text) }).collect()
+        }
+        Err(error) => {
+            vec![Finding::bad("bot", ProblemText::new("check-store-bad").with("detail", error.to_string()))]
+        }
+    }
+}
+
+/// Bytes that this account may still write on the disk of `path`; `None` where the system doesn't tell.
+#[cfg(unix)]
+fn free_bytes(path: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// Not told on this system.
+#[cfg(not(unix))]
+fn free_bytes(_: &Path) -> Option<u64> {
+    None
+}
+
+/// Bytes of the files right in `dir`; 0 when there is none.
+fn size_of_files(dir: &Path) -> u64 {
+    let entries = fs::read_dir(dir).into_iter().flatten().flatten();
+    entries.filter_map(|entry| entry.metadata().ok()).filter(fs::Metadata::is_file).map(|file| file.len()).sum()
+}

@@ -1,0 +1,113 @@
+//! Who is on the other side: OneBot implementations, providers, and the names of the internet.
+
+use std::{io, time::Duration};
+
+use easel_http::{HttpClients, ProviderTimeouts};
+#[cfg(feature = "onebot")]
+use easel_onebot::{Mode, OneBotSection};
+use easel_providers::{Kind, ProviderSection};
+use tokio::{net::TcpListener, net::TcpStream, time::timeout};
+
+use super::{Finding, PATIENCE, host_of};
+use crate::config::{Config, problem::ProblemText};
+
+/// A name that is resolvable from everywhere and meant for such looks.
+const WELL_KNOWN: &str = "www.example.com";
+
+/// Whether a OneBot connection can be made: the address is free to listen on, or somebody answers there.
+#[cfg(feature = "onebot")]
+pub(super) async fn onebot(place: &str, section: &OneBotSection, running: bool) -> Finding {
+    if section.mode != Mode::Reverse {
+        let reached = reach(place, &section.url).await;
+        if section.mode == Mode::Forward || reached.mend.is_some() {
+            return reached;
+        }
+    }
+    let text = |key: &str| ProblemText::new(key).with("address", section.listen.as_str());
+    match TcpListener::bind(&section.listen).await {
+        Ok(_) => Finding::good(place, text("check-onebot-free")),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && running => {
+            Finding::good(place, text("check-onebot-served"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Finding::bad(place, text("check-onebot-in-use")),
+        Err(error) => Finding::bad(place, text("check-onebot-unlistenable").with("detail", error.to_string())),
+    }
+}
+
+/// Whether somebody takes connections at `address`. Nobody there is only a remark: easel keeps trying.
+#[cfg(feature = "onebot")]
+async fn reach(place: &str, address: &str) -> Finding {
+    let Ok(url) = url::Url::parse(address) else {
+        let text = ProblemText::new("check-onebot-unreached").with("address", address).with("detail", "");
+        return Finding::bad(place, text);
+    };
+    let text = |key: &str| ProblemText::new(key).with("address", host_of(&url));
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let port = url.port_or_known_default().unwrap_or(80);
+    match timeout(PATIENCE, TcpStream::connect((host, port))).await {
+        Ok(Ok(_)) => Finding::good(place, text("check-onebot-reached")),
+        Ok(Err(error)) => Finding::remark(place, text("check-onebot-unreached").with("detail", error.to_string())),
+        Err(_) => {
+            let error = io::Error::from(io::ErrorKind::TimedOut);
+            Finding::remark(place, text("check-onebot-unreached").with("detail", error.to_string()))
+        }
+    }
+}
+
+/// Whether a provider answers and takes the first key, by its list of models, which costs nothing.
+pub(super) async fn provider(place: &str, section: &ProviderSection, clients: &HttpClients) -> Finding {
+    let kind = Kind::parse(&section.kind);
+    if !kind.is_some_and(Kind::is_remote) {
+        return Finding::good(place, ProblemText::new("check-provider-offline"));
+    }
+    let unreached = |host: &str, detail: String| {
+        Finding::bad(place, ProblemText::new("check-provider-unreached").with("host", host).with("detail", detail))
+    };
+    let address = match section.address() {
+        Ok(address) => address,
+        Err(error) => return unreached(&section.base_url, error.to_string()),
+    };
+    let host = host_of(address.url());
+    let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds));
+    let client = match clients.provider(section.proxy.expose(), timeouts) {
+        Ok(client) => client,
+        Err(error) => return unreached(&host, error.to_string()),
+    };
+    // An endpoint that is used as it stands has no list of models beside it: only its server is asked for.
+    let list = if address.is_full() { address.url().clone() } else { address.join("models") };
+    let mut call = client.get(list.as_str()).within(PATIENCE);
+    if let Some(key) = section.keys().first() {
+        call = call.bearer(&key.secret);
+    }
+    let answered = call.send().await;
+    let text = |key: &str| ProblemText::new(key).with("host", host.as_str()).with("kind", section.kind.as_str());
+    let status = |key: &str, status: u16| text(key).with("status", u64::from(status));
+    match answered {
+        Ok(answer) if answer.is_success() && !address.is_full() => Finding::good(place, text("check-provider-good")),
+        Ok(answer) if matches!(answer.status.as_u16(), 401 | 403) => {
+            Finding::bad(place, status("check-provider-refused", answer.status.as_u16()))
+        }
+        Ok(answer) => Finding::good(place, status("check-provider-answers", answer.status.as_u16())),
+        Err(error) => unreached(&host, error.to_string()),
+    }
+}
+
+/// Whether names resolve into the range of made-up addresses, so that picture links would be refused.
+pub(super) async fn names(config: &Config, clients: &HttpClients) -> Finding {
+    match timeout(PATIENCE, clients.fake_ip_in_use(WELL_KNOWN)).await {
+        Ok(Ok(true)) if !config.network.allow_fake_ip => {
+            Finding::bad("network", ProblemText::new("check-network-fake-ip"))
+        }
+        Ok(Ok(_)) => Finding::good("network", ProblemText::new("check-network-good")),
+        // easel works without the internet too: with sketches, or with a provider in the same network.
+        Ok(Err(error)) => {
+            let text = ProblemText::new("check-network-no-names").with("detail", error.to_string());
+            Finding::remark("network", text)
+        }
+        Err(_) => {
+            let error = io::Error::from(io::ErrorKind::TimedOut);
+            let text = ProblemText::new("check-network-no-names").with("detail", error.to_string());
+            Finding::remark("network", text)
+        }
+    }
+}
