@@ -9,7 +9,7 @@ mod reply;
 mod triage;
 pub(crate) mod wire;
 
-pub(crate) use message::{FILE_TOKEN, collect, message_from, picture_refs};
+pub(crate) use message::{FILE_TOKEN, collect, message_from, picture_refs, role};
 pub(crate) use reply::Answer;
 pub(crate) use triage::{MAX_PICTURES, PictureFrame, Pictures, Triage, triage};
 

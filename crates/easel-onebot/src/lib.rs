@@ -7,11 +7,26 @@
 //! Start reading at [`OneBot`], then `inbound` (frames to messages), `outbound` (replies to calls) and `transport`
 //! (sockets). Facts about the wire come from the OneBot v11 reference and from the implementations themselves.
 
+mod adapter;
 mod config;
 mod inbound;
+mod hub;
+mod outbound;
 mod recent;
+mod transport;
 
+pub use adapter::{Deps, OneBot, Publisher};
 pub use config::{ImageDelivery, Mode, OneBotSection};
 
 /// The name of this platform in chats and in the configuration.
 pub const PLATFORM: &str = "onebot";
+
+/// Lower-case hex.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing into a string has no way to fail.
+        drop(write!(text, "{byte:02x}"));
+        text
+    })
+}

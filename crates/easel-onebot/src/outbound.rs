@@ -2,6 +2,7 @@
 
 mod payload;
 mod result;
+mod ways;
 
 pub(crate) use payload::{Payload, Piece, encoded_len};
 pub(crate) use result::{ActionFailure, PATH_UNREADABLE, judge};
@@ -12,6 +13,8 @@ use easel_core::{
     reply::{Part, Reaction, Target},
 };
 use serde_json::{Value, json};
+
+pub(crate) use ways::{Facts as WayFacts, Way, ways};
 
 use payload::Writer;
 
@@ -178,6 +181,11 @@ pub(crate) fn react(chat: &Chat, message: &MessageId, face: &str, set: bool, lag
     } else {
         Call::lookup("set_msg_emoji_like", &json!({"message_id": message, "emoji_id": face, "set": set}))
     }
+}
+
+/// Removes a mark in LLOneBot, which has an action of its own for it.
+pub(crate) fn unset_reaction(message: &MessageId, face: &str) -> Call {
+    Call::lookup("unset_msg_emoji_like", &json!({"message_id": number(message.as_str()), "emoji_id": face}))
 }
 
 /// Fetches a message.

@@ -1,0 +1,299 @@
+//! [`OneBot`]: the adapter that the core sees.
+
+mod download;
+mod napfile;
+mod pace;
+mod quote;
+mod send;
+mod upload;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use async_trait::async_trait;
+use easel_core::{
+    ids::{AccountId, Chat, ChatKind, MessageId, Platform, UserId},
+    media::{Body, Spool},
+    message::{ChatRole, PictureLocator, PictureOrigin, PictureRef, Quote},
+    ports::{
+        Adapter, AdapterCapabilities, AdapterError, Clock, DownloadError, Inbox, PictureSource, SendError,
+        SendFailure,
+    },
+    reply::{OutgoingPicture, Reaction, Reply, Sent, Target},
+};
+use easel_http::{HttpClient, HttpClients};
+use tokio::{sync::oneshot, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::OneBotSection,
+    hub::{Account, CallFailure, Dialect, Hub, Link, Section},
+    inbound::{role, wire},
+    outbound::{self, ActionFailure},
+    transport::{self, CallError, Timing},
+};
+
+/// Publishes pictures under one-time links that nobody can guess, for `image_delivery = "url"`.
+pub trait Publisher: Send + Sync {
+    /// A link under which the picture can be fetched once and for a short time; `None` when none can be given.
+    fn publish(&self, picture: &OutgoingPicture) -> Option<String>;
+}
+
+/// What the adapter needs from the program.
+pub struct Deps {
+    /// Makes its HTTP clients.
+    pub http: HttpClients,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Where downloads go.
+    pub spool: Spool,
+    /// Folder for pictures that the implementation opens by path (`image_delivery = "file"`); made when needed, and
+    /// emptied picture by picture.
+    pub outbox: PathBuf,
+    /// Makes links for `image_delivery = "url"`; without it that way is not taken.
+    pub publisher: Option<Arc<dyn Publisher>>,
+}
+
+/// All OneBot v11 connections of one easel.
+pub struct OneBot {
+    hub: Arc<Hub>,
+    sections: Vec<Arc<Section>>,
+    downloads: HttpClient,
+    network: easel_http::NetworkSection,
+    spool: Spool,
+    outbox: PathBuf,
+    publisher: Option<Arc<dyn Publisher>>,
+    pace: pace::Pace,
+    seats: download::Seats,
+    napfile: napfile::Breaker,
+}
+
+impl OneBot {
+    /// An adapter for these sections; [`Adapter::run`] connects it.
+    ///
+    /// # Errors
+    /// [`AdapterError::Config`] when a section is wrong (see [`OneBotSection::validate`]), a token's file can't be
+    /// read, or no HTTP client can be made.
+    pub fn new(sections: Vec<OneBotSection>, deps: Deps) -> Result<Self, AdapterError> {
+        Self::with_timing(sections, deps, Timing::default())
+    }
+
+    pub(crate) fn with_timing(
+        sections: Vec<OneBotSection>,
+        deps: Deps,
+        timing: Timing,
+    ) -> Result<Self, AdapterError> {
+        let mut read = Vec::with_capacity(sections.len());
+        for (index, config) in sections.into_iter().enumerate() {
+            if let Some((key, problem)) = config.validate(index).into_iter().next() {
+                return Err(AdapterError::Config(format!("{key}: {problem}")));
+            }
+            let token = config
+                .token()
+                .map_err(|error| AdapterError::Config(format!("onebot[{index}].access_token_file: {error}")))?;
+            read.push(Arc::new(Section { config, token, index }));
+        }
+        let plain = deps.http.plain().map_err(|error| AdapterError::Config(error.to_string()))?;
+        let downloads = deps.http.user_downloads().map_err(|error| AdapterError::Config(error.to_string()))?;
+        Ok(Self {
+            hub: Arc::new(Hub::new(deps.clock, timing, plain)),
+            sections: read,
+            downloads,
+            network: deps.http.network().clone(),
+            spool: deps.spool,
+            outbox: deps.outbox,
+            publisher: deps.publisher,
+            pace: pace::Pace::default(),
+            seats: download::Seats::default(),
+            napfile: napfile::Breaker::default(),
+        })
+    }
+
+    /// The account and the way to it.
+    fn reach(&self, account: &AccountId) -> Result<(Arc<Account>, Arc<Link>), SendError> {
+        let disconnected = |reason: &str| SendError::Failed {
+            failure: SendFailure::Disconnected,
+            reason: reason.to_owned(),
+        };
+        let account = self.hub.account(account).ok_or_else(|| disconnected("the account has not connected yet"))?;
+        if !account.is_online() {
+            return Err(disconnected("the account is logged out of QQ"));
+        }
+        let link = account.link().ok_or_else(|| disconnected("the OneBot implementation is not connected"))?;
+        Ok((account, link))
+    }
+
+    fn link(&self, account: &AccountId) -> Option<Arc<Link>> {
+        self.hub.account(account)?.link()
+    }
+}
+
+/// A failed call as the core sees it.
+fn send_error(failure: CallFailure) -> SendError {
+    let failed = |failure, reason: String| SendError::Failed { failure, reason };
+    match failure {
+        CallFailure::Call(CallError::NotSent(reason)) => failed(SendFailure::Disconnected, reason.to_owned()),
+        CallFailure::Call(CallError::Unknown(reason)) => SendError::Unknown { reason: reason.to_owned() },
+        CallFailure::Action(ActionFailure::Unknown(reason)) => SendError::Unknown { reason },
+        CallFailure::Action(ActionFailure::Refused(kind, reason)) => failed(kind, reason),
+        CallFailure::Action(ActionFailure::Absent) => {
+            failed(SendFailure::Permanent, "the implementation has no such action".to_owned())
+        }
+    }
+}
+
+#[async_trait]
+impl PictureSource for OneBot {
+    async fn download(&self, chat: &Chat, picture: &PictureRef, max_bytes: u64) -> Result<Body, DownloadError> {
+        self.fetch(chat, picture, max_bytes).await
+    }
+}
+
+#[async_trait]
+impl Adapter for OneBot {
+    fn platform(&self) -> Platform {
+        Platform::new(crate::PLATFORM)
+    }
+
+    fn capabilities(&self, account: &AccountId) -> AdapterCapabilities {
+        let link = self.link(account);
+        let lacks = |action| link.as_ref().is_some_and(|link| link.lacks(action));
+        AdapterCapabilities {
+            group_reactions: !(lacks("set_msg_emoji_like") && lacks("set_group_reaction")),
+            direct_reactions: false,
+            files: !lacks("upload_group_file"),
+        }
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        inbox: Arc<dyn Inbox>,
+        ready: oneshot::Sender<()>,
+        stop: CancellationToken,
+    ) -> Result<(), AdapterError> {
+        self.hub.set_inbox(inbox);
+        let mut running = JoinSet::new();
+        let mut waiting = Vec::new();
+        // When one section can't run, the others must not go on without anybody knowing.
+        let all = stop.child_token();
+        for section in &self.sections {
+            let (listening, listens) = oneshot::channel();
+            waiting.push(listens);
+            running.spawn(transport::run(Arc::clone(&self.hub), Arc::clone(section), listening, all.clone()));
+        }
+        let mut result = Ok(());
+        let listening = async {
+            for listens in waiting {
+                // A section that failed drops its end; its error is collected below.
+                if listens.await.is_err() {
+                    return;
+                }
+            }
+            drop(ready.send(()));
+        };
+        let ended = async {
+            while let Some(joined) = running.join_next().await {
+                match joined {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        all.cancel();
+                        result = Err(error);
+                    }
+                    Err(panic) => {
+                        all.cancel();
+                        result = Err(AdapterError::Config(format!("a OneBot connection ended abnormally: {panic}")));
+                    }
+                }
+            }
+        };
+        tokio::join!(listening, ended);
+        result
+    }
+
+    async fn send(&self, target: &Target, reply: &Reply) -> Result<Sent, SendError> {
+        let (account, link) = self.reach(&target.chat.account)?;
+        if target.chat.kind == ChatKind::Group && account.is_muted(target.chat.id.as_str(), self.hub.clock.now()) {
+            return Err(SendError::Failed {
+                failure: SendFailure::Forbidden,
+                reason: "the account is muted there".to_owned(),
+            });
+        }
+        if reply.has_media() {
+            let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
+            self.pace.turn(&target.chat, interval).await;
+        }
+        let sent = self.deliver(&link, target, reply).await?;
+        if let Some(id) = &sent.message {
+            account.remember_own(id.as_str(), self.hub.clock.now());
+        }
+        Ok(sent)
+    }
+
+    async fn react(&self, target: &Target, reaction: Reaction) -> Result<(), SendError> {
+        let permanent = |reason: &str| SendError::Failed {
+            failure: SendFailure::Permanent,
+            reason: reason.to_owned(),
+        };
+        let chat = &target.chat;
+        if chat.kind != ChatKind::Group {
+            return Err(permanent("direct chats have no reactions"));
+        }
+        let message = target.quote.as_ref().ok_or_else(|| permanent("there is no message to mark"))?;
+        let (_, link) = self.reach(&chat.account)?;
+        let mut lagrange = link.dialect() == Dialect::Lagrange || link.lacks("set_msg_emoji_like");
+        let face = outbound::face(reaction);
+        let mut set = link.call(outbound::react(chat, message, face, true, lagrange)).await;
+        if matches!(set, Err(CallFailure::Action(ActionFailure::Absent))) {
+            lagrange = !lagrange;
+            set = link.call(outbound::react(chat, message, face, true, lagrange)).await;
+        }
+        set.map_err(send_error)?;
+        if reaction != Reaction::Working {
+            // The earlier mark goes; that it stays when this fails is only untidy.
+            let working = outbound::face(Reaction::Working);
+            let unset = if link.dialect() == Dialect::LlOneBot {
+                outbound::unset_reaction(message, working)
+            } else {
+                outbound::react(chat, message, working, false, lagrange)
+            };
+            drop(link.call(unset).await);
+        }
+        Ok(())
+    }
+
+    async fn quote(&self, chat: &Chat, message: &MessageId) -> Option<Quote> {
+        self.look_up(chat, message).await
+    }
+
+    fn recent_pictures(&self, chat: &Chat, user: &UserId, within: Duration) -> Vec<PictureRef> {
+        let Some(account) = self.hub.account(&chat.account) else { return Vec::new() };
+        let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+        account.with_ring(|ring| ring.latest(chat, user.as_str(), within_ms, self.hub.clock.now()))
+    }
+
+    fn avatar(&self, _: &AccountId, user: &UserId) -> Option<PictureRef> {
+        // Public and without a key; an unknown number gives the default picture.
+        let number: u64 = user.as_str().parse().ok()?;
+        let url = format!("https://q1.qlogo.cn/g?b=qq&nk={number}&s=640");
+        Some(PictureRef { origin: PictureOrigin::Avatar, locator: PictureLocator::Url(url) })
+    }
+
+    async fn chat_role(&self, chat: &Chat, user: &UserId) -> ChatRole {
+        if chat.kind != ChatKind::Group {
+            return ChatRole::Unknown;
+        }
+        let Some(link) = self.link(&chat.account) else { return ChatRole::Unknown };
+        let Ok(reply) = link.call(outbound::get_member(chat.id.as_str(), user)).await else {
+            return ChatRole::Unknown;
+        };
+        reply
+            .data
+            .and_then(|data| {
+                let member: wire::Sender<'_> = serde_json::from_str(data.get()).ok()?;
+                Some(role(member.role))
+            })
+            .unwrap_or(ChatRole::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,237 @@
+//! One reply on its way: which way the pictures take, what follows a refusal. An unknown outcome ends it.
+
+use std::path::{Path, PathBuf};
+
+use easel_core::{
+    media::Body,
+    ports::{SendError, SendFailure},
+    reply::{OutgoingPicture, Part, Reply, Sent, Target},
+};
+use tracing::{debug, info};
+
+use super::{OneBot, napfile, send_error};
+use crate::{
+    hub::{CallFailure, Link},
+    outbound::{self, ActionFailure, Call, PATH_UNREADABLE, Source, Way, WayFacts, encoded_len, ways},
+    transport::Reply as Answer,
+};
+
+/// Calls that one reply may cost.
+const MAX_ATTEMPTS: u32 = 5;
+
+/// A file that was made for one send.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // It stays when this fails; the folder belongs to the outbox alone.
+        drop(std::fs::remove_file(&self.0));
+    }
+}
+
+impl OneBot {
+    /// Sends a reply over a link.
+    pub(super) async fn deliver(&self, link: &Link, target: &Target, reply: &Reply) -> Result<Sent, SendError> {
+        let pictures: Vec<&OutgoingPicture> = reply
+            .parts
+            .iter()
+            .filter_map(|part| match part {
+                Part::Picture(picture) | Part::File(picture) => Some(picture),
+                Part::Text(_) => None,
+            })
+            .collect();
+        if pictures.is_empty() {
+            let call = outbound::send_message(target, &reply.parts, &[], self.timeout_ms(0));
+            let answer = link.call(call).await.map_err(send_error)?;
+            return Ok(Sent { message: answer.message_id(), way: "text" });
+        }
+        let bytes = pictures.iter().map(|picture| picture.picture.body.len()).sum();
+        let config = &link.section.config;
+        let facts = WayFacts {
+            bytes,
+            streams: link.streams(),
+            napfile: config.nap_server().is_some() && !self.napfile.is_open(),
+            publishes: self.publisher.is_some(),
+            paths_unreadable: link.paths_unreadable(),
+        };
+        let mut last = SendError::Failed {
+            failure: SendFailure::Picture,
+            reason: format!("{bytes} bytes are too many for every way that this connection offers"),
+        };
+        let mut attempts = 0;
+        for way in ways(config.image_delivery, facts) {
+            let (sources, _temporary) = match self.prepare(way, link, &pictures).await {
+                Ok(prepared) => prepared,
+                Err(error @ SendError::Unknown { .. }) => {
+                    // Only an upload: nothing is in the chat yet.
+                    debug!(way = way.name(), %error, "a picture did not get to the implementation");
+                    last = transient(&error);
+                    continue;
+                }
+                Err(error) => {
+                    if is_over(&error) {
+                        return Err(error);
+                    }
+                    info!(way = way.name(), %error, "a picture did not get to the implementation; trying the next way");
+                    last = transient(&error);
+                    continue;
+                }
+            };
+            let mut second = false;
+            while attempts < MAX_ATTEMPTS {
+                attempts += 1;
+                let call = self.call_for(target, reply, &pictures, &sources, bytes);
+                match link.call(call).await {
+                    Ok(answer) => return Ok(sent(&answer, way)),
+                    Err(CallFailure::Action(ActionFailure::Refused(SendFailure::Transient, reason))) => {
+                        if reason.contains(PATH_UNREADABLE) {
+                            link.learn_paths_unreadable();
+                        } else if !std::mem::replace(&mut second, true) {
+                            tokio::time::sleep(self.hub.timing.second_upload).await;
+                            continue;
+                        }
+                        last = after_second_refusal(reply, reason);
+                        break;
+                    }
+                    Err(failure) => {
+                        last = send_error(failure);
+                        if is_over(&last) {
+                            return Err(last);
+                        }
+                        break;
+                    }
+                }
+            }
+            if attempts >= MAX_ATTEMPTS {
+                break;
+            }
+            info!(way = way.name(), error = %last, "a picture was refused");
+        }
+        Err(last)
+    }
+
+    fn call_for(
+        &self,
+        target: &Target,
+        reply: &Reply,
+        pictures: &[&OutgoingPicture],
+        sources: &[Source],
+        bytes: u64,
+    ) -> Call {
+        match (reply.parts.as_slice(), pictures, sources) {
+            ([Part::File(_)], [file], [source]) => outbound::upload_file(&target.chat, &file.name, source),
+            _ => outbound::send_message(target, &reply.parts, sources, self.timeout_ms(bytes)),
+        }
+    }
+
+    /// What NapCat is told about its own patience: ours, less what its answer needs.
+    fn timeout_ms(&self, bytes: u64) -> u64 {
+        let fixed = u64::try_from(self.hub.timing.send.as_millis()).unwrap_or(60_000);
+        fixed.saturating_sub(5_000).max(1_000) + encoded_len(bytes) * 1000 / (256 * 1024)
+    }
+
+    /// Brings the pictures to where the way needs them.
+    async fn prepare(
+        &self,
+        way: Way,
+        link: &Link,
+        pictures: &[&OutgoingPicture],
+    ) -> Result<(Vec<Source>, Vec<Temporary>), SendError> {
+        let mut sources = Vec::with_capacity(pictures.len());
+        let mut temporary = Vec::new();
+        for picture in pictures {
+            sources.push(match way {
+                Way::Base64 => Source::Base64(picture.picture.body.clone()),
+                Way::Stream => Source::Uri(self.upload(link, picture).await?),
+                Way::Napfile => Source::Uri(self.hand_to_receiver(link, picture).await?),
+                Way::Url => {
+                    let link = self.publisher.as_ref().and_then(|publisher| publisher.publish(picture));
+                    Source::Uri(link.ok_or_else(|| failed("no link could be published"))?)
+                }
+                Way::File => {
+                    let (path, made) = self.place(picture).await.map_err(|error| {
+                        failed(&format!("the picture could not be written for the implementation: {error}"))
+                    })?;
+                    temporary.extend(made);
+                    Source::Uri(path)
+                }
+            });
+        }
+        Ok((sources, temporary))
+    }
+
+    async fn hand_to_receiver(&self, link: &Link, picture: &OutgoingPicture) -> Result<String, SendError> {
+        let Some((host, port)) = link.section.config.nap_server() else {
+            return Err(failed("no file receiver is configured"));
+        };
+        match napfile::send(host, port, &picture.name, &picture.picture.body).await {
+            Ok(path) => Ok(path),
+            Err(error) => {
+                self.napfile.trip();
+                Err(failed(&format!("the file receiver failed: {error}")))
+            }
+        }
+    }
+
+    /// A `file://` address of the picture, and what was made for it.
+    async fn place(&self, picture: &OutgoingPicture) -> std::io::Result<(String, Option<Temporary>)> {
+        if let Some(path) = picture.picture.body.in_file() {
+            return Ok((file_url(path)?, None));
+        }
+        let bytes = match picture.picture.body.in_memory() {
+            Some(bytes) => bytes.clone(),
+            None => return Err(std::io::Error::other("the picture has no bytes")),
+        };
+        tokio::fs::create_dir_all(&self.outbox).await?;
+        let path = self.outbox.join(&picture.name);
+        tokio::fs::write(&path, &bytes).await?;
+        Ok((file_url(&path)?, Some(Temporary(path))))
+    }
+}
+
+fn sent(answer: &Answer, way: Way) -> Sent {
+    Sent { message: answer.message_id(), way: way.name() }
+}
+
+fn failed(reason: &str) -> SendError {
+    SendError::Failed { failure: SendFailure::Transient, reason: reason.to_owned() }
+}
+
+/// An upload's failure, seen from the message that was to follow it: certain.
+fn transient(error: &SendError) -> SendError {
+    failed(&error.to_string())
+}
+
+/// Whether no other way can help, or none may be tried.
+fn is_over(error: &SendError) -> bool {
+    match error {
+        SendError::Unknown { .. } => true,
+        SendError::Failed { failure, .. } => {
+            matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected | SendFailure::Picture)
+        }
+    }
+}
+
+/// QQ refused the upload twice: a picture may pass in another encoding or as a file, a file has no more to offer.
+fn after_second_refusal(reply: &Reply, reason: String) -> SendError {
+    let is_file = matches!(reply.parts.as_slice(), [Part::File(_)]);
+    let failure = if is_file { SendFailure::Transient } else { SendFailure::Picture };
+    SendError::Failed { failure, reason }
+}
+
+/// A path as implementations read it: absolute, percent-encoded.
+fn file_url(path: &Path) -> std::io::Result<String> {
+    let path = std::path::absolute(path)?;
+    url::Url::from_file_path(&path)
+        .map(String::from)
+        .map_err(|()| std::io::Error::other("the path cannot be written as a url"))
+}
+
+/// The bytes of a body on a blocking thread, where they may have to be read from disk.
+pub(super) async fn read(body: &Body) -> std::io::Result<bytes::Bytes> {
+    if let Some(bytes) = body.in_memory() {
+        return Ok(bytes.clone());
+    }
+    let body = body.clone();
+    tokio::task::spawn_blocking(move || body.read()).await.map_err(std::io::Error::other)?
+}
