@@ -14,6 +14,9 @@ use std::{
 };
 
 /// A server that answers each path as it was told, and 404 to all others.
+///
+/// A path may carry a query: then it stands for exactly this query, as an old and a fresh key of the QQ picture
+/// host do; without one it stands for every query that has no page of its own.
 #[derive(Debug)]
 pub struct FileServer {
     address: SocketAddr,
@@ -91,7 +94,7 @@ impl FileServer {
         self.set(path, reply)
     }
 
-    /// Sends a picture's beginning and then noise for as long as the client reads.
+    /// Sends a picture again and again for as long as the client reads.
     pub fn endless(&self, path: &str) -> String {
         let reply = Reply::new(200, "image/png", crate::pictures::png(64, 64, 1));
         self.set(path, Reply { delivery: Delivery::Endless, ..reply })
@@ -137,11 +140,64 @@ impl FileServer {
 }
 
 async fn answer(shared: Arc<Shared>, request: Request) -> Reply {
-    let page = lock(&shared.pages).get(&request.path).cloned();
+    let exact = format!("{}?{}", request.path, request.query);
+    let page = {
+        let pages = lock(&shared.pages);
+        pages.get(&exact).or_else(|| pages.get(&request.path)).cloned()
+    };
     shared.requests.push(request);
     match page {
         Some(Some(reply)) => reply,
         Some(None) => std::future::pending().await,
         None => Reply { headers: Headers::default(), ..Reply::new(404, "", "not found") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{http::call, pictures};
+    use std::io::ErrorKind;
+
+    #[tokio::test]
+    async fn pages_are_served_as_told() {
+        let host = FileServer::start().await;
+        let picture = pictures::png(9, 9, 1);
+        let get = async |url: String| call("GET", &url, &[], &[]).await.unwrap();
+
+        let page = get(host.put("/a.png", picture.clone())).await;
+        assert_eq!((page.status, page.headers.get("content-type")), (200, Some("image/png")));
+        assert_eq!(page.body, picture);
+        assert_eq!(get(host.put_chunked("/b", picture.clone())).await.body, picture);
+        assert_eq!(
+            get(host.put_as("/c", "text/plain", "x")).await.headers.get("content-type"),
+            Some("text/plain")
+        );
+        assert_eq!(
+            get(host.redirect("/d", "file:///etc/passwd")).await.headers.get("location"),
+            Some("file:///etc/passwd")
+        );
+        assert_eq!(get(host.empty("/e")).await.body.len(), 0);
+        assert_eq!(get(host.status("/f", 403)).await.status, 403);
+        assert_eq!(get(host.url("/nowhere")).await.status, 404);
+        let expired = get(host.expired_rkey("/g?rkey=old")).await;
+        assert_eq!(expired.status, 400);
+        assert!(String::from_utf8_lossy(&expired.body).contains("-5503007"));
+        assert_eq!(get(host.put("/g?rkey=new", picture.clone())).await.body, picture);
+        assert_eq!(get(host.url("/g?rkey=other")).await.status, 404);
+        assert_eq!(host.requests().len(), 10);
+        assert_eq!(host.next_request().await.path, "/a.png");
+    }
+
+    #[tokio::test]
+    async fn broken_lines_are_broken() {
+        let host = FileServer::start().await;
+        let failure = async |url: String| call("GET", &url, &[], &[]).await.unwrap_err().kind();
+        assert_eq!(failure(host.cut("/a", pictures::png(9, 9, 1))).await, ErrorKind::UnexpectedEof);
+        assert_eq!(failure(host.reset("/b")).await, ErrorKind::ConnectionReset);
+        let endless = host.endless("/c");
+        let read =
+            tokio::time::timeout(std::time::Duration::from_millis(50), call("GET", &endless, &[], &[]));
+        assert!(read.await.is_err(), "an endless body ended");
     }
 }

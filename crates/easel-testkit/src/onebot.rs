@@ -5,7 +5,7 @@
 //! sends events, answers calls with the caller's echo, records every call and every message sent, and can be
 //! made to fail per action ([`FakeOneBot::fault`]).
 //!
-//! Facts: OneBot v11 standard, and what `NapCat`, LLBot, `Lagrange.OneBot` and go-cqhttp really answer.
+//! Facts: OneBot v11 standard, and what `NapCat`, `LLBot`, `Lagrange.OneBot` and go-cqhttp really answer.
 
 mod actions;
 mod builder;
@@ -130,8 +130,10 @@ impl FakeOneBot {
 
     /// Sends a message event on every link that carries events and by HTTP if told to; returns its message id.
     ///
-    /// The message is kept, so that `get_msg` finds it.
+    /// The message is kept, so that `get_msg` finds it. Panics when there is nobody to send it to, because the
+    /// test would then wait for an answer in vain.
     pub async fn send(&self, message: Message) -> i64 {
+        assert!(self.peer.has_listener(), "nobody takes events: await connected() first");
         let (id, event) = self.peer.render(&message);
         self.peer.remember(id, &event);
         self.peer.emit(&event).await;
@@ -140,11 +142,10 @@ impl FakeOneBot {
 
     /// Sends the same message event twice, with the same id.
     pub async fn send_twice(&self, message: Message) -> i64 {
-        let (id, event) = self.peer.render(&message);
-        self.peer.remember(id, &event);
-        self.peer.emit(&event).await;
-        self.peer.emit(&event).await;
-        id
+        let id = message.chosen_id().unwrap_or_else(|| self.peer.next_id());
+        let message = message.message_id(id);
+        self.send(message.clone()).await;
+        self.send(message).await
     }
 
     /// The event that [`FakeOneBot::send`] would send, with a fresh id; keeps nothing.
@@ -341,3 +342,6 @@ impl FakeOneBot {
         self.peer.emit(&notice).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

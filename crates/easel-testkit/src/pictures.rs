@@ -156,7 +156,7 @@ fn noise_bytes(length: usize, seed: u64) -> Vec<u8> {
     out
 }
 
-/// The SplitMix64 generator (Steele, Lea, Flood 2014): tiny, and the same everywhere.
+/// The `SplitMix64` generator (Steele, Lea, Flood 2014): tiny, and the same everywhere.
 struct Random(u64);
 
 impl Random {

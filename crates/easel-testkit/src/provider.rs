@@ -275,3 +275,6 @@ async fn respond(shared: Arc<Shared>, request: Request) -> Reply {
 fn any_picture(seed: u64) -> Bytes {
     pictures::png(96, 96, seed)
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,8 +29,9 @@ pub fn all(folder_name: &str) -> Vec<(String, Value)> {
     let entries = fs::read_dir(folder().join(folder_name))
         .unwrap_or_else(|error| panic!("no sample folder {folder_name}: {error}"));
     let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".json"))
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()))
         .collect();
     names.sort_unstable();
     names.into_iter().map(|name| (name.clone(), json(&format!("{folder_name}/{name}")))).collect()
@@ -69,4 +70,19 @@ pub fn event_stream(name: &str) -> String {
         out.push_str("\n\n");
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_found_and_parsed() {
+        assert_eq!(json("openai/error_invalid_api_key.json")["error"]["code"], "invalid_api_key");
+        for (folder, least) in [("onebot", 23), ("openai", 30), ("chat_gateways", 22)] {
+            assert!(all(folder).len() >= least, "{folder}");
+        }
+        assert_eq!(onebot_bodies("02_group_command_image_after.json", "event").len(), 1);
+        assert!(event_stream("chat_gateways/stream_split_data_url.json").ends_with("data: [DONE]\n\n"));
+    }
 }

@@ -137,7 +137,16 @@ async fn talk(
     match answer {
         Answer::HangUp => {}
         Answer::Raw(bytes) => {
-            stream.write_all(&bytes).await?;
+            // Said, not only done: a client may otherwise send its next request into the closing line.
+            let (first, rest) = match bytes.windows(2).position(|pair| pair == b"\r\n") {
+                Some(end) if bytes.starts_with(b"HTTP/1.1 ") => bytes.split_at(end + 2),
+                _ => (&bytes[..0], &bytes[..]),
+            };
+            if !first.is_empty() {
+                stream.write_all(first).await?;
+                stream.write_all(b"Connection: close\r\n").await?;
+            }
+            stream.write_all(rest).await?;
             stream.shutdown().await?;
         }
         Answer::Then(bytes, rest) => {

@@ -47,7 +47,7 @@ pub(crate) async fn call(
         body.len()
     );
     for (name, value) in headers {
-        head.push_str(&format!("{name}: {value}\r\n"));
+        head.extend([name, ": ", value.as_str(), "\r\n"]);
     }
     head.push_str("\r\n");
     connection.write_all(head.as_bytes()).await?;

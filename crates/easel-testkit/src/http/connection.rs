@@ -192,7 +192,7 @@ impl Connection {
     async fn write_head(&mut self, reply: &Reply, framing: &str) -> io::Result<()> {
         let mut head = format!("HTTP/1.1 {} Fake\r\n", reply.status);
         for (name, value) in reply.headers.iter() {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            head.extend([name, ": ", value, "\r\n"]);
         }
         // A 204 has no body and must not announce one.
         if reply.status != 204 {

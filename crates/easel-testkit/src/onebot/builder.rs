@@ -13,7 +13,7 @@ pub enum TokenIn {
     /// `Authorization: Bearer …`, as nearly all do.
     #[default]
     Header,
-    /// `?access_token=…`, as OneBots does.
+    /// `?access_token=…`, as `OneBots` does.
     Query,
 }
 

@@ -19,7 +19,7 @@ pub fn encode(segments: &[Value]) -> String {
             let value = scalar(value);
             // NapCat leaves out what is empty.
             if !value.is_empty() {
-                out.push_str(&format!(",{key}={}", escape(&value).replace(',', "&#44;")));
+                out.extend([",", key, "=", &escape(&value).replace(',', "&#44;")]);
             }
         }
         out.push(']');

@@ -9,7 +9,7 @@ pub enum Dialect {
     /// `NapCat` 4.18: the richest one, and the only one with streamed uploads.
     #[default]
     NapCat,
-    /// LLBot (LLOneBot, LuckyLilliaBot): negative message ids.
+    /// `LLBot` (LLOneBot, `LuckyLilliaBot`): negative message ids.
     LLBot,
     /// Lagrange.OneBot v1: negative message ids, answers without any text.
     Lagrange,

@@ -72,7 +72,7 @@ impl Fault {
         Self::retcode(1200, &format!("文件处理失败: 识别URL失败, uri= {uri}"))
     }
 
-    /// The action does not exist, as `NapCat` and LLBot say it.
+    /// The action does not exist, as `NapCat` and `LLBot` say it.
     pub fn no_such_action(action: &str) -> Self {
         Self::retcode(1404, &format!("不支持的Api {action}"))
     }

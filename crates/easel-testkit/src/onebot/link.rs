@@ -97,7 +97,7 @@ pub(super) struct Registration {
 }
 
 impl Registration {
-    pub(super) fn new(peer: &Arc<Peer>, role: Role, line: &Line) -> (Self, mpsc::Receiver<Frame>) {
+    pub(super) fn new(peer: &Arc<Peer>, role: Role, socket: &Line) -> (Self, mpsc::Receiver<Frame>) {
         static LAST_ID: AtomicU64 = AtomicU64::new(0);
         let (out, queue) = mpsc::channel(QUEUE_FRAMES);
         if role.has_events() {
@@ -105,7 +105,7 @@ impl Registration {
             out.try_send(Frame::Text(event)).expect("room in a queue that was just made");
         }
         let id = LAST_ID.fetch_add(1, Ordering::Relaxed);
-        let link = Link { id, role, out, killed: Arc::default(), budget: Arc::clone(&line.budget) };
+        let link = Link { id, role, out, killed: Arc::default(), budget: Arc::clone(&socket.budget) };
         peer.links.send_modify(|links| links.push(link.clone()));
         (Self { peer: Arc::clone(peer), link }, queue)
     }

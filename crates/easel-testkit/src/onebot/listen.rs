@@ -212,9 +212,8 @@ fn judge(peer: &Peer, request: &Request) -> Result<Verdict, StatusCode> {
     if !settings.token.is_empty() && shown != settings.token {
         return match settings.dialect {
             Dialect::NapCat | Dialect::LLBot => Ok(Verdict::WrongToken),
-            Dialect::Lagrange => Err(StatusCode::FORBIDDEN),
             Dialect::GoCqhttp if shown.is_empty() => Err(StatusCode::UNAUTHORIZED),
-            Dialect::GoCqhttp => Err(StatusCode::FORBIDDEN),
+            Dialect::Lagrange | Dialect::GoCqhttp => Err(StatusCode::FORBIDDEN),
         };
     }
     let path = request.uri().path().trim_end_matches('/');

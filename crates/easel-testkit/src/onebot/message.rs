@@ -156,7 +156,9 @@ impl Message {
 
     /// Adds any segment.
     pub fn segment(mut self, kind: &str, data: Value) -> Self {
-        self.parts.push(Part::Segment(json!({ "type": kind, "data": data })));
+        let mut segment = json!({ "type": kind });
+        put(&mut segment, "data", data);
+        self.parts.push(Part::Segment(segment));
         self
     }
 

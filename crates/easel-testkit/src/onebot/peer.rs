@@ -192,6 +192,12 @@ impl Peer {
         json!({ "online": online, "good": true })
     }
 
+    /// Whether events go anywhere at all.
+    pub(super) fn has_listener(&self) -> bool {
+        let linked = self.links.borrow().iter().any(|link| link.role.has_events());
+        linked || self.with(|state| state.post_url.is_some())
+    }
+
     /// Sends an event wherever events go.
     pub(super) async fn emit(&self, event: &Value) {
         self.broadcast(Frame::Text(event.to_string())).await;
@@ -227,13 +233,11 @@ impl Peer {
 
     /// Answers a frame of the application; false if the link has to be reset.
     pub(super) async fn handle_text(&self, text: &str, out: &mpsc::Sender<Frame>) -> bool {
-        match serde_json::from_str::<Value>(text) {
-            Ok(frame) => self.handle(&frame, out, false).await,
-            Err(_) => {
-                let answer = self.settings.dialect.parse_error();
-                out.send(Frame::Text(answer.to_string())).await.is_ok()
-            }
+        if let Ok(frame) = serde_json::from_str::<Value>(text) {
+            return self.handle(&frame, out, false).await;
         }
+        let answer = self.settings.dialect.parse_error();
+        out.send(Frame::Text(answer.to_string())).await.is_ok()
     }
 
     /// Answers a parsed frame; false if the link has to be reset.

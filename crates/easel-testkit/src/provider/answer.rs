@@ -256,7 +256,7 @@ fn events(request: &ProviderRequest, pictures: &[Bytes]) -> String {
     let mut out = String::new();
     let mut push = |kind: String, mut data: Value| {
         merge(&mut data, json!({ "type": kind }));
-        out.push_str(&format!("event: {kind}\ndata: {data}\n\n"));
+        out.extend(["event: ", &kind, "\ndata: ", &data.to_string(), "\n\n"]);
     };
     for picture in pictures {
         let common = json!({ "created_at": 1_789_000_000, "size": "1024x1024", "quality": "high",

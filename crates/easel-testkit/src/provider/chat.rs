@@ -97,7 +97,7 @@ impl ChatShape {
 
 /// The message of a completion.
 pub(super) struct Content {
-    content: Value,
+    message: Value,
     images: Option<Value>,
     reasoning: Option<String>,
     force_stream: bool,
@@ -105,11 +105,11 @@ pub(super) struct Content {
 
 impl Content {
     pub(super) fn text(text: &str) -> Self {
-        Self { content: json!(text), images: None, reasoning: None, force_stream: false }
+        Self { message: json!(text), images: None, reasoning: None, force_stream: false }
     }
 
     fn parts(parts: Value) -> Self {
-        Self { content: parts, ..Self::text("") }
+        Self { message: parts, ..Self::text("") }
     }
 
     /// The picture lies at `path` on this server as well.
@@ -148,12 +148,12 @@ impl Content {
                 Self::parts(json!([{ "inlineData": { "mimeType": "image/png", "data": base64(picture) } }]))
             }
             ChatShape::Images => Self {
-                content: Value::Null,
+                message: Value::Null,
                 images: Some(json!([{ "type": "image_url", "image_url": { "url": data } }])),
                 ..Self::text("")
             },
             ChatShape::ImagesPlain => {
-                Self { content: Value::Null, images: Some(json!([url])), ..Self::text("") }
+                Self { message: Value::Null, images: Some(json!([url])), ..Self::text("") }
             }
             ChatShape::Reasoning => {
                 Self { reasoning: Some(format!("[50%] rendering\n{url}")), ..Self::text("") }
@@ -181,7 +181,7 @@ pub(super) fn completion(request: &ProviderRequest, content: &Content) -> (Strin
     if request.stream() || content.force_stream {
         return ("text/event-stream".to_owned(), stream(&model, content).into());
     }
-    let mut message = json!({ "role": "assistant", "content": content.content });
+    let mut message = json!({ "role": "assistant", "content": content.message });
     if let Some(fields) = message.as_object_mut() {
         if let Some(images) = &content.images {
             fields.insert("images".to_owned(), images.clone());
@@ -201,13 +201,13 @@ fn stream(model: &str, content: &Content) -> String {
     let mut push = |delta: &Value, finish: Option<&str>| {
         let chunk = json!({ "id": "c1", "object": "chat.completion.chunk", "created": 1_789_000_000,
             "model": model, "choices": [{ "index": 0, "delta": delta, "finish_reason": finish }] });
-        out.push_str(&format!("data: {chunk}\n\n"));
+        out.extend(["data: ", &chunk.to_string(), "\n\n"]);
     };
     push(&json!({ "role": "assistant", "content": "" }), None);
     for line in content.reasoning.iter().flat_map(|reasoning| reasoning.lines()) {
         push(&json!({ "reasoning_content": line }), None);
     }
-    match &content.content {
+    match &content.message {
         Value::String(text) => {
             let mut rest = text.as_str();
             while !rest.is_empty() {
