@@ -7,7 +7,12 @@ mod quote;
 mod send;
 mod upload;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use easel_core::{
@@ -90,9 +95,9 @@ impl OneBot {
             let token = config
                 .token()
                 .map_err(|error| AdapterError::Config(format!("onebot[{index}].access_token_file: {error}")))?;
-            read.push(Arc::new(Section { config, token, index }));
+            read.push(Arc::new(Section { config, token, index, address: OnceLock::new() }));
         }
-        let plain = deps.http.plain().map_err(|error| AdapterError::Config(error.to_string()))?;
+        let plain = deps.http.plain();
         let downloads = deps.http.user_downloads().map_err(|error| AdapterError::Config(error.to_string()))?;
         Ok(Self {
             hub: Arc::new(Hub::new(deps.clock, timing, plain)),
@@ -106,6 +111,12 @@ impl OneBot {
             seats: download::Seats::default(),
             napfile: napfile::Breaker::default(),
         })
+    }
+
+    /// Where it listens, section by section, those that dial left out. Complete once [`Adapter::run`] called `ready`;
+    /// tells the real port where the configuration says 0.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.sections.iter().filter_map(|section| section.address.get().copied()).collect()
     }
 
     /// The account and the way to it.
@@ -188,7 +199,7 @@ impl Adapter for OneBot {
                     return;
                 }
             }
-            drop(ready.send(()));
+            ready.send(()).ok();
         };
         let ended = async {
             while let Some(joined) = running.join_next().await {

@@ -4,8 +4,9 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     hash::{DefaultHasher, Hash as _, Hasher as _},
+    net::SocketAddr,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError, RwLock,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -47,6 +48,8 @@ pub(crate) struct Section {
     pub(crate) token: Option<SecretString>,
     /// Its place in the configuration.
     pub(crate) index: usize,
+    /// Where it listens, once it does.
+    pub(crate) address: OnceLock<SocketAddr>,
 }
 
 /// Everything that connections share.

@@ -11,7 +11,9 @@ pub(crate) mod wire;
 
 pub(crate) use message::{FILE_TOKEN, collect, message_from, picture_refs, role};
 pub(crate) use reply::Answer;
-pub(crate) use triage::{MAX_PICTURES, PictureFrame, Pictures, Triage, triage};
+#[cfg(test)]
+pub(crate) use triage::MAX_PICTURES;
+pub(crate) use triage::{PictureFrame, Pictures, Triage, triage};
 
 use wire::{Frame, int, is, text};
 
@@ -123,3 +125,6 @@ pub(crate) fn trim_start(text: &str) -> &str {
 pub(crate) fn trim(text: &str) -> &str {
     text.trim_matches(is_blank)
 }
+
+#[cfg(test)]
+mod tests;

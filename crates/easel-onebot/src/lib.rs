@@ -23,10 +23,9 @@ pub const PLATFORM: &str = "onebot";
 
 /// Lower-case hex.
 fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing into a string has no way to fail.
-        drop(write!(text, "{byte:02x}"));
-        text
-    })
+    bytes
+        .iter()
+        .flat_map(|byte| [byte >> 4, byte & 15])
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
 }

@@ -75,7 +75,7 @@ pub(crate) async fn run(
         crate::config::Mode::Http => http::run(hub, link, ready, stop).await,
         crate::config::Mode::Forward => {
             // Dialling begins at once and has no end; nobody waits for it.
-            drop(ready.send(()));
+            ready.send(()).ok();
             forward::run(hub, link, stop).await;
             Ok(())
         }

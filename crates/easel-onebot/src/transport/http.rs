@@ -122,12 +122,12 @@ pub(crate) async fn run(
     ready: oneshot::Sender<()>,
     stop: CancellationToken,
 ) -> Result<(), AdapterError> {
-    let listener = reverse::listen(&section.config.listen).await?;
+    let listener = reverse::listen(&section).await?;
     info!(section = section.index, address = %section.config.listen, "waiting for OneBot events over HTTP");
     let link = HttpLink::new(hub.http.clone(), &section);
     let link = Arc::new(Link::http(link, Arc::clone(&section), &hub.timing));
     let receiver = Arc::new(Receiver { hub, section, link });
-    drop(ready.send(()));
+    ready.send(()).ok();
     let router = Router::new().fallback(take).with_state(Arc::clone(&receiver));
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
     let (served, ()) = tokio::join!(serving, receiver.introduce(&stop));

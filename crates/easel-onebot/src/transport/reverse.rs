@@ -45,9 +45,9 @@ pub(crate) async fn run(
     ready: oneshot::Sender<()>,
     stop: CancellationToken,
 ) -> Result<(), AdapterError> {
-    let listener = listen(&section.config.listen).await?;
+    let listener = listen(&section).await?;
     info!(section = section.index, address = %section.config.listen, "waiting for OneBot reverse WebSocket connections");
-    drop(ready.send(()));
+    ready.send(()).ok();
     let sockets = TaskTracker::new();
     let room = Arc::new(Semaphore::new(MAX_SOCKETS));
     loop {
@@ -83,10 +83,13 @@ pub(crate) async fn run(
 ///
 /// # Errors
 /// [`AdapterError::Listen`].
-pub(crate) async fn listen(address: &str) -> Result<TcpListener, AdapterError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| AdapterError::Listen { address: address.to_owned(), source })
+pub(crate) async fn listen(section: &Section) -> Result<TcpListener, AdapterError> {
+    let address = &section.config.listen;
+    let failed = |source| AdapterError::Listen { address: address.clone(), source };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    section.address.get_or_init(|| bound);
+    Ok(listener)
 }
 
 async fn serve(hub: Arc<Hub>, section: Arc<Section>, stream: TcpStream, from: SocketAddr, stop: CancellationToken) {

@@ -1,0 +1,326 @@
+//! Sends: every way, every refusal, and nothing twice.
+
+use easel_testkit::{
+    napfile::{Behaviour, FakeNapfile},
+    onebot::{Dialect, Fault, Origin},
+};
+
+use super::*;
+
+#[track_caller]
+fn failure(result: Result<Sent, SendError>) -> SendFailure {
+    match result {
+        Err(SendError::Failed { failure, .. }) => failure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn pictures_of_every_length_arrive_unchanged() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    for length in [0, 1, 2, 3, 72, 60_000, 196_607, 196_608, 196_609, 400_000, 2_000_003] {
+        let bytes = content(length);
+        let sent = rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
+        let seen = peer.next_picture().await;
+        assert_eq!(seen.picture(), bytes, "{length}");
+        assert_eq!((seen.text.as_str(), seen.quote.as_deref()), ("好了", Some("1654096211")));
+        assert_eq!((sent.way, sent.message), ("base64", seen.message_id.map(|id| MessageId::from(id.to_string()))));
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn spooled_pictures_arrive_unchanged() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let bytes = content(1_000_000);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    let mut outgoing = picture(Bytes::new());
+    outgoing.picture.body = Body::from_file(file.path()).unwrap();
+    let reply = Reply { parts: vec![Part::Picture(outgoing)] };
+    rig.adapter.send(&target(&peer), &reply).await.unwrap();
+    assert_eq!(peer.next_picture().await.picture(), bytes);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_picture_that_vanished_is_certainly_not_delivered() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), content(1_000_000)).unwrap();
+    let mut outgoing = picture(Bytes::new());
+    outgoing.picture.body = Body::from_file(file.path()).unwrap();
+    std::fs::write(file.path(), b"short").unwrap();
+    let reply = Reply { parts: vec![Part::Picture(outgoing)] };
+    assert_eq!(failure(rig.adapter.send(&target(&peer), &reply).await), SendFailure::Disconnected);
+    assert!(peer.delivered().is_empty());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn codes_in_texts_stay_texts() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    rig.adapter.send(&target(&peer), &Reply::text("[CQ:at,qq=all] [CQ:image,file=/etc/passwd]")).await.unwrap();
+    let sent = peer.next_send().await;
+    assert_eq!(sent.text, "[CQ:at,qq=all] [CQ:image,file=/etc/passwd]");
+    assert!(sent.mentions.is_empty() && sent.pictures.is_empty());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_big_picture_does_not_hold_up_answers() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    peer.fault("send_group_msg", Fault::Hold);
+    let (target_of_picture, bytes) = (target(&peer), content(9_000_000));
+    let reply = picture_reply(bytes.clone());
+    let picture = rig.adapter.send(&target_of_picture, &reply);
+    let role = async {
+        peer.next_picture().await;
+        let role = rig.adapter.chat_role(&group(peer.self_id()), &UserId::from(MEMBER.to_string())).await;
+        assert_eq!(role, ChatRole::Member);
+        assert_eq!(peer.release().await, 1);
+    };
+    let (sent, ()) = tokio::join!(picture, role);
+    assert!(sent.is_ok());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn answers_that_go_astray_leave_the_outcome_open() {
+    for fault in [Fault::WrongEcho, Fault::NoEcho, Fault::NoAnswer, Fault::Malformed] {
+        let timing = Timing { send: Duration::from_millis(100), ..quick() };
+        let rig = Rig::start_with(vec![reverse()], timing, None).await;
+        let peer = FakeOneBot::new();
+        peer.connect(&rig.url("/ws")).await.unwrap();
+        rig.reachable(&peer).await;
+        peer.fault("send_group_msg", fault.clone());
+        let result = rig.adapter.send(&target(&peer), &picture_reply(content(1000))).await;
+        assert!(matches!(result, Err(SendError::Unknown { .. })), "{fault:?}: {result:?}");
+        assert_eq!(peer.sends().len(), 1, "{fault:?}: never again by itself");
+        rig.end().await;
+    }
+}
+
+#[tokio::test]
+async fn answers_in_odd_forms_count() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    for fault in [Fault::AnswerTwice, Fault::BinaryFrame, Fault::Queued] {
+        peer.fault("send_group_msg", fault.clone());
+        let result = rig.adapter.send(&target(&peer), &Reply::text("好")).await;
+        assert!(result.is_ok(), "{fault:?}: {result:?}");
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_lost_socket_is_told_apart() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    peer.fault("send_group_msg", Fault::DropAfterRead);
+    let result = rig.adapter.send(&target(&peer), &picture_reply(content(1000))).await;
+    assert!(matches!(result, Err(SendError::Unknown { .. })), "{result:?}");
+    peer.disconnected().await;
+    let account = AccountId::from(peer.self_id().to_string());
+    until("the loss to be noticed", || rig.adapter.link(&account).is_none()).await;
+    assert_eq!(failure(rig.adapter.send(&target(&peer), &Reply::text("x")).await), SendFailure::Disconnected);
+
+    peer.reconnect().await.unwrap();
+    rig.reachable(&peer).await;
+    peer.next_call("get_version_info").await;
+    // Cut in the middle of a picture: the frame never was whole.
+    peer.cut_after_bytes(300_000);
+    let result = rig.adapter.send(&target(&peer), &picture_reply(content(30_000_000))).await;
+    assert!(matches!(result, Err(SendError::Failed { .. })), "{result:?}");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn refusals_have_consequences() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let bytes = content(1000);
+    let send = async || rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await;
+
+    peer.fault("send_group_msg", Fault::rich_media_failed());
+    assert!(send().await.is_ok(), "one refused upload is tried again");
+
+    peer.fault("send_group_msg", Fault::send_timeout(true));
+    assert!(matches!(send().await, Err(SendError::Unknown { .. })));
+
+    let before = peer.sends().len();
+    peer.fault("send_group_msg", Fault::muted());
+    assert_eq!(failure(send().await), SendFailure::Forbidden);
+    peer.fault("send_group_msg", Fault::removed_from_group());
+    assert_eq!(failure(send().await), SendFailure::Forbidden);
+    assert_eq!(peer.sends().len(), before + 2, "nothing else was tried");
+
+    peer.clear_faults();
+    peer.fault_times("send_group_msg", 9, Fault::rich_media_failed());
+    let before = peer.sends().len();
+    assert_eq!(failure(send().await), SendFailure::Picture);
+    assert!(peer.sends().len() - before <= 5, "at most five attempts");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn large_pictures_are_streamed_to_napcat() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::builder().other_machine().build()).await;
+    let bytes = content(10_500_001);
+    let sent = rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
+    assert_eq!(sent.way, "stream");
+    assert_eq!(peer.next_picture().await.picture(), bytes);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn large_pictures_must_shrink_where_no_way_takes_them() {
+    let peer = FakeOneBot::builder().dialect(Dialect::LLBot).build();
+    let (rig, peer) = Rig::with_peer(reverse(), peer).await;
+    let result = rig.adapter.send(&target(&peer), &picture_reply(content(10_500_001))).await;
+    assert_eq!(failure(result), SendFailure::Picture);
+    assert!(peer.sends().is_empty());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn the_receiver_is_used_and_rested_after_a_failure() {
+    let receiver = FakeNapfile::start().await;
+    let section = OneBotSection {
+        image_delivery: ImageDelivery::Napfile,
+        nap_server_address: "127.0.0.1".into(),
+        nap_server_port: receiver.address().port(),
+        ..reverse()
+    };
+    let peer = FakeOneBot::builder().other_machine().build();
+    let (rig, peer) = Rig::with_peer(section, peer).await;
+    let bytes = content(300_000);
+    let reply = picture_reply(bytes.clone());
+    let send = rig.adapter.send(&target(&peer), &reply).await;
+    // The peer cannot see the receiver's path yet, refuses, and gets the bytes themselves.
+    assert_eq!(send.unwrap().way, "base64");
+    let received = receiver.next_file().await;
+    assert_eq!(received.bytes, bytes);
+
+    receiver.behave(Behaviour::Silent);
+    peer.add_file(&received.path, bytes.clone());
+    rig.adapter.napfile.trip();
+    let sent = rig.adapter.send(&target(&peer), &picture_reply(bytes)).await.unwrap();
+    assert_eq!(sent.way, "base64", "a receiver that failed is left alone for a minute");
+    assert_eq!(receiver.received().len(), 1);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn paths_are_used_only_while_they_can_be_read() {
+    let section = OneBotSection { image_delivery: ImageDelivery::File, ..reverse() };
+    let (rig, near) = Rig::with_peer(section.clone(), FakeOneBot::new()).await;
+    let bytes = content(50_000);
+    let sent = rig.adapter.send(&target(&near), &picture_reply(bytes.clone())).await.unwrap();
+    assert_eq!(sent.way, "file");
+    let seen = near.next_picture().await;
+    assert_eq!(seen.picture(), bytes);
+    let Origin::File(path) = &seen.pictures[0].origin else { panic!("{seen:?}") };
+    assert!(!std::path::Path::new(path).exists(), "the file is removed after the send");
+    rig.end().await;
+
+    let (rig, far) = Rig::with_peer(section, FakeOneBot::builder().other_machine().build()).await;
+    for attempts in [2, 3] {
+        let sent = rig.adapter.send(&target(&far), &picture_reply(bytes.clone())).await.unwrap();
+        assert_eq!(sent.way, "base64");
+        assert_eq!(far.sends().len(), attempts, "the connection remembers");
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn links_are_used_when_somebody_publishes_them() {
+    struct Served(String);
+    impl Publisher for Served {
+        fn publish(&self, _: &OutgoingPicture) -> Option<String> {
+            Some(self.0.clone())
+        }
+    }
+    let files = easel_testkit::files::FileServer::start().await;
+    let bytes = content(5_000);
+    let link = files.put("/once/abc.png", bytes.clone());
+    let section = OneBotSection { image_delivery: ImageDelivery::Url, ..reverse() };
+    let rig = Rig::start_with(vec![section], quick(), Some(Arc::new(Served(link)))).await;
+    let peer = FakeOneBot::new();
+    peer.connect(&rig.url("/ws")).await.unwrap();
+    rig.reachable(&peer).await;
+    let sent = rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
+    assert_eq!((sent.way, peer.next_picture().await.picture()), ("url", bytes));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn files_are_uploaded_as_files() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let bytes = content(5_000);
+    let outgoing = picture(bytes.clone());
+    let name = outgoing.name.clone();
+    let reply = Reply { parts: vec![Part::File(outgoing)] };
+    rig.adapter.send(&target(&peer), &reply).await.unwrap();
+    let sent = peer.next_send().await;
+    assert_eq!((sent.action.as_str(), sent.file_name), ("upload_group_file", Some(name)));
+    assert_eq!(sent.files[0].bytes, Some(bytes));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_logged_out_account_fails_fast() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    peer.set_online(false);
+    peer.heartbeat().await;
+    let account = AccountId::from(peer.self_id().to_string());
+    let hub = &rig.adapter.hub;
+    until("the news", || hub.account(&account).is_some_and(|account| !account.is_online())).await;
+    assert_eq!(failure(rig.adapter.send(&target(&peer), &Reply::text("x")).await), SendFailure::Disconnected);
+    peer.set_online(true);
+    peer.heartbeat().await;
+    until("the news", || hub.account(&account).is_some_and(|account| account.is_online())).await;
+    assert!(rig.adapter.send(&target(&peer), &Reply::text("x")).await.is_ok());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn reactions_speak_the_dialect() {
+    for dialect in [Dialect::NapCat, Dialect::LLBot, Dialect::Lagrange] {
+        let peer = FakeOneBot::builder().dialect(dialect).build();
+        let (rig, peer) = Rig::with_peer(reverse(), peer).await;
+        let id = peer.send(easel_testkit::onebot::Message::group(GROUP, MEMBER).text("早")).await;
+        let target = Target { quote: Some(MessageId::from(id.to_string())), ..target(&peer) };
+        assert!(rig.adapter.capabilities(&target.chat.account).group_reactions);
+        rig.adapter.react(&target, Reaction::Working).await.unwrap();
+        rig.adapter.react(&target, Reaction::Done).await.unwrap();
+        let marks: Vec<_> = peer.reactions().into_iter().filter(|mark| mark.set).map(|mark| mark.emoji_id).collect();
+        assert_eq!(marks, ["125", "79"], "{dialect:?}");
+        let mut direct = target.clone();
+        direct.chat.kind = ChatKind::Direct;
+        assert!(rig.adapter.react(&direct, Reaction::Done).await.is_err());
+        rig.end().await;
+    }
+}
+
+#[tokio::test]
+async fn without_reactions_the_capability_goes_away() {
+    let peer = FakeOneBot::builder().dialect(Dialect::GoCqhttp).build();
+    let (rig, peer) = Rig::with_peer(reverse(), peer).await;
+    assert!(rig.adapter.react(&target(&peer), Reaction::Working).await.is_err());
+    let calls = peer.calls().len();
+    assert!(rig.adapter.react(&target(&peer), Reaction::Working).await.is_err());
+    assert_eq!(peer.calls().len(), calls, "an absent action is not called again");
+    assert!(!rig.adapter.capabilities(&target(&peer).chat.account).group_reactions);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn pictures_to_one_chat_are_paced() {
+    let section = OneBotSection { min_send_interval_ms: 150, ..reverse() };
+    let (rig, peer) = Rig::with_peer(section, FakeOneBot::new()).await;
+    let bytes = content(100);
+    for _ in 0..2 {
+        rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
+    }
+    let (first, second) = (peer.next_picture().await, peer.next_picture().await);
+    assert!(second.at - first.at >= Duration::from_millis(100));
+    rig.end().await;
+}

@@ -1,0 +1,311 @@
+//! Connections: who is let in, who is dropped, what gets through.
+
+use easel_testkit::onebot::{ConnectError, Dialect, Message as Event, TokenIn};
+use secrecy::SecretString;
+use serde_json::json;
+
+use super::*;
+
+fn command() -> Event {
+    Event::group(GROUP, MEMBER).text("/生图 猫")
+}
+
+#[tokio::test]
+async fn commands_arrive_and_chatter_does_not() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    peer.send(Event::group(GROUP, MEMBER).text("早上好")).await;
+    peer.send(Event::group(GROUP, MEMBER).image_url("https://example.invalid/a.png")).await;
+    peer.heartbeat().await;
+    let id = peer.send(command().image_url("https://example.invalid/b.png")).await;
+    let message = rig.next().await;
+    assert_eq!(message.id.as_str(), id.to_string());
+    assert_eq!((message.text.as_str(), message.pictures.len()), ("/生图 猫", 1));
+    assert_eq!(message.chat, group(peer.self_id()));
+    peer.send(Event::private(MEMBER).text("你好")).await;
+    assert_eq!(rig.next().await.chat.kind, ChatKind::Direct);
+    peer.send(Event::temporary(GROUP, MEMBER).text("你好")).await;
+    let temporary = rig.next().await.chat;
+    assert_eq!((temporary.kind, temporary.parent), (ChatKind::Temporary, Some(ChatId::from(GROUP.to_string()))));
+    peer.send(Event::group(GROUP, MEMBER).at(peer.self_id()).text(" 画一只猫")).await;
+    let mentioned = rig.next().await;
+    assert!(mentioned.mentions_me);
+    assert_eq!(mentioned.text, "画一只猫");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn string_format_works_like_arrays() {
+    let peer = FakeOneBot::builder().cq_strings().build();
+    let (mut rig, peer) = Rig::with_peer(reverse(), peer).await;
+    peer.send(Event::group(GROUP, MEMBER).text("[早]")).await;
+    peer.send(command().image("a.png", "https://example.invalid/?a=1&b=2")).await;
+    let message = rig.next().await;
+    assert_eq!(message.text, "/生图 猫");
+    assert!(matches!(
+        &message.pictures[0].locator,
+        PictureLocator::Platform { url: Some(url), file: Some(file), .. }
+            if url == "https://example.invalid/?a=1&b=2" && file == "a.png"
+    ));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn redelivered_messages_count_once() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let first = peer.send_twice(command()).await;
+    let second = peer.send(command()).await;
+    assert_eq!(rig.next().await.id.as_str(), first.to_string());
+    assert_eq!(rig.next().await.id.as_str(), second.to_string());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn two_accounts_in_one_group_answer_once() {
+    let (mut rig, first) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let second = FakeOneBot::builder().self_id(3_001_000_002).build();
+    second.connect(&rig.url("/onebot/v11/ws/")).await.unwrap();
+    rig.reachable(&second).await;
+    first.send(command().time(1_789_000_000).message_id(1)).await;
+    assert_eq!(rig.next().await.chat.account.as_str(), "3001000001");
+    second.send(command().time(1_789_000_001).message_id(2)).await;
+    // A mention names one of them and always counts.
+    second.send(command().time(1_789_000_001).at(second.self_id()).message_id(3)).await;
+    assert_eq!(rig.next().await.id.as_str(), "3");
+    // Their own messages are no commands to each other.
+    first.send(Event::group(GROUP, second.self_id()).text("/生图 狗")).await;
+    first.send(command().time(1_789_000_100).message_id(5)).await;
+    assert_eq!(rig.next().await.id.as_str(), "5");
+    rig.end().await;
+}
+
+fn with_token() -> OneBotSection {
+    OneBotSection { access_token: SecretString::from("correct"), ..reverse() }
+}
+
+#[tokio::test]
+async fn tokens_are_asked_for() {
+    let rig = Rig::start(with_token()).await;
+    let refused = async |peer: FakeOneBot, expected: u16| match peer.connect(&rig.url("/ws")).await {
+        Err(ConnectError::Refused { status, .. }) => assert_eq!(status, expected),
+        other => panic!("{other:?}"),
+    };
+    refused(FakeOneBot::new(), 401).await;
+    refused(FakeOneBot::builder().token("wrong").build(), 403).await;
+    refused(FakeOneBot::builder().token("wrong").token_in(TokenIn::Query).build(), 403).await;
+    for place in [TokenIn::Header, TokenIn::Query] {
+        let peer = FakeOneBot::builder().token("correct").token_in(place).build();
+        peer.connect(&rig.url("/ws")).await.unwrap();
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn only_the_configured_path_is_served() {
+    let rig = Rig::start(OneBotSection { path: "/ws".into(), ..reverse() }).await;
+    let peer = FakeOneBot::new();
+    assert!(matches!(peer.connect(&rig.url("/other")).await, Err(ConnectError::Refused { status: 404, .. })));
+    peer.connect(&rig.url("/ws/")).await.unwrap();
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn two_sockets_of_one_account_share_the_work() {
+    let peer = FakeOneBot::builder().dialect(Dialect::Lagrange).split_roles().build();
+    let (mut rig, peer) = Rig::with_peer(reverse(), peer).await;
+    peer.send(command()).await;
+    rig.next().await;
+    rig.adapter.send(&target(&peer), &Reply::text("好")).await.unwrap();
+    assert_eq!(peer.next_send().await.text, "好");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn the_newest_socket_wins() {
+    let (mut rig, old) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    old.freeze();
+    let new = FakeOneBot::new();
+    new.connect(&rig.url("/ws")).await.unwrap();
+    new.next_call("get_version_info").await;
+    rig.adapter.send(&target(&new), &Reply::text("好")).await.unwrap();
+    assert_eq!(new.next_send().await.text, "好");
+    new.send(command()).await;
+    rig.next().await;
+    // The end of the old one does not take the new one away.
+    old.thaw();
+    old.drop_links().await;
+    rig.adapter.send(&target(&new), &Reply::text("还好")).await.unwrap();
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_dropped_and_taken_back() {
+    let peer = FakeOneBot::builder().heartbeat(Some(Duration::from_millis(20))).build();
+    let (mut rig, peer) = Rig::with_peer(reverse(), peer).await;
+    let account = AccountId::from(peer.self_id().to_string());
+    peer.heartbeat().await;
+    peer.freeze();
+    until("the silent peer to be dropped", || rig.adapter.link(&account).is_none()).await;
+    peer.thaw();
+    peer.disconnected().await;
+    peer.reconnect().await.unwrap();
+    rig.reachable(&peer).await;
+    peer.send(command()).await;
+    rig.next().await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_quiet_peer_that_answers_pings_stays() {
+    let peer = FakeOneBot::builder().heartbeat(None).build();
+    let timing = Timing { heartbeat: Duration::from_millis(20), ..quick() };
+    let mut rig = Rig::start_with(vec![reverse()], timing, None).await;
+    peer.connect(&rig.url("/ws")).await.unwrap();
+    rig.reachable(&peer).await;
+    // Many times the limit without a heartbeat.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(peer.link_count(), 1);
+    peer.send(command()).await;
+    rig.next().await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn nonsense_is_ignored() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    for frame in ["", "{", "nonsense", "[]", "null", "{}", "{\"post_type\":7}", "{\"echo\":{\"a\":1}}", "{\"retcode\":0}"] {
+        peer.frame_text(frame).await;
+    }
+    peer.frame_binary(&[0xff, 0xfe]).await;
+    peer.event_raw(&json!({"post_type": "something_new"})).await;
+    peer.event_raw(&json!({"post_type": "message", "message_type": "guild", "self_id": 1, "user_id": 1})).await;
+    peer.send(command()).await;
+    rig.next().await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn oversized_frames_end_only_the_connection() {
+    let section = OneBotSection { max_frame_bytes: 1 << 20, ..reverse() };
+    let (mut rig, peer) = Rig::with_peer(section, FakeOneBot::new()).await;
+    peer.send(command().padding(2 << 20)).await;
+    peer.disconnected().await;
+    peer.reconnect().await.unwrap();
+    peer.send(command().padding(900_000)).await;
+    rig.next().await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn fifty_megabytes_are_refused_by_the_default_bound() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    peer.send(command().padding(10 << 20)).await;
+    rig.next().await;
+    peer.send(command().padding(50 << 20)).await;
+    peer.disconnected().await;
+    peer.reconnect().await.unwrap();
+    peer.send(command()).await;
+    rig.next().await;
+    rig.end().await;
+}
+
+fn forward(url: &str) -> OneBotSection {
+    OneBotSection { mode: Mode::Forward, url: url.to_owned(), min_send_interval_ms: 0, ..OneBotSection::default() }
+}
+
+#[tokio::test]
+async fn forward_connections_are_made_and_made_again() {
+    let peer = FakeOneBot::builder().token("correct").build();
+    let url = peer.listen().await;
+    let section = OneBotSection { access_token: SecretString::from("correct"), ..forward(&url) };
+    let mut rig = Rig::start(section).await;
+    peer.connected().await;
+    rig.reachable(&peer).await;
+    peer.send(command()).await;
+    rig.next().await;
+    let bytes = content(1_000_001);
+    rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
+    assert_eq!(peer.next_picture().await.picture(), bytes, "masked frames carry the same bytes");
+    peer.drop_links().await;
+    peer.connected().await;
+    peer.send(command()).await;
+    rig.next().await;
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_refused_forward_token_is_not_a_dead_peer() {
+    for dialect in [Dialect::NapCat, Dialect::Lagrange] {
+        let peer = FakeOneBot::builder().dialect(dialect).token("correct").build();
+        let url = peer.listen().await;
+        let section = OneBotSection { access_token: SecretString::from("wrong"), ..forward(&url) };
+        let mut timing = quick();
+        // Any second attempt would have to wait for an hour.
+        timing.redial_refused = (Duration::from_secs(3600), Duration::from_secs(3600));
+        let rig = Rig::start_with(vec![section], timing, None).await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        assert!(rig.adapter.link(&AccountId::from(peer.self_id().to_string())).is_none());
+        rig.end().await;
+    }
+}
+
+#[tokio::test]
+async fn http_events_are_verified_and_answered_at_once() {
+    let peer = FakeOneBot::builder().token("correct").build();
+    let section = OneBotSection {
+        mode: Mode::Http,
+        listen: "127.0.0.1:0".into(),
+        url: peer.serve_http().await,
+        access_token: SecretString::from("correct"),
+        min_send_interval_ms: 0,
+        ..OneBotSection::default()
+    };
+    let mut rig = Rig::start(section).await;
+    let url = format!("http://{}/onebot/v11/http", rig.adapter.addresses()[0]);
+    let event = peer.event(&command());
+    assert_eq!(peer.post_event(&url, &event).await.unwrap().status, 204);
+    rig.next().await;
+    assert_eq!(peer.post_event_signed(&url, &event, None).await.unwrap().status, 401);
+    assert_eq!(peer.post_event_signed(&url, &event, Some("sha1=00")).await.unwrap().status, 403);
+    rig.reachable(&peer).await;
+    let bytes = content(100_001);
+    rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
+    let sent = peer.next_picture().await;
+    assert_eq!((sent.picture(), sent.quote.as_deref()), (bytes, Some("1654096211")));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn http_mode_knows_the_account_before_any_event() {
+    let peer = FakeOneBot::new();
+    let section = OneBotSection {
+        mode: Mode::Http,
+        listen: "127.0.0.1:0".into(),
+        url: peer.serve_http().await,
+        ..OneBotSection::default()
+    };
+    let rig = Rig::start(section).await;
+    rig.reachable(&peer).await;
+    rig.adapter.send(&target(&peer), &Reply::text("好")).await.unwrap();
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_taken_port_is_an_error() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let section = OneBotSection { listen: taken.local_addr().unwrap().to_string(), ..OneBotSection::default() };
+    let folder = tempfile::tempdir().unwrap();
+    let deps = Deps {
+        http: HttpClients::new(NetworkSection::default()),
+        clock: Arc::new(SystemClock),
+        spool: Spool::new(BytesBudget::new(1 << 20), &folder.path().join("spool")).unwrap(),
+        outbox: folder.path().join("outbox"),
+        publisher: None,
+    };
+    let adapter = Arc::new(OneBot::with_timing(vec![section, reverse()], deps, quick()).unwrap());
+    let (sender, _messages) = mpsc::unbounded_channel();
+    let inbox = Arc::new(TestInbox { sender, asked: Mutex::default() });
+    let (ready, listens) = oneshot::channel();
+    let result = adapter.run(inbox, ready, CancellationToken::new()).await;
+    assert!(matches!(result, Err(AdapterError::Listen { .. })), "{result:?}");
+    assert!(listens.await.is_err(), "it never said that it was ready");
+}

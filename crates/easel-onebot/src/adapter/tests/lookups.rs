@@ -1,0 +1,210 @@
+//! Quotes, downloads, roles.
+
+use easel_testkit::{
+    files::FileServer,
+    onebot::{Dialect, Fault, MemberRole, Message as Event},
+};
+use serde_json::json;
+
+use super::*;
+
+fn id(id: i64) -> MessageId {
+    MessageId::from(id.to_string())
+}
+
+#[track_caller]
+fn links(pictures: &[PictureRef]) -> Vec<&str> {
+    pictures
+        .iter()
+        .map(|picture| match &picture.locator {
+            PictureLocator::Platform { url, .. } => url.as_deref().unwrap_or("none"),
+            other => panic!("{other:?}"),
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn quoted_pictures_come_from_memory_first() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let quoted = peer.send(Event::group(GROUP, 1_200_000_022).image("a.png", "https://example.invalid/a")).await;
+    peer.forget_message(quoted);
+    peer.send(Event::group(GROUP, MEMBER).reply(quoted).at(1_200_000_022).text(" /生图 水彩")).await;
+    let message = rig.next().await;
+    assert_eq!((message.quote.as_ref(), message.mentions.len()), (Some(&id(quoted)), 0));
+    let quote = rig.adapter.quote(&message.chat, &id(quoted)).await.unwrap();
+    assert_eq!(quote.sender, Some(UserId::new("1200000022")));
+    assert_eq!(links(&quote.pictures), ["https://example.invalid/a"]);
+    assert!(peer.calls().iter().all(|call| call.action != "get_msg"));
+
+    let recent = |user: i64| {
+        rig.adapter.recent_pictures(&message.chat, &UserId::from(user.to_string()), Duration::from_secs(120))
+    };
+    assert_eq!((recent(1_200_000_022).len(), recent(MEMBER).len()), (1, 0));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn quoted_pictures_come_from_get_msg_in_every_dialect() {
+    for dialect in [Dialect::NapCat, Dialect::LLBot, Dialect::Lagrange, Dialect::GoCqhttp] {
+        for strings in [false, true] {
+            let mut builder = FakeOneBot::builder().dialect(dialect);
+            if strings {
+                builder = builder.cq_strings();
+            }
+            let (rig, peer) = Rig::with_peer(reverse(), builder.build()).await;
+            let message = Event::group(GROUP, MEMBER).text("看").image("a.png", "https://example.invalid/?a=1&b=2");
+            let quoted = peer.add_message(&message);
+            let quote = rig.adapter.quote(&group(peer.self_id()), &id(quoted)).await.unwrap();
+            assert_eq!(links(&quote.pictures), ["https://example.invalid/?a=1&b=2"], "{dialect:?} {strings}");
+            assert_eq!((quote.text.as_str(), quote.sender), ("看", Some(UserId::from(MEMBER.to_string()))));
+            rig.end().await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_quote_that_cannot_be_had_is_none() {
+    let section = OneBotSection { call_timeout_seconds: 1, ..reverse() };
+    let (rig, peer) = Rig::with_peer(section, FakeOneBot::new()).await;
+    assert_eq!(rig.adapter.quote(&group(peer.self_id()), &id(404)).await, None);
+    peer.fault("get_msg", Fault::NoAnswer);
+    assert_eq!(rig.adapter.quote(&group(peer.self_id()), &id(404)).await, None);
+    // The last resort.
+    let mut event = peer.event(&Event::group(GROUP, MEMBER).image("h.png", "https://example.invalid/h"));
+    event["message_id"] = json!(405);
+    peer.answer_with("get_group_msg_history", json!({"messages": [event]}));
+    let quote = rig.adapter.quote(&group(peer.self_id()), &id(405)).await.unwrap();
+    assert_eq!(links(&quote.pictures), ["https://example.invalid/h"]);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn forwards_are_opened_in_all_four_shapes() {
+    let picture = |name: &str| json!({"type": "image", "data": {"file": name, "url": format!("https://example.invalid/{name}")}});
+    let text = json!({"type": "text", "data": {"text": "第一张"}});
+    let shapes = [
+        json!({"messages": [
+            {"message": [text], "user_id": 1}, {"message": [picture("1")], "user_id": 1},
+            {"message": [{"type": "forward", "data": {"id": "9", "content": [{"message": [picture("2")]}]}}]},
+        ]}),
+        json!({"messages": [{"content": [text, picture("1")]}, {"content": [picture("2")], "sender": {"user_id": 1}}]}),
+        json!({"message": [
+            {"type": "node", "data": {"user_id": "1", "content": [picture("1")]}},
+            {"type": "node", "data": {"user_id": "1", "content": [{"type": "image", "data": {
+                "file": "https://example.invalid/2", "filename": "2", "url": "https://example.invalid/2"}}]}},
+        ]}),
+        json!({"messages": [
+            {"content": "第一张[CQ:image,file=1,url=https://example.invalid/1]"},
+            {"content": "[CQ:image,file=2,url=https://example.invalid/2]"},
+        ]}),
+    ];
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    for shape in shapes {
+        peer.answer_with("get_forward_msg", shape.clone());
+        for carrier in [
+            Event::group(GROUP, MEMBER).forward("7428159829202167032"),
+            Event::group(GROUP, MEMBER).segment("json", json!({"data":
+                "{\"app\":\"com.tencent.multimsg\",\"meta\":{\"detail\":{\"resid\":\"Zm9y\"}}}"})),
+        ] {
+            let quoted = peer.add_message(&carrier);
+            let quote = rig.adapter.quote(&group(peer.self_id()), &id(quoted)).await.unwrap();
+            let expected = ["https://example.invalid/1", "https://example.invalid/2"];
+            assert_eq!(links(&quote.pictures), expected, "{shape}");
+        }
+    }
+    // A forward that contains itself ends.
+    peer.answer_with("get_forward_msg", json!({"messages": [
+        {"message": [{"type": "forward", "data": {"id": "again"}}, picture("1")]},
+    ]}));
+    let quoted = peer.add_message(&Event::group(GROUP, MEMBER).forward("again"));
+    let quote = rig.adapter.quote(&group(peer.self_id()), &id(quoted)).await.unwrap();
+    assert_eq!(quote.pictures.len(), 3);
+    rig.end().await;
+}
+
+fn platform(url: Option<&str>, file: Option<&str>, message: Option<i64>) -> PictureRef {
+    PictureRef {
+        origin: PictureOrigin::Quote,
+        locator: PictureLocator::Platform {
+            url: url.map(str::to_owned),
+            file: file.map(str::to_owned),
+            message: message.map(id),
+        },
+    }
+}
+
+const LIMIT: u64 = 1 << 20;
+
+#[tokio::test]
+async fn expired_links_are_refreshed_from_every_place() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let chat = group(peer.self_id());
+    let files = FileServer::start().await;
+    let bytes = content(5_000);
+    let fresh = files.put("/fresh.png", bytes.clone());
+    let expired = files.expired_rkey("/expired");
+    let get = async |picture: &PictureRef| {
+        rig.adapter.download(&chat, picture, LIMIT).await.map(|body| body.read().unwrap())
+    };
+    assert_eq!(get(&platform(Some(&fresh), None, None)).await, Ok(bytes.clone()));
+    assert_eq!(get(&platform(Some(&expired), None, None)).await, Err(DownloadError::Expired));
+
+    let carrier = peer.add_message(&Event::group(GROUP, MEMBER).image("a.png", &fresh));
+    assert_eq!(get(&platform(Some(&expired), Some("a.png"), Some(carrier))).await, Ok(bytes.clone()));
+
+    peer.set_image("b.png", &fresh);
+    assert_eq!(get(&platform(Some(&expired), Some("b.png"), None)).await, Ok(bytes.clone()));
+    assert_eq!(get(&platform(None, Some("b.png"), Some(404))).await, Ok(bytes.clone()), "no link at all");
+
+    peer.set_file_url("/7f0a", &fresh);
+    assert_eq!(get(&platform(None, Some("onebot-file:/7f0a"), None)).await, Ok(bytes.clone()));
+
+    peer.set_rkeys("PRIVATE", "GROUP");
+    let keyed = files.put("/download?appid=1407&fileid=f&rkey=GROUP", bytes.clone());
+    let stale = files.invalid_rkey("/download?appid=1407&fileid=f&rkey=OLD");
+    assert!(keyed.ends_with("rkey=GROUP") && stale.ends_with("rkey=OLD"));
+    assert_eq!(get(&platform(Some(&stale), None, None)).await, Ok(bytes));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn downloads_are_guarded() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let chat = group(peer.self_id());
+    let files = FileServer::start().await;
+    let get = async |url: &str| {
+        let picture = PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Url(url.to_owned()) };
+        rig.adapter.download(&chat, &picture, LIMIT).await.map(|body| body.len())
+    };
+    assert_eq!(get("http://192.168.7.7/a.png").await, Err(DownloadError::Private));
+    assert_eq!(get("http://[::1]:1/a.png").await, Err(DownloadError::Private));
+    assert!(matches!(get("file:///etc/passwd").await, Err(DownloadError::Unreachable(_))));
+    let large = files.put("/large.png", content(2 << 20));
+    assert_eq!(get(&large).await, Err(DownloadError::TooLarge { max_bytes: LIMIT }));
+    assert_eq!(get(&files.endless("/endless")).await, Err(DownloadError::TooLarge { max_bytes: LIMIT }));
+    assert_eq!(get(&files.status("/gone", 404)).await, Err(DownloadError::Expired));
+    assert!(matches!(get(&files.cut("/cut", content(9_000))).await, Err(DownloadError::Unreachable(_))));
+    let inline = PictureRef {
+        origin: PictureOrigin::Message,
+        locator: PictureLocator::Inline(content(2 << 20)),
+    };
+    let result = rig.adapter.download(&chat, &inline, LIMIT).await.map(|body| body.len());
+    assert_eq!(result, Err(DownloadError::TooLarge { max_bytes: LIMIT }));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn roles_and_avatars() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let chat = group(peer.self_id());
+    peer.set_member(GROUP, MEMBER, MemberRole::Admin, "画师小王");
+    peer.remove_member(GROUP, 404);
+    let role = async |user: i64| rig.adapter.chat_role(&chat, &UserId::from(user.to_string())).await;
+    assert_eq!((role(MEMBER).await, role(404).await), (ChatRole::Admin, ChatRole::Unknown));
+    let call = peer.next_call("get_group_member_info").await;
+    assert_eq!(call.params["no_cache"], json!(false));
+    let avatar = rig.adapter.avatar(&chat.account, &UserId::new("10001")).unwrap();
+    assert_eq!(avatar.locator, PictureLocator::Url("https://q1.qlogo.cn/g?b=qq&nk=10001&s=640".into()));
+    assert_eq!(rig.adapter.avatar(&chat.account, &UserId::new("x&y")), None);
+    rig.end().await;
+}
