@@ -104,7 +104,10 @@ impl OneBotSection {
             match loopback(&self.listen) {
                 None => say(
                     "listen",
-                    format!("`{}` is not an address; write host:port, for example 127.0.0.1:6199", self.listen),
+                    format!(
+                        "`{}` is not an address; write host:port, for example 127.0.0.1:6199",
+                        self.listen
+                    ),
                 ),
                 Some(false) if !self.has_token() => say(
                     "access_token",
@@ -140,7 +143,10 @@ impl OneBotSection {
                 }
                 _ => say(
                     "url",
-                    format!("the mode needs the implementation's address, beginning with {}://", schemes.join(":// or ")),
+                    format!(
+                        "the mode needs the implementation's address, beginning with {}://",
+                        schemes.join(":// or ")
+                    ),
                 ),
             }
         }
