@@ -168,4 +168,42 @@ mod tests {
             assert!((low..=high).contains(&seconds), "{failures}: {seconds}");
         }
     }
+
+    /// How an implementation that wants another token is understood.
+    async fn refused(dialect: easel_testkit::onebot::Dialect) {
+        struct Deaf;
+        impl easel_core::ports::Inbox for Deaf {
+            fn starts_command(&self, _: &str) -> bool {
+                false
+            }
+            fn deliver(&self, _: easel_core::message::Message) {}
+        }
+        let peer = easel_testkit::onebot::FakeOneBot::builder().dialect(dialect).token("correct").build();
+        let section = Arc::new(Section {
+            config: crate::OneBotSection { url: peer.listen().await, ..crate::OneBotSection::default() },
+            token: Some("wrong".into()),
+            index: 0,
+            address: std::sync::OnceLock::new(),
+        });
+        let socket = match dial(&section).await {
+            Err(error) => return assert!(matches!(error, DialError::TokenRefused), "{error:?}"),
+            Ok(socket) => socket,
+        };
+        easel_http::crypto::install();
+        let http = easel_http::HttpClients::new(easel_http::NetworkSection::default()).plain();
+        let hub = Hub::new(Arc::new(easel_core::ports::SystemClock), super::super::Timing::default(), http);
+        hub.set_inbox(Arc::new(Deaf));
+        let roles = Roles { calls: true, client: true };
+        let end = session::run(Arc::new(hub), section, socket, None, roles, CancellationToken::new()).await;
+        assert_eq!(end, End::TokenRefused);
+    }
+
+    #[tokio::test]
+    async fn wrong_tokens_are_told_from_dead_peers() {
+        use easel_testkit::onebot::Dialect;
+        // NapCat and LLOneBot upgrade and then refuse in a frame, Lagrange refuses the upgrade.
+        for dialect in [Dialect::NapCat, Dialect::LLBot, Dialect::Lagrange] {
+            refused(dialect).await;
+        }
+    }
 }

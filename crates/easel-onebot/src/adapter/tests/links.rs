@@ -252,22 +252,6 @@ async fn forward_connections_are_made_and_made_again() {
 }
 
 #[tokio::test]
-async fn a_refused_forward_token_is_not_a_dead_peer() {
-    for dialect in [Dialect::NapCat, Dialect::Lagrange] {
-        let peer = FakeOneBot::builder().dialect(dialect).token("correct").build();
-        let url = peer.listen().await;
-        let section = OneBotSection { access_token: SecretString::from("wrong"), ..forward(&url) };
-        let mut timing = quick();
-        // Any second attempt would have to wait for an hour.
-        timing.redial_refused = (Duration::from_hours(1), Duration::from_hours(1));
-        let rig = Rig::start_with(vec![section], timing, None).await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        assert!(rig.adapter.link(&AccountId::from(peer.self_id().to_string())).is_none());
-        rig.end().await;
-    }
-}
-
-#[tokio::test]
 async fn http_events_are_verified_and_answered_at_once() {
     let peer = FakeOneBot::builder().token("correct").build();
     let section = OneBotSection {
