@@ -81,7 +81,8 @@ pub(crate) async fn serve(listener: UnixListener, app: Arc<App>, stop: Cancellat
 async fn converse(stream: UnixStream, app: &App) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
-    let read = (&mut stream).take(MAX_LINE as u64).read_until(b'\n', &mut line);
+    let mut limited = (&mut stream).take(MAX_LINE as u64);
+    let read = limited.read_until(b'\n', &mut line);
     tokio::time::timeout(PATIENCE, read).await.map_err(|_| io::ErrorKind::TimedOut)??;
     let answers = match serde_json::from_slice::<Request>(&line) {
         Ok(Request { v: VERSION, command }) => answer(command, app).await,

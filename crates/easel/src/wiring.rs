@@ -34,6 +34,7 @@ use easel_core::{
 use easel_http::HttpClients;
 use easel_providers::{Kind, ProviderSection, config::KeyList, models, registry};
 use easel_store::{EmbeddedStore, Handle, OpenOptions, OpenReport};
+use secrecy::ExposeSecret as _;
 use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -131,7 +132,7 @@ impl Factory {
         let section = ProviderSection {
             kind: Kind::OpenAiImages.name().to_owned(),
             base_url: found.base_url.clone(),
-            api_keys: KeyList::one(&found.key),
+            api_keys: KeyList::Text(found.key.expose_secret().into()),
             model: found.model.clone().unwrap_or_else(|| FALLBACK_MODEL.to_owned()),
             ..ProviderSection::default()
         };

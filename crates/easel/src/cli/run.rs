@@ -136,6 +136,10 @@ fn greet(app: &App, config: &Config, path: &Path, speech: &Speech) {
     say(ProblemText::new("start-next-try").with("example", format!("{prefix}{example}")));
 }
 
+/// The paths that people's OneBot implementations are usually set to; without a configured one every path is taken.
+#[cfg(feature = "onebot")]
+const ANY_PATH: &str = "/ws, /onebot/v11/ws, /";
+
 #[cfg(feature = "onebot")]
 fn greet_onebot(app: &App, config: &Config, say: &impl Fn(ProblemText)) {
     use easel_onebot::Mode;
@@ -152,7 +156,10 @@ fn greet_onebot(app: &App, config: &Config, say: &impl Fn(ProblemText)) {
                     continue;
                 }
                 let url = format!("ws://{address}{}", if section.path.is_empty() { "/ws" } else { &section.path });
-                say(ProblemText::new("start-listening-ws").with("url", url.clone()));
+                let paths = if section.path.is_empty() { ANY_PATH } else { &section.path };
+                say(ProblemText::new("start-listening-ws")
+                    .with("address", address.to_string())
+                    .with("paths", paths.to_owned()));
                 if !std::mem::replace(&mut told, true) {
                     say(ProblemText::new("start-next-napcat").with("url", url));
                     if section.has_token() {
@@ -169,8 +176,25 @@ fn greet_onebot(app: &App, config: &Config, say: &impl Fn(ProblemText)) {
 
 /// What came of an edit of the configuration.
 fn report(outcome: &Outcome, speech: &Speech) {
-    for line in outcome.lines(speech) {
-        warn(line);
+    match outcome {
+        Outcome::Unchanged => {}
+        Outcome::Applied { changed, needs_restart, warnings } => {
+            tracing::info!(?changed, "the configuration was reloaded");
+            warn(speech.say(&ProblemText::new("config-reloaded")));
+            for key in needs_restart {
+                warn(speech.say(&ProblemText::new("config-restart-needed").with("key", key.clone())));
+            }
+            for problem in warnings {
+                warn(speech.problem(problem));
+            }
+        }
+        Outcome::Refused(refused) => {
+            let count = refused.problems.len() as u64;
+            warn(speech.say(&ProblemText::new("config-reload-broken").with("count", count)));
+            for problem in &refused.problems {
+                warn(speech.problem(problem));
+            }
+        }
     }
 }
 
