@@ -47,3 +47,8 @@ help-edit-details =
     Shape and size are written as for drawing
     {"  "}For example { $prefix }edit turn it into a watercolour 3:4
     Other names: aiedit, 改图, 图生图, 修图
+
+verb-cancel = cancel
+example-draw = draw a corgi running across a meadow
+presets-list = Presets you can use: { $names }
+presets-none = There are no presets yet.

@@ -84,7 +84,7 @@ check-running = easel is running; this is how it fares.
 
 ## Command line
 
-cli-saved = Saved to { $path } ({ $seconds } s, { $provider })
+cli-saved = Saved to { $path }
 cli-failed = No picture: { $reason }
 cli-backup-done = The backup is in { $path }
 cli-restore-done = Restored from { $path }.

@@ -47,3 +47,8 @@ help-edit-details =
     比例和大小的写法与生图相同
     {"  "}例：{ $prefix }改图 换成水彩画 3:4
     别的叫法：图生图、修图、aiedit、edit
+
+verb-cancel = 取消
+example-draw = 生图 一只在草地上奔跑的柯基
+presets-list = 现有的预设：{ $names }
+presets-none = 还没有预设。

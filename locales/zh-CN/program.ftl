@@ -78,7 +78,7 @@ check-running = 画架正在运行，以下是它的情况。
 
 ## 命令行
 
-cli-saved = 已保存到 { $path }（{ $seconds } 秒，{ $provider }）
+cli-saved = 已保存到 { $path }
 cli-failed = 没画成：{ $reason }
 cli-backup-done = 备份已写入 { $path }
 cli-restore-done = 已从 { $path } 恢复。

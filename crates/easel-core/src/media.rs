@@ -1,12 +1,19 @@
-//! Picture bytes: what they are, how many of them may be in memory, and where they go when there are too many.
+//! Picture bytes: what they are, how many of them may be in memory, where they go when there are too many, and how a
+//! picture is checked, cleaned and re-encoded.
 
 mod body;
 mod budget;
+mod decode;
+mod encode;
 mod format;
+mod prepare;
 
 pub use body::{Body, BodySink, Spool};
 pub use budget::{BytesBudget, Hold};
+pub use decode::{DecodeError, MAX_SIDE, decode, dimensions};
+pub use encode::{compact, fit, jpeg as encode_jpeg, png as encode_png, shrink};
 pub use format::PictureFormat;
+pub use prepare::{PictureProblem, Prepared, prepare};
 
 /// A whole picture.
 #[derive(Clone, Debug)]

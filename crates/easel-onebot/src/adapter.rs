@@ -28,6 +28,7 @@ use easel_core::{
 use easel_http::{HttpClient, HttpClients};
 use tokio::{sync::oneshot, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 use crate::{
     config::OneBotSection,
@@ -92,13 +93,22 @@ impl OneBot {
             if let Some((key, problem)) = config.validate(index).into_iter().next() {
                 return Err(AdapterError::Config(format!("{key}: {problem}")));
             }
-            let token = config
-                .token()
-                .map_err(|error| AdapterError::Config(format!("onebot[{index}].access_token_file: {error}")))?;
+            let token = config.token().map_err(|error| {
+                AdapterError::Config(format!("onebot[{index}].access_token_file: {error}"))
+            })?;
+            if let Some((host, _)) = config.nap_server()
+                && host.parse().is_ok_and(|address| easel_http::guard::is_public(address).is_ok())
+            {
+                warn!(
+                    section = index,
+                    "nap_server_address is a public address; the file receiver takes files from anybody, in clear"
+                );
+            }
             read.push(Arc::new(Section { config, token, index, address: OnceLock::new() }));
         }
         let plain = deps.http.plain();
-        let downloads = deps.http.user_downloads().map_err(|error| AdapterError::Config(error.to_string()))?;
+        let downloads =
+            deps.http.user_downloads().map_err(|error| AdapterError::Config(error.to_string()))?;
         Ok(Self {
             hub: Arc::new(Hub::new(deps.clock, timing, plain)),
             sections: read,
@@ -125,11 +135,13 @@ impl OneBot {
             failure: SendFailure::Disconnected,
             reason: reason.to_owned(),
         };
-        let account = self.hub.account(account).ok_or_else(|| disconnected("the account has not connected yet"))?;
+        let account =
+            self.hub.account(account).ok_or_else(|| disconnected("the account has not connected yet"))?;
         if !account.is_online() {
             return Err(disconnected("the account is logged out of QQ"));
         }
-        let link = account.link().ok_or_else(|| disconnected("the OneBot implementation is not connected"))?;
+        let link =
+            account.link().ok_or_else(|| disconnected("the OneBot implementation is not connected"))?;
         Ok((account, link))
     }
 
@@ -154,7 +166,12 @@ fn send_error(failure: CallFailure) -> SendError {
 
 #[async_trait]
 impl PictureSource for OneBot {
-    async fn download(&self, chat: &Chat, picture: &PictureRef, max_bytes: u64) -> Result<Body, DownloadError> {
+    async fn download(
+        &self,
+        chat: &Chat,
+        picture: &PictureRef,
+        max_bytes: u64,
+    ) -> Result<Body, DownloadError> {
         self.fetch(chat, picture, max_bytes).await
     }
 }
@@ -211,7 +228,9 @@ impl Adapter for OneBot {
                     }
                     Err(panic) => {
                         all.cancel();
-                        result = Err(AdapterError::Config(format!("a OneBot connection ended abnormally: {panic}")));
+                        result = Err(AdapterError::Config(format!(
+                            "a OneBot connection ended abnormally: {panic}"
+                        )));
                     }
                 }
             }
@@ -222,7 +241,9 @@ impl Adapter for OneBot {
 
     async fn send(&self, target: &Target, reply: &Reply) -> Result<Sent, SendError> {
         let (account, link) = self.reach(&target.chat.account)?;
-        if target.chat.kind == ChatKind::Group && account.is_muted(target.chat.id.as_str(), self.hub.clock.now()) {
+        if target.chat.kind == ChatKind::Group
+            && account.is_muted(target.chat.id.as_str(), self.hub.clock.now())
+        {
             return Err(SendError::Failed {
                 failure: SendFailure::Forbidden,
                 reason: "the account is muted there".to_owned(),
@@ -240,10 +261,8 @@ impl Adapter for OneBot {
     }
 
     async fn react(&self, target: &Target, reaction: Reaction) -> Result<(), SendError> {
-        let permanent = |reason: &str| SendError::Failed {
-            failure: SendFailure::Permanent,
-            reason: reason.to_owned(),
-        };
+        let permanent =
+            |reason: &str| SendError::Failed { failure: SendFailure::Permanent, reason: reason.to_owned() };
         let chat = &target.chat;
         if chat.kind != ChatKind::Group {
             return Err(permanent("direct chats have no reactions"));

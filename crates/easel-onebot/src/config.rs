@@ -104,7 +104,10 @@ impl OneBotSection {
             match loopback(&self.listen) {
                 None => say(
                     "listen",
-                    format!("`{}` is not an address; write host:port, for example 127.0.0.1:6199", self.listen),
+                    format!(
+                        "`{}` is not an address; write host:port, for example 127.0.0.1:6199",
+                        self.listen
+                    ),
                 ),
                 Some(false) if !self.has_token() => say(
                     "access_token",
@@ -140,7 +143,10 @@ impl OneBotSection {
                 }
                 _ => say(
                     "url",
-                    format!("the mode needs the implementation's address, beginning with {}://", schemes.join(":// or ")),
+                    format!(
+                        "the mode needs the implementation's address, beginning with {}://",
+                        schemes.join(":// or ")
+                    ),
                 ),
             }
         }
@@ -188,7 +194,8 @@ impl OneBotSection {
         Duration::from_secs(self.call_timeout_seconds.max(1))
     }
 
-    fn has_token(&self) -> bool {
+    /// Whether a token is set, here or in a file.
+    pub fn has_token(&self) -> bool {
         !self.access_token.expose_secret().is_empty() || self.access_token_file.is_some()
     }
 }

@@ -398,7 +398,13 @@ impl Hub {
     }
 
     /// A parsed message event on its way to the inbox.
-    pub(crate) fn take_message(&self, account: &Account, me: &Identity, frame: &Frame<'_>, inbox: &dyn Inbox) {
+    pub(crate) fn take_message(
+        &self,
+        account: &Account,
+        me: &Identity,
+        frame: &Frame<'_>,
+        inbox: &dyn Inbox,
+    ) {
         let now = self.clock.now();
         let wrote = |id: &str| {
             let memory = account.memory();
@@ -421,7 +427,8 @@ impl Hub {
         if self.is_own(message.sender.id.as_str()) {
             return;
         }
-        let for_us = message.chat.kind.is_direct() || message.mentions_me || inbox.starts_command(&message.text);
+        let for_us =
+            message.chat.kind.is_direct() || message.mentions_me || inbox.starts_command(&message.text);
         if for_us && !self.came_by_another_account(&message) {
             inbox.deliver(message);
         }

@@ -113,7 +113,8 @@ pub(crate) fn parse(frame: &str) -> Result<Inbound<'_>, serde_json::Error> {
 
 /// White space, and characters that look like nothing: QQ clients put both around commands and mentions.
 pub(crate) fn is_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}')
+    c.is_whitespace()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{ad}')
 }
 
 /// Without blanks at the start.

@@ -9,8 +9,8 @@
 
 mod adapter;
 mod config;
-mod inbound;
 mod hub;
+mod inbound;
 mod outbound;
 mod recent;
 mod transport;
@@ -20,6 +20,13 @@ pub use config::{ImageDelivery, Mode, OneBotSection};
 
 /// The name of this platform in chats and in the configuration.
 pub const PLATFORM: &str = "onebot";
+
+/// Whether a frame would be dropped before it is parsed. For measuring that; see `examples/triage.rs`.
+#[doc(hidden)]
+pub fn is_chatter(frame: &str, account: &str, starts_command: &dyn Fn(&str) -> bool) -> bool {
+    let me = inbound::Identity { id: account.to_owned(), alias: None };
+    inbound::triage(frame, &me, starts_command) == inbound::Triage::Chatter
+}
 
 /// Lower-case hex.
 fn hex(bytes: &[u8]) -> String {

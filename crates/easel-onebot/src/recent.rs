@@ -89,11 +89,25 @@ impl Ring {
             }
             Pictures::Cq(json) => (*json).into(),
         };
-        self.push(Entry { id: frame.id, chat: frame.group, direct: false, user: frame.user, seen: now, json });
+        self.push(Entry {
+            id: frame.id,
+            chat: frame.group,
+            direct: false,
+            user: frame.user,
+            seen: now,
+            json,
+        });
     }
 
     /// Remembers a parsed message. Ids that are no numbers are not remembered.
-    pub(crate) fn push_message(&mut self, chat: &Chat, user: &str, id: &str, message: &RawValue, now: UnixMillis) {
+    pub(crate) fn push_message(
+        &mut self,
+        chat: &Chat,
+        user: &str,
+        id: &str,
+        message: &RawValue,
+        now: UnixMillis,
+    ) {
         if let (Ok(id), Ok(place), Ok(user)) = (id.parse(), chat.id.as_str().parse(), user.parse()) {
             let direct = chat.kind != ChatKind::Group;
             self.push(Entry { id, chat: place, direct, user, seen: now, json: message.get().into() });
@@ -206,7 +220,7 @@ mod tests {
         }
     }
 
-    fn frame<'a>(id: i64, user: i64, segment: &'a str) -> PictureFrame<'a> {
+    fn frame(id: i64, user: i64, segment: &str) -> PictureFrame<'_> {
         let mut segments = [""; crate::inbound::MAX_PICTURES];
         segments[0] = segment;
         PictureFrame { id, group: 7, user, pictures: Pictures::Segments(segments) }
@@ -244,7 +258,10 @@ mod tests {
     fn messages_in_string_format_are_remembered() {
         let mut ring = Ring::default();
         let json = r#""看[CQ:image,file=a.png,url=https://x/?a=1&amp;b=2]""#;
-        ring.push_frame(&PictureFrame { id: 1, group: 7, user: 2, pictures: Pictures::Cq(json) }, UnixMillis(0));
+        ring.push_frame(
+            &PictureFrame { id: 1, group: 7, user: 2, pictures: Pictures::Cq(json) },
+            UnixMillis(0),
+        );
         let found = ring.find(&group("7"), "1", UnixMillis(0)).unwrap();
         assert!(matches!(
             &found.pictures[0].locator,

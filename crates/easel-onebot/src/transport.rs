@@ -50,12 +50,12 @@ impl Default for Timing {
             heartbeat: Duration::from_secs(30),
             heartbeat_floor: Duration::from_secs(1),
             introduction: Duration::from_secs(3),
-            redial: (Duration::from_secs(1), Duration::from_secs(60)),
-            redial_refused: (Duration::from_secs(60), Duration::from_secs(600)),
-            send: Duration::from_secs(60),
+            redial: (Duration::from_secs(1), Duration::from_mins(1)),
+            redial_refused: (Duration::from_mins(1), Duration::from_mins(10)),
+            send: Duration::from_mins(1),
             stalled_write: Duration::from_secs(30),
             second_upload: Duration::from_secs(2),
-            malformed_log: Duration::from_secs(60),
+            malformed_log: Duration::from_mins(1),
         }
     }
 }

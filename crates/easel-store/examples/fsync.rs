@@ -1,4 +1,4 @@
-//! What an append to the job ledger costs beside what the disk itself needs: medians in one run.
+//! What opening costs, and what an append to the job ledger costs beside what the disk itself needs: medians in one run.
 //!
 //! `cargo run --release -p easel-store --example fsync [DIR]`
 
@@ -28,6 +28,13 @@ type AnyError = Box<dyn std::error::Error>;
 async fn main() -> Result<(), AnyError> {
     let dir = env::args().nth(1).map_or_else(|| PathBuf::from("fsync-bench"), PathBuf::from);
     fs::create_dir_all(&dir)?;
+    for round in ["a new", "an old"] {
+        let began = Instant::now();
+        let (store, handle, _) = EmbeddedStore::open(&dir.join("data"), OpenOptions::default()).await?;
+        println!("opening {round} directory:        {:?}", began.elapsed());
+        append(&store).await?;
+        handle.shutdown().await;
+    }
     let (store, handle, _) = EmbeddedStore::open(&dir.join("data"), OpenOptions::default()).await?;
     let (mut raw, mut ledger) = (Vec::new(), Vec::new());
     // In turns, so that both meet the same disk.

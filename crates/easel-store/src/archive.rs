@@ -83,7 +83,12 @@ impl Octets {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut out, byte| {
+        // Writing to a string can't fail.
+        write!(out, "{byte:02x}").unwrap_or_default();
+        out
+    })
 }
 
 /// What goes into an archive besides the records.

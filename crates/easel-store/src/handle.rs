@@ -293,7 +293,7 @@ async fn compact_journal(journal: Arc<Journal>, index: std::sync::Weak<Index>, s
                 }
             }
             Ok(Err(error)) => {
-                tracing::warn!(%error, "the journal could not be compacted; it goes on growing")
+                tracing::warn!(%error, "the journal could not be compacted; it goes on growing");
             }
             _ => {}
         }

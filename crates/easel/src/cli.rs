@@ -13,7 +13,9 @@ pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod control;
+pub(crate) mod draw;
 pub(crate) mod restore;
+pub(crate) mod run;
 pub(crate) mod speech;
 
 /// Draws for chat groups: QQ through OneBot v11, with any OpenAI-compatible provider, or offline.

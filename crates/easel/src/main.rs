@@ -1,38 +1,96 @@
-//! easel.
+//! easel (画架): draws for chat groups.
+//!
+//! This file parses the command line, starts what was asked for, and turns the outcome into an exit code. Everything
+//! is put together in [`wiring`].
 
 mod cli;
 mod config;
+mod control_server;
+mod lifecycle;
+mod local;
+mod wiring;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
 
-use cli::{Cli, Command, Exit, speech::Speech};
+use crate::cli::{Cli, Command, Exit, speech};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// Gives memory back soon after a burst of pictures, which the system's allocator does not.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
     let cli = Cli::parse();
-    #[expect(clippy::print_stdout, reason = "the command's result")]
-    let mut out = |line: String| println!("{line}");
-    let loaded = || config::load::load(&cli.global.source());
-    let exit = match &cli.command {
-        Some(Command::Check) => cli::check::run(&cli.global, &mut out).await,
-        Some(Command::Completions(options)) => cli::completions::run(options),
-        Some(Command::Backup(options)) => match loaded() {
-            Ok(loaded) => {
-                cli::backup::run(options, &loaded.config, &Speech::new(loaded.config.bot.locale), &mut out)
-                    .await
-            }
-            Err(_) => cli::check::run(&cli.global, &mut out).await,
-        },
-        Some(Command::Restore(options)) => match loaded() {
-            Ok(loaded) => {
-                cli::restore::run(options, &loaded.config, &Speech::new(loaded.config.bot.locale), &mut out)
-                    .await
-            }
-            Err(_) => cli::check::run(&cli.global, &mut out).await,
-        },
-        None | Some(Command::Run | Command::Draw(_)) => Exit::Failed,
+    easel_http::crypto::install();
+    log();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8))
+        .max_blocking_threads(32)
+        .enable_all()
+        .build();
+    let exit = match runtime {
+        Ok(runtime) => runtime.block_on(execute(cli)),
+        Err(error) => {
+            tell(format!("easel can't start: {error}"));
+            Exit::Failed
+        }
     };
     exit.into()
+}
+
+async fn execute(cli: Cli) -> Exit {
+    let command = cli.command.unwrap_or(Command::Run);
+    if let Command::Completions(options) = &command {
+        return cli::completions::run(options);
+    }
+    if matches!(command, Command::Check) {
+        return cli::check::run(&cli.global, &mut |line| tell(line)).await;
+    }
+    let source = cli.global.source();
+    let loaded = match config::load::load(&source) {
+        Ok(loaded) => loaded,
+        Err(refused) => {
+            let locale = speech::terminal_locale(&|name| std::env::var(name).ok());
+            let speech = speech::Speech::new(locale);
+            warn(speech.problems_title(&refused.path.display().to_string(), refused.problems.len()));
+            for problem in &refused.problems {
+                warn(speech.problem(problem));
+            }
+            return Exit::Wrong;
+        }
+    };
+    let config = loaded.config.clone();
+    let speech = speech::Speech::new(config.bot.locale);
+    match command {
+        Command::Run => cli::run::run(source, loaded, &speech).await,
+        Command::Draw(options) => cli::draw::run(&options, &config, &speech).await,
+        Command::Backup(options) => cli::backup::run(&options, &config, &speech, &mut |line| tell(line)).await,
+        Command::Restore(options) => cli::restore::run(&options, &config, &speech, &mut |line| tell(line)).await,
+        Command::Check | Command::Completions(_) => Exit::Done,
+    }
+}
+
+/// Says something to whoever started easel.
+#[expect(clippy::print_stdout, reason = "the one place that speaks on standard output")]
+pub(crate) fn tell(line: impl AsRef<str>) {
+    println!("{}", line.as_ref());
+}
+
+/// Says what went wrong to whoever started easel.
+#[expect(clippy::print_stderr, reason = "the one place that speaks on standard error")]
+pub(crate) fn warn(line: impl AsRef<str>) {
+    eprintln!("{}", line.as_ref());
+}
+
+/// The log goes to standard error; `RUST_LOG` changes its level.
+fn log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sled=warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false)
+        .init();
 }

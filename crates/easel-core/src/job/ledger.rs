@@ -110,6 +110,9 @@ pub struct StoredRequest {
     /// Input pictures by reference, in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pictures: Vec<PictureRef>,
+    /// Input pictures that are used when there are no others: the member's last picture message, or their avatar.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fallback: Vec<PictureRef>,
     /// The quoted message, resolved when the job collects its inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<MessageId>,

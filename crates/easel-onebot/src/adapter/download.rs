@@ -63,7 +63,9 @@ impl OneBot {
         let max_bytes = max_bytes.min(self.network.max_download_bytes);
         match &picture.locator {
             PictureLocator::Inline(bytes) => keep(bytes, max_bytes),
-            PictureLocator::File(_) => Err(DownloadError::Unreachable("a file is no picture of a chat".to_owned())),
+            PictureLocator::File(_) => {
+                Err(DownloadError::Unreachable("a file is no picture of a chat".to_owned()))
+            }
             PictureLocator::Url(url) => {
                 let _seat = self.seats.take(chat).await;
                 self.get(url, max_bytes).await
@@ -123,7 +125,10 @@ impl OneBot {
     /// Downloads a link.
     async fn get(&self, url: &str, max_bytes: u64) -> Result<Body, DownloadError> {
         match self.get_once(url, max_bytes).await {
-            Err(error) if error.is_tls() && let Some(plain) = plain_twin(url) => {
+            Err(error)
+                if error.is_tls()
+                    && let Some(plain) = plain_twin(url) =>
+            {
                 self.get_once(&plain, max_bytes).await
             }
             result => result,
@@ -131,11 +136,7 @@ impl OneBot {
         .map_err(|error| download_error(&error, max_bytes))?
     }
 
-    async fn get_once(
-        &self,
-        url: &str,
-        max_bytes: u64,
-    ) -> Result<Result<Body, DownloadError>, HttpError> {
+    async fn get_once(&self, url: &str, max_bytes: u64) -> Result<Result<Body, DownloadError>, HttpError> {
         let limits = DownloadLimits { max_bytes, ..DownloadLimits::user_pictures(&self.network) };
         let mut response = self.downloads.get(url).download_limits(limits).open().await?;
         let mut sink = self.spool.sink(response.body.expected_bytes().unwrap_or(0).min(max_bytes));
@@ -165,7 +166,11 @@ enum Step {
 }
 
 fn keep(bytes: &Bytes, max_bytes: u64) -> Result<Body, DownloadError> {
-    if bytes.len() as u64 > max_bytes { Err(DownloadError::TooLarge { max_bytes }) } else { Ok(Body::from_bytes(bytes.clone())) }
+    if bytes.len() as u64 > max_bytes {
+        Err(DownloadError::TooLarge { max_bytes })
+    } else {
+        Ok(Body::from_bytes(bytes.clone()))
+    }
 }
 
 /// Whether a fresh link may help.
@@ -281,14 +286,14 @@ struct Key<'a> {
 /// type is a word or a number (10 direct, 20 group).
 fn key_for(data: &RawValue, group: bool) -> Option<String> {
     let wanted = if group { ["group", "20"] } else { ["private", "10"] };
-    let keys: Vec<Key<'_>> = match serde_json::from_str(data.get()) {
-        Ok(keys) => keys,
-        Err(_) => {
-            let wrapped: Keys<'_> = serde_json::from_str(data.get()).ok()?;
-            serde_json::from_str(wrapped.rkeys?.get()).ok()?
-        }
+    let keys: Vec<Key<'_>> = if let Ok(keys) = serde_json::from_str(data.get()) {
+        keys
+    } else {
+        let wrapped: Keys<'_> = serde_json::from_str(data.get()).ok()?;
+        serde_json::from_str(wrapped.rkeys?.get()).ok()?
     };
-    let key = keys.iter().find(|key| wire::text(key.kind).is_some_and(|kind| wanted.contains(&kind.as_ref())))?;
+    let key =
+        keys.iter().find(|key| wire::text(key.kind).is_some_and(|kind| wanted.contains(&kind.as_ref())))?;
     let key = wire::filled(key.rkey)?;
     Some(key.trim_start_matches('&').trim_start_matches("rkey=").to_owned())
 }
@@ -310,7 +315,10 @@ mod tests {
             with_key("https://x/download?appid=1407&fileid=f&rkey=OLD", "NEW").as_deref(),
             Some("https://x/download?appid=1407&fileid=f&rkey=NEW")
         );
-        assert_eq!(with_key("https://x/?rkey=OLD&spec=0", "NEW").as_deref(), Some("https://x/?rkey=NEW&spec=0"));
+        assert_eq!(
+            with_key("https://x/?rkey=OLD&spec=0", "NEW").as_deref(),
+            Some("https://x/?rkey=NEW&spec=0")
+        );
         assert_eq!(with_key("https://x/", "NEW"), None);
     }
 

@@ -23,7 +23,7 @@ const MAX_NAME: usize = 255;
 /// Longest path that is believed.
 const MAX_PATH: u32 = 4096;
 /// A receiver that failed is left alone for this long.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_mins(1);
 
 /// Remembers a failure for a while.
 #[derive(Debug, Default)]

@@ -110,7 +110,10 @@ async fn read_nodes(link: &Link, nodes: &[&RawValue], depth: u32, pictures: &mut
         let Ok(frame) = serde_json::from_str::<Frame<'_>>(node.get()) else { continue };
         // NapCat lists messages, LLOneBot and go-cqhttp write `content`, the standard and Lagrange wrap it in nodes.
         let inner = frame.data.and_then(|data| serde_json::from_str::<Frame<'_>>(data.get()).ok());
-        let body = frame.message.or(frame.content).or_else(|| inner.and_then(|inner| inner.content.or(inner.message)));
+        let body = frame
+            .message
+            .or(frame.content)
+            .or_else(|| inner.and_then(|inner| inner.content.or(inner.message)));
         let content = collect(&wire::segments(body), "", PictureOrigin::Quote);
         for mut picture in content.pictures {
             if pictures.len() >= MAX_PICTURES {

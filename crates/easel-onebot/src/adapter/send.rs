@@ -31,7 +31,12 @@ impl Drop for Temporary {
 
 impl OneBot {
     /// Sends a reply over a link.
-    pub(super) async fn deliver(&self, link: &Link, target: &Target, reply: &Reply) -> Result<Sent, SendError> {
+    pub(super) async fn deliver(
+        &self,
+        link: &Link,
+        target: &Target,
+        reply: &Reply,
+    ) -> Result<Sent, SendError> {
         let pictures: Vec<&OutgoingPicture> = reply
             .parts
             .iter()

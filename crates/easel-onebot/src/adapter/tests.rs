@@ -161,7 +161,13 @@ fn target(peer: &FakeOneBot) -> Target {
 
 /// Bytes of any length; nothing here looks into pictures.
 fn content(length: usize) -> Bytes {
-    (0..length).map(|at| (at * 31 % 251) as u8 ^ (at >> 8) as u8).collect::<Vec<u8>>().into()
+    (0..=250_u8)
+        .cycle()
+        .zip((0..=255_u8).cycle())
+        .map(|(a, b)| a ^ b)
+        .take(length)
+        .collect::<Vec<u8>>()
+        .into()
 }
 
 fn picture(bytes: Bytes) -> OutgoingPicture {

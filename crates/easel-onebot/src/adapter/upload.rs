@@ -36,7 +36,8 @@ impl OneBot {
     pub(super) async fn upload(&self, link: &Link, picture: &OutgoingPicture) -> Result<String, SendError> {
         let failed = |reason: String| SendError::Failed { failure: SendFailure::Transient, reason };
         let body = &picture.picture.body;
-        let sha256 = digest(body).await.map_err(|error| failed(format!("the picture could not be read: {error}")))?;
+        let sha256 =
+            digest(body).await.map_err(|error| failed(format!("the picture could not be read: {error}")))?;
         let stream_id = format!("easel-{:032x}", rand::random::<u128>());
         let total = body.len().div_ceil(CHUNK).max(1);
         for index in 0..total {

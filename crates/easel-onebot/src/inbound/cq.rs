@@ -43,9 +43,7 @@ pub(crate) fn unescape(text: &str) -> Cow<'_, str> {
     if memchr::memchr(b'&', text.as_bytes()).is_none() {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(
-        text.replace("&#91;", "[").replace("&#93;", "]").replace("&#44;", ",").replace("&amp;", "&"),
-    )
+    Cow::Owned(text.replace("&#91;", "[").replace("&#93;", "]").replace("&#44;", ",").replace("&amp;", "&"))
 }
 
 /// The value of a parameter, unescaped.
@@ -73,7 +71,10 @@ fn segment(piece: Piece<'_>) -> Segment<'_> {
         "reply" => filled("id").map_or(Segment::Other, Segment::Reply),
         "image" | "mface" => Segment::picture(filled("url"), filled("file"), filled("filename")),
         "file" => Segment::File {
-            name: filled("file_name").or_else(|| filled("name")).or_else(|| filled("file")).unwrap_or_default(),
+            name: filled("file_name")
+                .or_else(|| filled("name"))
+                .or_else(|| filled("file"))
+                .unwrap_or_default(),
             url: filled("url").filter(|url| is_link(url)),
             id: filled("file_id"),
         },

@@ -171,7 +171,11 @@ fn read_content<'a>(
 }
 
 /// The pictures among segments.
-pub(crate) fn picture_refs(segments: &[Segment<'_>], message: &str, origin: PictureOrigin) -> Vec<PictureRef> {
+pub(crate) fn picture_refs(
+    segments: &[Segment<'_>],
+    message: &str,
+    origin: PictureOrigin,
+) -> Vec<PictureRef> {
     segments.iter().filter_map(|segment| picture_ref(segment, message, origin)).collect()
 }
 
@@ -214,4 +218,3 @@ fn names_picture(name: &str) -> bool {
         ["png", "jpg", "jpeg", "webp", "gif", "bmp"].iter().any(|known| extension.eq_ignore_ascii_case(known))
     })
 }
-

@@ -26,9 +26,8 @@ impl<'a> Answer<'a> {
         let status = text(frame.status);
         // Lagrange sometimes writes prose into `status` together with retcode 0, which still is a success.
         let ok = match (status.as_deref(), retcode) {
-            (Some("ok" | "async"), None | Some(0 | 1)) => true,
             (Some("failed"), _) => false,
-            (_, Some(0)) => true,
+            (Some("ok" | "async"), None | Some(0 | 1)) | (_, Some(0)) => true,
             _ => false,
         };
         let error = [frame.message, frame.wording, frame.msg]

@@ -25,7 +25,8 @@ fn compare(name: &str, expect: &Value, message: &easel_core::message::Message) -
             "mention_me" => wanted.as_bool() == Some(message.mentions_me),
             "quote_id" => message.quote.as_ref().is_some_and(|quote| quote.as_str() == text),
             "mentions" => {
-                let mentions: Vec<&str> = message.mentions.iter().map(easel_core::ids::UserId::as_str).collect();
+                let mentions: Vec<&str> =
+                    message.mentions.iter().map(easel_core::ids::UserId::as_str).collect();
                 wanted == &serde_json::json!(mentions)
             }
             "role" => format!("{:?}", message.sender.role).to_lowercase() == text,
@@ -183,14 +184,18 @@ fn the_automatic_mention_of_a_quoted_sender_is_dropped() {
 
 #[test]
 fn odd_values_are_normalised() {
-    let message = read(&serde_json::json!([{"type": "text", "data": {"text": "\u{feff} 一\r二\u{3000}"}}]), None);
+    let message =
+        read(&serde_json::json!([{"type": "text", "data": {"text": "\u{feff} 一\r二\u{3000}"}}]), None);
     assert_eq!((message.text.as_str(), message.id.as_str()), ("一\n二", "x-9"));
     assert_eq!(message.sent_at.0, 1_789_000_000_123, "milliseconds stay");
     let inline = read(&serde_json::json!([{"type": "image", "data": {"file": "base64://AQID"}}]), None);
     assert_eq!(inline.pictures[0].locator, PictureLocator::Inline(bytes::Bytes::from_static(&[1, 2, 3])));
     let empty = read(&serde_json::json!([{"type": "image", "data": {"file": "", "url": ""}}]), None);
     assert!(empty.pictures.is_empty());
-    let local = read(&serde_json::json!([{"type": "image", "data": {"file": "a", "url": "/root/.config/a.png"}}]), None);
+    let local = read(
+        &serde_json::json!([{"type": "image", "data": {"file": "a", "url": "/root/.config/a.png"}}]),
+        None,
+    );
     assert!(matches!(&local.pictures[0].locator, PictureLocator::Platform { url: None, file: Some(_), .. }));
 }
 

@@ -43,11 +43,7 @@ pub(crate) enum Pictures<'a> {
 pub(crate) const MAX_PICTURES: usize = 9;
 
 /// Judges one frame. `starts_command` is [`easel_core::ports::Inbox::starts_command`].
-pub(crate) fn triage<'a>(
-    frame: &'a str,
-    me: &Identity,
-    starts_command: &dyn Fn(&str) -> bool,
-) -> Triage<'a> {
+pub(crate) fn triage<'a>(frame: &'a str, me: &Identity, starts_command: &dyn Fn(&str) -> bool) -> Triage<'a> {
     judge(frame, me, starts_command).unwrap_or(Triage::Parse)
 }
 
@@ -182,8 +178,8 @@ fn walk_segments<'a>(
             slot.replace(value).is_none().then_some(())
         })?;
         match unquote(kind?)? {
-            "text" => words.push_json(member(data?, "text")??)?,
-            "at" => any |= found(Found::At(bare(member(data?, "qq")??)?)),
+            "text" => words.push_json(member(data?, "text")?)?,
+            "at" => any |= found(Found::At(bare(member(data?, "qq")?)?)),
             "image" | "mface" => any |= found(Found::Picture(element)),
             _ => {}
         }
@@ -192,13 +188,13 @@ fn walk_segments<'a>(
     Some(any)
 }
 
-/// A member of a JSON object; the outer `None` when the object is unusual.
-fn member<'a>(object: &'a str, wanted: &str) -> Option<Option<&'a str>> {
+/// A member of a JSON object; `None` when it is absent or the object is unusual.
+fn member<'a>(object: &'a str, wanted: &str) -> Option<&'a str> {
     let mut value = None;
     Scan { text: object, at: 0 }.object(|key, found| {
         if key == wanted { value.replace(found).is_none().then_some(()) } else { Some(()) }
     })?;
-    Some(value)
+    value
 }
 
 /// The inside of a JSON string without escapes.
@@ -417,6 +413,17 @@ impl<'a> Scan<'a> {
     fn string(&mut self) -> Option<()> {
         let bytes = self.text.as_bytes();
         let mut at = self.at + 1;
+        // Keys and most values are shorter than a vector search takes to set up.
+        for byte in bytes.get(at..)?.iter().take(SHORT) {
+            match byte {
+                b'"' => {
+                    self.at = at + 1;
+                    return Some(());
+                }
+                b'\\' => break,
+                _ => at += 1,
+            }
+        }
         loop {
             at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
             if *bytes.get(at)? == b'"' {
@@ -428,6 +435,9 @@ impl<'a> Scan<'a> {
         }
     }
 }
+
+/// Bytes of a string that are looked at one by one.
+const SHORT: usize = 16;
 
 #[cfg(test)]
 mod tests;

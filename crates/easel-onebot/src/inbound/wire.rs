@@ -89,6 +89,7 @@ struct WireSegment<'a> {
 }
 
 /// The fields of a segment that easel reads; which of them are there depends on its type.
+#[expect(clippy::struct_field_names, reason = "the wire names one of the fields like this")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Data<'a> {
@@ -210,7 +211,9 @@ pub(crate) fn segments(raw: Raw<'_>) -> Vec<Segment<'_>> {
             .unwrap_or_default(),
         _ => match text(Some(raw)) {
             Some(Cow::Borrowed(text)) => super::cq::segments(text),
-            Some(Cow::Owned(text)) => super::cq::segments(&text).into_iter().map(Segment::into_owned).collect(),
+            Some(Cow::Owned(text)) => {
+                super::cq::segments(&text).into_iter().map(Segment::into_owned).collect()
+            }
             None => Vec::new(),
         },
     }
@@ -225,7 +228,10 @@ fn read<'a>(segment: &WireSegment<'a>) -> Segment<'a> {
         "reply" => filled(data.id).map_or(Segment::Other, Segment::Reply),
         "image" | "mface" => Segment::picture(filled(data.url), filled(data.file), filled(data.filename)),
         "file" => Segment::File {
-            name: filled(data.file_name).or_else(|| filled(data.name)).or_else(|| filled(data.file)).unwrap_or_default(),
+            name: filled(data.file_name)
+                .or_else(|| filled(data.name))
+                .or_else(|| filled(data.file))
+                .unwrap_or_default(),
             url: filled(data.url).filter(|url| is_link(url)),
             id: filled(data.file_id),
         },

@@ -22,7 +22,8 @@ pub(crate) fn judge(retcode: i64, text: &str) -> ActionFailure {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     let reason = |what: &str| format!("{what} (retcode {retcode})");
     // NapCat answers an unknown action with 1404 on sockets and with 200 and a text over HTTP.
-    if matches!(retcode, 1404 | 404 | 10002) || has(&["不支持的Api", "不支持的api", "API_NOT_FOUND"]) {
+    if matches!(retcode, 1404 | 404 | 10002) || has(&["不支持的Api", "不支持的api", "API_NOT_FOUND"])
+    {
         return ActionFailure::Absent;
     }
     if has(&["rich media transfer failed"]) {
@@ -43,14 +44,18 @@ pub(crate) fn judge(retcode: i64, text: &str) -> ActionFailure {
     if has(&["Timeout: NTEvent", "timeout", "Timeout"]) {
         return ActionFailure::Unknown(reason("the implementation ran out of time"));
     }
-    if has(&["unsupported file type", "文件过大", "图片过大", "too large", "too big", "图片大小"]) {
+    if has(&["unsupported file type", "文件过大", "图片过大", "too large", "too big", "图片大小"])
+    {
         return ActionFailure::Refused(SendFailure::Picture, reason("QQ does not take this picture"));
     }
     if retcode == 1403 || retcode == 403 {
         return ActionFailure::Refused(SendFailure::Permanent, reason("the token was refused"));
     }
     if has(&["SEND_MSG_API_ERROR"]) {
-        return ActionFailure::Refused(SendFailure::Transient, reason("QQ refused the message, usually risk control"));
+        return ActionFailure::Refused(
+            SendFailure::Transient,
+            reason("QQ refused the message, usually risk control"),
+        );
     }
     ActionFailure::Refused(SendFailure::Permanent, reason("the implementation refused"))
 }
@@ -73,9 +78,17 @@ mod tests {
             }
         }
         check(1200, "Timeout: NTEvent serviceAndMethod:NodeIKernelMsgService/sendMsg", None);
-        check(1200, "EventChecker Failed: … \"errMsg\": \"rich media transfer failed\"", Some(SendFailure::Transient));
+        check(
+            1200,
+            "EventChecker Failed: … \"errMsg\": \"rich media transfer failed\"",
+            Some(SendFailure::Transient),
+        );
         check(1200, "EventRet:\n{\n    \"result\": 120,\n", Some(SendFailure::Forbidden));
-        check(1200, "\"result\": 110,\n \"errMsg\": \"发送失败，你已被移出该群\"", Some(SendFailure::Forbidden));
+        check(
+            1200,
+            "\"result\": 110,\n \"errMsg\": \"发送失败，你已被移出该群\"",
+            Some(SendFailure::Forbidden),
+        );
         check(110, "", Some(SendFailure::Forbidden));
         check(1200, "文件处理失败: 识别URL失败, uri= /x.png", Some(SendFailure::Transient));
         check(1200, "ENOENT: no such file or directory, open 'x.png'", Some(SendFailure::Transient));
@@ -89,7 +102,9 @@ mod tests {
 
     #[test]
     fn absent_actions_are_recognised() {
-        for (retcode, text) in [(1404, "不支持的Api x"), (404, ""), (200, "不支持的Api nope"), (10002, "不支持的动作")] {
+        for (retcode, text) in
+            [(1404, "不支持的Api x"), (404, ""), (200, "不支持的Api nope"), (10002, "不支持的动作")]
+        {
             assert_eq!(judge(retcode, text), ActionFailure::Absent, "{retcode} {text}");
         }
     }

@@ -36,7 +36,8 @@ fn frame(call: Call) -> String {
 /// Action and parameters by name: the order of members depends on the features that the JSON library is built with.
 fn sorted(call: Call) -> String {
     let frame: Value = serde_json::from_str(&frame(call)).unwrap();
-    let params: std::collections::BTreeMap<String, Value> = serde_json::from_value(frame["params"].clone()).unwrap();
+    let params: std::collections::BTreeMap<String, Value> =
+        serde_json::from_value(frame["params"].clone()).unwrap();
     format!("{} {}", frame["action"].as_str().unwrap(), serde_json::to_string(&params).unwrap())
 }
 

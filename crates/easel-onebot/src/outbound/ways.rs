@@ -31,6 +31,7 @@ impl Way {
 }
 
 /// What decides about the ways.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Facts {
     /// Raw bytes of the reply's pictures together.

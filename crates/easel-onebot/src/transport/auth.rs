@@ -14,7 +14,9 @@ pub(crate) enum Refusal {
     #[error("the peer sent another token; compare access_token on both sides")]
     Wrong,
     /// It wrote the right token without `Bearer`.
-    #[error("the peer sent the right token without the word Bearer; it must send `Authorization: Bearer <token>`")]
+    #[error(
+        "the peer sent the right token without the word Bearer; it must send `Authorization: Bearer <token>`"
+    )]
     Bare,
     /// It used another word in front of it.
     #[error("the peer sent `Authorization: Token …`; it must send `Authorization: Bearer …`")]
@@ -116,7 +118,11 @@ mod tests {
     fn tokens_are_checked_strictly() {
         #[track_caller]
         fn refused(header: Option<&str>, query: Option<&str>, expected: Result<(), Refusal>) {
-            assert_eq!(check(Some(&SecretString::from("tok en")), header, query), expected, "{header:?} {query:?}");
+            assert_eq!(
+                check(Some(&SecretString::from("tok en")), header, query),
+                expected,
+                "{header:?} {query:?}"
+            );
         }
         refused(Some("Bearer tok en"), None, Ok(()));
         refused(Some("bearer   tok en "), None, Ok(()));
@@ -141,7 +147,10 @@ mod tests {
         // RFC 2202 style vector, widely published.
         let good = "sha1=de7c9b85b8b78aa6bc8a7a36f70a90701c9db4d9";
         assert_eq!(check_signature(Some(&key), Some(good), body), Ok(()));
-        assert_eq!(check_signature(Some(&key), Some(&good.to_uppercase().replace("SHA1", "sha1")), body), Ok(()));
+        assert_eq!(
+            check_signature(Some(&key), Some(&good.to_uppercase().replace("SHA1", "sha1")), body),
+            Ok(())
+        );
         assert_eq!(check_signature(Some(&key), Some(good), b"other"), Err(Refusal::BadSignature));
         assert_eq!(check_signature(Some(&key), Some("de7c"), body), Err(Refusal::BadSignature));
         assert_eq!(check_signature(Some(&key), None, body), Err(Refusal::Unsigned));

@@ -161,7 +161,9 @@ impl Connection {
         };
         match tokio::time::timeout(limit, attempt).await {
             Ok(Some(reply)) => Ok(reply),
-            Ok(None) if progress.handed_over() => Err(CallError::Unknown("the connection was lost before the answer")),
+            Ok(None) if progress.handed_over() => {
+                Err(CallError::Unknown("the connection was lost before the answer"))
+            }
             Ok(None) => Err(CallError::NotSent("the connection was lost")),
             Err(_) if progress.cancel() => Err(CallError::NotSent("the implementation stopped reading")),
             Err(_) => {

@@ -3,7 +3,10 @@
 use std::{io, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret as _;
-use tokio::{net::TcpStream, time::{Instant, timeout}};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 use tokio_rustls::{TlsConnector, rustls};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
@@ -48,7 +51,8 @@ pub(crate) async fn run(hub: Arc<Hub>, section: Arc<Section>, stop: Cancellation
                 said.clear();
                 let roles = Roles { calls: true, client: true };
                 let end =
-                    session::run(Arc::clone(&hub), Arc::clone(&section), socket, None, roles, stop.clone()).await;
+                    session::run(Arc::clone(&hub), Arc::clone(&section), socket, None, roles, stop.clone())
+                        .await;
                 if end == End::Stopped {
                     return;
                 }
@@ -61,7 +65,10 @@ pub(crate) async fn run(hub: Arc<Hub>, section: Arc<Section>, stop: Cancellation
                 if said == reason {
                     debug!(section = section.index, reason, "the OneBot implementation cannot be reached");
                 } else {
-                    warn!(section = section.index, reason, "the OneBot implementation cannot be reached; trying on");
+                    warn!(
+                        section = section.index,
+                        reason, "the OneBot implementation cannot be reached; trying on"
+                    );
                     said = reason;
                 }
                 false
@@ -108,11 +115,17 @@ async fn connect(section: &Section) -> Result<WebSocketStream<Io>, DialError> {
     } else {
         Io::plain(stream)
     };
-    let mut request =
-        section.config.url.as_str().into_client_request().map_err(|error| failed("the url is not usable", &error))?;
+    let mut request = section
+        .config
+        .url
+        .as_str()
+        .into_client_request()
+        .map_err(|error| failed("the url is not usable", &error))?;
     if let Some(token) = &section.token {
-        let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose_secret()))
-            .map_err(|_| DialError::Failed("access_token holds characters that HTTP does not allow".to_owned()))?;
+        let mut value =
+            HeaderValue::from_str(&format!("Bearer {}", token.expose_secret())).map_err(|_| {
+                DialError::Failed("access_token holds characters that HTTP does not allow".to_owned())
+            })?;
         value.set_sensitive(true);
         request.headers_mut().insert("authorization", value);
     }
@@ -147,10 +160,50 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound() {
-        let range = (Duration::from_secs(1), Duration::from_secs(60));
-        for (failures, low, high) in [(0, 0.75, 1.25), (1, 0.75, 1.25), (3, 3.0, 5.0), (7, 45.0, 75.0), (99, 45.0, 75.0)] {
+        let range = (Duration::from_secs(1), Duration::from_mins(1));
+        for (failures, low, high) in
+            [(0, 0.75, 1.25), (1, 0.75, 1.25), (3, 3.0, 5.0), (7, 45.0, 75.0), (99, 45.0, 75.0)]
+        {
             let seconds = wait(range, failures).as_secs_f64();
             assert!((low..=high).contains(&seconds), "{failures}: {seconds}");
+        }
+    }
+
+    /// How an implementation that wants another token is understood.
+    async fn refused(dialect: easel_testkit::onebot::Dialect) {
+        struct Deaf;
+        impl easel_core::ports::Inbox for Deaf {
+            fn starts_command(&self, _: &str) -> bool {
+                false
+            }
+            fn deliver(&self, _: easel_core::message::Message) {}
+        }
+        let peer = easel_testkit::onebot::FakeOneBot::builder().dialect(dialect).token("correct").build();
+        let section = Arc::new(Section {
+            config: crate::OneBotSection { url: peer.listen().await, ..crate::OneBotSection::default() },
+            token: Some("wrong".into()),
+            index: 0,
+            address: std::sync::OnceLock::new(),
+        });
+        let socket = match dial(&section).await {
+            Err(error) => return assert!(matches!(error, DialError::TokenRefused), "{error:?}"),
+            Ok(socket) => socket,
+        };
+        easel_http::crypto::install();
+        let http = easel_http::HttpClients::new(easel_http::NetworkSection::default()).plain();
+        let hub = Hub::new(Arc::new(easel_core::ports::SystemClock), super::super::Timing::default(), http);
+        hub.set_inbox(Arc::new(Deaf));
+        let roles = Roles { calls: true, client: true };
+        let end = session::run(Arc::new(hub), section, socket, None, roles, CancellationToken::new()).await;
+        assert_eq!(end, End::TokenRefused);
+    }
+
+    #[tokio::test]
+    async fn wrong_tokens_are_told_from_dead_peers() {
+        use easel_testkit::onebot::Dialect;
+        // NapCat and LLOneBot upgrade and then refuse in a frame, Lagrange refuses the upgrade.
+        for dialect in [Dialect::NapCat, Dialect::LLBot, Dialect::Lagrange] {
+            refused(dialect).await;
         }
     }
 }

@@ -22,11 +22,11 @@ pub(crate) fn header(out: &mut Vec<u8>, opcode: u8, len: u64, mask: Mask) {
     match (u8::try_from(len), u16::try_from(len)) {
         (Ok(len @ 0..=125), _) => out.push(masked | len),
         (_, Ok(len)) => {
-            out.push(masked | 126);
+            out.push(masked | 0x7e);
             out.extend_from_slice(&len.to_be_bytes());
         }
         _ => {
-            out.push(masked | 127);
+            out.push(masked | 0x7f);
             out.extend_from_slice(&len.to_be_bytes());
         }
     }

@@ -92,11 +92,18 @@ pub(crate) async fn listen(section: &Section) -> Result<TcpListener, AdapterErro
     Ok(listener)
 }
 
-async fn serve(hub: Arc<Hub>, section: Arc<Section>, stream: TcpStream, from: SocketAddr, stop: CancellationToken) {
+async fn serve(
+    hub: Arc<Hub>,
+    section: Arc<Section>,
+    stream: TcpStream,
+    from: SocketAddr,
+    stop: CancellationToken,
+) {
     drop(stream.set_nodelay(true));
     let mut introduction = Introduction::default();
     let handshake = accept_hdr_async_with_config(
         Io::plain(stream),
+        #[expect(clippy::result_large_err, reason = "the library's handshake callback has this type")]
         |request: &Request, response: Response| admit(&section, from, request, response, &mut introduction),
         Some(session::limits(&section)),
     );
@@ -123,14 +130,16 @@ fn admit(
         return Err(refuse(StatusCode::NOT_FOUND));
     }
     let header = |name| header(request.headers(), name);
-    if let Err(refusal) = auth::check(section.token.as_ref(), header("authorization"), request.uri().query()) {
+    if let Err(refusal) = auth::check(section.token.as_ref(), header("authorization"), request.uri().query())
+    {
         warn!(section = section.index, %from, reason = %refusal, "a OneBot peer was refused");
         return Err(refuse(StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN)));
     }
     introduction.account =
         header("x-self-id").map(str::trim).filter(|id| !id.is_empty() && *id != "0").map(str::to_owned);
     // `Universal` and `API` carry calls; so does a peer that names no role.
-    introduction.calls = !header("x-client-role").is_some_and(|role| role.trim().eq_ignore_ascii_case("event"));
+    introduction.calls =
+        !header("x-client-role").is_some_and(|role| role.trim().eq_ignore_ascii_case("event"));
     Ok(response)
 }
 

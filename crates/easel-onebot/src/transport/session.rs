@@ -11,6 +11,7 @@ use futures_util::StreamExt as _;
 use tokio::{
     io::AsyncReadExt as _,
     sync::mpsc,
+    task::JoinSet,
     time::{Instant, timeout},
 };
 use tokio_tungstenite::{
@@ -84,8 +85,7 @@ pub(crate) async fn run(
     let Some(writer) = socket.get_mut().take_writer(control_in.clone()) else { return End::Closed };
     let waiting = Arc::new(AtomicU64::new(0));
     let gone = CancellationToken::new();
-    let connection =
-        Arc::new(Connection::new(calls_in, control_in, Arc::clone(&waiting), gone.clone()));
+    let connection = Arc::new(Connection::new(calls_in, control_in, Arc::clone(&waiting), gone.clone()));
     let task = WriterTask {
         socket: writer,
         calls,
@@ -94,7 +94,7 @@ pub(crate) async fn run(
         waiting,
         stalled: hub.timing.stalled_write,
     };
-    let writing = tokio::spawn({
+    let mut output = tokio::spawn({
         let gone = gone.clone();
         async move {
             let result = task.run().await;
@@ -117,7 +117,7 @@ pub(crate) async fn run(
         malformed: 0,
         malformed_since: None,
         answered: true,
-        identify: None,
+        tasks: JoinSet::new(),
     };
     if let Some(id) = account {
         session.bind(&id);
@@ -139,13 +139,10 @@ pub(crate) async fn run(
         let drain = async { while stream.read(&mut rest).await.is_ok_and(|n| n > 0) {} };
         drop(timeout(Duration::from_secs(2), drain).await);
     }
-    if let Some(identify) = session.identify.take() {
-        identify.abort();
-    }
+    session.tasks.abort_all();
     // The writer ends by itself after the close frame; a stuck one is cut off.
-    let mut writing = writing;
-    if timeout(Duration::from_secs(1), &mut writing).await.is_err() {
-        writing.abort();
+    if timeout(Duration::from_secs(1), &mut output).await.is_err() {
+        output.abort();
     }
     gone.cancel();
     end
@@ -166,7 +163,8 @@ struct Session {
     malformed_since: Option<Instant>,
     /// Whether anything came since the last look.
     answered: bool,
-    identify: Option<tokio::task::JoinHandle<()>>,
+    /// Questions that nobody waits for here; they end with the session.
+    tasks: JoinSet<()>,
 }
 
 impl Session {
@@ -177,6 +175,9 @@ impl Session {
         tokio::pin!(introduction);
         let mut introduced = self.bound.is_some();
         let gone = self.connection.gone().clone();
+        // Pinned once: a frame must not pay for registering them anew.
+        let mut stopped = std::pin::pin!(stop.cancelled());
+        let mut lost = std::pin::pin!(gone.cancelled());
         loop {
             tokio::select! {
                 biased;
@@ -185,9 +186,11 @@ impl Session {
                     let before = self.interval;
                     let end = match frame {
                         Some(Ok(WsMessage::Text(text))) => self.take(text.as_str()),
-                        Some(Ok(WsMessage::Binary(bytes))) => match std::str::from_utf8(&bytes) {
-                            Ok(text) => self.take(text),
-                            Err(_) => { self.count_malformed(); None }
+                        Some(Ok(WsMessage::Binary(bytes))) => if let Ok(text) = std::str::from_utf8(&bytes) {
+                            self.take(text)
+                        } else {
+                            self.count_malformed();
+                            None
                         },
                         Some(Ok(_)) => None,
                         Some(Err(tungstenite::Error::Capacity(error))) => {
@@ -211,8 +214,8 @@ impl Session {
                         watch.as_mut().reset(Instant::now() + self.beat());
                     }
                 }
-                () = stop.cancelled() => return End::Stopped,
-                () = gone.cancelled() => return End::Closed,
+                () = &mut stopped => return End::Stopped,
+                () = &mut lost => return End::Closed,
                 () = &mut watch => {
                     misses = if std::mem::take(&mut self.answered) { 0 } else { misses + 1 };
                     if misses >= MISSES {
@@ -257,12 +260,11 @@ impl Session {
                 Triage::Parse => {}
             }
         }
-        match inbound::parse(frame) {
-            Ok(inbound) => self.handle(inbound),
-            Err(_) => {
-                self.count_malformed();
-                None
-            }
+        if let Ok(inbound) = inbound::parse(frame) {
+            self.handle(inbound)
+        } else {
+            self.count_malformed();
+            None
         }
     }
 
@@ -338,16 +340,14 @@ impl Session {
         if self.roles.calls {
             account.set_link(Arc::clone(&self.link));
             let link = Arc::clone(&self.link);
-            let gone = self.connection.gone().clone();
-            // Owned by the session, which ends it.
-            self.identify = Some(tokio::spawn(async move {
-                tokio::select! {
-                    () = link.identify() => {}
-                    () = gone.cancelled() => {}
-                }
-            }));
+            self.tasks.spawn(async move { link.identify().await });
         }
-        info!(section = self.section.index, account = id, calls = self.roles.calls, "OneBot account connected");
+        info!(
+            section = self.section.index,
+            account = id,
+            calls = self.roles.calls,
+            "OneBot account connected"
+        );
         self.bound = Some((account, Identity { id: id.to_owned(), alias: None }));
     }
 
@@ -355,9 +355,9 @@ impl Session {
     fn ask_who(&mut self) {
         let link = Arc::clone(&self.link);
         // The answer binds the session when its frame arrives; nobody waits for it here.
-        self.identify = Some(tokio::spawn(async move {
+        self.tasks.spawn(async move {
             drop(link.call(crate::outbound::plain("get_login_info")).await);
-        }));
+        });
     }
 
     fn name(&self) -> Cow<'_, str> {

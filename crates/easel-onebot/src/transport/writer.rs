@@ -191,7 +191,9 @@ impl WriterTask {
                         }
                     }
                 }
-                Piece::Base64 { body, offset, len } => self.write_base64(&mut frame, body, *offset, *len).await?,
+                Piece::Base64 { body, offset, len } => {
+                    self.write_base64(&mut frame, body, *offset, *len).await?;
+                }
             }
         }
         self.flush(&mut frame).await?;

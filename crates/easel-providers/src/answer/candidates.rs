@@ -247,7 +247,9 @@ impl Finder<'_> {
             return;
         }
         let kind = match slot.content {
+            // Placeholders, such as `data:image/png;base64,...`.
             Content::Picture(_) if !slot.is_large() && !slot.broken => return,
+            Content::Other if slot.len < picture::MIN_BYTES => return,
             Content::Picture(_) => "broken base64",
             Content::Other if slot.broken => "broken base64",
             Content::Svg => "svg",

@@ -76,6 +76,7 @@ pub(super) fn shown(text: &str, max: usize) -> String {
         }
     }
     out.push_str(rest);
+    let out = without_tags(&out);
     let kept: Vec<&str> = out
         .split_whitespace()
         .filter(|word| !word.contains("://") && !word.contains(";base64,") && !word.contains([MARK_OPEN, MARK_CLOSE]))
@@ -85,6 +86,25 @@ pub(super) fn shown(text: &str, max: usize) -> String {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or_default().trim_end()),
         None => line,
     }
+}
+
+/// HTML tags are for browsers.
+fn without_tags(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        out.push_str(before);
+        let is_tag = after.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/');
+        match after.split_once('>').filter(|_| is_tag) {
+            Some((_, after)) => rest = after,
+            None => {
+                out.push('<');
+                rest = after;
+            }
+        }
+    }
+    out.push_str(rest);
+    out
 }
 
 fn as_json(text: &str) -> Option<Value> {

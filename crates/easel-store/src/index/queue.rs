@@ -182,11 +182,11 @@ impl Shared {
                 state.last_error = error.or(if worker.is_open() { None } else { state.last_error.take() });
             } else if state.stopping || (lazy && Instant::now() >= due) {
                 let entries = std::mem::take(&mut state.entries);
-                let stale = std::mem::take(&mut state.stale);
+                let outdated = std::mem::take(&mut state.stale);
                 let stopping = state.stopping;
                 state.working_since = Some(Instant::now());
                 drop(state);
-                let done = worker.catch_up(entries, stale, stopping);
+                let done = worker.catch_up(entries, outdated, stopping);
                 last_checkpoint = Instant::now();
                 state = self.lock();
                 state.working_since = None;

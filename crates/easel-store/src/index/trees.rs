@@ -119,7 +119,7 @@ impl Trees {
             match value::open(&key, &found).map(|json| serde_json::from_slice(&json)) {
                 Ok(Ok(record)) => out.push(record),
                 _ => {
-                    tracing::warn!(key = %String::from_utf8_lossy(&key), "a damaged record in the job index")
+                    tracing::warn!(key = %String::from_utf8_lossy(&key), "a damaged record in the job index");
                 }
             }
         }

@@ -38,6 +38,11 @@ mod tests {
 
     #[test]
     fn unfinished_stay_finished_go_by_age_and_number() {
+        #[track_caller]
+        fn check(max: usize, all: &[Mark], expected: &[Mark]) {
+            let kept = Retention { keep_ms: 100, max }.select(all.iter().copied(), UnixMillis(1000));
+            assert_eq!(kept, expected.iter().map(|mark| mark.id).collect());
+        }
         let mark = |finished, has_artifacts, at| Mark {
             id: JobId::generate(),
             finished,
@@ -50,11 +55,6 @@ mod tests {
         let fresh_done = mark(true, false, 950);
         let fresher_done = mark(true, false, 990);
         let all = [old_open, old_done, old_done_with_picture, fresh_done, fresher_done];
-        #[track_caller]
-        fn check(max: usize, all: &[Mark], expected: &[Mark]) {
-            let kept = Retention { keep_ms: 100, max }.select(all.iter().copied(), UnixMillis(1000));
-            assert_eq!(kept, expected.iter().map(|mark| mark.id).collect());
-        }
         check(10, &all, &[old_open, old_done_with_picture, fresh_done, fresher_done]);
         check(1, &all, &[old_open, fresher_done]);
         check(0, &all, &[old_open]);

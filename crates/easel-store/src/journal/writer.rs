@@ -300,13 +300,12 @@ impl Shared {
     fn sync_failed(&self, mut groups: Vec<Group>, error: &io::Error) -> MutexGuard<'_, State> {
         let mut state = self.lock();
         let mut active = loop {
-            match state.active.take() {
-                Some(active) => break active,
-                None => {
-                    state.file_wanted = true;
-                    state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
-                }
+            if let Some(active) = state.active.take() {
+                break active;
             }
+
+            state.file_wanted = true;
+            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
         };
         groups.append(&mut state.written);
         let (number, end) = state.durable;

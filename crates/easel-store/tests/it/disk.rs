@@ -155,9 +155,9 @@ async fn a_disk_that_is_full_after_a_stop_is_said_and_nothing_is_lost() {
 #[tokio::test]
 async fn a_read_only_disk_is_said() {
     let refused = if let Some(disk) = Mount::new("8m") {
-        let (_store, handle) = open_clean(&disk.data()).await;
+        let (store, handle) = open_clean(&disk.data()).await;
         handle.shutdown().await;
-        drop((_store, handle));
+        drop((store, handle));
         assert!(mount(&["-o", "remount,ro"], disk.point.path()));
         refusal(&disk.data()).await
     } else {

@@ -24,7 +24,10 @@ async fn pictures_of_every_length_arrive_unchanged() {
         let seen = peer.next_picture().await;
         assert_eq!(seen.picture(), bytes, "{length}");
         assert_eq!((seen.text.as_str(), seen.quote.as_deref()), ("好了", Some("1654096211")));
-        assert_eq!((sent.way, sent.message), ("base64", seen.message_id.map(|id| MessageId::from(id.to_string()))));
+        assert_eq!(
+            (sent.way, sent.message),
+            ("base64", seen.message_id.map(|id| MessageId::from(id.to_string())))
+        );
     }
     rig.end().await;
 }
@@ -60,7 +63,10 @@ async fn a_picture_that_vanished_is_certainly_not_delivered() {
 #[tokio::test]
 async fn codes_in_texts_stay_texts() {
     let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
-    rig.adapter.send(&target(&peer), &Reply::text("[CQ:at,qq=all] [CQ:image,file=/etc/passwd]")).await.unwrap();
+    rig.adapter
+        .send(&target(&peer), &Reply::text("[CQ:at,qq=all] [CQ:image,file=/etc/passwd]"))
+        .await
+        .unwrap();
     let sent = peer.next_send().await;
     assert_eq!(sent.text, "[CQ:at,qq=all] [CQ:image,file=/etc/passwd]");
     assert!(sent.mentions.is_empty() && sent.pictures.is_empty());
@@ -193,14 +199,14 @@ async fn the_receiver_is_used_and_rested_after_a_failure() {
     let (rig, peer) = Rig::with_peer(section, peer).await;
     let bytes = content(300_000);
     let reply = picture_reply(bytes.clone());
-    let send = rig.adapter.send(&target(&peer), &reply).await;
+    let first = rig.adapter.send(&target(&peer), &reply).await;
     // The peer cannot see the receiver's path yet, refuses, and gets the bytes themselves.
-    assert_eq!(send.unwrap().way, "base64");
-    let received = receiver.next_file().await;
-    assert_eq!(received.bytes, bytes);
+    assert_eq!(first.unwrap().way, "base64");
+    let file = receiver.next_file().await;
+    assert_eq!(file.bytes, bytes);
 
     receiver.behave(Behaviour::Silent);
-    peer.add_file(&received.path, bytes.clone());
+    peer.add_file(&file.path, bytes.clone());
     rig.adapter.napfile.trip();
     let sent = rig.adapter.send(&target(&peer), &picture_reply(bytes)).await.unwrap();
     assert_eq!(sent.way, "base64", "a receiver that failed is left alone for a minute");
@@ -291,7 +297,8 @@ async fn reactions_speak_the_dialect() {
         assert!(rig.adapter.capabilities(&target.chat.account).group_reactions);
         rig.adapter.react(&target, Reaction::Working).await.unwrap();
         rig.adapter.react(&target, Reaction::Done).await.unwrap();
-        let marks: Vec<_> = peer.reactions().into_iter().filter(|mark| mark.set).map(|mark| mark.emoji_id).collect();
+        let marks: Vec<_> =
+            peer.reactions().into_iter().filter(|mark| mark.set).map(|mark| mark.emoji_id).collect();
         assert_eq!(marks, ["125", "79"], "{dialect:?}");
         let mut direct = target.clone();
         direct.chat.kind = ChatKind::Direct;
@@ -322,5 +329,26 @@ async fn pictures_to_one_chat_are_paced() {
     }
     let (first, second) = (peer.next_picture().await, peer.next_picture().await);
     assert!(second.at - first.at >= Duration::from_millis(100));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_late_success_is_remembered() {
+    let timing = Timing { send: Duration::from_millis(50), ..quick() };
+    let mut rig = Rig::start_with(vec![reverse()], timing, None).await;
+    let peer = FakeOneBot::new();
+    peer.connect(&rig.url("/ws")).await.unwrap();
+    rig.reachable(&peer).await;
+    peer.fault("send_group_msg", Fault::Hold);
+    let result = rig.adapter.send(&target(&peer), &Reply::text("好")).await;
+    assert!(matches!(result, Err(SendError::Unknown { .. })), "{result:?}");
+    let own = peer.next_send().await.message_id.unwrap();
+    peer.release().await;
+    // A quote of it mentions the bot by itself, which is no request.
+    let event =
+        easel_testkit::onebot::Message::group(GROUP, MEMBER).reply(own).at(peer.self_id()).text(" 谢谢");
+    peer.send(event).await;
+    peer.send(easel_testkit::onebot::Message::group(GROUP, MEMBER).text("/生图 猫")).await;
+    assert_eq!(rig.next().await.text, "/生图 猫");
     rig.end().await;
 }

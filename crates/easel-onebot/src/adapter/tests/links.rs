@@ -25,7 +25,10 @@ async fn commands_arrive_and_chatter_does_not() {
     assert_eq!(rig.next().await.chat.kind, ChatKind::Direct);
     peer.send(Event::temporary(GROUP, MEMBER).text("你好")).await;
     let temporary = rig.next().await.chat;
-    assert_eq!((temporary.kind, temporary.parent), (ChatKind::Temporary, Some(ChatId::from(GROUP.to_string()))));
+    assert_eq!(
+        (temporary.kind, temporary.parent),
+        (ChatKind::Temporary, Some(ChatId::from(GROUP.to_string())))
+    );
     peer.send(Event::group(GROUP, MEMBER).at(peer.self_id()).text(" 画一只猫")).await;
     let mentioned = rig.next().await;
     assert!(mentioned.mentions_me);
@@ -172,12 +175,23 @@ async fn a_quiet_peer_that_answers_pings_stays() {
 #[tokio::test]
 async fn nonsense_is_ignored() {
     let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
-    for frame in ["", "{", "nonsense", "[]", "null", "{}", "{\"post_type\":7}", "{\"echo\":{\"a\":1}}", "{\"retcode\":0}"] {
+    for frame in [
+        "",
+        "{",
+        "nonsense",
+        "[]",
+        "null",
+        "{}",
+        "{\"post_type\":7}",
+        "{\"echo\":{\"a\":1}}",
+        "{\"retcode\":0}",
+    ] {
         peer.frame_text(frame).await;
     }
     peer.frame_binary(&[0xff, 0xfe]).await;
     peer.event_raw(&json!({"post_type": "something_new"})).await;
-    peer.event_raw(&json!({"post_type": "message", "message_type": "guild", "self_id": 1, "user_id": 1})).await;
+    peer.event_raw(&json!({"post_type": "message", "message_type": "guild", "self_id": 1, "user_id": 1}))
+        .await;
     peer.send(command()).await;
     rig.next().await;
     rig.end().await;
@@ -209,7 +223,12 @@ async fn fifty_megabytes_are_refused_by_the_default_bound() {
 }
 
 fn forward(url: &str) -> OneBotSection {
-    OneBotSection { mode: Mode::Forward, url: url.to_owned(), min_send_interval_ms: 0, ..OneBotSection::default() }
+    OneBotSection {
+        mode: Mode::Forward,
+        url: url.to_owned(),
+        min_send_interval_ms: 0,
+        ..OneBotSection::default()
+    }
 }
 
 #[tokio::test]
@@ -230,22 +249,6 @@ async fn forward_connections_are_made_and_made_again() {
     peer.send(command()).await;
     rig.next().await;
     rig.end().await;
-}
-
-#[tokio::test]
-async fn a_refused_forward_token_is_not_a_dead_peer() {
-    for dialect in [Dialect::NapCat, Dialect::Lagrange] {
-        let peer = FakeOneBot::builder().dialect(dialect).token("correct").build();
-        let url = peer.listen().await;
-        let section = OneBotSection { access_token: SecretString::from("wrong"), ..forward(&url) };
-        let mut timing = quick();
-        // Any second attempt would have to wait for an hour.
-        timing.redial_refused = (Duration::from_secs(3600), Duration::from_secs(3600));
-        let rig = Rig::start_with(vec![section], timing, None).await;
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        assert!(rig.adapter.link(&AccountId::from(peer.self_id().to_string())).is_none());
-        rig.end().await;
-    }
 }
 
 #[tokio::test]
@@ -292,7 +295,8 @@ async fn http_mode_knows_the_account_before_any_event() {
 #[tokio::test]
 async fn a_taken_port_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let section = OneBotSection { listen: taken.local_addr().unwrap().to_string(), ..OneBotSection::default() };
+    let section =
+        OneBotSection { listen: taken.local_addr().unwrap().to_string(), ..OneBotSection::default() };
     let folder = tempfile::tempdir().unwrap();
     let deps = Deps {
         http: HttpClients::new(NetworkSection::default()),

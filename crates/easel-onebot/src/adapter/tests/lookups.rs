@@ -26,7 +26,8 @@ fn links(pictures: &[PictureRef]) -> Vec<&str> {
 #[tokio::test]
 async fn quoted_pictures_come_from_memory_first() {
     let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
-    let quoted = peer.send(Event::group(GROUP, 1_200_000_022).image("a.png", "https://example.invalid/a")).await;
+    let quoted =
+        peer.send(Event::group(GROUP, 1_200_000_022).image("a.png", "https://example.invalid/a")).await;
     peer.forget_message(quoted);
     peer.send(Event::group(GROUP, MEMBER).reply(quoted).at(1_200_000_022).text(" /生图 水彩")).await;
     let message = rig.next().await;
@@ -37,7 +38,7 @@ async fn quoted_pictures_come_from_memory_first() {
     assert!(peer.calls().iter().all(|call| call.action != "get_msg"));
 
     let recent = |user: i64| {
-        rig.adapter.recent_pictures(&message.chat, &UserId::from(user.to_string()), Duration::from_secs(120))
+        rig.adapter.recent_pictures(&message.chat, &UserId::from(user.to_string()), Duration::from_mins(2))
     };
     assert_eq!((recent(1_200_000_022).len(), recent(MEMBER).len()), (1, 0));
     rig.end().await;
@@ -52,7 +53,8 @@ async fn quoted_pictures_come_from_get_msg_in_every_dialect() {
                 builder = builder.cq_strings();
             }
             let (rig, peer) = Rig::with_peer(reverse(), builder.build()).await;
-            let message = Event::group(GROUP, MEMBER).text("看").image("a.png", "https://example.invalid/?a=1&b=2");
+            let message =
+                Event::group(GROUP, MEMBER).text("看").image("a.png", "https://example.invalid/?a=1&b=2");
             let quoted = peer.add_message(&message);
             let quote = rig.adapter.quote(&group(peer.self_id()), &id(quoted)).await.unwrap();
             assert_eq!(links(&quote.pictures), ["https://example.invalid/?a=1&b=2"], "{dialect:?} {strings}");
@@ -103,8 +105,11 @@ async fn forwards_are_opened_in_all_four_shapes() {
         peer.answer_with("get_forward_msg", shape.clone());
         for carrier in [
             Event::group(GROUP, MEMBER).forward("7428159829202167032"),
-            Event::group(GROUP, MEMBER).segment("json", json!({"data":
-                "{\"app\":\"com.tencent.multimsg\",\"meta\":{\"detail\":{\"resid\":\"Zm9y\"}}}"})),
+            Event::group(GROUP, MEMBER).segment(
+                "json",
+                json!({"data":
+                "{\"app\":\"com.tencent.multimsg\",\"meta\":{\"detail\":{\"resid\":\"Zm9y\"}}}"}),
+            ),
         ] {
             let quoted = peer.add_message(&carrier);
             let quote = rig.adapter.quote(&group(peer.self_id()), &id(quoted)).await.unwrap();
@@ -113,9 +118,12 @@ async fn forwards_are_opened_in_all_four_shapes() {
         }
     }
     // A forward that contains itself ends.
-    peer.answer_with("get_forward_msg", json!({"messages": [
-        {"message": [{"type": "forward", "data": {"id": "again"}}, picture("1")]},
-    ]}));
+    peer.answer_with(
+        "get_forward_msg",
+        json!({"messages": [
+            {"message": [{"type": "forward", "data": {"id": "again"}}, picture("1")]},
+        ]}),
+    );
     let quoted = peer.add_message(&Event::group(GROUP, MEMBER).forward("again"));
     let quote = rig.adapter.quote(&group(peer.self_id()), &id(quoted)).await.unwrap();
     assert_eq!(quote.pictures.len(), 3);
@@ -173,7 +181,8 @@ async fn downloads_are_guarded() {
     let chat = group(peer.self_id());
     let files = FileServer::start().await;
     let get = async |url: &str| {
-        let picture = PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Url(url.to_owned()) };
+        let picture =
+            PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Url(url.to_owned()) };
         rig.adapter.download(&chat, &picture, LIMIT).await.map(|body| body.len())
     };
     assert_eq!(get("http://192.168.7.7/a.png").await, Err(DownloadError::Private));
@@ -184,10 +193,8 @@ async fn downloads_are_guarded() {
     assert_eq!(get(&files.endless("/endless")).await, Err(DownloadError::TooLarge { max_bytes: LIMIT }));
     assert_eq!(get(&files.status("/gone", 404)).await, Err(DownloadError::Expired));
     assert!(matches!(get(&files.cut("/cut", content(9_000))).await, Err(DownloadError::Unreachable(_))));
-    let inline = PictureRef {
-        origin: PictureOrigin::Message,
-        locator: PictureLocator::Inline(content(2 << 20)),
-    };
+    let inline =
+        PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Inline(content(2 << 20)) };
     let result = rig.adapter.download(&chat, &inline, LIMIT).await.map(|body| body.len());
     assert_eq!(result, Err(DownloadError::TooLarge { max_bytes: LIMIT }));
     rig.end().await;

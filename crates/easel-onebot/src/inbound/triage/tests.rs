@@ -1,3 +1,5 @@
+use std::fmt::Write as _;
+
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -82,7 +84,10 @@ fn what_is_not_an_ordinary_group_message_is_parsed() {
     check(|event| event["post_type"] = json!("meta_event"), "parse");
     check(|event| event["post_type"] = json!("something_new"), "parse");
     check(|event| event["post_type"] = json!("notice"), "parse");
-    check(|event| *event = json!({"post_type": "notice", "notice_type": "notify", "sub_type": "poke"}), "chatter");
+    check(
+        |event| *event = json!({"post_type": "notice", "notice_type": "notify", "sub_type": "poke"}),
+        "chatter",
+    );
     check(|event| *event = json!({"post_type": "notice", "notice_type": "bot_offline"}), "parse");
     check(|event| *event = json!({"post_type": "request"}), "chatter");
     check(|event| event["user_id"] = json!(3_001_000_001_i64), "chatter");
@@ -112,11 +117,19 @@ fn odd_spellings_are_parsed() {
     check(r#"{"post_type":"message","post_type":"message","message_type":"group","user_id":1,"message":[]}"#);
     check(r#"{"post_type":"mess\u0061ge","message_type":"group","user_id":1,"message":[]}"#);
     check(r#"{"post_type":"message","message_type":"group","user_id":1,"message":[{"type":"te\u0078t"}]}"#);
-    check(r#"{"post_type":"message","message_type":"group","user_id":1,"message":[{"type":"text","data":{"text":"\u002f生图 猫"}}]}"#);
-    check(r#"{"post_type":"message","message_type":"group","user_id":1,"message":[{"type":"text","data":{"text":"\/\u751f\u56fe"}}]}"#);
+    check(
+        r#"{"post_type":"message","message_type":"group","user_id":1,"message":[{"type":"text","data":{"text":"\u002f生图 猫"}}]}"#,
+    );
+    check(
+        r#"{"post_type":"message","message_type":"group","user_id":1,"message":[{"type":"text","data":{"text":"\/\u751f\u56fe"}}]}"#,
+    );
     check(r#"{"post_type":"message","message_type":"group","user_id":1,"message":"\/\u751f\u56fe"}"#);
-    check(r#"{"post_type":"message","message_type":"group","user_id":1,"message":[{"type":"at","data":{"qq":"\u0033001000001"}}]}"#);
-    check("{ \"post_type\" : \"message\" ,\n \"message_type\":\t\"group\", \"user_id\" : 1,\r\n \"message\" : [ { \"data\" : { \"text\" : \" /生图\" } , \"type\" : \"text\" } ] }");
+    check(
+        r#"{"post_type":"message","message_type":"group","user_id":1,"message":[{"type":"at","data":{"qq":"\u0033001000001"}}]}"#,
+    );
+    check(
+        "{ \"post_type\" : \"message\" ,\n \"message_type\":\t\"group\", \"user_id\" : 1,\r\n \"message\" : [ { \"data\" : { \"text\" : \" /生图\" } , \"type\" : \"text\" } ] }",
+    );
 }
 
 /// Writes JSON with every character of strings escaped or not as `dice` says, and white space between tokens.
@@ -129,17 +142,17 @@ fn spell(value: &Value, dice: &mut impl FnMut() -> u8, out: &mut String) {
         });
     }
     fn string(text: &str, dice: &mut impl FnMut() -> u8, out: &mut String) {
-        let always = dice() % 4 == 0;
+        let always = dice().is_multiple_of(4);
         out.push('"');
         for c in text.chars() {
             match c {
                 '"' => out.push_str("\\\""),
                 '\\' => out.push_str("\\\\"),
-                '/' if dice() % 2 == 0 => out.push_str("\\/"),
-                c if (c as u32) < 0x20 || always || dice() % 16 == 0 => {
+                '/' if dice().is_multiple_of(2) => out.push_str("\\/"),
+                c if (c as u32) < 0x20 || always || dice().is_multiple_of(16) => {
                     let mut units = [0; 2];
                     for unit in c.encode_utf16(&mut units) {
-                        out.push_str(&format!("\\u{unit:04x}"));
+                        write!(out, "\\u{unit:04x}").unwrap();
                     }
                 }
                 c => out.push(c),

@@ -1,0 +1,18 @@
+//! The provider chain: which provider and key is asked next, how often, and when it is enough.
+//!
+//! One retry policy for the whole program. Providers make single calls and classify failures; adapters know nothing
+//! of it. The classes and their actions are those of the provider reference, section 0.1.
+
+mod attempts;
+mod backoff;
+mod circuit;
+mod keys;
+mod run;
+#[cfg(test)]
+mod tests;
+
+pub use attempts::{AttemptLog, Attempted};
+pub use backoff::{MAX_HONOURED_RETRY_AFTER, backoff};
+pub use circuit::Circuit;
+pub use keys::{KeyPool, KeyState};
+pub use run::{Chain, ChainFailure, Link, ProviderSlot, Skip, Success};

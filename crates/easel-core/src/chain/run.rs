@@ -1,0 +1,472 @@
+//! Walks the chain for one job.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{AttemptLog, Attempted, Circuit, KeyPool, MAX_HONOURED_RETRY_AFTER, backoff};
+use crate::{
+    error::{Charged, ErrorClass, ProviderError, Retry},
+    ids::JobId,
+    media::Spool,
+    ports::{
+        ApiKey, CallContext, Generated, ImageProvider, ImageRequest, Operation, Output, Reference, StoreError,
+    },
+};
+
+/// Repetitions with a corrected request, per provider and job; they do not count as tries.
+const MAX_CORRECTIONS: u32 = 2;
+/// Repetitions after an overload, per provider and job.
+const MAX_OVERLOAD_RETRIES: u32 = 2;
+/// Repetitions after a success without a picture, per provider and job.
+const MAX_EMPTY_RETRIES: u32 = 1;
+/// How long a missing model or route is remembered.
+const NOT_FOUND_FOR: Duration = Duration::from_mins(10);
+
+/// A configured provider with everything that is remembered about it between jobs.
+pub struct ProviderSlot {
+    provider: Arc<dyn ImageProvider>,
+    max_retry_attempts: u32,
+    state: Mutex<SlotState>,
+}
+
+struct SlotState {
+    keys: KeyPool,
+    circuit: Circuit,
+    not_found: HashMap<Operation, Instant>,
+}
+
+impl ProviderSlot {
+    /// A slot; `max_retry_attempts` is per key, the first try included.
+    pub fn new(provider: Arc<dyn ImageProvider>, keys: KeyPool, max_retry_attempts: u32) -> Self {
+        Self {
+            provider,
+            max_retry_attempts: max_retry_attempts.max(1),
+            state: Mutex::new(SlotState { keys, circuit: Circuit::default(), not_found: HashMap::new() }),
+        }
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &Arc<dyn ImageProvider> {
+        &self.provider
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut SlotState) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One entry of a chain.
+#[derive(Clone)]
+pub struct Link {
+    /// Who is asked.
+    pub slot: Arc<ProviderSlot>,
+    /// The output this entry uses where the person wished nothing.
+    pub output: Output,
+}
+
+/// Why a provider was passed over without being asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// It takes no reference images.
+    NoEdit,
+    /// It takes fewer reference images.
+    TooManyReferences {
+        /// At most this many.
+        max: usize,
+    },
+    /// It makes no pictures from words alone.
+    NoGenerate,
+    /// It needs a key and has none that is usable now.
+    NoUsableKey,
+    /// Its circuit is open.
+    CircuitOpen,
+    /// Its model or route was missing a moment ago.
+    NotFound,
+}
+
+/// Pictures, and who made them.
+#[derive(Debug)]
+pub struct Success {
+    /// What came back.
+    pub generated: Generated,
+    /// The provider's name.
+    pub provider: String,
+}
+
+/// Why the chain ended without a picture.
+#[derive(Debug, thiserror::Error)]
+pub enum ChainFailure {
+    /// The last provider that was asked said this.
+    #[error(transparent)]
+    Provider(Box<ProviderError>),
+    /// Nobody could be asked; the reasons by provider, in order. Empty = no provider is configured.
+    #[error("no provider could be asked: {0:?}")]
+    Skipped(Vec<(String, Skip)>),
+    /// The job's deadline came first.
+    #[error("the deadline came first")]
+    Deadline {
+        /// Whether a call was under way that may be paid.
+        charged: Charged,
+    },
+    /// Somebody cancelled.
+    #[error("cancelled")]
+    Cancelled {
+        /// Whether a call was under way that may be paid.
+        charged: Charged,
+    },
+    /// The attempt could not be recorded, so nobody was asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The walk of one job along its chain.
+pub struct Chain<'a> {
+    /// The providers in order.
+    pub links: &'a [Link],
+    /// The job.
+    pub job: JobId,
+    /// No waiting beyond this.
+    pub deadline: Instant,
+    /// Ends the walk.
+    pub cancel: &'a CancellationToken,
+    /// Takes answers.
+    pub spool: &'a Spool,
+    /// Keeps the ledger.
+    pub log: &'a dyn AttemptLog,
+    /// Makes smaller references after a provider said that they are too large; `None` when they can't be smaller.
+    pub shrink: &'a (dyn Fn(&[Reference]) -> Option<Vec<Reference>> + Send + Sync),
+    /// Attempts already made for this job (earlier calls of a batch).
+    pub attempts: u32,
+}
+
+/// What to do after a failure.
+enum Next {
+    Again { after: Duration, key: Option<ApiKey>, counted: bool },
+    Provider,
+    Stop,
+}
+
+/// What is counted while one provider is being tried.
+#[derive(Default)]
+struct Tries {
+    total: u32,
+    by_key: HashMap<Arc<str>, u32>,
+    spent: HashSet<Arc<str>>,
+    corrections: u32,
+    overloads: u32,
+    empties: u32,
+    shrunk: bool,
+}
+
+impl Chain<'_> {
+    /// Asks the providers in order until one delivers or nothing more may be tried.
+    ///
+    /// # Errors
+    /// See [`ChainFailure`]. Dropping the future abandons the call under way.
+    pub async fn run(&mut self, request: &ImageRequest) -> Result<Success, ChainFailure> {
+        let mut skipped = Vec::new();
+        let mut last: Option<ProviderError> = None;
+        let mut unanswered = false;
+        let mut request = request.clone();
+        for (index, link) in self.links.iter().enumerate() {
+            if let Err(skip) = admit(&link.slot, &request) {
+                tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?skip, "provider skipped");
+                skipped.push((link.slot.provider.name().to_owned(), skip));
+                continue;
+            }
+            let last_link = index + 1 == self.links.len();
+            let outcome = self.ask(link, &mut request, &mut unanswered, last_link).await;
+            link.slot.with(|state| state.circuit.unprobed());
+            match outcome? {
+                Ok(success) => return Ok(success),
+                Err((error, stop)) => {
+                    if let Some(mut error) = error {
+                        if unanswered {
+                            error.charged = Charged::Maybe;
+                        }
+                        last = Some(error);
+                    } else {
+                        skipped.push((link.slot.provider.name().to_owned(), Skip::NoUsableKey));
+                    }
+                    if stop {
+                        break;
+                    }
+                }
+            }
+        }
+        Err(match last {
+            Some(error) => ChainFailure::Provider(Box::new(error)),
+            None => ChainFailure::Skipped(skipped),
+        })
+    }
+
+    /// Tries one provider. The inner error is the provider's last word (none = no usable key) and whether the whole
+    /// walk ends here.
+    async fn ask(
+        &mut self,
+        link: &Link,
+        request: &mut ImageRequest,
+        unanswered: &mut bool,
+        last_link: bool,
+    ) -> Result<Result<Success, (Option<ProviderError>, bool)>, ChainFailure> {
+        let slot = &link.slot;
+        let capabilities = slot.provider.capabilities();
+        let limit =
+            slot.with(|state| u32::try_from(state.keys.len().max(1)).unwrap_or(1)) * slot.max_retry_attempts;
+        let mut tries = Tries::default();
+        let mut error: Option<ProviderError> = None;
+        let mut forced: Option<ApiKey> = None;
+        let mut counted = true;
+        loop {
+            if counted && tries.total >= limit {
+                return Ok(Err((error, false)));
+            }
+            let key = match forced.take() {
+                Some(key) => Some(key),
+                None => slot.with(|state| state.keys.pick(Instant::now(), &tries.spent)),
+            };
+            if key.is_none()
+                && (capabilities.needs_key || tries.total > 0 && !slot.with(|s| s.keys.is_empty()))
+            {
+                return Ok(Err((error, false)));
+            }
+            if counted {
+                tries.total += 1;
+            }
+            let fingerprint: Arc<str> =
+                key.as_ref().map_or_else(|| Arc::from(""), |key| key.fingerprint.clone());
+            if counted {
+                let used = tries.by_key.entry(fingerprint.clone()).or_default();
+                *used += 1;
+                if *used >= slot.max_retry_attempts {
+                    tries.spent.insert(fingerprint.clone());
+                }
+            }
+            let failed = match self.call(link, request, key.clone(), &fingerprint).await? {
+                Ok(generated) => {
+                    slot.with(|state| state.circuit.succeeded());
+                    return Ok(Ok(Success { generated, provider: slot.provider.name().to_owned() }));
+                }
+                Err(failed) => failed,
+            };
+            self.remember(slot, request.operation, &fingerprint, &failed).await;
+            let next =
+                self.next_step(slot, &failed, key.as_ref(), request, &mut tries, unanswered, last_link);
+            error = Some(failed);
+            match next {
+                Next::Stop => return Ok(Err((error, true))),
+                Next::Provider => return Ok(Err((error, false))),
+                Next::Again { after, key, counted: count } => {
+                    counted = count;
+                    forced = key;
+                    self.pause(after).await?;
+                }
+            }
+        }
+    }
+
+    /// One recorded call.
+    async fn call(
+        &mut self,
+        link: &Link,
+        request: &ImageRequest,
+        key: Option<ApiKey>,
+        fingerprint: &str,
+    ) -> Result<Result<Generated, ProviderError>, ChainFailure> {
+        let provider = &link.slot.provider;
+        if self.cancel.is_cancelled() {
+            return Err(ChainFailure::Cancelled { charged: Charged::No });
+        }
+        if Instant::now() >= self.deadline {
+            return Err(ChainFailure::Deadline { charged: Charged::No });
+        }
+        self.attempts += 1;
+        self.log.asking(provider.name(), fingerprint, self.attempts).await?;
+        let request = ImageRequest {
+            output: if request.output == Output::default() { link.output } else { request.output },
+            count: request.count.clamp(1, provider.capabilities().max_count.max(1)),
+            ..request.clone()
+        };
+        let cx = CallContext {
+            job: self.job,
+            key,
+            deadline: self.deadline,
+            cancel: self.cancel.clone(),
+            spool: self.spool.clone(),
+        };
+        let begun = Instant::now();
+        let result = tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => return Err(ChainFailure::Cancelled { charged: Charged::Maybe }),
+            result = provider.generate(&request, &cx) => result,
+            () = tokio::time::sleep_until(self.deadline) => {
+                return Err(ChainFailure::Deadline { charged: Charged::Maybe });
+            }
+        };
+        self.log
+            .answered(Attempted {
+                provider: provider.name(),
+                key: fingerprint,
+                attempt: self.attempts,
+                duration: begun.elapsed(),
+                error: result.as_ref().err(),
+            })
+            .await;
+        Ok(result)
+    }
+
+    /// Keeps what a failure says about the key, the provider and the model for later jobs.
+    async fn remember(
+        &self,
+        slot: &ProviderSlot,
+        operation: Operation,
+        fingerprint: &str,
+        error: &ProviderError,
+    ) {
+        let now = Instant::now();
+        let disabled = slot.with(|state| {
+            match error.class {
+                _ if error.suspended => state.circuit.suspend(now),
+                ErrorClass::Overload | ErrorClass::Unanswered => state.circuit.failed(now),
+                ErrorClass::NotFound => {
+                    state.not_found.insert(operation, now + NOT_FOUND_FOR);
+                    state.circuit.succeeded();
+                }
+                _ => state.circuit.succeeded(),
+            }
+            state.keys.judge(fingerprint, error.key, now)
+        });
+        if disabled {
+            self.log.key_disabled(slot.provider.name(), fingerprint).await;
+        }
+    }
+
+    /// The policy: class and advice to action.
+    #[expect(clippy::too_many_arguments, reason = "one decision over all that is known")]
+    fn next_step(
+        &self,
+        slot: &ProviderSlot,
+        error: &ProviderError,
+        key: Option<&ApiKey>,
+        request: &mut ImageRequest,
+        tries: &mut Tries,
+        unanswered: &mut bool,
+        last_link: bool,
+    ) -> Next {
+        let again = |after| Next::Again { after, key: key.cloned(), counted: true };
+        let corrected = || Next::Again { after: Duration::ZERO, key: key.cloned(), counted: false };
+        let was_sent = error.status.is_some() || error.class != ErrorClass::Overload;
+        // After a create call that was sent and not answered there is at most one further one in the whole job: the
+        // first may have been paid.
+        if *unanswered && was_sent {
+            return Next::Stop;
+        }
+        if error.class == ErrorClass::Unanswered {
+            *unanswered = true;
+            return if tries.total < slot.max_retry_attempts {
+                again(Duration::ZERO)
+            } else {
+                Next::Provider
+            };
+        }
+        if error.suspended {
+            return Next::Provider;
+        }
+        match error.retry {
+            Retry::Never => Next::Stop,
+            Retry::Corrected if tries.corrections < MAX_CORRECTIONS => {
+                tries.corrections += 1;
+                corrected()
+            }
+            Retry::Corrected | Retry::NextProvider => {
+                if error.class == ErrorClass::TooLarge
+                    && !std::mem::replace(&mut tries.shrunk, true)
+                    && let Some(smaller) = (self.shrink)(&request.references)
+                {
+                    request.references = smaller.into();
+                    return corrected();
+                }
+                Next::Provider
+            }
+            Retry::SameKey => {
+                let (count, limit) = match error.class {
+                    ErrorClass::Empty => (&mut tries.empties, MAX_EMPTY_RETRIES),
+                    _ => (&mut tries.overloads, MAX_OVERLOAD_RETRIES),
+                };
+                *count += 1;
+                if *count > limit {
+                    return Next::Provider;
+                }
+                let wait = error.retry_after.unwrap_or_else(|| backoff(*count, &mut rand::rng()));
+                if wait > MAX_HONOURED_RETRY_AFTER {
+                    Next::Provider
+                } else {
+                    Next::Again { after: wait, key: None, counted: true }
+                }
+            }
+            Retry::NextKey => {
+                if error.class == ErrorClass::Rate
+                    && let Some(wait) = error.retry_after
+                    && wait <= MAX_HONOURED_RETRY_AFTER
+                {
+                    return again(wait);
+                }
+                if let Some(key) = key {
+                    tries.spent.insert(key.fingerprint.clone());
+                }
+                let other = slot.with(|state| state.keys.pick(Instant::now(), &tries.spent));
+                match other {
+                    Some(other) => Next::Again { after: Duration::ZERO, key: Some(other), counted: true },
+                    // With nobody else to ask, a rate limit is waited out by the ordinary back-off.
+                    None if error.class == ErrorClass::Rate && error.retry_after.is_none() && last_link => {
+                        tries.overloads += 1;
+                        again(backoff(tries.overloads, &mut rand::rng()))
+                    }
+                    None => Next::Provider,
+                }
+            }
+        }
+    }
+
+    async fn pause(&self, after: Duration) -> Result<(), ChainFailure> {
+        if after.is_zero() {
+            return Ok(());
+        }
+        if Instant::now() + after >= self.deadline {
+            return Err(ChainFailure::Deadline { charged: Charged::No });
+        }
+        tokio::select! {
+            () = self.cancel.cancelled() => Err(ChainFailure::Cancelled { charged: Charged::No }),
+            () = tokio::time::sleep(after) => Ok(()),
+        }
+    }
+}
+
+/// Whether a provider can and may be asked for this.
+fn admit(slot: &ProviderSlot, request: &ImageRequest) -> Result<(), Skip> {
+    let capabilities = slot.provider.capabilities();
+    match request.operation {
+        Operation::Edit if !capabilities.edit => return Err(Skip::NoEdit),
+        Operation::Edit if request.references.len() > capabilities.max_references => {
+            return Err(Skip::TooManyReferences { max: capabilities.max_references });
+        }
+        Operation::Generate if !capabilities.generate => return Err(Skip::NoGenerate),
+        Operation::Edit | Operation::Generate => {}
+    }
+    let now = Instant::now();
+    slot.with(|state| {
+        if state.not_found.get(&request.operation).is_some_and(|until| *until > now) {
+            return Err(Skip::NotFound);
+        }
+        if capabilities.needs_key && state.keys.pick(now, &HashSet::new()).is_none() {
+            return Err(Skip::NoUsableKey);
+        }
+        if state.circuit.admits(now) { Ok(()) } else { Err(Skip::CircuitOpen) }
+    })
+}

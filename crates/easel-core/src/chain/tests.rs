@@ -1,0 +1,329 @@
+//! The chain's policy, told as scripts: what providers answer, and whom the chain asked.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
+    ids::JobId,
+    ports::{ApiKey, Capabilities, ImageRequest, Operation, Output, Reference, StoreError},
+    testing::{ScriptedProvider, Step, spool, test_picture},
+};
+
+#[derive(Default)]
+struct Notes(Mutex<Vec<String>>);
+
+#[async_trait]
+impl AttemptLog for Notes {
+    async fn asking(&self, provider: &str, key: &str, attempt: u32) -> Result<(), StoreError> {
+        self.0.lock().unwrap().push(format!("{attempt} {provider} {key}").trim_end().to_owned());
+        Ok(())
+    }
+    async fn answered(&self, _: Attempted<'_>) {}
+    async fn key_disabled(&self, provider: &str, fingerprint: &str) {
+        self.0.lock().unwrap().push(format!("disabled {provider} {fingerprint}"));
+    }
+}
+
+fn key(name: &str, account: Option<&str>) -> ApiKey {
+    ApiKey { secret: name.to_owned().into(), fingerprint: name.into(), account: account.map(Into::into) }
+}
+
+fn link(provider: Arc<ScriptedProvider>, keys: &[&str], max: u32) -> Link {
+    let keys = keys.iter().map(|name| key(name, None)).collect();
+    Link {
+        slot: Arc::new(ProviderSlot::new(provider, KeyPool::new(keys, &HashSet::new()), max)),
+        output: Output::default(),
+    }
+}
+
+fn one(steps: impl IntoIterator<Item = Step>, keys: &[&str], max: u32) -> Vec<Link> {
+    vec![link(ScriptedProvider::new("a", steps), keys, max)]
+}
+
+fn fail(class: ErrorClass, change: fn(&mut ProviderError)) -> Step {
+    Step::FailWith(Box::new(move || {
+        let mut error = ProviderError::new("a", class, "scripted");
+        error.status = Some(500);
+        change(&mut error);
+        error
+    }))
+}
+
+struct Walk {
+    result: Result<Success, ChainFailure>,
+    asked: Vec<String>,
+    waited: Duration,
+}
+
+async fn walk_with(links: &[Link], request: ImageRequest, deadline: u64) -> Walk {
+    let dir = tempfile::tempdir().unwrap();
+    let notes = Notes::default();
+    let begun = Instant::now();
+    let mut chain = Chain {
+        links,
+        job: JobId::generate(),
+        deadline: begun + Duration::from_secs(deadline),
+        cancel: &CancellationToken::new(),
+        spool: &spool(dir.path(), 1 << 20),
+        log: &notes,
+        shrink: &|references| (references.len() > 1).then(|| vec![Reference { picture: test_picture() }]),
+        attempts: 0,
+    };
+    let result = chain.run(&request).await;
+    Walk { result, asked: notes.0.into_inner().unwrap(), waited: begun.elapsed() }
+}
+
+fn request(references: usize) -> ImageRequest {
+    ImageRequest {
+        operation: if references == 0 { Operation::Generate } else { Operation::Edit },
+        prompt: "猫".into(),
+        references: (0..references).map(|_| Reference { picture: test_picture() }).collect(),
+        output: Output::default(),
+        count: 1,
+    }
+}
+
+async fn walk(links: &[Link]) -> Walk {
+    walk_with(links, request(0), 900).await
+}
+
+impl Walk {
+    #[track_caller]
+    fn asked(self, expected: &[&str]) -> Self {
+        assert_eq!(self.asked, expected);
+        self
+    }
+    #[track_caller]
+    fn made_by(self, provider: &str) -> Self {
+        assert_eq!(self.result.as_ref().expect("a picture").provider, provider);
+        self
+    }
+    #[track_caller]
+    fn failed(self, class: ErrorClass) -> Self {
+        match &self.result {
+            Err(ChainFailure::Provider(error)) => assert_eq!(error.class, class),
+            other => panic!("expected {class:?}, got {other:?}"),
+        }
+        self
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn overload_is_retried_twice_with_growing_waits_then_the_next_provider() {
+    let links = [
+        link(
+            ScriptedProvider::new(
+                "a",
+                [
+                    Step::Fail(ErrorClass::Overload),
+                    Step::Fail(ErrorClass::Overload),
+                    Step::Fail(ErrorClass::Overload),
+                ],
+            ),
+            &["k"],
+            5,
+        ),
+        link(ScriptedProvider::new("b", []), &["q"], 3),
+    ];
+    let walk = walk(&links).await.asked(&["1 a k", "2 a k", "3 a k", "4 b q"]).made_by("b");
+    assert!(
+        walk.waited >= Duration::from_millis(4500) && walk.waited <= Duration::from_secs(6),
+        "{:?}",
+        walk.waited
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_number_of_tries_is_keys_times_attempts() {
+    // A rate limit without advice moves on to the next key; three keys, two tries each at most.
+    let steps =
+        (0..20).map(|_| fail(ErrorClass::Rate, |error| error.retry_after = Some(Duration::from_secs(1))));
+    let walk = walk(&one(steps, &["x", "y", "z"], 2)).await.failed(ErrorClass::Rate);
+    assert_eq!(walk.asked.len(), 6, "{:?}", walk.asked);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_bad_key_is_left_at_once_and_reported_once() {
+    let bad = || fail(ErrorClass::Auth, |error| error.key = KeyVerdict::Disable);
+    walk(&one([bad()], &["x", "y"], 3)).await.asked(&["1 a x", "disabled a x", "2 a y"]).made_by("a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn short_retry_after_is_waited_long_one_changes_key() {
+    let short = fail(ErrorClass::Rate, |error| error.retry_after = Some(Duration::from_secs(12)));
+    let first = walk(&one([short], &["x", "y"], 3)).await.asked(&["1 a x", "2 a x"]).made_by("a");
+    assert_eq!(first.waited, Duration::from_secs(12));
+    let long = fail(ErrorClass::Rate, |error| {
+        error.retry_after = Some(Duration::from_secs(300));
+        error.key = KeyVerdict::Cool(Duration::from_secs(300));
+    });
+    let second = walk(&one([long], &["x", "y"], 3)).await.asked(&["1 a x", "2 a y"]).made_by("a");
+    assert_eq!(second.waited, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lone_key_with_a_rate_limit_backs_off() {
+    walk(&one([Step::Fail(ErrorClass::Rate)], &["x"], 3)).await.asked(&["1 a x", "2 a x"]).made_by("a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn quota_moves_on_only_to_another_account() {
+    let provider =
+        ScriptedProvider::new("a", [fail(ErrorClass::Quota, |error| error.key = KeyVerdict::OutOfQuota)]);
+    let keys = vec![key("x", Some("me")), key("y", Some("me")), key("z", Some("you"))];
+    let links = [Link {
+        slot: Arc::new(ProviderSlot::new(provider, KeyPool::new(keys, &HashSet::new()), 3)),
+        output: Output::default(),
+    }];
+    walk(&links).await.asked(&["1 a x", "2 a z"]).made_by("a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_create_call_that_was_not_answered_is_repeated_at_most_once_in_the_whole_job() {
+    let steps = || [Step::Fail(ErrorClass::Unanswered), Step::Fail(ErrorClass::Unanswered)];
+    let links = [
+        link(ScriptedProvider::new("a", steps()), &["x", "y"], 3),
+        link(ScriptedProvider::new("b", []), &["q"], 3),
+    ];
+    let walk = walk(&links).await.asked(&["1 a x", "2 a x"]).failed(ErrorClass::Unanswered);
+    let Err(ChainFailure::Provider(error)) = walk.result else { panic!() };
+    assert_eq!(error.charged, Charged::Maybe);
+    // With one try per provider, the one repetition goes to the next provider, and nobody is asked a third time.
+    let links = [
+        link(ScriptedProvider::new("a", steps()), &["x"], 1),
+        link(ScriptedProvider::new("b", [fail(ErrorClass::Overload, |_| {})]), &["q"], 3),
+        link(ScriptedProvider::new("c", []), &["r"], 3),
+    ];
+    walk_with(&links, request(0), 900).await.asked(&["1 a x", "2 b q"]).failed(ErrorClass::Overload);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_was_never_made_does_not_count_as_the_repetition() {
+    let links = [
+        link(ScriptedProvider::new("a", [Step::Fail(ErrorClass::Unanswered)]), &["x"], 1),
+        link(ScriptedProvider::new("b", [Step::Fail(ErrorClass::Overload)]), &["q"], 1),
+        link(ScriptedProvider::new("c", []), &["r"], 1),
+    ];
+    walk(&links).await.asked(&["1 a x", "2 b q", "3 c r"]).made_by("c");
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_and_lost_results_are_told_and_never_repeated() {
+    for class in [ErrorClass::ModerationInput, ErrorClass::ModerationOutput, ErrorClass::ResultLost] {
+        let links = [
+            link(ScriptedProvider::new("a", [Step::Fail(class)]), &["x", "y"], 3),
+            link(ScriptedProvider::new("b", []), &["q"], 3),
+        ];
+        walk(&links).await.asked(&["1 a x"]).failed(class);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn corrected_requests_are_repeated_twice_and_do_not_count_as_tries() {
+    let learned = || fail(ErrorClass::BadRequest, |error| error.retry = Retry::Corrected);
+    walk(&one([learned(), learned()], &["x"], 1)).await.asked(&["1 a x", "2 a x", "3 a x"]).made_by("a");
+    walk(&one([learned(), learned(), learned()], &["x"], 9)).await.asked(&["1 a x", "2 a x", "3 a x"]);
+    walk(&one([learned()], &[], 1)).await.asked(&["1 a", "2 a"]).made_by("a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_large_references_are_made_smaller_once() {
+    let links = one([Step::Fail(ErrorClass::TooLarge)], &["x"], 1);
+    walk_with(&links, request(2), 900).await.asked(&["1 a x", "2 a x"]).made_by("a");
+    let links = one([Step::Fail(ErrorClass::TooLarge)], &["x"], 1);
+    walk_with(&links, request(1), 900).await.asked(&["1 a x"]).failed(ErrorClass::TooLarge);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_success_is_repeated_once_then_the_next_provider() {
+    let links = [
+        link(
+            ScriptedProvider::new("a", [Step::Fail(ErrorClass::Empty), Step::Fail(ErrorClass::Empty)]),
+            &["x"],
+            3,
+        ),
+        link(ScriptedProvider::new("b", []), &["q"], 3),
+    ];
+    walk(&links).await.asked(&["1 a x", "2 a x", "3 b q"]).made_by("b");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_missing_model_is_remembered_for_ten_minutes() {
+    let links = [
+        link(ScriptedProvider::new("a", [Step::Fail(ErrorClass::NotFound)]), &["x"], 3),
+        link(ScriptedProvider::new("b", []), &["q"], 3),
+    ];
+    walk(&links).await.asked(&["1 a x", "2 b q"]);
+    walk(&links).await.asked(&["1 b q"]);
+    tokio::time::advance(Duration::from_secs(600)).await;
+    walk(&links).await.asked(&["1 a x"]).made_by("a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_suspended_account_is_not_asked_again() {
+    let links = [
+        link(
+            ScriptedProvider::new("a", [fail(ErrorClass::Auth, |error| error.suspended = true)]),
+            &["x", "y"],
+            3,
+        ),
+        link(ScriptedProvider::new("b", []), &["q"], 3),
+    ];
+    walk(&links).await.asked(&["1 a x", "2 b q"]).made_by("b");
+    walk(&links).await.asked(&["1 b q"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn providers_that_cannot_do_it_are_skipped_with_a_reason() {
+    let text_only = Capabilities {
+        generate: true,
+        edit: false,
+        max_references: 0,
+        max_count: 1,
+        needs_key: false,
+        paid: true,
+    };
+    let keyless = Capabilities { edit: true, max_references: 4, needs_key: true, ..text_only.clone() };
+    let links = [
+        link(ScriptedProvider::with_capabilities("a", text_only, []), &[], 1),
+        link(ScriptedProvider::with_capabilities("b", keyless, []), &[], 1),
+    ];
+    let walk = walk_with(&links, request(1), 900).await.asked(&[]);
+    let Err(ChainFailure::Skipped(reasons)) = walk.result else { panic!("{:?}", walk.result) };
+    assert_eq!(reasons, [("a".to_owned(), Skip::NoEdit), ("b".to_owned(), Skip::NoUsableKey)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_deadline_and_a_cancellation_end_the_walk() {
+    let walk = walk_with(&one([Step::Hang], &["x"], 3), request(0), 30).await;
+    assert!(
+        matches!(walk.result, Err(ChainFailure::Deadline { charged: Charged::Maybe })),
+        "{:?}",
+        walk.result
+    );
+    assert_eq!(walk.waited, Duration::from_secs(30));
+    let overloads = (0..9).map(|_| Step::Fail(ErrorClass::Overload));
+    let walk = walk_with(&one(overloads, &["x"], 9), request(0), 3).await;
+    assert!(matches!(walk.result, Err(ChainFailure::Deadline { charged: Charged::No })), "{:?}", walk.result);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_entry_has_its_own_output_unless_the_person_wished_one() {
+    let provider = ScriptedProvider::new("a", []);
+    let mut links = [link(provider.clone(), &["x"], 1)];
+    links[0].output.tier = Some(4);
+    walk(&links).await.made_by("a");
+    let wish = Output { ratio: Some((16, 9)), ..Output::default() };
+    walk_with(&links, ImageRequest { output: wish, ..request(0) }, 900).await.made_by("a");
+    let seen: Vec<_> = provider.requests().iter().map(|request| request.output).collect();
+    assert_eq!(seen, [Output { tier: Some(4), ..Output::default() }, wish]);
+}

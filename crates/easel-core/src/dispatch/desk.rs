@@ -1,0 +1,499 @@
+//! The desk where every command arrives: grammar, access, handler.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+};
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    queue::{Answer, ChatQueues, Decide},
+    request::{Drafted, draft, output_of},
+    runtime::Runtime,
+};
+use crate::{
+    access::{AccessSection, Debounce, Limited, Limits, LimitsState, RefusalPause, Role, Span, Verdict, Who},
+    chain::Link,
+    command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
+    error::{Arg, UserError},
+    i18n::{Args, HelpView, Texts},
+    ids::{Chat, Platform},
+    job::{
+        delivery::deliver,
+        engine::{Brought, CancelOutcome, Engine, Phase, Plan, Planner},
+        ledger::StoredRequest,
+    },
+    message::{ChatRole, Message},
+    ports::{Adapter, Clock, Inbox, Output},
+    prompt::{Preset, edit_instruction},
+    reply::{Reply, Target},
+};
+
+/// Lines of `/任务` at most.
+const MAX_JOB_LINES: usize = 10;
+
+/// The desk. Holds what changes with the configuration behind one pointer, and the limits behind one short lock.
+pub struct Desk {
+    runtime: ArcSwap<Runtime>,
+    texts: Texts,
+    clock: Arc<dyn Clock>,
+    adapters: HashMap<Platform, Arc<dyn Adapter>>,
+    access: Mutex<Access>,
+    engine: OnceLock<Arc<Engine>>,
+    queues: Arc<ChatQueues>,
+    myself: std::sync::Weak<Self>,
+}
+
+struct Access {
+    limits: Limits,
+    debounce: Debounce,
+    refusals: RefusalPause,
+}
+
+impl Desk {
+    /// A desk; [`Desk::open`] gives it its engine.
+    pub fn new(
+        runtime: Runtime,
+        section: &AccessSection,
+        limits: LimitsState,
+        texts: Texts,
+        clock: Arc<dyn Clock>,
+        adapters: Vec<Arc<dyn Adapter>>,
+        tracker: TaskTracker,
+    ) -> Arc<Self> {
+        let access = Access {
+            limits: Limits::new(section, limits, clock.now().0),
+            debounce: Debounce::new(section.debounce_seconds),
+            refusals: RefusalPause::new(),
+        };
+        Arc::new_cyclic(|myself| Self {
+            runtime: ArcSwap::from_pointee(runtime),
+            texts,
+            clock,
+            adapters: adapters.into_iter().map(|adapter| (adapter.platform(), adapter)).collect(),
+            access: Mutex::new(access),
+            engine: OnceLock::new(),
+            queues: Arc::new(ChatQueues::new(tracker)),
+            myself: myself.clone(),
+        })
+    }
+
+    /// Gives the desk its engine. Messages that come before are dropped.
+    pub fn open(&self, engine: Arc<Engine>) {
+        self.engine.set(engine).ok();
+    }
+
+    /// Takes a new configuration.
+    pub fn reconfigure(&self, runtime: Runtime, section: &AccessSection) {
+        self.runtime.store(Arc::new(runtime));
+        self.with_access(|access| {
+            access.limits.reconfigure(section);
+            access.debounce.reconfigure(section.debounce_seconds);
+        });
+    }
+
+    /// The limits' counts, to be kept over a restart.
+    pub fn limits_state(&self) -> LimitsState {
+        let now = self.clock.now().0;
+        self.with_access(|access| {
+            access.limits.sweep(now);
+            access.limits.state()
+        })
+    }
+
+    /// The running configuration.
+    pub fn runtime(&self) -> Arc<Runtime> {
+        self.runtime.load_full()
+    }
+
+    fn with_access<T>(&self, f: impl FnOnce(&mut Access) -> T) -> T {
+        f(&mut self.access.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn sentence(&self, runtime: &Runtime, error: &UserError) -> String {
+        let mut args = Args::new().with("code", error.code);
+        for (name, value) in &error.args {
+            args = match value {
+                Arg::Number(number) => args.with(name, *number),
+                Arg::Text(text) => args.with(name, text.clone()),
+            };
+        }
+        self.texts.get(runtime.locale, error.key, &args)
+    }
+
+    fn answer(&self, message: &Message, text: impl Into<String>) -> Option<Answer> {
+        let adapter = self.adapters.get(&message.chat.platform)?.clone();
+        let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
+        let reply = Reply::text(text);
+        Some(Box::pin(async move {
+            if let Err(error) = adapter.send(&target, &reply).await {
+                tracing::info!(chat = %target.chat, %error, "an answer could not be delivered");
+            }
+        }))
+    }
+
+    fn say(&self, runtime: &Runtime, message: &Message, error: &UserError) -> Option<Answer> {
+        self.answer(message, self.sentence(runtime, error))
+    }
+
+    /// The person's role; asks the platform only when the event did not tell and it matters.
+    async fn role(&self, runtime: &Runtime, message: &Message, matters: bool) -> Role {
+        let owner = runtime.rules.is_owner(message.chat.platform.as_str(), message.sender.id.as_str());
+        let mut chat_role = message.sender.role;
+        if !owner
+            && matters
+            && chat_role == ChatRole::Unknown
+            && !message.chat.kind.is_direct()
+            && let Some(adapter) = self.adapters.get(&message.chat.platform)
+        {
+            chat_role = adapter.chat_role(&message.chat, &message.sender.id).await;
+        }
+        Role::of(owner, matches!(chat_role, ChatRole::Owner | ChatRole::Admin))
+    }
+
+    /// Whether the lists let this message pass; else the sentence, if one is due.
+    fn listed(&self, runtime: &Runtime, message: &Message) -> Result<(), Option<Answer>> {
+        let group = (!message.chat.kind.is_direct()).then(|| message.chat.id.as_str());
+        let who = Who { platform: message.chat.platform.as_str(), user: message.sender.id.as_str(), group };
+        match runtime.rules.decide(who) {
+            Verdict::Allowed => Ok(()),
+            Verdict::Refused { reason, speak } => {
+                let chat = message.chat.to_string();
+                let now = self.clock.now().0;
+                let due = speak && self.with_access(|access| access.refusals.may_speak(&chat, now));
+                tracing::debug!(%chat, ?reason, due, "refused by the lists");
+                Err(due
+                    .then(|| self.say(runtime, message, &UserError::new(reason.text(), "E-LISTS")))
+                    .flatten())
+            }
+        }
+    }
+
+    /// Accepts a job, or says why not.
+    fn generate(
+        &self,
+        runtime: &Runtime,
+        engine: &Arc<Engine>,
+        message: &Message,
+        command: &Command,
+        role: Role,
+    ) -> Option<Answer> {
+        let adapter = self.adapters.get(&message.chat.platform)?;
+        let preset = match &command.preset {
+            None => None,
+            Some(name) => Some(runtime.presets.get(name)?),
+        };
+        if let Some(provider) = &command.provider
+            && !runtime.providers.contains_key(provider)
+        {
+            let unknown =
+                UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", provider.clone());
+            return self.say(runtime, message, &unknown);
+        }
+        let Drafted { request, inline } = match draft(command, preset, message, &**adapter) {
+            Ok(drafted) => drafted,
+            Err(missing) if missing.key == "error-needs-prompt" => {
+                let example = self.texts.plain(runtime.locale, "example-draw");
+                let missing = missing.with("example", format!("{}{example}", runtime.prefix));
+                return self.say(runtime, message, &missing);
+            }
+            Err(missing) => return self.say(runtime, message, &missing),
+        };
+        if !engine.keeper().is_first(&message.chat, &message.id) {
+            tracing::debug!(message = %message.id, "a message that became a job already");
+            return None;
+        }
+        let feature = request.feature.clone();
+        match self.admit(message, &feature, role) {
+            Err(refusal) => self.say(runtime, message, &refusal),
+            Ok(settle) => match engine.accept(request, Brought { inline, settle: Some(settle), watch: None })
+            {
+                Ok(accepted) => {
+                    tracing::debug!(job = %accepted.job, number = accepted.number, "accepted");
+                    None
+                }
+                Err(refusal) => self.say(runtime, message, &refusal),
+            },
+        }
+    }
+
+    /// Debounce and limits. The returned settlement gives the counts back when the job is not delivered, also when it is
+    /// dropped because the job was never accepted.
+    fn admit(
+        &self,
+        message: &Message,
+        feature: &str,
+        role: Role,
+    ) -> Result<Box<dyn FnOnce(bool) + Send>, UserError> {
+        if role.passes_limits() {
+            return Ok(Box::new(|_| {}));
+        }
+        let (platform, user) = (message.chat.platform.as_str(), message.sender.id.as_str());
+        let group = (!message.chat.kind.is_direct()).then(|| message.chat.to_string());
+        let now = self.clock.now().0;
+        let tickets = self.with_access(|access| {
+            access.debounce.check(platform, user, feature, now).map_err(|wait| {
+                UserError::new("error-debounce", "E-DEBOUNCE").with("seconds", wait.seconds())
+            })?;
+            let tickets = access
+                .limits
+                .try_take(group.as_deref(), &format!("{platform}:{user}"), now)
+                .map_err(limit_sentence)?;
+            access.debounce.accepted(platform, user, feature, now);
+            Ok::<_, UserError>(tickets)
+        })?;
+        let desk = self.myself.clone();
+        let refund = Refund { desk, tickets: Some(tickets) };
+        Ok(Box::new(move |delivered| refund.settle(delivered)))
+    }
+
+    fn help(&self, runtime: &Runtime, topic: HelpTopic) -> Arc<str> {
+        runtime.help(topic, || {
+            let own: Vec<_> = runtime.presets.all().iter().filter(|preset| preset.style.is_none()).collect();
+            let presets: Vec<_> = own.iter().map(|preset| preset.name.as_str()).collect();
+            let view =
+                HelpView { prefix: &runtime.prefix, draw: true, edit: runtime.can_edit(), presets: &presets };
+            self.texts.help(runtime.locale, topic, view)
+        })
+    }
+
+    fn presets(&self, runtime: &Runtime, list: PresetList) -> String {
+        let wanted = |preset: &&Preset| match list {
+            PresetList::All => true,
+            PresetList::Of(feature) => preset.feature == feature,
+        };
+        let names: Vec<_> = runtime
+            .presets
+            .all()
+            .iter()
+            .filter(wanted)
+            .map(|preset| format!("{}{}", runtime.prefix, preset.name))
+            .collect();
+        if names.is_empty() {
+            return self.texts.plain(runtime.locale, "presets-none");
+        }
+        let names = names.join(&self.texts.plain(runtime.locale, "list-separator"));
+        self.texts.get(runtime.locale, "presets-list", &Args::new().with("names", names))
+    }
+
+    fn jobs(&self, runtime: &Runtime, engine: &Engine, message: &Message, role: Role) -> String {
+        let own = (role == Role::Member).then_some(&message.sender.id);
+        let lines = engine.jobs(&message.chat, own);
+        if lines.is_empty() {
+            return self.texts.plain(runtime.locale, "job-list-empty");
+        }
+        let title = if own.is_some() { "job-list-title" } else { "job-list-title-chat" };
+        let count = Args::new().with("count", lines.len());
+        let mut out = vec![self.texts.get(runtime.locale, title, &count)];
+        for line in lines.iter().take(MAX_JOB_LINES) {
+            let key = match line.phase {
+                Phase::Waiting => "job-list-waiting",
+                Phase::Running => "job-list-running",
+                Phase::Delivering => "job-list-sending",
+            };
+            let what: String = line.prompt.chars().take(24).collect();
+            let args = Args::new()
+                .with("job", line.number.to_string())
+                .with("position", line.position.unwrap_or(1))
+                .with("seconds", line.age_seconds)
+                .with("what", what);
+            out.push(self.texts.get(runtime.locale, key, &args));
+        }
+        if lines.len() > MAX_JOB_LINES {
+            let more = Args::new().with("count", lines.len() - MAX_JOB_LINES);
+            out.push(self.texts.get(runtime.locale, "job-list-more", &more));
+        }
+        if let Some(line) = lines.first() {
+            let verb = self.texts.plain(runtime.locale, "verb-cancel");
+            let command = format!("{}{verb} {}", runtime.prefix, line.number);
+            out.push(self.texts.get(runtime.locale, "job-list-hint", &Args::new().with("command", command)));
+        }
+        out.join("\n")
+    }
+
+    fn cancel(
+        &self,
+        runtime: &Runtime,
+        engine: &Engine,
+        message: &Message,
+        command: &Command,
+        role: Role,
+    ) -> String {
+        let admin = role >= Role::GroupAdmin;
+        let outcome = engine.cancel(&message.chat, &message.sender.id, admin, command.job);
+        let (key, number) = match outcome {
+            CancelOutcome::Cancelled { number } => ("job-cancelled", number),
+            CancelOutcome::TooLate { number } => ("error-too-late-to-cancel", number),
+            CancelOutcome::NotYours { number } => ("error-not-your-job", number),
+            CancelOutcome::NoSuchJob { number } => ("error-no-such-job", number),
+            CancelOutcome::Nothing => ("error-nothing-to-cancel", 0),
+        };
+        let args = Args::new().with("job", number.to_string()).with("code", "E-JOB");
+        self.texts.get(runtime.locale, key, &args)
+    }
+
+    /// Sends a person's latest result again.
+    fn resend(&self, runtime: &Runtime, engine: &Arc<Engine>, message: &Message) -> Option<Answer> {
+        let Some((job, artifacts)) = engine.keeper().latest(&message.chat, &message.sender.id) else {
+            return self.say(runtime, message, &UserError::new("error-nothing-to-resend", "E-RESEND"));
+        };
+        let adapter = self.adapters.get(&message.chat.platform)?.clone();
+        let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
+        let engine = Arc::clone(engine);
+        Some(Box::pin(async move {
+            match engine.keeper().read(&artifacts).await {
+                Ok(pictures) => {
+                    for (index, picture) in pictures.iter().enumerate() {
+                        let outcome = deliver(&adapter, &target, job, index, None, picture).await;
+                        tracing::info!(%job, index, ?outcome, "resent");
+                    }
+                }
+                Err(error) => tracing::error!(%job, %error, "a kept picture can't be read"),
+            }
+        }))
+    }
+}
+
+fn limit_sentence(limited: Limited) -> UserError {
+    let sentence = UserError::new(limited.text(), "E-LIMIT").with("max", u64::from(limited.max));
+    match limited.span {
+        Span::Period => sentence.with("seconds", limited.retry_after.seconds()),
+        Span::Day => sentence.with("hours", limited.retry_after.hours()),
+    }
+}
+
+/// Gives limits back on drop, unless the job was delivered.
+struct Refund {
+    desk: std::sync::Weak<Desk>,
+    tickets: Option<crate::access::Tickets>,
+}
+
+impl Refund {
+    fn settle(mut self, delivered: bool) {
+        if delivered {
+            self.tickets = None;
+        }
+    }
+}
+
+impl Drop for Refund {
+    fn drop(&mut self) {
+        if let (Some(desk), Some(tickets)) = (self.desk.upgrade(), self.tickets.take()) {
+            desk.with_access(|access| access.limits.refund(tickets));
+        }
+    }
+}
+
+impl Inbox for Desk {
+    fn starts_command(&self, text: &str) -> bool {
+        self.runtime.load().grammar.starts_command(text)
+    }
+
+    fn deliver(&self, message: Message) {
+        if let Some(desk) = self.myself.upgrade() {
+            let decide: Arc<dyn Decide> = desk;
+            self.queues.push(message, &decide);
+        }
+    }
+}
+
+#[async_trait]
+impl Decide for Desk {
+    async fn decide(&self, message: Message) -> Option<Answer> {
+        let engine = self.engine.get()?;
+        let runtime = self.runtime.load_full();
+        let bare_allowed = message.mentions_me || message.chat.kind.is_direct();
+        let parsed = runtime.grammar.parse(&message.text, Context { bare_allowed });
+        if matches!(parsed, Parsed::NotForUs) {
+            return None;
+        }
+        if let Err(refusal) = self.listed(&runtime, &message) {
+            return refusal;
+        }
+        let command = match parsed {
+            Parsed::NotForUs => return None,
+            Parsed::Command(command) => command,
+            Parsed::TooLong { limit } => {
+                let long =
+                    UserError::new("error-prompt-too-long", "E-PROMPT-LONG").with("limit", limit as u64);
+                return self.say(&runtime, &message, &long);
+            }
+        };
+        let matters = matches!(command.verb, Verb::Jobs | Verb::Cancel);
+        let role = self.role(&runtime, &message, matters).await;
+        match command.verb {
+            Verb::Draw | Verb::Edit | Verb::Preset => {
+                self.generate(&runtime, engine, &message, &command, role)
+            }
+            Verb::Help(topic) => self.answer(&message, &*self.help(&runtime, topic)),
+            Verb::Presets(list) => self.answer(&message, self.presets(&runtime, list)),
+            Verb::Jobs => self.answer(&message, self.jobs(&runtime, engine, &message, role)),
+            Verb::Cancel => self.answer(&message, self.cancel(&runtime, engine, &message, &command, role)),
+            Verb::Resend => self.resend(&runtime, engine, &message),
+            // Their parts are not built yet. Silence, as for any word that is not ours: another bot of the group may
+            // know them.
+            Verb::Selfie
+            | Verb::SelfieRef(_)
+            | Verb::Video
+            | Verb::Batch(_)
+            | Verb::Whitelist
+            | Verb::Blacklist
+            | Verb::RateLimit
+            | Verb::Language
+            | Verb::Providers
+            | Verb::Status => None,
+        }
+    }
+}
+
+impl Planner for Desk {
+    fn plan(&self, request: &StoredRequest) -> Result<Plan, UserError> {
+        let runtime = self.runtime.load();
+        let feature = if request.feature == "edit" { Feature::Edit } else { Feature::Draw };
+        let preset = match &request.preset {
+            None => None,
+            Some(name) => Some(runtime.presets.get(name).ok_or_else(|| {
+                UserError::new("error-unknown-preset", "E-PRESET").with("preset", name.clone())
+            })?),
+        };
+        let links = match &request.provider {
+            None => runtime.chain(feature).to_vec(),
+            Some(name) => {
+                let slot = runtime.providers.get(name).ok_or_else(|| {
+                    UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", name.clone())
+                })?;
+                vec![Link { slot: slot.clone(), output: Output::default() }]
+            }
+        };
+        let wish = Output { size: request.size, ratio: request.ratio, tier: request.tier };
+        let output = match preset {
+            Some(preset) if wish == Output::default() => output_of(&preset.output),
+            _ => wish,
+        };
+        Ok(Plan {
+            links,
+            prompt: match preset {
+                Some(preset) => preset.fill(&request.prompt).into(),
+                None if feature == Feature::Edit => edit_instruction(&request.prompt).into(),
+                None => request.prompt.as_str().into(),
+            },
+            output,
+            needs_picture: feature == Feature::Edit,
+            caption: preset.and_then(|preset| preset.style).map(|style| {
+                let style = self.texts.plain(runtime.locale, style);
+                self.texts.get(runtime.locale, "caption-preset", &Args::new().with("style", style))
+            }),
+        })
+    }
+
+    fn say(&self, _chat: &Chat, error: &UserError) -> String {
+        self.sentence(&self.runtime.load(), error)
+    }
+
+    fn adapter(&self, platform: &Platform) -> Option<Arc<dyn Adapter>> {
+        self.adapters.get(platform).cloned()
+    }
+}

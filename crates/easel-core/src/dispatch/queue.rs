@@ -1,0 +1,226 @@
+//! One queue per chat: commands of a chat are decided in order, different chats at once.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+use crate::{ids::Chat, message::Message};
+
+/// Commands of one chat that may wait for their decision.
+const MAX_PER_CHAT: usize = 2_000;
+/// Commands of all chats that may wait.
+const MAX_OVERALL: usize = 20_000;
+/// Answers of one chat that may be under way at once; then the chat's next command waits for one of them.
+const MAX_ANSWERS: usize = 16;
+
+/// An answer on its way: sent in the order of decisions, not waited for by the next decision.
+pub type Answer = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Decides commands.
+#[async_trait::async_trait]
+pub trait Decide: Send + Sync + 'static {
+    /// Decides one command: accepts a job, changes a setting, or makes an answer. What must happen before the next
+    /// command of the chat happens here; the answer's sending does not.
+    async fn decide(&self, message: Message) -> Option<Answer>;
+}
+
+/// The queues of all chats that have something waiting; an idle chat costs nothing.
+pub struct ChatQueues {
+    inner: Mutex<Inner>,
+    tracker: TaskTracker,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Inner {
+    queues: HashMap<Chat, Queue>,
+    waiting: usize,
+}
+
+struct Queue {
+    messages: VecDeque<Message>,
+    arrived: Arc<Notify>,
+}
+
+impl ChatQueues {
+    /// No queues; workers are tracked by `tracker`.
+    pub fn new(tracker: TaskTracker) -> Self {
+        Self { inner: Mutex::default(), tracker, dropped: AtomicU64::new(0) }
+    }
+
+    /// Puts a message at the end of its chat's queue and sees to it that somebody works on it.
+    pub fn push(self: &Arc<Self>, message: Message, decide: &Arc<dyn Decide>) {
+        let chat = message.chat.clone();
+        let arrived = Arc::new(Notify::new());
+        {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            if inner.waiting >= MAX_OVERALL
+                || inner.queues.get(&chat).is_some_and(|queue| queue.messages.len() >= MAX_PER_CHAT)
+            {
+                let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+                if dropped.is_power_of_two() {
+                    tracing::warn!(%chat, dropped, "commands are dropped: they come faster than they can be decided");
+                }
+                return;
+            }
+            inner.waiting += 1;
+            if let Some(queue) = inner.queues.get_mut(&chat) {
+                queue.messages.push_back(message);
+                queue.arrived.notify_one();
+                return;
+            }
+            let queue = Queue { messages: VecDeque::from([message]), arrived: Arc::clone(&arrived) };
+            inner.queues.insert(chat.clone(), queue);
+        }
+        let queues = Arc::clone(self);
+        let decide = Arc::clone(decide);
+        self.tracker.spawn(async move { queues.work(chat, arrived, decide).await });
+    }
+
+    async fn work(&self, chat: Chat, arrived: Arc<Notify>, decide: Arc<dyn Decide>) {
+        let mut answers: FuturesUnordered<Answer> = FuturesUnordered::new();
+        loop {
+            while let Some(message) = self.pop(&chat) {
+                if let Some(mut answer) = decide.decide(message).await {
+                    // The first poll hands the frame to the socket, so that answers keep the order of decisions.
+                    if futures_util::poll!(answer.as_mut()).is_pending() {
+                        answers.push(answer);
+                    }
+                }
+                while answers.len() >= MAX_ANSWERS {
+                    answers.next().await;
+                }
+            }
+            if self.retire(&chat, answers.is_empty()) {
+                return;
+            }
+            tokio::select! {
+                _ = answers.next() => {}
+                () = arrived.notified() => {}
+            }
+        }
+    }
+
+    fn pop(&self, chat: &Chat) -> Option<Message> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let message = inner.queues.get_mut(chat)?.messages.pop_front()?;
+        inner.waiting -= 1;
+        Some(message)
+    }
+
+    /// Removes the chat's queue when nothing is waiting and no answer is under way.
+    fn retire(&self, chat: &Chat, idle: bool) -> bool {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let empty = inner.queues.get(chat).is_none_or(|queue| queue.messages.is_empty());
+        if empty && idle {
+            inner.queues.remove(chat);
+        }
+        empty && idle
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::{
+        ids::{ChatKind, UnixMillis},
+        message::{ChatRole, Sender},
+    };
+
+    struct Slow {
+        decided: mpsc::UnboundedSender<String>,
+        answers: Arc<tokio::sync::Semaphore>,
+    }
+
+    #[async_trait::async_trait]
+    impl Decide for Slow {
+        async fn decide(&self, message: Message) -> Option<Answer> {
+            self.decided.send(format!("{}{}", message.chat.id, message.text)).unwrap();
+            let answers = self.answers.clone();
+            Some(Box::pin(async move { answers.acquire().await.unwrap().forget() }))
+        }
+    }
+
+    fn message(chat: &str, text: &str) -> Message {
+        Message {
+            chat: Chat {
+                platform: "onebot".into(),
+                account: "1".into(),
+                kind: ChatKind::Group,
+                id: chat.into(),
+                parent: None,
+            },
+            id: text.into(),
+            sender: Sender { id: "u".into(), name: String::new(), role: ChatRole::Member },
+            text: text.to_owned(),
+            mentions_me: false,
+            pictures: vec![],
+            mentions: vec![],
+            quote: None,
+            sent_at: UnixMillis(0),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_chat_keeps_its_order_and_a_slow_chat_holds_nobody_up() {
+        let tracker = TaskTracker::new();
+        let queues = Arc::new(ChatQueues::new(tracker.clone()));
+        let (decided, mut order) = mpsc::unbounded_channel();
+        let answers = Arc::new(tokio::sync::Semaphore::new(0));
+        let decide: Arc<dyn Decide> = Arc::new(Slow { decided, answers: answers.clone() });
+        for n in 0..20 {
+            queues.push(message("a", &n.to_string()), &decide);
+        }
+        // No answer goes out: sixteen are under way, and the seventeenth command waits.
+        for n in 0..16 {
+            assert_eq!(order.recv().await.unwrap(), format!("a{n}"));
+        }
+        queues.push(message("b", "0"), &decide);
+        assert_eq!(order.recv().await.unwrap(), "b0", "another chat goes on");
+        queues.push(message("b", "1"), &decide);
+        assert_eq!(
+            order.recv().await.unwrap(),
+            "b1",
+            "an answer under way does not hold up the next decision"
+        );
+        answers.add_permits(100);
+        for n in 16..20 {
+            assert_eq!(order.recv().await.unwrap(), format!("a{n}"));
+        }
+        tracker.close();
+        tracker.wait().await;
+        assert!(queues.inner.lock().unwrap().queues.is_empty(), "idle chats cost nothing");
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_bounded() {
+        let tracker = TaskTracker::new();
+        let queues = Arc::new(ChatQueues::new(tracker.clone()));
+        let (decided, mut order) = mpsc::unbounded_channel();
+        let answers = Arc::new(tokio::sync::Semaphore::new(usize::MAX >> 4));
+        let decide: Arc<dyn Decide> = Arc::new(Slow { decided, answers });
+        for n in 0..MAX_PER_CHAT + 50 {
+            queues.push(message("a", &n.to_string()), &decide);
+        }
+        tracker.close();
+        tracker.wait().await;
+        drop(decide);
+        let mut count = 0;
+        while order.recv().await.is_some() {
+            count += 1;
+        }
+        assert_eq!(count, MAX_PER_CHAT);
+    }
+}

@@ -1,0 +1,103 @@
+//! From a command and its message to the request of a job: which pictures are meant, and what is missing.
+
+use std::time::Duration;
+
+use crate::{
+    command::{Command, Feature, OutputWish, Tier, Verb},
+    error::UserError,
+    job::ledger::StoredRequest,
+    message::{Message, PictureLocator, PictureOrigin, PictureRef},
+    ports::{Adapter, Output},
+    prompt::Preset,
+};
+
+/// How long a member's earlier picture message counts as meant (phones cannot send picture and words together).
+const RECENT: Duration = Duration::from_secs(120);
+
+/// A request, and the pictures whose bytes came along.
+#[derive(Debug)]
+pub(super) struct Drafted {
+    pub(super) request: StoredRequest,
+    pub(super) inline: Vec<PictureRef>,
+}
+
+/// Drafts the request of a job.
+///
+/// # Errors
+/// The hint for what is missing: words, or a picture.
+pub(super) fn draft(
+    command: &Command,
+    preset: Option<&Preset>,
+    message: &Message,
+    adapter: &dyn Adapter,
+) -> Result<Drafted, UserError> {
+    let feature = match (command.verb, preset) {
+        (_, Some(preset)) => preset.feature,
+        (Verb::Edit, None) => Feature::Edit,
+        _ => Feature::Draw,
+    };
+    let edits = feature == Feature::Edit;
+    let mut pictures = message.pictures.clone();
+    if edits {
+        let avatars = message.mentions.iter().filter_map(|user| adapter.avatar(&message.chat.account, user));
+        pictures.extend(avatars);
+    }
+    let fallback = if edits && pictures.is_empty() { fallback(preset, message, adapter) } else { Vec::new() };
+    if edits && pictures.is_empty() && fallback.is_empty() && message.quote.is_none() {
+        return Err(UserError::new("error-needs-picture", "E-NEEDS-PICTURE"));
+    }
+    if !edits && command.prompt.is_empty() && preset.is_none() {
+        return Err(UserError::new("error-needs-prompt", "E-NEEDS-PROMPT"));
+    }
+    let recordable = |picture: &PictureRef| {
+        !matches!(picture.locator, PictureLocator::Inline(_) | PictureLocator::File(_))
+    };
+    let inline = if pictures.iter().all(recordable) { Vec::new() } else { pictures.clone() };
+    pictures.retain(recordable);
+    let Output { size, ratio, tier } = output_of(&command.output);
+    Ok(Drafted {
+        request: StoredRequest {
+            chat: message.chat.clone(),
+            user: message.sender.id.clone(),
+            message: message.id.clone(),
+            feature: if edits { "edit" } else { "draw" }.to_owned(),
+            prompt: command.prompt.clone(),
+            preset: preset.map(|preset| preset.name.clone()),
+            provider: command.provider.clone(),
+            size,
+            ratio,
+            tier,
+            count: command.count,
+            pictures,
+            fallback,
+            quote: message.quote.clone(),
+        },
+        inline,
+    })
+}
+
+/// What is used when an edit has no picture: the member's last picture message in the chat, else, for presets that
+/// allow it, their avatar.
+fn fallback(preset: Option<&Preset>, message: &Message, adapter: &dyn Adapter) -> Vec<PictureRef> {
+    let mut recent = adapter.recent_pictures(&message.chat, &message.sender.id, RECENT);
+    for picture in &mut recent {
+        picture.origin = PictureOrigin::Recent;
+    }
+    if recent.is_empty() && preset.is_some_and(|preset| preset.avatar) {
+        recent.extend(adapter.avatar(&message.chat.account, &message.sender.id));
+    }
+    recent
+}
+
+/// A wish as the ports spell it.
+pub fn output_of(wish: &OutputWish) -> Output {
+    Output {
+        size: wish.size,
+        ratio: wish.ratio.map(|ratio| (ratio.width.into(), ratio.height.into())),
+        tier: wish.tier.map(|tier| match tier {
+            Tier::K1 => 1,
+            Tier::K2 => 2,
+            Tier::K4 => 4,
+        }),
+    }
+}

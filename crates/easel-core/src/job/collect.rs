@@ -1,0 +1,258 @@
+//! Gathers a job's input pictures: resolves references, downloads them soon (links expire while a job waits),
+//! prepares them, and keeps them in the blob store when the job has to wait.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use super::ledger::{StoredPicture, StoredRequest};
+use crate::{
+    error::UserError,
+    ids::JobId,
+    media::{Body, Picture, PictureProblem, Spool, prepare},
+    message::{PictureLocator, PictureRef, Quote},
+    ports::{Adapter, Blobs, DownloadError, Reference, StoreError},
+};
+
+/// Input pictures of one job at most; what comes after them is left out.
+pub const MAX_INPUTS: usize = 16;
+/// A quoted message is looked for this long.
+const QUOTE_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Downloads and prepares pictures for all jobs.
+pub struct Collector {
+    blobs: Arc<dyn Blobs>,
+    spool: Spool,
+    /// Decoding is CPU work: one at a time per core.
+    cpu: Arc<Semaphore>,
+}
+
+/// A job's inputs.
+#[derive(Debug, Default)]
+pub struct Inputs {
+    /// In order.
+    pub pictures: Vec<Input>,
+}
+
+/// One input.
+#[derive(Debug)]
+pub enum Input {
+    /// In memory, counted by the budget.
+    Ready(Reference),
+    /// In the blob store.
+    Kept(StoredPicture),
+}
+
+/// Why there are no inputs.
+#[derive(Debug)]
+pub enum CollectError {
+    /// The person can mend it.
+    User(UserError),
+    /// The store failed.
+    Store(StoreError),
+}
+
+impl From<StoreError> for CollectError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Collector {
+    /// A collector.
+    pub fn new(blobs: Arc<dyn Blobs>, spool: Spool) -> Self {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        Self { blobs, spool, cpu: Arc::new(Semaphore::new(cores)) }
+    }
+
+    /// The pictures that a request refers to, in their order: quoted message, message, avatars (S003-77).
+    ///
+    /// # Errors
+    /// When there is none although the request needs one, or one can't be used; each reason has its own sentence.
+    pub async fn collect(
+        &self,
+        adapter: &dyn Adapter,
+        job: JobId,
+        request: &StoredRequest,
+        inline: &[PictureRef],
+        max_bytes: u64,
+        keep: bool,
+    ) -> Result<Inputs, CollectError> {
+        let mut references: Vec<PictureRef> = Vec::new();
+        if let Some(quote) = &request.quote {
+            let quote: Option<Quote> =
+                tokio::time::timeout(QUOTE_PATIENCE, adapter.quote(&request.chat, quote))
+                    .await
+                    .ok()
+                    .flatten();
+            references.extend(quote.into_iter().flat_map(|quote| quote.pictures));
+        }
+        if inline.is_empty() {
+            references.extend_from_slice(&request.pictures);
+        } else {
+            references.extend_from_slice(inline);
+        }
+        if references.is_empty() {
+            references.extend_from_slice(&request.fallback);
+        }
+        references.dedup_by(|a, b| same_picture(a, b));
+        references.truncate(MAX_INPUTS);
+        let mut inputs = Inputs::default();
+        for (index, reference) in references.iter().enumerate() {
+            let body = adapter.download(&request.chat, reference, max_bytes).await.map_err(download_error)?;
+            inputs.pictures.push(self.prepare(job, index, body, keep).await?);
+        }
+        Ok(inputs)
+    }
+
+    async fn prepare(&self, job: JobId, index: usize, body: Body, keep: bool) -> Result<Input, CollectError> {
+        let permit = Arc::clone(&self.cpu).acquire_owned().await;
+        let spool = self.spool.clone();
+        let work = move || {
+            let _permit = permit;
+            let bytes = body.read().map_err(|error| PictureProblem::Damaged(error.to_string()))?;
+            let prepared = prepare(&bytes)?;
+            let unchanged = prepared.bytes.len() == bytes.len();
+            let body = if unchanged && body.in_memory().is_some() {
+                body
+            } else {
+                hold(&spool, prepared.bytes.clone())
+                    .map_err(|error| PictureProblem::Damaged(error.to_string()))?
+            };
+            Ok::<_, PictureProblem>((prepared, body))
+        };
+        let (prepared, body) = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(|error| {
+                CollectError::Store(StoreError::Io(format!("a picture could not be read: {error}")))
+            })?
+            .map_err(|problem| CollectError::User(picture_problem(&problem)))?;
+        let picture =
+            Picture { format: prepared.format, width: prepared.width, height: prepared.height, body };
+        if !keep && picture.body.in_memory().is_some() {
+            return Ok(Input::Ready(Reference { picture }));
+        }
+        let kept = self.keep(job, index, &picture).await?;
+        Ok(Input::Kept(kept))
+    }
+
+    async fn keep(&self, job: JobId, index: usize, picture: &Picture) -> Result<StoredPicture, StoreError> {
+        let blob = format!("{job}-in{index}.{}", picture.format.extension());
+        self.blobs.put(&blob, &picture.body).await?;
+        Ok(stored(blob, picture))
+    }
+
+    /// Puts inputs that are still in memory into the blob store, because the job has to wait.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn keep_all(&self, job: JobId, inputs: &mut Inputs) -> Result<Vec<StoredPicture>, StoreError> {
+        let mut all = Vec::with_capacity(inputs.pictures.len());
+        for (index, input) in inputs.pictures.iter_mut().enumerate() {
+            if let Input::Ready(reference) = input {
+                *input = Input::Kept(self.keep(job, index, &reference.picture).await?);
+            }
+            if let Input::Kept(kept) = input {
+                all.push(kept.clone());
+            }
+        }
+        Ok(all)
+    }
+
+    /// Everything in memory, ready to be sent. Waits for the budget before it holds anything.
+    ///
+    /// # Errors
+    /// When a kept picture is gone.
+    pub async fn load(&self, inputs: Vec<Input>) -> Result<Vec<Reference>, StoreError> {
+        let kept: u64 =
+            inputs.iter().map(|input| if let Input::Kept(picture) = input { picture.bytes } else { 0 }).sum();
+        let mut hold = if kept > 0 { Some(self.spool.budget().take(kept).await) } else { None };
+        let mut references = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            references.push(match input {
+                Input::Ready(reference) => reference,
+                Input::Kept(picture) => {
+                    let body = self.blobs.get(&picture.blob).await?.ok_or_else(|| {
+                        StoreError::Damaged(format!("the input picture {} is gone", picture.blob))
+                    })?;
+                    let bytes = tokio::task::spawn_blocking(move || body.read())
+                        .await
+                        .map_err(|error| StoreError::Io(error.to_string()))?
+                        .map_err(|error| StoreError::Io(error.to_string()))?;
+                    // The first reference carries the whole hold: they live and die together.
+                    let body = match hold.take() {
+                        Some(hold) => Body::held(bytes, hold),
+                        None => Body::from_bytes(bytes),
+                    };
+                    let StoredPicture { format, width, height, .. } = picture;
+                    Reference { picture: Picture { format, width, height, body } }
+                }
+            });
+        }
+        Ok(references)
+    }
+}
+
+/// Counts bytes against the budget, or moves them to a spool file when it has no room.
+fn hold(spool: &Spool, bytes: Bytes) -> std::io::Result<Body> {
+    if let Some(hold) = spool.budget().try_take(bytes.len() as u64) {
+        return Ok(Body::held(bytes, hold));
+    }
+    let mut sink = spool.sink(0);
+    sink.write(&bytes)?;
+    sink.finish()
+}
+
+/// How a picture in the blob store is recorded.
+pub(super) fn stored(blob: String, picture: &Picture) -> StoredPicture {
+    StoredPicture {
+        blob,
+        format: picture.format,
+        width: picture.width,
+        height: picture.height,
+        bytes: picture.body.len(),
+    }
+}
+
+/// Whether two references mean the same picture (a quoted picture that is also in the message).
+fn same_picture(a: &PictureRef, b: &PictureRef) -> bool {
+    match (&a.locator, &b.locator) {
+        (PictureLocator::Platform { file: Some(a), .. }, PictureLocator::Platform { file: Some(b), .. }) => {
+            a == b
+        }
+        (PictureLocator::Url(a), PictureLocator::Url(b)) => a == b,
+        _ => false,
+    }
+}
+
+/// The sentence for a picture that can't be fetched.
+fn download_error(error: DownloadError) -> CollectError {
+    CollectError::User(match error {
+        DownloadError::TooLarge { max_bytes } => {
+            UserError::new("error-picture-too-big", "E-PICTURE-BIG").with("megabytes", max_bytes >> 20)
+        }
+        DownloadError::Expired => UserError::new("error-picture-expired", "E-PICTURE-EXPIRED"),
+        DownloadError::Private => UserError::new("error-picture-private", "E-PICTURE-PRIVATE"),
+        DownloadError::FakeIp => UserError::new("error-picture-fake-ip", "E-PICTURE-FAKEIP"),
+        DownloadError::Unreachable(why) => {
+            tracing::info!(why, "an input picture could not be downloaded");
+            UserError::new("error-picture-download", "E-PICTURE-NET")
+        }
+    })
+}
+
+/// The sentence for a picture that can't be used.
+fn picture_problem(problem: &PictureProblem) -> UserError {
+    match problem {
+        PictureProblem::Empty => UserError::new("error-picture-empty", "E-PICTURE-EMPTY"),
+        PictureProblem::NotAPicture(_) => UserError::new("error-picture-unknown", "E-PICTURE-TYPE"),
+        PictureProblem::Heic => UserError::new("error-picture-heic", "E-PICTURE-HEIC"),
+        PictureProblem::TooManyPixels => UserError::new("error-picture-pixels", "E-PICTURE-PIXELS")
+            .with("side", u64::from(crate::media::MAX_SIDE)),
+        PictureProblem::Damaged(why) => {
+            tracing::info!(why, "an input picture is damaged");
+            UserError::new("error-picture-truncated", "E-PICTURE-DAMAGED")
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The delivery policy: what is tried after a certain failure, and never after an unknown outcome.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    ids::{JobId, MessageId},
+    media::{Picture, compact},
+    ports::{Adapter, SendError, SendFailure},
+    reply::{OutgoingPicture, Part, Reply, Target},
+};
+
+/// Sends per delivery at most, whatever fails.
+const MAX_ATTEMPTS: u32 = 5;
+/// A picture above this goes as a file first: platforms recompress or refuse it otherwise.
+const FILE_FIRST_BYTES: u64 = 20 << 20;
+/// The pause before the same is tried again.
+const TRANSIENT_PAUSE: Duration = Duration::from_secs(2);
+/// How long a delivery waits for a peer that is not connected. Its picture stays fetchable afterwards.
+const RECONNECT_PATIENCE: Duration = Duration::from_mins(10);
+/// The longest pause between two looks for a peer.
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(15);
+
+/// How a delivery ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivered {
+    /// Certainly there.
+    Yes {
+        /// The message that carries it.
+        message: Option<MessageId>,
+    },
+    /// Certainly not there.
+    No {
+        /// What the last failure was.
+        failure: SendFailure,
+        /// For the owner.
+        reason: String,
+    },
+    /// Perhaps there: not sent again by itself.
+    Unknown {
+        /// For the owner.
+        reason: String,
+    },
+}
+
+/// In which shape a picture is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shape {
+    Picture,
+    Compact,
+    File,
+}
+
+/// The next shape after a certain failure; `None` = give up.
+fn next_shape(shape: Shape, failure: SendFailure, retried: bool, files: bool) -> Option<Shape> {
+    match (failure, shape) {
+        (SendFailure::Transient, shape) if !retried => Some(shape),
+        (SendFailure::Transient | SendFailure::Picture, Shape::Picture) => Some(Shape::Compact),
+        (SendFailure::Transient | SendFailure::Picture, Shape::Compact) if files => Some(Shape::File),
+        _ => None,
+    }
+}
+
+/// Sends one picture with its caption.
+pub async fn deliver(
+    adapter: &Arc<dyn Adapter>,
+    target: &Target,
+    job: JobId,
+    index: usize,
+    caption: Option<&str>,
+    picture: &Picture,
+) -> Delivered {
+    let files = adapter.capabilities(&target.chat.account).files;
+    let large = picture.body.len() > FILE_FIRST_BYTES;
+    let mut shape = if files && large { Shape::File } else { Shape::Picture };
+    let mut retried = false;
+    let mut last = (SendFailure::Permanent, String::new());
+    for _ in 0..MAX_ATTEMPTS {
+        let Some(picture) = shaped(picture, shape).await else {
+            return Delivered::No { failure: last.0, reason: last.1 };
+        };
+        let name = format!("easel-{job}-{index}.{}", picture.format.extension());
+        let outgoing = OutgoingPicture { picture, name };
+        let parts = match shape {
+            Shape::File => vec![Part::File(outgoing)],
+            Shape::Picture | Shape::Compact => caption
+                .map(|text| Part::Text(text.to_owned()))
+                .into_iter()
+                .chain([Part::Picture(outgoing)])
+                .collect(),
+        };
+        match send_when_connected(adapter, target, &Reply { parts }).await {
+            Ok(message) => return Delivered::Yes { message },
+            Err(SendError::Unknown { reason }) => return Delivered::Unknown { reason },
+            Err(SendError::Failed { failure, reason }) => {
+                tracing::info!(%job, ?shape, ?failure, reason, "a send failed");
+                let next = match next_shape(shape, failure, retried, files) {
+                    // A large picture that could not go as a file may still go as a compact picture.
+                    None if shape == Shape::File && large && failure != SendFailure::Forbidden => {
+                        Some(Shape::Compact)
+                    }
+                    next => next,
+                };
+                last = (failure, reason);
+                let Some(next) = next else { break };
+                if next == shape {
+                    retried = true;
+                    tokio::time::sleep(TRANSIENT_PAUSE).await;
+                }
+                shape = next;
+            }
+        }
+    }
+    Delivered::No { failure: last.0, reason: last.1 }
+}
+
+async fn shaped(picture: &Picture, shape: Shape) -> Option<Picture> {
+    if shape != Shape::Compact {
+        return Some(picture.clone());
+    }
+    let whole = picture.clone();
+    tokio::task::spawn_blocking(move || compact(&whole).ok()).await.ok().flatten()
+}
+
+/// Sends a reply, waiting for the peer while it is not connected.
+///
+/// # Errors
+/// As [`Adapter::send`]; [`SendFailure::Disconnected`] only after the patience is over.
+pub async fn send_when_connected(
+    adapter: &Arc<dyn Adapter>,
+    target: &Target,
+    reply: &Reply,
+) -> Result<Option<MessageId>, SendError> {
+    let patience = tokio::time::Instant::now() + RECONNECT_PATIENCE;
+    let mut pause = Duration::from_millis(250);
+    loop {
+        match adapter.send(target, reply).await {
+            Ok(sent) => return Ok(sent.message),
+            Err(SendError::Failed { failure: SendFailure::Disconnected, .. })
+                if tokio::time::Instant::now() + pause < patience =>
+            {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        ids::{Chat, ChatKind},
+        media::{Body, PictureFormat},
+        testing::{RecordingAdapter, test_picture},
+    };
+
+    fn target() -> Target {
+        let chat = Chat {
+            platform: "onebot".into(),
+            account: "1".into(),
+            kind: ChatKind::Group,
+            id: "7".into(),
+            parent: None,
+        };
+        Target { chat, quote: Some("m".into()) }
+    }
+
+    fn failed(failure: SendFailure) -> SendError {
+        SendError::Failed { failure, reason: "scripted".to_owned() }
+    }
+
+    async fn deliver_after(failures: Vec<SendError>, picture: Picture) -> (Delivered, Arc<RecordingAdapter>) {
+        let recorder = RecordingAdapter::new();
+        recorder.fail_sends(failures);
+        let adapter: Arc<dyn Adapter> = recorder.clone();
+        let outcome = deliver(&adapter, &target(), JobId::generate(), 0, Some("手办"), &picture).await;
+        (outcome, recorder)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_certain_failure_walks_down_the_ladder() {
+        use SendFailure::{Picture, Transient};
+        let (outcome, adapter) = deliver_after(vec![], test_picture()).await;
+        assert!(matches!(outcome, Delivered::Yes { .. }));
+        assert_eq!(adapter.sends()[0].text, "手办");
+        let (outcome, adapter) =
+            deliver_after(vec![failed(Transient), failed(Picture)], test_picture()).await;
+        assert!(matches!(outcome, Delivered::Yes { .. }));
+        assert_eq!(PictureFormat::sniff(&adapter.sends()[0].pictures[0]), Some(PictureFormat::Jpeg));
+        let (outcome, adapter) = deliver_after(vec![failed(Picture), failed(Picture)], test_picture()).await;
+        assert!(matches!(outcome, Delivered::Yes { .. }));
+        assert!(adapter.sends()[0].as_file);
+        let (outcome, adapter) = deliver_after(vec![failed(Picture); 3], test_picture()).await;
+        assert!(matches!(outcome, Delivered::No { failure: Picture, .. }), "{outcome:?}");
+        assert!(adapter.sends().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_unknown_outcome_is_never_sent_again() {
+        let (outcome, adapter) =
+            deliver_after(vec![SendError::Unknown { reason: "time-out".to_owned() }], test_picture()).await;
+        assert!(matches!(outcome, Delivered::Unknown { .. }));
+        assert!(adapter.sends().is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mute_ends_it_and_a_reconnect_is_awaited() {
+        let (outcome, _) = deliver_after(vec![failed(SendFailure::Forbidden)], test_picture()).await;
+        assert!(matches!(outcome, Delivered::No { failure: SendFailure::Forbidden, .. }));
+        let (outcome, adapter) =
+            deliver_after(vec![failed(SendFailure::Disconnected); 20], test_picture()).await;
+        assert!(matches!(outcome, Delivered::Yes { .. }));
+        assert_eq!(adapter.sends().len(), 1);
+        let (outcome, _) = deliver_after(vec![failed(SendFailure::Disconnected); 500], test_picture()).await;
+        assert!(matches!(outcome, Delivered::No { failure: SendFailure::Disconnected, .. }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_huge_picture_goes_as_a_file_first() {
+        let mut bytes = test_picture().body.read().unwrap().to_vec();
+        bytes.resize(21 << 20, 0);
+        let picture = Picture { body: Body::from_bytes(bytes), ..test_picture() };
+        let (outcome, adapter) = deliver_after(vec![], picture.clone()).await;
+        assert!(matches!(outcome, Delivered::Yes { .. }));
+        assert!(adapter.sends()[0].as_file);
+        let (outcome, adapter) = deliver_after(vec![failed(SendFailure::Permanent)], picture).await;
+        assert!(matches!(outcome, Delivered::Yes { .. }));
+        assert!(!adapter.sends()[0].as_file);
+    }
+}

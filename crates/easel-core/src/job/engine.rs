@@ -1,0 +1,478 @@
+//! The job engine: accepts, queues, runs, delivers and records jobs, and picks up what a crash left behind.
+//!
+//! An accepted job ends in exactly one of: delivered, failed with a sentence, cancelled, or unknown. The ledger is
+//! written before the world is asked, and read back at start; see [`super::recover`].
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use tokio::{sync::oneshot, time::Instant};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    collect::Collector,
+    journal::Journal,
+    kept::{KeepLimits, Keeper},
+    ledger::{Event, JobRecord, StoredRequest},
+    schedule::{Admission, Schedule, ScheduleLimits},
+    sentences::{queue_sentence, store_sentence},
+};
+use crate::{
+    chain::Link,
+    error::UserError,
+    ids::{Chat, JobId, Platform, UnixMillis, UserId},
+    media::Spool,
+    message::PictureRef,
+    ports::{Adapter, Clock, Output, Store},
+};
+
+/// What the engine asks about a request when it runs it. Answered from the running configuration, so that a job of an
+/// earlier run is planned with today's.
+pub trait Planner: Send + Sync {
+    /// How a request is to be run.
+    ///
+    /// # Errors
+    /// When it can't be any more (its preset or provider left the configuration).
+    fn plan(&self, request: &StoredRequest) -> Result<Plan, UserError>;
+
+    /// A sentence in the chat's language.
+    fn say(&self, chat: &Chat, error: &UserError) -> String;
+
+    /// The adapter of a platform, if it is built and configured.
+    fn adapter(&self, platform: &Platform) -> Option<Arc<dyn Adapter>>;
+}
+
+/// How a request is to be run.
+#[derive(Clone)]
+pub struct Plan {
+    /// The providers in order.
+    pub links: Vec<Link>,
+    /// The full prompt.
+    pub prompt: Arc<str>,
+    /// The wished shape.
+    pub output: Output,
+    /// Whether it makes no sense without an input picture.
+    pub needs_picture: bool,
+    /// Text above the result, in the chat's language.
+    pub caption: Option<String>,
+}
+
+/// Settings of the engine; replaced whole when the configuration changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// How many jobs run and wait.
+    pub schedule: ScheduleLimits,
+    /// A job's bound from acceptance on.
+    pub deadline: Duration,
+    /// What is kept of finished jobs.
+    pub keep: KeepLimits,
+    /// The largest input picture, in bytes.
+    pub max_download_bytes: u64,
+}
+
+/// Called once with whether a job was delivered.
+pub type Settle = Box<dyn FnOnce(bool) + Send>;
+
+/// What a new job brings besides its stored request.
+#[derive(Default)]
+pub struct Brought {
+    /// Pictures whose bytes came along and are not recorded; when there are any, they replace the stored references.
+    pub inline: Vec<PictureRef>,
+    /// Called with whether the result was delivered, when the job has ended: limits are refunded here.
+    pub settle: Option<Settle>,
+    /// Told how the job ended, with the pictures' blob names; for the command line.
+    pub watch: Option<oneshot::Sender<super::Outcome>>,
+}
+
+/// A job that was just accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    /// Its id.
+    pub job: JobId,
+    /// Its number, for `/取消 3`.
+    pub number: u32,
+}
+
+/// How far a running job is, for `/任务`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// In the queue.
+    Waiting,
+    /// With a provider (or collecting its inputs).
+    Running,
+    /// On its way to the chat: too late to cancel.
+    Delivering,
+}
+
+/// One line of `/任务`.
+#[derive(Clone, Debug)]
+pub struct JobLine {
+    /// Its id.
+    pub job: JobId,
+    /// Its number.
+    pub number: u32,
+    /// Whose it is.
+    pub user: UserId,
+    /// How far it is.
+    pub phase: Phase,
+    /// Its place in the queue while it waits.
+    pub position: Option<usize>,
+    /// What was typed.
+    pub prompt: String,
+    /// Seconds since it was accepted.
+    pub age_seconds: u64,
+}
+
+/// What `/取消` did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CancelOutcome {
+    /// It ends now.
+    Cancelled {
+        /// Its number.
+        number: u32,
+    },
+    /// It is being sent: too late.
+    TooLate {
+        /// Its number.
+        number: u32,
+    },
+    /// It is somebody else's, and this person is no admin.
+    NotYours {
+        /// Its number.
+        number: u32,
+    },
+    /// There is no job with this number in this chat.
+    NoSuchJob {
+        /// The number.
+        number: u32,
+    },
+    /// This person has no job here.
+    Nothing,
+}
+
+/// The engine. Always used behind an [`Arc`].
+pub struct Engine {
+    pub(super) store: Store,
+    pub(super) spool: Spool,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) planner: Arc<dyn Planner>,
+    pub(super) settings: ArcSwap<EngineSettings>,
+    pub(super) collector: Collector,
+    pub(super) keeper: Keeper,
+    state: Mutex<State>,
+    numbers: AtomicU32,
+    tasks: TaskTracker,
+    pub(super) stop: CancellationToken,
+}
+
+struct State {
+    schedule: Schedule,
+    active: BTreeMap<JobId, Arc<Active>>,
+}
+
+/// A job that has not ended.
+pub(super) struct Active {
+    pub(super) id: JobId,
+    pub(super) number: u32,
+    pub(super) request: StoredRequest,
+    pub(super) inline: Vec<PictureRef>,
+    pub(super) journal: Journal,
+    pub(super) cancel: CancellationToken,
+    pub(super) deadline: Instant,
+    pub(super) accepted_at: UnixMillis,
+    /// Attempts of an earlier run.
+    pub(super) attempts: u32,
+    phase: Mutex<Phase>,
+    start: Mutex<Option<oneshot::Sender<()>>>,
+    /// Resolves when the person was told that the job is in work; the last mark waits for it.
+    announced: Mutex<Option<oneshot::Receiver<()>>>,
+    settle: Mutex<Option<Settle>>,
+    watch: Mutex<Option<oneshot::Sender<super::Outcome>>>,
+}
+
+impl Active {
+    pub(super) fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves to a phase; to [`Phase::Delivering`] only when nobody cancelled before. Returns whether it moved.
+    pub(super) fn enter(&self, phase: Phase) -> bool {
+        let mut present = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if phase == Phase::Delivering && self.cancel.is_cancelled() {
+            return false;
+        }
+        *present = phase;
+        true
+    }
+
+    /// Hands over the other end of "the person was told".
+    pub(super) fn announcing(&self) -> oneshot::Sender<()> {
+        let (told, announced) = oneshot::channel();
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(announced);
+        told
+    }
+
+    /// Waits until the first mark is set (or will never be), so that the last one comes after it.
+    pub(super) async fn announced(&self) {
+        self.journal.forget_callback();
+        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(announced) = announced {
+            // An error means that the announcement was given up: just as good.
+            announced.await.ok();
+        }
+    }
+
+    /// Cancels unless it is being delivered.
+    fn try_cancel(&self) -> bool {
+        let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if *phase == Phase::Delivering {
+            return false;
+        }
+        self.cancel.cancel();
+        true
+    }
+}
+
+impl Engine {
+    /// An engine over its ports; nothing runs before [`Engine::accept`] or [`Engine::recover`].
+    pub fn new(
+        store: Store,
+        spool: Spool,
+        clock: Arc<dyn Clock>,
+        planner: Arc<dyn Planner>,
+        settings: EngineSettings,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            collector: Collector::new(store.blobs.clone(), spool.clone()),
+            keeper: Keeper::new(store.clone(), clock.clone()),
+            state: Mutex::new(State { schedule: Schedule::new(settings.schedule), active: BTreeMap::new() }),
+            store,
+            spool,
+            clock,
+            planner,
+            settings: ArcSwap::from_pointee(settings),
+            numbers: AtomicU32::new(1),
+            tasks: TaskTracker::new(),
+            stop: CancellationToken::new(),
+        })
+    }
+
+    /// Takes new settings; running jobs keep their deadline.
+    pub fn reconfigure(&self, settings: EngineSettings) {
+        self.settings.store(Arc::new(settings));
+        let started = self.with(|state| state.schedule.set_limits(settings.schedule));
+        self.start_all(&started);
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Takes a job in. Returns as soon as it is queued; everything that follows, the first answer to the person
+    /// included, happens on the job's own task after the ledger is durable.
+    ///
+    /// # Errors
+    /// The sentence for a refusal: the queue is full, or easel is stopping.
+    pub fn accept(self: &Arc<Self>, request: StoredRequest, brought: Brought) -> Result<Accepted, UserError> {
+        if self.stop.is_cancelled() {
+            return Err(UserError::new("error-stopping", "E-STOPPING"));
+        }
+        let id = JobId::generate();
+        let admission = self
+            .with(|state| state.schedule.admit(id, &request.chat, &request.user))
+            .map_err(queue_sentence)?;
+        let job = self.activate(id, request, brought, self.clock.now(), 0);
+        job.journal.hold(Event::Accepted { request: Box::new(job.request.clone()) });
+        let accepted = Accepted { job: id, number: job.number };
+        self.spawn(job, admission, super::run::Beginning::New);
+        Ok(accepted)
+    }
+
+    /// Takes a job of an earlier run back in.
+    pub(super) fn resume(self: &Arc<Self>, record: &JobRecord, beginning: super::run::Beginning) {
+        let admission =
+            self.with(|state| state.schedule.readmit(record.id, &record.request.chat, &record.request.user));
+        let job = self.activate(
+            record.id,
+            record.request.clone(),
+            Brought::default(),
+            record.accepted_at,
+            record.attempts,
+        );
+        self.spawn(job, admission, beginning);
+    }
+
+    fn activate(
+        &self,
+        id: JobId,
+        request: StoredRequest,
+        brought: Brought,
+        accepted_at: UnixMillis,
+        attempts: u32,
+    ) -> Arc<Active> {
+        let journal =
+            Journal::new(id, self.store.ledger.clone(), self.store.keys.clone(), self.clock.clone());
+        let job = Arc::new(Active {
+            id,
+            number: self.numbers.fetch_add(1, Ordering::Relaxed),
+            request,
+            inline: brought.inline,
+            journal,
+            cancel: CancellationToken::new(),
+            deadline: Instant::now() + self.settings.load().deadline,
+            accepted_at,
+            attempts,
+            phase: Mutex::new(Phase::Waiting),
+            start: Mutex::default(),
+            announced: Mutex::default(),
+            settle: Mutex::new(brought.settle),
+            watch: Mutex::new(brought.watch),
+        });
+        self.with(|state| state.active.insert(id, job.clone()));
+        job
+    }
+
+    fn spawn(self: &Arc<Self>, job: Arc<Active>, admission: Admission, beginning: super::run::Beginning) {
+        let (start, started) = oneshot::channel();
+        let position = match admission {
+            Admission::Start => {
+                job.enter(Phase::Running);
+                // The receiver is alive: it is moved into the task below.
+                start.send(()).ok();
+                None
+            }
+            Admission::Wait { position } => {
+                *job.start.lock().unwrap_or_else(PoisonError::into_inner) = Some(start);
+                // Between admission and this line the schedule may have started the job already.
+                if self.with(|state| state.schedule.position(job.id)).is_none() {
+                    start_one(&job);
+                }
+                Some(position)
+            }
+        };
+        let engine = Arc::clone(self);
+        self.tasks.spawn(async move { engine.drive(job, started, position, beginning).await });
+    }
+
+    /// Frees a job's place and starts the next.
+    pub(super) fn vacate(&self, job: &Active) {
+        let started = self.with(|state| state.schedule.remove(job.id));
+        self.start_all(&started);
+    }
+
+    /// A job has ended.
+    pub(super) fn release(&self, job: &Active, outcome: super::Outcome, delivered: bool) {
+        self.vacate(job);
+        self.with(|state| state.active.remove(&job.id));
+        if let Some(settle) = job.settle.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            settle(delivered);
+        }
+        if let Some(watch) = job.watch.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            watch.send(outcome).ok();
+        }
+    }
+
+    fn start_all(&self, jobs: &[JobId]) {
+        let started: Vec<_> =
+            self.with(|state| jobs.iter().filter_map(|job| state.active.get(job).cloned()).collect());
+        for job in started {
+            start_one(&job);
+        }
+    }
+
+    /// The jobs of a chat that have not ended, oldest first; only one person's when `user` is given.
+    pub fn jobs(&self, chat: &Chat, user: Option<&UserId>) -> Vec<JobLine> {
+        let now = self.clock.now();
+        self.with(|state| {
+            state
+                .active
+                .values()
+                .filter(|job| job.request.chat == *chat && user.is_none_or(|user| job.request.user == *user))
+                .map(|job| JobLine {
+                    job: job.id,
+                    number: job.number,
+                    user: job.request.user.clone(),
+                    phase: job.phase(),
+                    position: state.schedule.position(job.id),
+                    prompt: job.request.prompt.clone(),
+                    age_seconds: now.since(job.accepted_at) / 1000,
+                })
+                .collect()
+        })
+    }
+
+    /// Cancels a job of a chat: the one with this number, else the latest. Members cancel their own, admins any.
+    pub fn cancel(&self, chat: &Chat, user: &UserId, admin: bool, number: Option<u32>) -> CancelOutcome {
+        let found = self.with(|state| {
+            let mut latest_first = state.active.values().rev().filter(|job| job.request.chat == *chat);
+            latest_first
+                .find(|job| match number {
+                    Some(number) => job.number == number,
+                    None => job.request.user == *user,
+                })
+                .cloned()
+        });
+        match (found, number) {
+            (None, None) => CancelOutcome::Nothing,
+            (None, Some(number)) => CancelOutcome::NoSuchJob { number },
+            (Some(job), _) if !admin && job.request.user != *user => {
+                CancelOutcome::NotYours { number: job.number }
+            }
+            (Some(job), _) if job.try_cancel() => CancelOutcome::Cancelled { number: job.number },
+            (Some(job), _) => CancelOutcome::TooLate { number: job.number },
+        }
+    }
+
+    /// Jobs running and waiting now.
+    pub fn load(&self) -> (usize, usize) {
+        self.with(|state| (state.schedule.running(), state.schedule.waiting()))
+    }
+
+    /// What is kept of finished jobs.
+    pub fn keeper(&self) -> &Keeper {
+        &self.keeper
+    }
+
+    /// Stops taking jobs and waits for the running ones, at most `patience`; waiting ones stay in the ledger and run
+    /// after the next start. Returns whether everything ended in time.
+    pub async fn shutdown(&self, patience: Duration) -> bool {
+        self.stop.cancel();
+        self.tasks.close();
+        tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
+    }
+
+    pub(super) fn tracker(&self) -> TaskTracker {
+        self.tasks.clone()
+    }
+
+    /// The ids of all jobs that have not ended.
+    pub fn active(&self) -> std::collections::HashSet<JobId> {
+        self.with(|state| state.active.keys().copied().collect())
+    }
+
+    /// Removes artifacts that are too old or too many; call it about once a minute.
+    pub async fn sweep(&self) {
+        let keep = self.settings.load().keep;
+        self.keeper.sweep(keep, &self.active()).await;
+    }
+
+    /// The sentence for a job that could not be recorded.
+    pub(super) fn store_failed(error: &crate::ports::StoreError) -> UserError {
+        store_sentence(error)
+    }
+}
+
+fn start_one(job: &Active) {
+    if let Some(start) = job.start.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        job.enter(Phase::Running);
+        // The task may have ended already (cancelled while it waited).
+        start.send(()).ok();
+    }
+}

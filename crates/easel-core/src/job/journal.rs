@@ -1,0 +1,146 @@
+//! The ledger as one job writes it.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+
+use super::ledger::{Entry, Event, StoredFailure};
+use crate::{
+    chain::{AttemptLog, Attempted},
+    ids::JobId,
+    ports::{Clock, Durable, KeyValue, Ledger, StoreError},
+};
+
+/// Table and prefix under which keys that were found bad are remembered, by fingerprint.
+pub const DISABLED_KEYS: &str = "keys";
+
+type Callback = Box<dyn FnOnce() + Send>;
+
+/// Writes one job's entries in order.
+pub(super) struct Journal {
+    job: JobId,
+    ledger: Arc<dyn Ledger>,
+    keys: Arc<dyn KeyValue>,
+    clock: Arc<dyn Clock>,
+    /// Entries that join the next group, so that acceptance and the first question are one fsync.
+    pending: Mutex<Vec<Entry>>,
+    /// Called once, when the first group is durable.
+    accepted: Mutex<Option<Callback>>,
+}
+
+impl Journal {
+    /// A journal for one job.
+    pub(super) fn new(
+        job: JobId,
+        ledger: Arc<dyn Ledger>,
+        keys: Arc<dyn KeyValue>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { job, ledger, keys, clock, pending: Mutex::default(), accepted: Mutex::default() }
+    }
+
+    /// Calls `f` when the next durable group is written.
+    pub(super) fn when_durable(&self, f: impl FnOnce() + Send + 'static) {
+        *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(f));
+    }
+
+    /// Gives the callback up if it was not called yet.
+    pub(super) fn forget_callback(&self) {
+        *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    fn entry(&self, event: Event) -> Entry {
+        Entry { job: self.job, at: self.clock.now(), event }
+    }
+
+    /// Keeps an entry for the next group.
+    pub(super) fn hold(&self, event: Event) {
+        let entry = self.entry(event);
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
+    }
+
+    /// Appends entries behind the held ones as one group; it is in the file at once and durable when the future says so.
+    pub(super) fn append(&self, events: impl IntoIterator<Item = Event>) -> Durable {
+        let mut group = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        group.extend(events.into_iter().map(|event| self.entry(event)));
+        self.ledger.append(group)
+    }
+
+    /// Appends and waits until a power cut can't undo it.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(super) async fn write(
+        &self,
+        events: impl IntoIterator<Item = Event> + Send,
+    ) -> Result<(), StoreError> {
+        self.append(events).await?;
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(accepted) = accepted {
+            accepted();
+        }
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl AttemptLog for Journal {
+    async fn asking(&self, provider: &str, key: &str, attempt: u32) -> Result<(), StoreError> {
+        let event = Event::Asking { provider: provider.to_owned(), key: key.to_owned(), attempt };
+        self.write([event]).await
+    }
+
+    async fn answered(&self, attempted: Attempted<'_>) {
+        let Attempted { provider, key, attempt, duration, error } = attempted;
+        match error {
+            None => tracing::debug!(job = %self.job, provider, key, attempt, ?duration, "provider answered"),
+            Some(error) => tracing::warn!(
+                job = %self.job, provider, key, attempt, ?duration, class = error.class.name(),
+                charged = ?error.charged, status = error.status, request_id = error.request_id,
+                detail = error.detail, body = error.body_head, "provider failed"
+            ),
+        }
+        let failed = error.is_some();
+        let error = error.map(|error| StoredFailure {
+            class: error.class,
+            charged: error.charged,
+            status: error.status,
+            detail: error.detail.clone(),
+        });
+        let event = Event::Answered {
+            provider: provider.to_owned(),
+            key: key.to_owned(),
+            attempt,
+            duration_ms: millis(duration),
+            error,
+        };
+        if failed {
+            // At once: a job killed during the following pause has not been paid and may run again.
+            drop(self.append([event]));
+        } else {
+            // A success joins the group that records its artifacts.
+            self.hold(event);
+        }
+    }
+
+    async fn key_disabled(&self, provider: &str, fingerprint: &str) {
+        tracing::error!(
+            provider,
+            key = fingerprint,
+            "the provider says this key is bad; it is not used again until it changes"
+        );
+        let key = format!("disabled/{provider}/{fingerprint}");
+        if let Err(error) =
+            self.keys.put(DISABLED_KEYS, key.as_bytes(), bytes::Bytes::from_static(b"1")).await
+        {
+            tracing::error!(%error, "a bad key could not be remembered");
+        }
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,107 @@
+//! What happens to the jobs of an earlier run, by how far the ledger says they were.
+//!
+//! | stage in the ledger | at start |
+//! | --- | --- |
+//! | accepted, no provider under way | runs |
+//! | a provider asked, no answer | failed `interrupted` (may have been paid), told |
+//! | artifacts stored, not sending | delivered |
+//! | sending, no outcome | `unknown`, not sent again; `/重发图片` fetches it |
+
+use std::{collections::HashSet, sync::Arc};
+
+use super::{
+    Outcome,
+    delivery::send_when_connected,
+    engine::Engine,
+    ledger::{Entry, Event, JobRecord, Stage},
+    run::Beginning,
+};
+use crate::{
+    error::{Charged, UserError},
+    ids::JobId,
+    ports::StoreError,
+    reply::{Reply, Target},
+};
+
+/// What an earlier run left behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Run again.
+    pub rerun: usize,
+    /// Closed as interrupted.
+    pub interrupted: usize,
+    /// Delivered now.
+    pub delivered: usize,
+    /// Closed as unknown.
+    pub unknown: usize,
+}
+
+impl Engine {
+    /// Reads the ledger and puts every unfinished job on its way. Called once, before adapters run; deliveries wait for
+    /// their peers by themselves.
+    ///
+    /// # Errors
+    /// When the ledger can't be read.
+    pub async fn recover(self: &Arc<Self>) -> Result<Recovered, StoreError> {
+        let mut recovered = Recovered::default();
+        let mut needed = HashSet::new();
+        for record in self.store.ledger.load().await? {
+            self.keeper.remember(&record);
+            if !record.is_finished() {
+                needed.insert(record.id);
+            }
+            match record.stage.clone() {
+                Stage::Finished(_) => {}
+                Stage::Waiting => {
+                    recovered.rerun += 1;
+                    self.resume(&record, Beginning::Again { inputs: record.inputs.clone() });
+                }
+                Stage::Asking => {
+                    recovered.interrupted += 1;
+                    self.interrupted(record);
+                }
+                Stage::Stored => {
+                    recovered.delivered += 1;
+                    self.resume(&record, Beginning::Deliver { artifacts: record.artifacts.clone() });
+                }
+                Stage::Sending => {
+                    recovered.unknown += 1;
+                    self.close(record.id, Outcome::Unknown);
+                    self.keeper.finished(record.id, Outcome::Unknown).await;
+                }
+            }
+        }
+        let keep = self.settings.load().keep;
+        self.keeper.sweep(keep, &needed).await;
+        Ok(recovered)
+    }
+
+    fn close(&self, job: JobId, outcome: Outcome) {
+        let entry = Entry { job, at: self.clock.now(), event: Event::Finished { outcome } };
+        drop(self.store.ledger.append(vec![entry]));
+    }
+
+    /// Tells the person that a job was cut off, then closes it, so that a crash before it is told tells it next time.
+    fn interrupted(self: &Arc<Self>, record: JobRecord) {
+        let engine = Arc::clone(self);
+        self.tracker().spawn(async move {
+            let outcome = Outcome::Failed { code: "E-INTERRUPTED".to_owned(), charged: Charged::Maybe };
+            let target =
+                Target { chat: record.request.chat.clone(), quote: Some(record.request.message.clone()) };
+            if let Some(adapter) = engine.planner.adapter(&target.chat.platform) {
+                let sentence = UserError::new("error-interrupted", "E-INTERRUPTED");
+                let reply = Reply::text(engine.planner.say(&target.chat, &sentence));
+                let told = tokio::select! {
+                    biased;
+                    told = send_when_connected(&adapter, &target, &reply) => told,
+                    // Not told yet: the next start tells it.
+                    () = engine.stop.cancelled() => return,
+                };
+                if let Err(error) = told {
+                    tracing::warn!(job = %record.id, %error, "an interruption could not be told");
+                }
+            }
+            engine.close(record.id, outcome);
+        });
+    }
+}

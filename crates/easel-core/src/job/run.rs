@@ -1,0 +1,414 @@
+//! The life of one job on its own task: collect, wait, ask, store, deliver, record.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{
+    Outcome,
+    collect::{CollectError, Input, Inputs, stored},
+    delivery::{Delivered, deliver, send_when_connected},
+    engine::{Active, Engine, Phase, Plan},
+    ledger::{Event, StoredPicture},
+    sentences::{chain_sentence, deadline_sentence},
+};
+use crate::{
+    chain::{Chain, ChainFailure},
+    error::{Charged, UserError},
+    media::{Picture, shrink},
+    ports::{Adapter, ImageRequest, Operation, Reference, SendFailure, StoreError},
+    reply::{Reaction, Reply, Target},
+};
+
+/// Where a job's life begins on this run.
+#[derive(Debug)]
+pub(super) enum Beginning {
+    /// Just accepted; nothing is in the ledger yet.
+    New,
+    /// Accepted by an earlier run; no provider is under way.
+    Again {
+        /// Its kept inputs, if it had them.
+        inputs: Option<Vec<StoredPicture>>,
+    },
+    /// Its artifacts are stored and were not sent.
+    Deliver {
+        /// In order.
+        artifacts: Vec<StoredPicture>,
+    },
+}
+
+/// Why a job did not come to its delivery.
+enum Stopped {
+    /// Somebody cancelled it.
+    Cancelled { charged: Charged },
+    /// It failed; the person is told this.
+    Failed { sentence: UserError, charged: Charged },
+    /// easel is stopping and the job has not been paid: it runs after the next start.
+    Later,
+}
+
+impl Stopped {
+    fn failed(sentence: UserError) -> Self {
+        Self::Failed { sentence, charged: Charged::No }
+    }
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Self {
+        Self::failed(Engine::store_failed(&error))
+    }
+}
+
+impl From<CollectError> for Stopped {
+    fn from(error: CollectError) -> Self {
+        match error {
+            CollectError::User(sentence) => Self::failed(sentence),
+            CollectError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl Engine {
+    /// Runs a job to its end.
+    pub(super) async fn drive(
+        self: Arc<Self>,
+        job: Arc<Active>,
+        started: oneshot::Receiver<()>,
+        position: Option<usize>,
+        beginning: Beginning,
+    ) {
+        let target = Target { chat: job.request.chat.clone(), quote: Some(job.request.message.clone()) };
+        let Some(adapter) = self.planner.adapter(&job.request.chat.platform) else {
+            tracing::error!(job = %job.id, platform = %job.request.chat.platform, "the platform of this job is not configured any more");
+            let outcome = Outcome::Failed { code: "E-PLATFORM".to_owned(), charged: Charged::No };
+            self.finish(&job, outcome).await;
+            return;
+        };
+        let speaker =
+            Speaker { engine: Arc::clone(&self), adapter: Arc::clone(&adapter), target: target.clone() };
+        let result = match beginning {
+            Beginning::Deliver { artifacts } => {
+                self.delivered_later(&job, &adapter, &target, artifacts).await
+            }
+            beginning => self.produce(&job, &adapter, &speaker, started, position, beginning).await,
+        };
+        match result {
+            Ok(outcome) => {
+                let mark = match &outcome {
+                    Outcome::Delivered { .. } => Some(Reaction::Done),
+                    Outcome::Failed { .. } => Some(Reaction::Failed),
+                    Outcome::Cancelled | Outcome::Unknown => None,
+                };
+                self.finish(&job, outcome).await;
+                if let Some(mark) = mark {
+                    job.announced().await;
+                    speaker.react(mark).await;
+                }
+            }
+            Err(Stopped::Later) => tracing::info!(job = %job.id, "kept for the next start"),
+            Err(Stopped::Cancelled { charged }) => {
+                tracing::info!(job = %job.id, ?charged, "cancelled");
+                self.finish(&job, Outcome::Cancelled).await;
+            }
+            Err(Stopped::Failed { sentence, charged }) => {
+                tracing::info!(job = %job.id, code = sentence.code, ?charged, "failed");
+                let outcome = Outcome::Failed { code: sentence.code.to_owned(), charged };
+                // Told before it is recorded, so that nobody is forgotten; the place is free while a peer is awaited.
+                self.vacate(&job);
+                speaker.say(&sentence).await;
+                self.finish(&job, outcome).await;
+                job.announced().await;
+                speaker.react(Reaction::Failed).await;
+            }
+        }
+    }
+
+    /// Up to a delivered (or not delivered) result.
+    async fn produce(
+        self: &Arc<Self>,
+        job: &Arc<Active>,
+        adapter: &Arc<dyn Adapter>,
+        speaker: &Speaker,
+        started: oneshot::Receiver<()>,
+        position: Option<usize>,
+        beginning: Beginning,
+    ) -> Result<Outcome, Stopped> {
+        let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
+        let needs_collecting = !job.request.fallback.is_empty()
+            || job.request.quote.is_some()
+            || !job.request.pictures.is_empty()
+            || !job.inline.is_empty();
+        if matches!(beginning, Beginning::New) {
+            self.announce(job, speaker, position);
+            if position.is_some() {
+                job.journal.write([]).await?;
+            } else if needs_collecting {
+                // In the file now, durable while the pictures are being fetched.
+                drop(job.journal.append([]));
+            }
+        }
+        let inputs = match beginning {
+            Beginning::Again { inputs: Some(kept) } => {
+                Inputs { pictures: kept.into_iter().map(Input::Kept).collect() }
+            }
+            _ if needs_collecting => self.collect(job, adapter, position.is_some()).await?,
+            _ => Inputs::default(),
+        };
+        if plan.needs_picture && inputs.pictures.is_empty() {
+            return Err(Stopped::failed(UserError::new("error-needs-picture", "E-NEEDS-PICTURE")));
+        }
+        self.wait_for_turn(job, started).await?;
+        let references = self.collector.load(inputs.pictures).await?;
+        let (pictures, provider, charged_more) = self.ask(job, &plan, references).await?;
+        if !job.enter(Phase::Delivering) {
+            return Err(Stopped::Cancelled { charged: Charged::Maybe });
+        }
+        let artifacts = self.keep(job, &pictures).await?;
+        job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
+        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+
+        let outcome =
+            self.send(job, adapter, &speaker.target, plan.caption.as_deref(), &pictures, speaker).await;
+        if let Some(sentence) = charged_more {
+            speaker.say(&sentence).await;
+        }
+        Ok(outcome)
+    }
+
+    /// Tells the person that the job is in work, as soon as it is durable.
+    fn announce(&self, job: &Arc<Active>, speaker: &Speaker, position: Option<usize>) {
+        let speaker = speaker.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let tracker = self.tracker();
+        let told = job.announcing();
+        let number = job.number;
+        job.journal.when_durable(move || {
+            tracker.spawn_on(
+                async move {
+                    if let Some(position) = position {
+                        let waits = UserError::new("job-queued", "")
+                            .with("ahead", position as u64)
+                            .with("job", u64::from(number));
+                        speaker.say(&waits).await;
+                    }
+                    speaker.react(Reaction::Working).await;
+                    told.send(()).ok();
+                },
+                &runtime,
+            );
+        });
+    }
+
+    async fn collect(&self, job: &Active, adapter: &Arc<dyn Adapter>, keep: bool) -> Result<Inputs, Stopped> {
+        let max_bytes = self.settings.load().max_download_bytes;
+        let collecting =
+            self.collector.collect(&**adapter, job.id, &job.request, &job.inline, max_bytes, keep);
+        let mut inputs = tokio::select! {
+            biased;
+            () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
+            inputs = collecting => inputs?,
+            () = tokio::time::sleep_until(job.deadline) => return Err(self.deadline()),
+        };
+        if keep {
+            let kept = self.collector.keep_all(job.id, &mut inputs).await?;
+            drop(job.journal.append([Event::Collected { inputs: kept }]));
+        }
+        Ok(inputs)
+    }
+
+    async fn wait_for_turn(&self, job: &Active, started: oneshot::Receiver<()>) -> Result<(), Stopped> {
+        tokio::select! {
+            biased;
+            () = job.cancel.cancelled() => Err(Stopped::Cancelled { charged: Charged::No }),
+            // The sender is dropped only with the engine.
+            begun = started => begun.map_err(|_| Stopped::Later),
+            () = self.stop.cancelled() => Err(Stopped::Later),
+            () = tokio::time::sleep_until(job.deadline) => Err(self.deadline()),
+        }
+    }
+
+    /// Asks the chain until there are as many pictures as wished. A failure after the first picture delivers what
+    /// there is, with a sentence about the rest.
+    async fn ask(
+        &self,
+        job: &Active,
+        plan: &Plan,
+        references: Vec<Reference>,
+    ) -> Result<(Vec<Picture>, String, Option<UserError>), Stopped> {
+        let operation = if references.is_empty() { Operation::Generate } else { Operation::Edit };
+        let mut request = ImageRequest {
+            operation,
+            prompt: plan.prompt.clone(),
+            references: references.into(),
+            output: plan.output,
+            count: job.request.count.max(1),
+        };
+        let wished = usize::from(request.count);
+        let mut pictures: Vec<Picture> = Vec::new();
+        let mut provider = String::new();
+        let mut attempts = job.attempts;
+        while pictures.len() < wished {
+            request.count = u8::try_from(wished - pictures.len()).unwrap_or(u8::MAX);
+            let mut chain = Chain {
+                links: &plan.links,
+                job: job.id,
+                deadline: job.deadline,
+                cancel: &job.cancel,
+                spool: &self.spool,
+                log: &job.journal,
+                shrink: &|references| shrink_all(references),
+                attempts,
+            };
+            match chain.run(&request).await {
+                Ok(success) => {
+                    attempts = chain.attempts;
+                    provider = success.provider;
+                    pictures.extend(success.generated.pictures.into_iter().map(|made| made.picture));
+                }
+                Err(failure) if pictures.is_empty() || matches!(failure, ChainFailure::Cancelled { .. }) => {
+                    let (sentence, charged) = chain_sentence(&failure, self.settings.load().deadline);
+                    return Err(match sentence {
+                        Some(sentence) => Stopped::Failed { sentence, charged },
+                        None => Stopped::Cancelled { charged },
+                    });
+                }
+                Err(failure) => {
+                    tracing::info!(job = %job.id, %failure, made = pictures.len(), wished, "fewer pictures than wished");
+                    let fewer = UserError::new("note-fewer", "E-FEWER")
+                        .with("made", pictures.len() as u64)
+                        .with("wished", wished as u64);
+                    return Ok((pictures, provider, Some(fewer)));
+                }
+            }
+        }
+        pictures.truncate(wished);
+        Ok((pictures, provider, None))
+    }
+
+    async fn keep(&self, job: &Active, pictures: &[Picture]) -> Result<Vec<StoredPicture>, StoreError> {
+        let mut artifacts = Vec::with_capacity(pictures.len());
+        for (index, picture) in pictures.iter().enumerate() {
+            let blob = format!("{}-{index}.{}", job.id, picture.format.extension());
+            self.store.blobs.put(&blob, &picture.body).await?;
+            artifacts.push(stored(blob, picture));
+        }
+        Ok(artifacts)
+    }
+
+    /// Delivers what an earlier run stored and did not begin to send.
+    async fn delivered_later(
+        self: &Arc<Self>,
+        job: &Active,
+        adapter: &Arc<dyn Adapter>,
+        target: &Target,
+        artifacts: Vec<StoredPicture>,
+    ) -> Result<Outcome, Stopped> {
+        job.enter(Phase::Delivering);
+        let pictures = self.keeper.read(&artifacts).await?;
+        if pictures.len() < artifacts.len() {
+            return Err(Stopped::Failed {
+                sentence: UserError::new("error-result-lost", "E-ARTIFACT"),
+                charged: Charged::Maybe,
+            });
+        }
+        let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
+
+        job.journal.write([Event::Sending]).await?;
+        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        let speaker =
+            Speaker { engine: Arc::clone(self), adapter: Arc::clone(adapter), target: target.clone() };
+        Ok(self.send(job, adapter, target, caption.as_deref(), &pictures, &speaker).await)
+    }
+
+    async fn send(
+        &self,
+        job: &Active,
+        adapter: &Arc<dyn Adapter>,
+        target: &Target,
+        caption: Option<&str>,
+        pictures: &[Picture],
+        speaker: &Speaker,
+    ) -> Outcome {
+        let mut message = None;
+        for (index, picture) in pictures.iter().enumerate() {
+            let caption = caption.filter(|_| index == 0);
+            match deliver(adapter, target, job.id, index, caption, picture).await {
+                Delivered::Yes { message: id } => message = message.or(id),
+                Delivered::Unknown { reason } => {
+                    tracing::warn!(job = %job.id, reason, "nobody knows whether the result arrived; it is not sent again");
+                    return Outcome::Unknown;
+                }
+                Delivered::No { failure, reason } => {
+                    tracing::error!(job = %job.id, ?failure, reason, code = "E-DELIVERY", "the result could not be delivered");
+                    if !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
+                        speaker.say(&UserError::new("error-not-delivered", "E-DELIVERY")).await;
+                    }
+                    return Outcome::Failed { code: "E-DELIVERY".to_owned(), charged: Charged::Maybe };
+                }
+            }
+        }
+        Outcome::Delivered { message }
+    }
+
+    fn deadline(&self) -> Stopped {
+        Stopped::failed(deadline_sentence(self.settings.load().deadline))
+    }
+
+    /// Records the end of a job and frees its place.
+    async fn finish(&self, job: &Active, outcome: Outcome) {
+        let delivered = matches!(outcome, Outcome::Delivered { .. } | Outcome::Unknown);
+        let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
+        self.release(job, outcome.clone(), delivered);
+        if let Err(error) = durable.await {
+            Self::store_failed(&error);
+        }
+        self.keeper.finished(job.id, outcome).await;
+    }
+}
+
+/// All references smaller, or `None` when none could be made so.
+fn shrink_all(references: &[Reference]) -> Option<Vec<Reference>> {
+    let mut changed = false;
+    let smaller = references
+        .iter()
+        .map(|reference| match shrink(&reference.picture) {
+            Some(picture) => {
+                changed = true;
+                Reference { picture }
+            }
+            None => reference.clone(),
+        })
+        .collect();
+    changed.then_some(smaller)
+}
+
+/// Speaks to the chat of one job.
+#[derive(Clone)]
+struct Speaker {
+    engine: Arc<Engine>,
+    adapter: Arc<dyn Adapter>,
+    target: Target,
+}
+
+impl Speaker {
+    async fn say(&self, sentence: &UserError) {
+        let text = self.engine.planner.say(&self.target.chat, sentence);
+        if let Err(error) = send_when_connected(&self.adapter, &self.target, &Reply::text(text)).await {
+            tracing::warn!(%error, code = sentence.code, "a sentence could not be delivered");
+        }
+    }
+
+    /// Marks the request; a short text stands in for the first mark where there are no marks.
+    async fn react(&self, reaction: Reaction) {
+        let capabilities = self.adapter.capabilities(&self.target.chat.account);
+        let can = if self.target.chat.kind.is_direct() {
+            capabilities.direct_reactions
+        } else {
+            capabilities.group_reactions
+        };
+        let marked = can && self.adapter.react(&self.target, reaction).await.is_ok();
+        if !marked && reaction == Reaction::Working {
+            self.say(&UserError::new("job-accepted", "")).await;
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Which job runs next: pure bookkeeping, fair between chats.
+
+use std::collections::{HashMap, VecDeque};
+
+use crate::ids::{Chat, JobId, UserId};
+
+/// How many jobs may run and wait. 0 is read as 1: a bound that admits nothing would stop easel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ScheduleLimits {
+    /// Running, overall.
+    pub max_running: usize,
+    /// Running in one chat.
+    pub max_running_per_chat: usize,
+    /// Running for one person.
+    pub max_running_per_user: usize,
+    /// Waiting, overall. One chat may hold a quarter of it, one person a tenth, so that nobody fills the queue alone.
+    pub max_waiting: usize,
+}
+
+impl ScheduleLimits {
+    fn waiting_per_chat(&self) -> usize {
+        (self.max_waiting / 4).max(4)
+    }
+
+    fn waiting_per_user(&self) -> usize {
+        (self.max_waiting / 10).max(2)
+    }
+}
+
+/// A job may not even wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QueueFull {
+    /// Nobody's may.
+    Overall,
+    /// This chat has too many.
+    Chat {
+        /// How many may wait.
+        max: usize,
+    },
+    /// This person has too many.
+    User {
+        /// How many may wait.
+        max: usize,
+    },
+}
+
+/// What happens to a new job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// It runs now.
+    Start,
+    /// It waits; so many jobs will start before it, as far as can be told now.
+    Wait {
+        /// Jobs ahead, plus one.
+        position: usize,
+    },
+}
+
+#[derive(Clone, Debug)]
+struct Waiting {
+    job: JobId,
+    user: UserId,
+}
+
+/// Running and waiting jobs.
+#[derive(Debug)]
+pub struct Schedule {
+    limits: ScheduleLimits,
+    running: HashMap<JobId, (Chat, UserId)>,
+    by_chat: HashMap<Chat, usize>,
+    by_user: HashMap<UserId, usize>,
+    /// Chats with waiting jobs; the one whose turn it is stands first.
+    turns: VecDeque<Chat>,
+    queues: HashMap<Chat, VecDeque<Waiting>>,
+}
+
+impl Schedule {
+    /// An empty schedule.
+    pub fn new(limits: ScheduleLimits) -> Self {
+        Self {
+            limits,
+            running: HashMap::new(),
+            by_chat: HashMap::new(),
+            by_user: HashMap::new(),
+            turns: VecDeque::new(),
+            queues: HashMap::new(),
+        }
+    }
+
+    /// Changes the limits; running jobs are never stopped by it. Returns jobs that may start now.
+    pub fn set_limits(&mut self, limits: ScheduleLimits) -> Vec<JobId> {
+        self.limits = limits;
+        self.start_ready()
+    }
+
+    /// Jobs waiting.
+    pub fn waiting(&self) -> usize {
+        self.queues.values().map(VecDeque::len).sum()
+    }
+
+    /// Jobs running.
+    pub fn running(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Takes a new job in.
+    ///
+    /// # Errors
+    /// When it may neither run nor wait.
+    pub fn admit(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Result<Admission, QueueFull> {
+        if self.may_run(chat, user) && self.queues.get(chat).is_none_or(VecDeque::is_empty) {
+            self.start(job, chat.clone(), user.clone());
+            return Ok(Admission::Start);
+        }
+        if self.waiting() >= self.limits.max_waiting {
+            return Err(QueueFull::Overall);
+        }
+        if self.queues.get(chat).map_or(0, VecDeque::len) >= self.limits.waiting_per_chat() {
+            return Err(QueueFull::Chat { max: self.limits.waiting_per_chat() });
+        }
+        let mine = self.queues.values().flatten().filter(|waiting| waiting.user == *user).count();
+        if mine >= self.limits.waiting_per_user() {
+            return Err(QueueFull::User { max: self.limits.waiting_per_user() });
+        }
+        Ok(self.wait(job, chat, user))
+    }
+
+    /// Takes a job of an earlier run in: it was accepted once and is never refused.
+    pub fn readmit(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Admission {
+        if self.may_run(chat, user) && self.queues.get(chat).is_none_or(VecDeque::is_empty) {
+            self.start(job, chat.clone(), user.clone());
+            return Admission::Start;
+        }
+        self.wait(job, chat, user)
+    }
+
+    fn wait(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Admission {
+        let queue = self.queues.entry(chat.clone()).or_default();
+        if queue.is_empty() {
+            self.turns.push_back(chat.clone());
+        }
+        queue.push_back(Waiting { job, user: user.clone() });
+        Admission::Wait { position: self.position(job).unwrap_or(1) }
+    }
+
+    /// Removes a job, running or waiting. Returns jobs that may start now.
+    pub fn remove(&mut self, job: JobId) -> Vec<JobId> {
+        if let Some((chat, user)) = self.running.remove(&job) {
+            decrease(&mut self.by_chat, &chat);
+            decrease(&mut self.by_user, &user);
+        } else {
+            for queue in self.queues.values_mut() {
+                queue.retain(|waiting| waiting.job != job);
+            }
+            self.forget_empty();
+        }
+        self.start_ready()
+    }
+
+    /// How many jobs start before this waiting one, plus one; `None` when it does not wait.
+    pub fn position(&self, job: JobId) -> Option<usize> {
+        let (chat, index) = self.queues.iter().find_map(|(chat, queue)| {
+            queue.iter().position(|waiting| waiting.job == job).map(|index| (chat, index))
+        })?;
+        let mut before = true;
+        let mut ahead = 0;
+        for other in &self.turns {
+            if other == chat {
+                before = false;
+                ahead += index;
+            } else {
+                let turns = if before { index + 1 } else { index };
+                ahead += self.queues.get(other).map_or(0, |queue| queue.len().min(turns));
+            }
+        }
+        Some(ahead + 1)
+    }
+
+    fn may_run(&self, chat: &Chat, user: &UserId) -> bool {
+        self.running.len() < self.limits.max_running.max(1)
+            && self.by_chat.get(chat).copied().unwrap_or(0) < self.limits.max_running_per_chat.max(1)
+            && self.by_user.get(user).copied().unwrap_or(0) < self.limits.max_running_per_user.max(1)
+    }
+
+    fn start(&mut self, job: JobId, chat: Chat, user: UserId) {
+        *self.by_chat.entry(chat.clone()).or_default() += 1;
+        *self.by_user.entry(user.clone()).or_default() += 1;
+        self.running.insert(job, (chat, user));
+    }
+
+    /// Starts every waiting job that may run, one per chat and turn.
+    fn start_ready(&mut self) -> Vec<JobId> {
+        let mut started = Vec::new();
+        loop {
+            let mut found = None;
+            for (turn, chat) in self.turns.iter().enumerate() {
+                let Some(queue) = self.queues.get(chat) else { continue };
+                // A person's own limit must not hold up the others of the chat.
+                if let Some(index) = queue.iter().position(|waiting| self.may_run(chat, &waiting.user)) {
+                    found = Some((turn, index));
+                    break;
+                }
+                if self.running.len() >= self.limits.max_running.max(1) {
+                    break;
+                }
+            }
+            let Some((turn, index)) = found else { break };
+            let Some(chat) = self.turns.remove(turn) else { break };
+            if let Some(waiting) = self.queues.get_mut(&chat).and_then(|queue| queue.remove(index)) {
+                started.push(waiting.job);
+                self.start(waiting.job, chat.clone(), waiting.user);
+            }
+            self.turns.push_back(chat);
+            self.forget_empty();
+        }
+        started
+    }
+
+    fn forget_empty(&mut self) {
+        self.queues.retain(|_, queue| !queue.is_empty());
+        self.turns.retain(|chat| self.queues.contains_key(chat));
+    }
+}
+
+fn decrease<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ids::ChatKind;
+
+    fn chat(id: &str) -> Chat {
+        Chat {
+            platform: "onebot".into(),
+            account: "1".into(),
+            kind: ChatKind::Group,
+            id: id.into(),
+            parent: None,
+        }
+    }
+
+    fn limits(running: usize, per_chat: usize, per_user: usize, waiting: usize) -> ScheduleLimits {
+        ScheduleLimits {
+            max_running: running,
+            max_running_per_chat: per_chat,
+            max_running_per_user: per_user,
+            max_waiting: waiting,
+        }
+    }
+
+    #[test]
+    fn chats_take_turns_whatever_the_length_of_their_queues() {
+        let mut schedule = Schedule::new(limits(1, 1, 1, 200));
+        let first = JobId::generate();
+        assert_eq!(schedule.admit(first, &chat("a"), &"u".into()), Ok(Admission::Start));
+        let flood: Vec<_> = (0..10).map(|_| JobId::generate()).collect();
+        for (n, job) in flood.iter().enumerate() {
+            let user = format!("u{n}");
+            assert_eq!(
+                schedule.admit(*job, &chat("a"), &user.into()),
+                Ok(Admission::Wait { position: n + 1 })
+            );
+        }
+        let other = JobId::generate();
+        assert_eq!(schedule.admit(other, &chat("b"), &"v".into()), Ok(Admission::Wait { position: 2 }));
+        assert_eq!(schedule.remove(first), [flood[0]]);
+        assert_eq!(schedule.position(other), Some(1));
+        assert_eq!(schedule.remove(flood[0]), [other]);
+        assert_eq!(schedule.remove(other), [flood[1]]);
+    }
+
+    #[test]
+    fn one_person_does_not_hold_up_the_chat() {
+        let mut schedule = Schedule::new(limits(8, 2, 1, 200));
+        let jobs: Vec<_> = (0..4).map(|_| JobId::generate()).collect();
+        assert_eq!(schedule.admit(jobs[0], &chat("a"), &"u".into()), Ok(Admission::Start));
+        assert_eq!(schedule.admit(jobs[1], &chat("a"), &"u".into()), Ok(Admission::Wait { position: 1 }));
+        assert_eq!(schedule.admit(jobs[2], &chat("a"), &"w".into()), Ok(Admission::Wait { position: 2 }));
+        assert_eq!(schedule.remove(JobId::generate()), [jobs[2]], "w may run beside u");
+        assert_eq!(schedule.remove(jobs[0]), [jobs[1]]);
+    }
+
+    #[test]
+    fn nobody_fills_the_queue_alone() {
+        let mut schedule = Schedule::new(limits(1, 1, 1, 40));
+        let mut admit = |chat_id: &str, user: String| {
+            schedule.admit(JobId::generate(), &chat(chat_id), &user.into()).err()
+        };
+        assert_eq!(admit("a", "u".into()), None);
+        for _ in 0..4 {
+            assert_eq!(admit("a", "u".into()), None);
+        }
+        assert_eq!(admit("a", "u".into()), Some(QueueFull::User { max: 4 }));
+        for n in 0..6 {
+            assert_eq!(admit("a", format!("v{n}")), None);
+        }
+        assert_eq!(admit("a", "z".into()), Some(QueueFull::Chat { max: 10 }));
+        for n in 0..30 {
+            assert_eq!(admit(&format!("c{n}"), format!("w{n}")), None);
+        }
+        assert_eq!(admit("d", "x".into()), Some(QueueFull::Overall));
+    }
+
+    proptest! {
+        #[test]
+        fn limits_hold_and_every_job_starts_once(
+            jobs in prop::collection::vec((0u8..4, 0u8..6), 1..60),
+            running in 1usize..5, per_chat in 1usize..3, per_user in 1usize..3,
+        ) {
+            let mut schedule = Schedule::new(limits(running, per_chat, per_user, 1000));
+            let mut active: Vec<(JobId, u8, u8)> = Vec::new();
+            let mut all = HashMap::new();
+            let mut started = 0;
+            let mut admitted = 0;
+            for (c, u) in &jobs {
+                let job = JobId::generate();
+                all.insert(job, (*c, *u));
+                match schedule.admit(job, &chat(&c.to_string()), &u.to_string().into()) {
+                    Ok(Admission::Start) => { active.push((job, *c, *u)); started += 1; admitted += 1; }
+                    Ok(Admission::Wait { position }) => {
+                        prop_assert_eq!(schedule.position(job), Some(position));
+                        admitted += 1;
+                    }
+                    Err(_) => {}
+                }
+            }
+            loop {
+                prop_assert!(active.len() <= running);
+                for (_, c, u) in &active {
+                    prop_assert!(active.iter().filter(|(_, c2, _)| c2 == c).count() <= per_chat);
+                    prop_assert!(active.iter().filter(|(_, _, u2)| u2 == u).count() <= per_user);
+                }
+                let Some((job, _, _)) = active.pop() else { break };
+                for next in schedule.remove(job) {
+                    let (c, u) = all[&next];
+                    active.push((next, c, u));
+                    started += 1;
+                }
+            }
+            prop_assert_eq!(started, admitted);
+            prop_assert_eq!((schedule.waiting(), schedule.running()), (0, 0));
+        }
+    }
+}

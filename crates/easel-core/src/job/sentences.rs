@@ -1,0 +1,92 @@
+//! What the person is told when a job fails: one sentence (a message key) and a short code per reason.
+
+use std::time::Duration;
+
+use super::schedule::QueueFull;
+use crate::{
+    chain::{ChainFailure, Skip},
+    error::{Charged, ErrorClass, UserError},
+    ports::StoreError,
+};
+
+/// The sentence for a provider's failure class.
+pub fn class_sentence(class: ErrorClass) -> UserError {
+    match class {
+        ErrorClass::Auth => UserError::new("error-auth", "E-AUTH"),
+        ErrorClass::Quota => UserError::new("error-quota", "E-QUOTA"),
+        ErrorClass::Rate => UserError::new("error-rate", "E-RATE"),
+        ErrorClass::Overload => UserError::new("error-overload", "E-OVERLOAD"),
+        ErrorClass::Unanswered => UserError::new("error-unanswered", "E-UNANSWERED"),
+        ErrorClass::ResultLost => UserError::new("error-result-lost", "E-LOST"),
+        ErrorClass::ModerationInput => UserError::new("error-moderation-input", "E-MODERATION"),
+        ErrorClass::ModerationOutput => UserError::new("error-moderation-output", "E-MODERATION-OUT"),
+        ErrorClass::BadRequest => UserError::new("error-bad-request", "E-REQUEST"),
+        ErrorClass::NotFound => UserError::new("error-not-found", "E-MODEL"),
+        ErrorClass::Empty => UserError::new("error-empty", "E-EMPTY"),
+        ErrorClass::TooLarge => UserError::new("error-too-large", "E-LARGE"),
+    }
+}
+
+/// The sentence for a chain that ended without a picture, and whether money may be gone. `None` when the job was
+/// cancelled: whoever cancelled is told by that command.
+pub fn chain_sentence(failure: &ChainFailure, deadline: Duration) -> (Option<UserError>, Charged) {
+    match failure {
+        ChainFailure::Provider(error) => {
+            let sentence = class_sentence(error.class);
+            let sentence = if error.said.is_empty() || error.class != ErrorClass::Empty {
+                sentence
+            } else {
+                UserError::new("error-moderation-said", "E-EMPTY").with("said", error.said.clone())
+            };
+            (Some(sentence), error.charged)
+        }
+        ChainFailure::Skipped(reasons) => (Some(skip_sentence(reasons)), Charged::No),
+        ChainFailure::Deadline { charged } => (Some(deadline_sentence(deadline)), *charged),
+        ChainFailure::Cancelled { charged } => (None, *charged),
+        ChainFailure::Store(error) => (Some(store_sentence(error)), Charged::No),
+    }
+}
+
+/// The sentence for a job that took longer than it may.
+pub fn deadline_sentence(deadline: Duration) -> UserError {
+    UserError::new("error-deadline", "E-DEADLINE").with("minutes", deadline.as_secs().div_ceil(60))
+}
+
+/// The sentence when nobody could be asked: the reason that the person or the owner can do most about.
+fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
+    let any = |test: fn(&Skip) -> bool| reasons.iter().any(|(_, skip)| test(skip));
+    let most = reasons
+        .iter()
+        .filter_map(|(_, skip)| if let Skip::TooManyReferences { max } = skip { Some(*max) } else { None })
+        .max();
+    if reasons.is_empty() {
+        UserError::new("error-no-provider", "E-NO-PROVIDER")
+    } else if any(|skip| *skip == Skip::CircuitOpen) {
+        UserError::new("error-overload", "E-OVERLOAD")
+    } else if let Some(most) = most {
+        UserError::new("error-too-many-pictures", "E-PICTURES").with("max", most as u64)
+    } else if any(|skip| *skip == Skip::NoUsableKey) {
+        UserError::new("error-auth", "E-AUTH")
+    } else if any(|skip| *skip == Skip::NotFound) {
+        UserError::new("error-not-found", "E-MODEL")
+    } else if any(|skip| *skip == Skip::NoEdit) {
+        UserError::new("error-cannot-edit", "E-NO-EDIT")
+    } else {
+        UserError::new("error-no-provider", "E-NO-PROVIDER")
+    }
+}
+
+/// The sentence for a broken machine; the owner finds the story in the log.
+pub fn store_sentence(error: &StoreError) -> UserError {
+    tracing::error!(%error, code = "E-STORE", "the store failed");
+    UserError::new("error-storage", "E-STORE")
+}
+
+/// The sentence for a full queue.
+pub fn queue_sentence(full: QueueFull) -> UserError {
+    match full {
+        QueueFull::Overall => UserError::new("error-queue-full", "E-QUEUE"),
+        QueueFull::Chat { max } => UserError::new("error-chat-busy", "E-QUEUE-CHAT").with("max", max as u64),
+        QueueFull::User { max } => UserError::new("error-user-busy", "E-QUEUE-USER").with("max", max as u64),
+    }
+}

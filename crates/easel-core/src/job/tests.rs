@@ -1,0 +1,448 @@
+//! The engine, told as conversations with a recording adapter, scripted providers and a memory store.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use tokio::sync::Notify;
+
+use super::{
+    engine::*,
+    kept::KeepLimits,
+    ledger::{Event, Outcome, StoredRequest},
+    recover::Recovered,
+    schedule::ScheduleLimits,
+};
+use crate::{
+    chain::{KeyPool, Link, ProviderSlot},
+    error::{Arg, ErrorClass, UserError},
+    ids::{Chat, ChatKind, Platform},
+    message::{PictureLocator, PictureOrigin, PictureRef, Quote},
+    ports::{Adapter, Operation, Output, SendError},
+    reply::Reaction,
+    testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
+};
+
+struct TestPlanner {
+    adapter: Arc<RecordingAdapter>,
+    links: Vec<Link>,
+}
+
+impl Planner for TestPlanner {
+    fn plan(&self, request: &StoredRequest) -> Result<Plan, UserError> {
+        Ok(Plan {
+            links: self.links.clone(),
+            prompt: request.prompt.as_str().into(),
+            output: Output::default(),
+            needs_picture: request.feature == "edit",
+            caption: None,
+        })
+    }
+    fn say(&self, _: &Chat, error: &UserError) -> String {
+        let args: Vec<_> = error
+            .args
+            .iter()
+            .map(|(name, value)| match value {
+                Arg::Number(n) => format!(" {name}={n}"),
+                Arg::Text(t) => format!(" {name}={t}"),
+            })
+            .collect();
+        format!("{}{}", error.key, args.concat())
+    }
+    fn adapter(&self, _: &Platform) -> Option<Arc<dyn Adapter>> {
+        Some(self.adapter.clone())
+    }
+}
+
+struct World {
+    _dir: tempfile::TempDir,
+    adapter: Arc<RecordingAdapter>,
+    provider: Arc<ScriptedProvider>,
+    store: MemoryStore,
+    clock: Arc<HandClock>,
+    engine: Arc<Engine>,
+}
+
+fn settings() -> EngineSettings {
+    EngineSettings {
+        schedule: ScheduleLimits {
+            max_running: 8,
+            max_running_per_chat: 2,
+            max_running_per_user: 1,
+            max_waiting: 200,
+        },
+        deadline: Duration::from_secs(900),
+        keep: KeepLimits { ttl_millis: 900_000, max_count: 2000, max_bytes: 1 << 30 },
+        max_download_bytes: 1 << 20,
+    }
+}
+
+fn world_with(store: MemoryStore, script: Vec<Step>) -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let adapter = RecordingAdapter::new();
+    let provider = ScriptedProvider::new("p", script);
+    let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashSet::new()), 3));
+    let planner =
+        TestPlanner { adapter: adapter.clone(), links: vec![Link { slot, output: Output::default() }] };
+    let clock = Arc::new(HandClock::default());
+    let engine =
+        Engine::new(store.ports(), spool(dir.path(), 1 << 20), clock.clone(), Arc::new(planner), settings());
+    World { _dir: dir, adapter, provider, store, clock, engine }
+}
+
+fn world(script: Vec<Step>) -> World {
+    world_with(MemoryStore::default(), script)
+}
+
+fn group(id: &str) -> Chat {
+    Chat {
+        platform: "onebot".into(),
+        account: "1".into(),
+        kind: ChatKind::Group,
+        id: id.into(),
+        parent: None,
+    }
+}
+
+fn request(user: &str, message: &str) -> StoredRequest {
+    StoredRequest {
+        chat: group("g"),
+        user: user.into(),
+        message: message.into(),
+        feature: "draw".to_owned(),
+        prompt: "猫".to_owned(),
+        preset: None,
+        provider: None,
+        size: None,
+        ratio: None,
+        tier: None,
+        count: 1,
+        pictures: vec![],
+        fallback: vec![],
+        quote: None,
+    }
+}
+
+fn url(url: &str) -> PictureRef {
+    PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Url(url.to_owned()) }
+}
+
+impl World {
+    fn asks(&self, request: StoredRequest) -> Accepted {
+        self.engine.accept(request, Brought::default()).unwrap()
+    }
+    fn events(&self) -> Vec<String> {
+        self.store
+            .entries()
+            .iter()
+            .map(|entry| {
+                let value = serde_json::to_value(entry).unwrap();
+                let outcome =
+                    value["outcome"]["kind"].as_str().map(|kind| format!(":{kind}")).unwrap_or_default();
+                format!("{}{outcome}", value["event"].as_str().unwrap())
+            })
+            .collect()
+    }
+    /// The same ledger in a new process.
+    fn restarted(&self, script: Vec<Step>) -> World {
+        let next = world_with(self.store.clone(), script);
+        next.clock.advance_millis(60_000);
+        next
+    }
+    async fn ended(&self) {
+        while !self.engine.active().is_empty() {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_comes_back_quoting_the_request_and_every_step_is_recorded() {
+    let w = world(vec![]);
+    w.asks(request("u", "m1"));
+    let send = w.adapter.send_number(1).await;
+    assert_eq!(send.target.quote, Some("m1".into()));
+    assert_eq!(send.pictures, [test_picture().body.read().unwrap()]);
+    w.adapter.reaction_number(2).await;
+    let marks: Vec<_> = w.adapter.reactions().iter().map(|(_, reaction)| *reaction).collect();
+    assert_eq!(marks, [Reaction::Working, Reaction::Done]);
+    w.ended().await;
+    assert_eq!(w.events(), ["accepted", "asking", "answered", "stored", "sending", "finished:delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_is_one_sentence_with_its_reason() {
+    let w = world(vec![Step::Fail(ErrorClass::ModerationInput)]);
+    w.asks(request("u", "m1"));
+    assert_eq!(w.adapter.send_number(1).await.text, "error-moderation-input");
+    w.ended().await;
+    w.adapter.reaction_number(2).await;
+    assert_eq!(w.adapter.reactions().last().unwrap().1, Reaction::Failed);
+    assert_eq!(w.adapter.sends().len(), 1);
+    assert_eq!(w.events(), ["accepted", "asking", "answered", "finished:failed"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn direct_chats_get_a_text_instead_of_a_mark() {
+    let w = world(vec![]);
+    let mut direct = request("u", "m1");
+    direct.chat.kind = ChatKind::Direct;
+    w.asks(direct);
+    w.adapter.send_number(2).await;
+    let texts: Vec<_> = w.adapter.sends().iter().map(|send| send.text.clone()).collect();
+    assert!(texts.contains(&"job-accepted".to_owned()), "{texts:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_job_is_told_its_place_and_fetches_its_pictures_at_once() {
+    let go = Arc::new(Notify::new());
+    let w = world(vec![Step::Hold(go.clone())]);
+    let picture = test_picture().body.read().unwrap();
+    w.adapter.serve("http://x/a.png", Ok(picture.clone()));
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    let mut second = request("u", "m2");
+    second.pictures = vec![url("http://x/a.png")];
+    w.asks(second);
+    assert_eq!(w.adapter.send_number(1).await.text, "job-queued ahead=1 job=2");
+    while !w.events().contains(&"collected".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(w.provider.requests().len(), 1, "the second waits");
+    assert_eq!(w.adapter.downloads(), ["http://x/a.png"]);
+    go.notify_one();
+    w.ended().await;
+    let requests = w.provider.requests();
+    assert_eq!(requests[1].operation, Operation::Edit);
+    assert_eq!(requests[1].references[0].picture.body.read().unwrap(), picture);
+}
+
+#[tokio::test(start_paused = true)]
+async fn inputs_come_in_order_quote_first_and_their_problems_are_told() {
+    let w = world(vec![]);
+    let a = test_picture().body.read().unwrap();
+    w.adapter.serve("http://x/quoted.png", Ok(a.clone()));
+    w.adapter.serve("http://x/own.png", Ok(a));
+    w.adapter.put_quote("q", Quote { pictures: vec![url("http://x/quoted.png")], ..Quote::default() });
+    let mut edit =
+        StoredRequest { feature: "edit".to_owned(), quote: Some("q".into()), ..request("u", "m1") };
+    edit.pictures = vec![url("http://x/own.png")];
+    w.asks(edit.clone());
+    w.ended().await;
+    assert_eq!(w.adapter.downloads(), ["http://x/quoted.png", "http://x/own.png"]);
+    assert_eq!(w.provider.requests()[0].references.len(), 2);
+
+    for (answer, sentence) in [
+        (Ok(b"<html>".as_slice().into()), "error-picture-unknown"),
+        (Ok(b"".as_slice().into()), "error-picture-empty"),
+        (Ok(vec![0; 2 << 20].into()), "error-picture-too-big megabytes=1"),
+        (Err(crate::ports::DownloadError::Expired), "error-picture-expired"),
+        (Err(crate::ports::DownloadError::Private), "error-picture-private"),
+    ] {
+        let w = world(vec![]);
+        w.adapter.serve("http://x/own.png", answer);
+        w.asks(StoredRequest { quote: None, ..edit.clone() });
+        assert_eq!(w.adapter.send_number(1).await.text, sentence);
+        w.ended().await;
+        assert!(w.provider.requests().is_empty());
+    }
+    let w = world(vec![]);
+    w.asks(StoredRequest { pictures: vec![], quote: Some("gone".into()), ..edit });
+    assert_eq!(w.adapter.send_number(1).await.text, "error-needs-picture");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_works_at_every_step_but_the_last() {
+    let w = world(vec![Step::Hang]);
+    let first = w.asks(request("u", "m1"));
+    let second = w.asks(request("u", "m2"));
+    w.provider.arrivals(1).await;
+    let other = "v".into();
+    assert_eq!(w.engine.cancel(&group("g"), &other, false, None), CancelOutcome::Nothing);
+    assert_eq!(
+        w.engine.cancel(&group("g"), &other, false, Some(first.number)),
+        CancelOutcome::NotYours { number: first.number }
+    );
+    assert_eq!(
+        w.engine.cancel(&group("h"), &"u".into(), true, Some(99)),
+        CancelOutcome::NoSuchJob { number: 99 }
+    );
+    assert_eq!(
+        w.engine.cancel(&group("g"), &"u".into(), false, None),
+        CancelOutcome::Cancelled { number: second.number }
+    );
+    assert_eq!(
+        w.engine.cancel(&group("g"), &other, true, Some(first.number)),
+        CancelOutcome::Cancelled { number: first.number }
+    );
+    w.ended().await;
+    let events = w.events();
+    assert_eq!(events.iter().filter(|event| *event == "finished:cancelled").count(), 2, "{events:?}");
+    assert_eq!(w.provider.requests().len(), 1);
+    assert!(w.store.blob_names().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_store_fails_the_job_before_anybody_is_asked() {
+    let w = world(vec![]);
+    w.store.set_broken(true);
+    w.asks(request("u", "m1"));
+    assert_eq!(w.adapter.send_number(1).await.text, "error-storage");
+    assert!(w.provider.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_delivery_is_not_repeated_and_can_be_fetched() {
+    let w = world(vec![]);
+    w.adapter.fail_sends([SendError::Unknown { reason: "time-out".to_owned() }]);
+    w.asks(request("u", "m1"));
+    w.ended().await;
+    assert!(w.adapter.sends().is_empty());
+    assert_eq!(w.events().last().unwrap(), "finished:unknown");
+    let (_, artifacts) = w.engine.keeper().latest(&group("g"), &"u".into()).unwrap();
+    assert_eq!(w.engine.keeper().read(&artifacts).await.unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn limits_are_settled_with_the_outcome() {
+    for (script, delivered) in [(vec![], true), (vec![Step::Fail(ErrorClass::ModerationInput)], false)] {
+        let w = world(script);
+        let (settled, outcome) = std::sync::mpsc::channel();
+        let settle: Settle = Box::new(move |delivered| settled.send(delivered).unwrap());
+        w.engine.accept(request("u", "m1"), Brought { settle: Some(settle), ..Brought::default() }).unwrap();
+        w.ended().await;
+        assert_eq!(outcome.try_recv(), Ok(delivered));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn artifacts_go_after_their_time_and_never_before() {
+    let w = world(vec![]);
+    w.asks(request("u", "m1"));
+    w.ended().await;
+    w.clock.advance_millis(900_000);
+    w.engine.sweep().await;
+    assert_eq!(w.store.blob_names().len(), 1, "exactly at the end it is still there");
+    w.clock.advance_millis(1);
+    w.engine.sweep().await;
+    assert!(w.store.blob_names().is_empty());
+    assert!(w.engine.keeper().latest(&group("g"), &"u".into()).is_none());
+    assert_eq!(w.events().last().unwrap(), "expired");
+}
+
+#[tokio::test(start_paused = true)]
+async fn artifacts_are_bounded_by_count() {
+    let w = world(vec![]);
+    w.engine.reconfigure(EngineSettings {
+        keep: KeepLimits { ttl_millis: 900_000, max_count: 2, max_bytes: 1 << 30 },
+        ..settings()
+    });
+    for n in 0..4 {
+        w.asks(request("u", &format!("m{n}")));
+        w.ended().await;
+    }
+    w.engine.sweep().await;
+    assert_eq!(w.store.blob_names().len(), 2);
+}
+
+/// Runs a job, cuts the ledger after each entry, and starts again: what a `kill -9` right after that entry leads to.
+#[tokio::test(start_paused = true)]
+async fn kill_minus_nine_after_any_entry_loses_and_repeats_nothing() {
+    let expected = [
+        ("accepted", Recovered { rerun: 1, ..Recovered::default() }, 1, 1),
+        ("asking", Recovered { interrupted: 1, ..Recovered::default() }, 0, 1),
+        ("answered", Recovered { interrupted: 1, ..Recovered::default() }, 0, 1),
+        ("stored", Recovered { delivered: 1, ..Recovered::default() }, 0, 1),
+        ("sending", Recovered { unknown: 1, ..Recovered::default() }, 0, 0),
+        ("finished:delivered", Recovered::default(), 0, 0),
+    ];
+    for (cut, (event, recovered, asked, sent)) in expected.into_iter().enumerate() {
+        let first = world(vec![]);
+        first.asks(request("u", "m1"));
+        first.ended().await;
+        assert_eq!(first.events()[cut], event);
+        first.store.forget_after(cut + 1);
+        let second = first.restarted(vec![]);
+        assert_eq!(second.engine.recover().await.unwrap(), recovered, "after {event}");
+        second.ended().await;
+        assert!(second.engine.shutdown(Duration::from_secs(30)).await);
+        assert_eq!(second.provider.requests().len(), asked, "after {event}");
+        let sends = second.adapter.sends();
+        assert_eq!(sends.len(), sent, "after {event}");
+        match event {
+            "asking" | "answered" => assert_eq!(sends[0].text, "error-interrupted"),
+            "accepted" | "stored" => assert_eq!(sends[0].pictures.len(), 1),
+            _ => {}
+        }
+        // And a third start finds everything closed.
+        let third = second.restarted(vec![]);
+        assert_eq!(third.engine.recover().await.unwrap(), Recovered::default(), "after {event}");
+        if event != "asking" && event != "answered" {
+            assert!(third.engine.keeper().latest(&group("g"), &"u".into()).is_some(), "after {event}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_try_before_the_crash_runs_again() {
+    let w = world(vec![Step::Fail(ErrorClass::Overload), Step::Hang]);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(2).await;
+    w.store.forget_after(3); // accepted, asking, answered with an error
+    let next = w.restarted(vec![]);
+    assert_eq!(next.engine.recover().await.unwrap(), Recovered { rerun: 1, ..Recovered::default() });
+    next.adapter.send_number(1).await;
+    next.ended().await;
+    assert!(matches!(
+        next.store.entries().last().unwrap().event,
+        Event::Finished { outcome: Outcome::Delivered { .. } }
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_jobs_survive_a_stop_with_their_pictures() {
+    let w = world(vec![Step::Hang]);
+    w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    let mut second = request("u", "m2");
+    second.pictures = vec![url("http://x/a.png")];
+    w.asks(second);
+    while !w.events().contains(&"collected".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!w.engine.shutdown(Duration::from_secs(1)).await, "the first one hangs");
+    let next = w.restarted(vec![]);
+    let recovered = next.engine.recover().await.unwrap();
+    assert_eq!(recovered, Recovered { rerun: 1, interrupted: 1, ..Recovered::default() });
+    next.ended().await;
+    assert!(next.adapter.downloads().is_empty(), "the kept copy is used: the link may have expired");
+    assert_eq!(next.provider.requests()[0].references.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_re_delivered_message_is_recognised_after_a_restart() {
+    let w = world(vec![]);
+    assert!(w.engine.keeper().is_first(&group("g"), &"m1".into()));
+    assert!(!w.engine.keeper().is_first(&group("g"), &"m1".into()));
+    w.asks(request("u", "m1"));
+    w.ended().await;
+    let next = w.restarted(vec![]);
+    next.engine.recover().await.unwrap();
+    assert!(!next.engine.keeper().is_first(&group("g"), &"m1".into()));
+    assert!(next.engine.keeper().is_first(&group("g"), &"m2".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn several_pictures_are_made_in_as_many_calls_as_needed_and_fewer_are_told() {
+    let w = world(vec![]);
+    w.asks(StoredRequest { count: 6, ..request("u", "m1") });
+    w.ended().await;
+    let counts: Vec<_> = w.provider.requests().iter().map(|request| request.count).collect();
+    assert_eq!(counts, [4, 2]);
+    assert_eq!(w.adapter.sends().len(), 6);
+    let w = world(vec![Step::Picture, Step::Fail(ErrorClass::ModerationInput)]);
+    w.asks(StoredRequest { count: 6, ..request("u", "m1") });
+    w.ended().await;
+    let sends = w.adapter.sends();
+    assert_eq!(sends.len(), 5);
+    assert_eq!(sends[4].text, "note-fewer made=4 wished=6");
+}

@@ -1,0 +1,171 @@
+//! Encoders: whole pictures, smaller ones for peers and providers that refuse large ones.
+
+use std::io::Cursor;
+
+use bytes::Bytes;
+use fast_image_resize::{IntoImageView as _, Resizer, images::Image};
+use image::{
+    DynamicImage, ExtendedColorType, ImageEncoder as _, ImageResult,
+    codecs::{
+        jpeg::JpegEncoder,
+        png::{CompressionType, FilterType, PngEncoder},
+    },
+};
+
+use super::{Body, Picture, PictureFormat, decode::decode, prepare::PictureProblem};
+
+/// The longest side of a compact copy.
+const COMPACT_SIDE: u32 = 2048;
+/// What a compact copy may weigh.
+const COMPACT_BYTES: usize = 3_500_000;
+/// Qualities tried for a compact copy, best first.
+const COMPACT_QUALITIES: [u8; 4] = [88, 80, 72, 64];
+
+/// PNG, fast rather than small.
+///
+/// # Errors
+/// When the encoder refuses the pixels.
+pub fn png(pixels: &DynamicImage) -> ImageResult<Bytes> {
+    let mut out = Cursor::new(Vec::new());
+    let pixels = if pixels.color().has_alpha() {
+        DynamicImage::ImageRgba8(pixels.to_rgba8())
+    } else {
+        DynamicImage::ImageRgb8(pixels.to_rgb8())
+    };
+    pixels.write_with_encoder(PngEncoder::new_with_quality(
+        &mut out,
+        CompressionType::Fast,
+        FilterType::Adaptive,
+    ))?;
+    Ok(out.into_inner().into())
+}
+
+/// JPEG; transparency becomes white.
+///
+/// # Errors
+/// When the encoder refuses the pixels.
+pub fn jpeg(pixels: &DynamicImage, quality: u8) -> ImageResult<Bytes> {
+    let rgb = if pixels.color().has_alpha() {
+        let rgba = pixels.to_rgba8();
+        image::RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+            let [r, g, b, a] = rgba.get_pixel(x, y).0;
+            let over = |c: u8| {
+                let mixed = u16::from(c) * u16::from(a) + 255 * (255 - u16::from(a));
+                u8::try_from(mixed / 255).unwrap_or(255)
+            };
+            image::Rgb([over(r), over(g), over(b)])
+        })
+    } else {
+        pixels.to_rgb8()
+    };
+    let mut out = Vec::new();
+    JpegEncoder::new_with_quality(&mut out, quality).write_image(
+        rgb.as_raw(),
+        rgb.width(),
+        rgb.height(),
+        ExtendedColorType::Rgb8,
+    )?;
+    Ok(out.into())
+}
+
+/// The pixels scaled down so that the longest side is at most `side`; unchanged when it is already.
+pub fn fit(pixels: DynamicImage, side: u32) -> DynamicImage {
+    let longest = pixels.width().max(pixels.height());
+    if longest <= side || longest == 0 {
+        return pixels;
+    }
+    let scale =
+        |n: u32| u32::try_from((u64::from(n) * u64::from(side) / u64::from(longest)).max(1)).unwrap_or(1);
+    let (width, height) = (scale(pixels.width()), scale(pixels.height()));
+    let source = if pixels.color().has_alpha() {
+        DynamicImage::ImageRgba8(pixels.to_rgba8())
+    } else {
+        DynamicImage::ImageRgb8(pixels.to_rgb8())
+    };
+    let Some(pixel_type) = source.pixel_type() else { return pixels };
+    let mut target = Image::new(width, height, pixel_type);
+    if Resizer::new().resize(&source, &mut target, None).is_err() {
+        return pixels;
+    }
+    let raw = target.into_vec();
+    let out = if source.color().has_alpha() {
+        image::RgbaImage::from_raw(width, height, raw).map(DynamicImage::ImageRgba8)
+    } else {
+        image::RgbImage::from_raw(width, height, raw).map(DynamicImage::ImageRgb8)
+    };
+    out.unwrap_or(source)
+}
+
+/// A compact JPEG copy: at most 2048 px and 3.5 MB. Blocking.
+///
+/// # Errors
+/// When the picture can't be decoded.
+pub fn compact(picture: &Picture) -> Result<Picture, PictureProblem> {
+    smaller(picture, COMPACT_SIDE, COMPACT_BYTES)
+}
+
+/// A reference image for a provider that found it too large: half the side, at most 1 MB. `None` when it is small
+/// already. Blocking.
+pub fn shrink(picture: &Picture) -> Option<Picture> {
+    let side = (picture.width.max(picture.height) / 2).clamp(512, 1536);
+    let small = smaller(picture, side, 1_000_000).ok()?;
+    (small.body.len() < picture.body.len()).then_some(small)
+}
+
+fn smaller(picture: &Picture, side: u32, bytes: usize) -> Result<Picture, PictureProblem> {
+    let whole = picture.body.read().map_err(|error| PictureProblem::Damaged(error.to_string()))?;
+    let pixels = fit(decode(&whole, picture.format)?, side);
+    drop(whole);
+    let mut encoded = Bytes::new();
+    for quality in COMPACT_QUALITIES {
+        encoded = jpeg(&pixels, quality).map_err(|error| PictureProblem::Damaged(error.to_string()))?;
+        if encoded.len() <= bytes {
+            break;
+        }
+    }
+    Ok(Picture {
+        format: PictureFormat::Jpeg,
+        width: pixels.width(),
+        height: pixels.height(),
+        body: Body::from_bytes(encoded),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn noisy(width: u32, height: u32) -> Picture {
+        let mut state = 7u32;
+        let pixels = image::RgbImage::from_fn(width, height, |_, _| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let [_, b, g, r] = state.to_le_bytes();
+            image::Rgb([r, g, b])
+        });
+        let bytes = png(&DynamicImage::ImageRgb8(pixels)).unwrap();
+        Picture { format: PictureFormat::Png, width, height, body: Body::from_bytes(bytes) }
+    }
+
+    #[test]
+    fn a_compact_copy_is_a_small_upright_jpeg() {
+        let copy = compact(&noisy(2600, 1300)).unwrap();
+        assert_eq!((copy.format, copy.width, copy.height), (PictureFormat::Jpeg, 2048, 1024));
+        assert!(copy.body.len() <= COMPACT_BYTES as u64);
+        assert_eq!(PictureFormat::sniff(copy.body.in_memory().unwrap()), Some(PictureFormat::Jpeg));
+    }
+
+    #[test]
+    fn references_shrink_until_they_are_small() {
+        let once = shrink(&noisy(1400, 900)).unwrap();
+        assert_eq!((once.width, once.height), (700, 450));
+        assert!(shrink(&once).is_none_or(|twice| twice.body.len() < once.body.len()));
+    }
+
+    #[test]
+    fn transparency_turns_white_not_black() {
+        let clear = DynamicImage::ImageRgba8(image::RgbaImage::from_pixel(8, 8, image::Rgba([0, 0, 0, 0])));
+        let bytes = jpeg(&clear, 90).unwrap();
+        let pixel = decode(&bytes, PictureFormat::Jpeg).unwrap().to_rgb8().get_pixel(4, 4).0;
+        assert!(pixel.iter().all(|c| *c > 250), "{pixel:?}");
+    }
+}

@@ -1,0 +1,245 @@
+//! A chat platform that records what is sent and answers from tables.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use tokio::sync::{Notify, oneshot};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ids::{AccountId, Chat, MessageId, Platform, UserId},
+    media::Body,
+    message::{ChatRole, PictureLocator, PictureOrigin, PictureRef, Quote},
+    ports::{
+        Adapter, AdapterCapabilities, AdapterError, DownloadError, Inbox, PictureSource, SendError,
+        SendFailure,
+    },
+    reply::{Part, Reaction, Reply, Sent, Target},
+};
+
+/// One send as the peer saw it.
+#[derive(Clone, Debug)]
+pub struct RecordedSend {
+    /// Where.
+    pub target: Target,
+    /// Its texts joined.
+    pub text: String,
+    /// Its pictures' bytes.
+    pub pictures: Vec<Bytes>,
+    /// Whether pictures went as files.
+    pub as_file: bool,
+}
+
+/// One reaction.
+pub type RecordedReaction = (Target, Reaction);
+
+/// The double. Reactions work in groups only.
+pub struct RecordingAdapter {
+    platform: Platform,
+    state: Mutex<State>,
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    sends: Vec<RecordedSend>,
+    reactions: Vec<RecordedReaction>,
+    failures: VecDeque<SendError>,
+    pictures: HashMap<String, Result<Bytes, DownloadError>>,
+    quotes: HashMap<String, Quote>,
+    recent: HashMap<(String, String), Vec<PictureRef>>,
+    roles: HashMap<String, ChatRole>,
+    downloads: Vec<String>,
+    next: u64,
+}
+
+impl RecordingAdapter {
+    /// An adapter for the platform `onebot`.
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self { platform: "onebot".into(), state: Mutex::default(), changed: Notify::new() })
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+        f(&mut self.state.lock().unwrap())
+    }
+
+    /// The next sends fail like this, in order.
+    pub fn fail_sends(&self, failures: impl IntoIterator<Item = SendError>) {
+        self.with(|state| state.failures.extend(failures));
+    }
+
+    /// What a link answers.
+    pub fn serve(&self, url: &str, answer: Result<Bytes, DownloadError>) {
+        self.with(|state| state.pictures.insert(url.to_owned(), answer));
+    }
+
+    /// What a quoted message holds.
+    pub fn put_quote(&self, message: &str, quote: Quote) {
+        self.with(|state| state.quotes.insert(message.to_owned(), quote));
+    }
+
+    /// A member's latest picture message.
+    pub fn put_recent(&self, chat: &str, user: &str, pictures: Vec<PictureRef>) {
+        self.with(|state| state.recent.insert((chat.to_owned(), user.to_owned()), pictures));
+    }
+
+    /// A member's role.
+    pub fn put_role(&self, user: &str, role: ChatRole) {
+        self.with(|state| state.roles.insert(user.to_owned(), role));
+    }
+
+    /// All sends so far.
+    pub fn sends(&self) -> Vec<RecordedSend> {
+        self.with(|state| state.sends.clone())
+    }
+
+    /// All reactions so far.
+    pub fn reactions(&self) -> Vec<RecordedReaction> {
+        self.with(|state| state.reactions.clone())
+    }
+
+    /// Links downloaded so far, in order.
+    pub fn downloads(&self) -> Vec<String> {
+        self.with(|state| state.downloads.clone())
+    }
+
+    /// Waits for the n-th send (from 1) and returns it.
+    pub async fn send_number(&self, n: usize) -> RecordedSend {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(send) = self.with(|state| state.sends.get(n - 1).cloned()) {
+                return send;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits for the n-th reaction (from 1) and returns it.
+    pub async fn reaction_number(&self, n: usize) -> RecordedReaction {
+        loop {
+            let changed = self.changed.notified();
+            if let Some(reaction) = self.with(|state| state.reactions.get(n - 1).cloned()) {
+                return reaction;
+            }
+            changed.await;
+        }
+    }
+}
+
+#[async_trait]
+impl PictureSource for RecordingAdapter {
+    async fn download(
+        &self,
+        _chat: &Chat,
+        picture: &PictureRef,
+        max_bytes: u64,
+    ) -> Result<Body, DownloadError> {
+        let url = match &picture.locator {
+            PictureLocator::Url(url) | PictureLocator::Platform { url: Some(url), .. } => url.clone(),
+            PictureLocator::Inline(bytes) => return Ok(Body::from_bytes(bytes.clone())),
+            _ => return Err(DownloadError::Unreachable("no link".to_owned())),
+        };
+        let answer = self.with(|state| {
+            state.downloads.push(url.clone());
+            state.pictures.get(&url).cloned()
+        });
+        self.changed.notify_waiters();
+        let bytes = answer.unwrap_or(Err(DownloadError::Expired))?;
+        if bytes.len() as u64 > max_bytes {
+            return Err(DownloadError::TooLarge { max_bytes });
+        }
+        Ok(Body::from_bytes(bytes))
+    }
+}
+
+#[async_trait]
+impl Adapter for RecordingAdapter {
+    fn platform(&self) -> Platform {
+        self.platform.clone()
+    }
+
+    fn capabilities(&self, _account: &AccountId) -> AdapterCapabilities {
+        AdapterCapabilities { group_reactions: true, direct_reactions: false, files: true }
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        _inbox: Arc<dyn Inbox>,
+        ready: oneshot::Sender<()>,
+        stop: CancellationToken,
+    ) -> Result<(), AdapterError> {
+        ready.send(()).ok();
+        stop.cancelled().await;
+        Ok(())
+    }
+
+    async fn send(&self, target: &Target, reply: &Reply) -> Result<Sent, SendError> {
+        let mut send = RecordedSend {
+            target: target.clone(),
+            text: String::new(),
+            pictures: Vec::new(),
+            as_file: false,
+        };
+        for part in &reply.parts {
+            match part {
+                Part::Text(text) => send.text.push_str(text),
+                Part::Picture(picture) | Part::File(picture) => {
+                    send.as_file |= matches!(part, Part::File(_));
+                    let bytes = picture.picture.body.read().map_err(|error| SendError::Failed {
+                        failure: SendFailure::Permanent,
+                        reason: error.to_string(),
+                    })?;
+                    send.pictures.push(bytes);
+                }
+            }
+        }
+        let result = self.with(|state| {
+            if reply.has_media()
+                && let Some(failure) = state.failures.pop_front()
+            {
+                return Err(failure);
+            }
+            state.next += 1;
+            state.sends.push(send);
+            Ok(Sent { message: Some(format!("sent-{}", state.next).into()), way: "recorded" })
+        });
+        self.changed.notify_waiters();
+        result
+    }
+
+    async fn react(&self, target: &Target, reaction: Reaction) -> Result<(), SendError> {
+        self.with(|state| state.reactions.push((target.clone(), reaction)));
+        self.changed.notify_waiters();
+        Ok(())
+    }
+
+    async fn quote(&self, _chat: &Chat, message: &MessageId) -> Option<Quote> {
+        self.with(|state| state.quotes.get(message.as_str()).cloned())
+    }
+
+    fn recent_pictures(&self, chat: &Chat, user: &UserId, _within: Duration) -> Vec<PictureRef> {
+        self.with(|state| {
+            state
+                .recent
+                .get(&(chat.id.as_str().to_owned(), user.as_str().to_owned()))
+                .cloned()
+                .unwrap_or_default()
+        })
+    }
+
+    fn avatar(&self, _account: &AccountId, user: &UserId) -> Option<PictureRef> {
+        Some(PictureRef {
+            origin: PictureOrigin::Avatar,
+            locator: PictureLocator::Url(format!("avatar:{user}")),
+        })
+    }
+
+    async fn chat_role(&self, _chat: &Chat, user: &UserId) -> ChatRole {
+        self.with(|state| state.roles.get(user.as_str()).copied().unwrap_or(ChatRole::Member))
+    }
+}

@@ -1,0 +1,423 @@
+//! The HTTP dialects against a fake service on a real socket: what goes out, what comes back, and what each failure
+//! is taken for.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use easel_core::{
+    error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
+    ids::JobId,
+    media::{Body, BytesBudget, Picture, PictureFormat, Spool},
+    ports::{ApiKey, CallContext, Generated, ImageProvider, ImageRequest, Operation, Output, Reference},
+};
+use easel_http::{HttpClients, NetworkSection};
+use easel_providers::{ProviderSection, build, config::fingerprint, models};
+use easel_testkit::{
+    pictures,
+    provider::{Answer, ChatShape, FakeProvider},
+};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+struct Bench {
+    peer: FakeProvider,
+    provider: Arc<dyn ImageProvider>,
+    cx: CallContext,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    async fn new(kind: &str, changes: Value) -> Self {
+        Self::with_budget(kind, changes, 64 << 20).await
+    }
+
+    async fn with_budget(kind: &str, changes: Value, budget: u64) -> Self {
+        let peer = FakeProvider::start().await;
+        let mut section = json!({ "kind": kind, "base_url": peer.origin(), "model": "gpt-image-2", "api_keys": "k1" });
+        for (key, value) in changes.as_object().unwrap() {
+            section[key] = value.clone();
+        }
+        let section: ProviderSection = serde_json::from_value(section).unwrap();
+        assert_eq!(section.validate("fake"), []);
+        let clients = HttpClients::new(NetworkSection::default());
+        let provider = build("fake", &section, &clients).unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let cx = CallContext {
+            job: JobId::generate(),
+            key: section.keys().into_iter().next(),
+            deadline: Instant::now() + Duration::from_secs(60),
+            cancel: CancellationToken::new(),
+            spool: Spool::new(BytesBudget::new(budget), dir.path()).unwrap(),
+        };
+        Self { peer, provider, cx, _dir: dir }
+    }
+
+    async fn images() -> Self {
+        Self::new("openai_images", json!({})).await
+    }
+
+    async fn chat() -> Self {
+        Self::new("openai_chat", json!({})).await
+    }
+
+    async fn ask(&self, request: &ImageRequest) -> Result<Generated, ProviderError> {
+        self.provider.generate(request, &self.cx).await
+    }
+
+    async fn draws(&self) -> Vec<Bytes> {
+        bytes(&self.ask(&words("一只猫")).await.unwrap())
+    }
+
+    async fn fails(&self) -> ProviderError {
+        self.ask(&words("一只猫")).await.unwrap_err()
+    }
+}
+
+fn words(prompt: &str) -> ImageRequest {
+    ImageRequest {
+        operation: Operation::Generate,
+        prompt: prompt.into(),
+        references: [].into(),
+        output: Output::default(),
+        count: 1,
+    }
+}
+
+fn edit(pictures: &[(PictureFormat, Bytes)]) -> ImageRequest {
+    let reference = |(format, bytes): &(PictureFormat, Bytes)| Reference {
+        picture: Picture { format: *format, width: 1, height: 1, body: Body::from_bytes(bytes.clone()) },
+    };
+    ImageRequest {
+        operation: Operation::Edit,
+        references: pictures.iter().map(reference).collect(),
+        ..words("换成雨夜")
+    }
+}
+
+fn bytes(generated: &Generated) -> Vec<Bytes> {
+    generated.pictures.iter().map(|made| made.picture.body.read().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn pictures_come_as_base64_urls_and_streams() {
+    let bench = Bench::images().await;
+    let (one, two) = (pictures::png(64, 48, 1), pictures::jpeg(40, 30, 2));
+    bench.peer.answer(Answer::b64([one.clone(), two.clone()]));
+    let made = bench.ask(&ImageRequest { count: 2, ..words("猫") }).await.unwrap();
+    assert_eq!(bytes(&made), [one.clone(), two.clone()]);
+    let first = &made.pictures[0].picture;
+    assert_eq!((first.format, first.width, first.height), (PictureFormat::Png, 64, 48));
+    assert_eq!(made.pictures[1].picture.format, PictureFormat::Jpeg);
+    assert_eq!(bench.peer.requests()[0].n(), Some(2));
+
+    bench.peer.answer(Answer::url([one.clone()]));
+    let made = bench.ask(&words("猫")).await.unwrap();
+    assert_eq!(bytes(&made), [one.clone()]);
+    assert_eq!(made.pictures[0].revised_prompt.as_deref(), Some("a revised prompt"));
+
+    for body in ["b64_json", "url"] {
+        let webp = pictures::webp(50, 50, 3);
+        let value = if body == "url" { format!("data:image/webp;base64,{}", b64(&webp)) } else { b64(&webp) };
+        bench.peer.answer(Answer::json(200, &json!({ "data": [{ body: value }] })).chunked(7));
+        assert_eq!(bench.draws().await, [webp]);
+    }
+    let streaming = Bench::new("openai_images", json!({ "extra": { "stream": true, "partial_images": 1 } })).await;
+    streaming.peer.answer(Answer::b64([one.clone()]));
+    assert_eq!(streaming.draws().await, [one]);
+    assert!(streaming.peer.requests()[0].stream());
+}
+
+fn b64(bytes: &[u8]) -> String {
+    use base64::Engine as _;
+    base64::engine::general_purpose::STANDARD.encode(bytes)
+}
+
+#[tokio::test]
+async fn a_plain_request_sends_no_defaults() {
+    let bench = Bench::images().await;
+    bench.draws().await;
+    let request = &bench.peer.requests()[0];
+    assert_eq!(request.path(), "/v1/images/generations");
+    assert_eq!(request.http.bearer(), Some("k1"));
+    assert_eq!(request.http.json().unwrap(), json!({ "model": "gpt-image-2", "prompt": "一只猫" }));
+    let chat = Bench::chat().await;
+    chat.draws().await;
+    let request = &chat.peer.requests()[0];
+    assert_eq!(request.path(), "/v1/chat/completions");
+    assert_eq!(
+        request.http.json().unwrap(),
+        json!({ "model": "gpt-image-2", "messages": [{ "role": "user", "content": "一只猫" }], "modalities": ["image", "text"] })
+    );
+}
+
+#[tokio::test]
+async fn wishes_and_extra_fields_go_out() {
+    let wide = ImageRequest { output: Output { ratio: Some((16, 9)), tier: Some(2), size: None }, ..words("猫") };
+    let bench = Bench::new("openai_images", json!({ "extra": { "quality": "high", "size": "1024x1024" } })).await;
+    bench.ask(&wide).await.unwrap();
+    bench.draws().await;
+    let sent = bench.peer.requests();
+    assert_eq!((sent[0].size().as_deref(), sent[0].field("quality").as_deref()), (Some("2048x1152"), Some("high")));
+    assert_eq!(sent[1].size().as_deref(), Some("1024x1024"));
+    let chat = Bench::chat().await;
+    chat.ask(&wide).await.unwrap();
+    let config = chat.peer.requests()[0].http.json().unwrap()["image_config"].clone();
+    assert_eq!(config, json!({ "aspect_ratio": "16:9", "image_size": "2K" }));
+}
+
+#[tokio::test]
+async fn edits_carry_their_pictures() {
+    let (png, jpeg) = (pictures::png(30, 30, 1), pictures::jpeg(30, 30, 2));
+    let request = edit(&[(PictureFormat::Png, png.clone()), (PictureFormat::Jpeg, jpeg.clone())]);
+    for (kind, path) in [("openai_images", "/v1/images/edits"), ("openai_chat", "/v1/chat/completions")] {
+        let bench = Bench::new(kind, json!({})).await;
+        bench.ask(&request).await.unwrap();
+        let sent = &bench.peer.requests()[0];
+        assert_eq!((sent.path(), sent.prompt().as_deref()), (path, Some("换成雨夜")));
+        let given: Vec<_> = sent.pictures().into_iter().map(|picture| picture.bytes).collect();
+        assert_eq!(given, [png.clone(), jpeg.clone()]);
+    }
+}
+
+#[tokio::test]
+async fn a_gateway_that_knows_only_plain_image_is_learned() {
+    let bench = Bench::images().await;
+    let request = edit(&[(PictureFormat::Png, pictures::png(30, 30, 1))]);
+    bench.peer.answer(Answer::json(422, &json!({ "detail": [{ "loc": ["body", "image"], "msg": "Field required" }] })));
+    assert_eq!(bench.ask(&request).await.unwrap_err().retry, Retry::Corrected);
+    bench.ask(&request).await.unwrap();
+    let names: Vec<_> = bench.peer.requests().iter().map(|sent| sent.pictures()[0].name.clone()).collect();
+    assert_eq!(names, ["image[]", "image"]);
+}
+
+#[tokio::test]
+async fn refused_parameters_are_dropped_and_remembered() {
+    let bench = Bench::new("openai_images", json!({ "extra": { "response_format": "b64_json", "quality": "xhigh" } })).await;
+    bench.peer.answers([Answer::unknown_parameter("response_format"), Answer::sample(400, "openai/error_unsupported_quality.json")]);
+    assert_eq!(bench.fails().await.retry, Retry::Corrected);
+    assert_eq!(bench.fails().await.retry, Retry::Corrected);
+    bench.draws().await;
+    let last = bench.peer.requests().pop().unwrap();
+    assert_eq!(last.http.json().unwrap(), json!({ "model": "gpt-image-2", "prompt": "一只猫" }));
+    // A refusal that names nothing of ours teaches nothing.
+    bench.peer.answer(Answer::unknown_parameter("seed"));
+    let error = bench.fails().await;
+    assert_eq!((error.class, error.retry), (ErrorClass::BadRequest, Retry::NextProvider));
+}
+
+#[tokio::test]
+async fn a_refused_size_steps_down() {
+    let bench = Bench::images().await;
+    let wide = ImageRequest { output: Output { ratio: Some((16, 9)), ..Output::default() }, ..words("猫") };
+    bench.peer.answers([Answer::invalid_size(), Answer::invalid_size()]);
+    for _ in 0..2 {
+        assert_eq!(bench.ask(&wide).await.unwrap_err().retry, Retry::Corrected);
+    }
+    bench.ask(&wide).await.unwrap();
+    let sizes: Vec<_> = bench.peer.requests().iter().map(easel_testkit::provider::ProviderRequest::size).collect();
+    assert_eq!(sizes, [Some("1280x720".to_owned()), Some("1536x1024".to_owned()), None]);
+}
+
+#[track_caller]
+fn is(error: &ProviderError, class: ErrorClass, retry: Retry, charged: Charged) {
+    assert_eq!((error.class, error.retry, error.charged), (class, retry, charged), "{error}");
+    assert!(!format!("{error:?}").contains("一只猫"), "the prompt is in the error: {error:?}");
+}
+
+#[tokio::test]
+async fn failures_are_classified() {
+    use ErrorClass::{Auth, BadRequest, Empty, ModerationInput, ModerationOutput, NotFound, Overload, Quota, Rate, ResultLost, TooLarge};
+    let bench = Bench::images().await;
+    for (answer, class, retry, charged) in [
+        (Answer::rate_limited(), Rate, Retry::NextKey, Charged::No),
+        (Answer::quota_exhausted(), Quota, Retry::NextKey, Charged::No),
+        (Answer::billing_hard_limit(), Quota, Retry::NextKey, Charged::No),
+        (Answer::unauthorized(), Auth, Retry::NextKey, Charged::No),
+        (Answer::payment_required(), Quota, Retry::NextKey, Charged::No),
+        (Answer::forbidden(), Auth, Retry::NextKey, Charged::No),
+        (Answer::account_blocked(), Overload, Retry::NextProvider, Charged::No),
+        (Answer::server_error(), Overload, Retry::SameKey, Charged::No),
+        (Answer::overloaded(), Overload, Retry::SameKey, Charged::No),
+        (Answer::bad_gateway_html(), Overload, Retry::SameKey, Charged::No),
+        (Answer::moderation_input(), ModerationInput, Retry::Never, Charged::No),
+        (Answer::moderation_output(), ModerationOutput, Retry::Never, Charged::Maybe),
+        (Answer::content_policy(), ModerationInput, Retry::Never, Charged::No),
+        (Answer::status(418), BadRequest, Retry::NextProvider, Charged::No),
+        (Answer::model_not_found(), NotFound, Retry::NextProvider, Charged::No),
+        (Answer::no_channel(), NotFound, Retry::NextProvider, Charged::No),
+        (Answer::route_missing(), NotFound, Retry::NextProvider, Charged::No),
+        (Answer::too_large(), TooLarge, Retry::NextProvider, Charged::No),
+        (Answer::html(), NotFound, Retry::NextProvider, Charged::No),
+        (Answer::empty_data(), Empty, Retry::SameKey, Charged::Maybe),
+        (Answer::no_data(), Empty, Retry::SameKey, Charged::Maybe),
+        (Answer::placeholder(), Empty, Retry::SameKey, Charged::Maybe),
+        (Answer::broken_base64(), ResultLost, Retry::Never, Charged::Maybe),
+        (Answer::not_a_picture(), ResultLost, Retry::Never, Charged::Maybe),
+        (Answer::sample(200, "openai/generations_svg_ok.json"), ResultLost, Retry::Never, Charged::Maybe),
+        (Answer::b64([pictures::png_of_length(200_000, 1)]).cut(), ResultLost, Retry::Never, Charged::Maybe),
+        (Answer::b64([pictures::png_of_length(200_000, 1)]).cut_chunked(), ResultLost, Retry::Never, Charged::Maybe),
+        (Answer::stream_error(), Overload, Retry::SameKey, Charged::Maybe),
+    ] {
+        let shown = format!("{answer:?}");
+        bench.peer.answer(answer);
+        let error = bench.fails().await;
+        assert_eq!(error.class, class, "{}", shown.chars().take(300).collect::<String>());
+        is(&error, class, retry, charged);
+    }
+}
+
+#[tokio::test]
+async fn what_support_asks_for_is_kept_and_keys_are_not() {
+    let bench = Bench::new("openai_images", json!({ "api_keys": "sk-abcdefghijklmnop1234567890" })).await;
+    let body = json!({ "error": { "code": "invalid_api_key", "message": "Incorrect API key provided: sk-abcdefghijklmnop1234567890" } });
+    bench.peer.answer(Answer::json(401, &body).header("x-request-id", "req-7"));
+    let error = bench.fails().await;
+    assert_eq!((error.key, error.request_id.as_deref(), error.status), (KeyVerdict::Disable, Some("req-7"), Some(401)));
+    let shown = format!("{error:?} {error}");
+    assert!(!shown.contains("abcdefghijklmnop"), "{shown}");
+    bench.peer.answer(Answer::rate_limited_for(7));
+    let error = bench.fails().await;
+    assert_eq!(error.retry_after, Some(Duration::from_secs(7)));
+    assert_eq!(error.key, KeyVerdict::Cool(Duration::from_secs(7)));
+}
+
+#[tokio::test]
+async fn sent_and_not_sent_are_told_apart() {
+    let mut bench = Bench::images().await;
+    bench.peer.answer(Answer::reset());
+    is(&bench.fails().await, ErrorClass::Unanswered, Retry::SameKey, Charged::Maybe);
+
+    bench.peer.answer(Answer::hangs());
+    bench.cx.deadline = Instant::now() + Duration::from_millis(300);
+    is(&bench.fails().await, ErrorClass::Unanswered, Retry::SameKey, Charged::Maybe);
+
+    let nobody = Bench::new("openai_images", json!({ "base_url": "http://127.0.0.1:1" })).await;
+    is(&nobody.fails().await, ErrorClass::Overload, Retry::SameKey, Charged::No);
+    assert!(nobody.peer.requests().is_empty());
+
+    let mut key = Bench::images().await;
+    key.cx.key = Some(ApiKey { secret: SecretString::from("a\nb"), fingerprint: fingerprint("a"), account: None });
+    let error = key.fails().await;
+    assert_eq!((error.class, error.key), (ErrorClass::Auth, KeyVerdict::Disable));
+}
+
+#[tokio::test]
+async fn cancelling_ends_the_call() {
+    let bench = Bench::images().await;
+    bench.peer.answer(Answer::hangs());
+    let request = words("一只猫");
+    let (error, ()) = tokio::join!(bench.ask(&request), async {
+        bench.peer.next_request().await;
+        bench.cx.cancel.cancel();
+    });
+    assert_eq!(error.unwrap_err().class, ErrorClass::Unanswered);
+    bench.peer.next_hang_up().await;
+}
+
+#[tokio::test]
+async fn only_the_download_is_repeated() {
+    let bench = Bench::images().await;
+    bench.peer.answer(Answer::dead_url(404));
+    let error = bench.fails().await;
+    is(&error, ErrorClass::ResultLost, Retry::Never, Charged::Maybe);
+    assert_eq!(error.status, Some(404));
+    assert_eq!((bench.peer.requests().len(), bench.peer.downloads().len()), (1, 3));
+    // A place that is not public is refused without a connection, however often it is named.
+    bench.peer.answer(Answer::json(200, &json!({ "data": [{ "url": "http://192.168.7.7/x.png" }] })));
+    is(&bench.fails().await, ErrorClass::ResultLost, Retry::Never, Charged::Maybe);
+}
+
+#[tokio::test]
+async fn every_chat_shape_is_read_streamed_or_not() {
+    for stream in [false, true] {
+        let bench = Bench::new("openai_chat", if stream { json!({ "extra": { "stream": true } }) } else { json!({}) }).await;
+        for shape in ChatShape::ALL {
+            let picture = pictures::png(70, 50, 4);
+            bench.peer.answer(Answer::chat(shape, picture.clone()));
+            let made = bench.ask(&words("猫")).await;
+            if shape.has_picture() {
+                let made = made.unwrap_or_else(|error| panic!("{shape:?}, stream {stream}: {error}"));
+                let last = made.pictures.last().unwrap().picture.body.read().unwrap();
+                assert_eq!(last, picture, "{shape:?}, stream {stream}");
+            } else {
+                let error = made.unwrap_err();
+                let expected = match shape {
+                    ChatShape::VideoLink => ErrorClass::ResultLost,
+                    ChatShape::Refusal => ErrorClass::ModerationInput,
+                    _ => ErrorClass::Empty,
+                };
+                assert_eq!(error.class, expected, "{shape:?}, stream {stream}: {error}");
+                assert_eq!(error.said.is_empty(), shape != ChatShape::Refusal, "{shape:?}: {:?}", error.said);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn chat_failures_inside_a_success_are_seen() {
+    let bench = Bench::chat().await;
+    bench.peer.answer(Answer::event_stream("chat_gateways/flow2api_stream_error.json"));
+    assert_eq!(bench.fails().await.class, ErrorClass::ModerationInput);
+    bench.peer.answer(Answer::text("I'm sorry, I can't create that image."));
+    let error = bench.fails().await;
+    assert_eq!((error.class, error.said.as_str()), (ErrorClass::ModerationInput, "I'm sorry, I can't create that image."));
+    bench.peer.answer(Answer::text("Sure, what style do you want?"));
+    assert_eq!(bench.fails().await.class, ErrorClass::Empty);
+    bench.peer.answer(Answer::json(400, &json!({ "error": { "message": "Unknown field: modalities" } })));
+    assert_eq!(bench.fails().await.retry, Retry::Corrected);
+    bench.draws().await;
+    assert_eq!(bench.peer.requests().pop().unwrap().field("modalities"), None);
+}
+
+#[tokio::test]
+async fn a_large_answer_is_spooled_when_memory_is_short() {
+    let bench = Bench::with_budget("openai_images", json!({}), 1 << 20).await;
+    let picture = pictures::png_of_length(30 << 20, 5);
+    bench.peer.answer(Answer::b64([picture.clone()]));
+    let made = bench.ask(&words("猫")).await.unwrap();
+    assert!(made.pictures[0].picture.body.in_file().is_some());
+    assert!(bytes(&made)[0] == picture);
+    bench.peer.answer(Answer::url([picture.clone()]));
+    let made = bench.ask(&words("猫")).await.unwrap();
+    assert!(made.pictures[0].picture.body.in_file().is_some());
+    assert_eq!(bench.cx.spool.budget().free(), 1 << 20);
+}
+
+#[tokio::test]
+async fn an_endless_answer_is_given_up() {
+    let bench = Bench::images().await;
+    let body = format!("{{\"data\":[{{\"b64_json\":\"{}", "A".repeat(1 << 20));
+    bench.peer.answer(Answer::raw(200, "application/json", body).endless());
+    is(&bench.fails().await, ErrorClass::ResultLost, Retry::Never, Charged::Maybe);
+}
+
+#[tokio::test]
+async fn a_full_url_is_used_as_it_is() {
+    let peer = FakeProvider::start().await;
+    let address = format!("{}/v1/images/generations?v=2", peer.origin());
+    let bench = Bench::new("openai_images", json!({ "base_url": address, "full_url": true })).await;
+    bench.ask(&words("猫")).await.unwrap();
+    assert!(peer.requests()[0].path().starts_with("/v1/images/generations"));
+}
+
+#[tokio::test]
+async fn basic_authentication_replaces_the_key() {
+    let bench = Bench::new("openai_images", json!({ "basic_auth": "me:pw", "api_keys": [] })).await;
+    bench.draws().await;
+    assert_eq!(bench.peer.requests()[0].headers().get("authorization"), Some("Basic bWU6cHc="));
+    assert!(!bench.provider.capabilities().needs_key);
+}
+
+#[tokio::test]
+async fn the_model_list_names_a_model() {
+    let peer = FakeProvider::start().await;
+    peer.set_models(&["gpt-5", "gpt-image-2.5-flare"]);
+    let clients = HttpClients::new(NetworkSection::default());
+    let base = easel_http::BaseUrl::parse(&peer.origin(), false).unwrap();
+    let ids = models::list(&clients, "", &base, None).await.unwrap();
+    assert_eq!(models::first_image_capable(ids.iter().map(String::as_str)), Some("gpt-image-2.5-flare"));
+    let error = models::list(&clients, "", &easel_http::BaseUrl::parse(&peer.origin(), true).unwrap(), None).await;
+    assert!(error.is_err());
+}

@@ -1,0 +1,80 @@
+//! `easel draw`: one generation through the same engine, by the running easel when there is one.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    Draw, Exit,
+    control::{Control, ControlCommand},
+    speech::Speech,
+};
+use crate::{
+    config::{Config, problem::ProblemText},
+    tell, warn,
+    wiring::{App, DrawRequest},
+};
+
+/// Draws and saves.
+pub(crate) async fn run(options: &Draw, config: &Config, speech: &Speech) -> Exit {
+    match draw(options, config, speech).await {
+        Ok(files) => {
+            for file in files {
+                tell(speech.say(&ProblemText::new("cli-saved").with("path", file.display().to_string())));
+            }
+            Exit::Done
+        }
+        Err(sentence) => {
+            warn(sentence);
+            Exit::Failed
+        }
+    }
+}
+
+async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Vec<PathBuf>, String> {
+    let mut images = Vec::with_capacity(options.images.len());
+    for image in &options.images {
+        let path = std::path::absolute(image).map_err(|error| error.to_string())?;
+        if !path.is_file() {
+            return Err(speech.say(&ProblemText::new("cli-no-picture").with("path", image.display().to_string())));
+        }
+        images.push(path);
+    }
+    let output = options.output.as_deref().map(std::path::absolute).transpose().map_err(|error| error.to_string())?;
+    let request = DrawRequest {
+        prompt: options.prompt.clone(),
+        images,
+        provider: options.provider.clone(),
+        size: options.size.clone(),
+        count: options.count,
+    };
+    let data_dir = &config.bot.data_dir;
+    if let Some(control) = Control::connect(data_dir).await.map_err(|error| error.to_string())? {
+        let DrawRequest { prompt, images, provider, size, count } = request;
+        // Without a name the file goes to this process's folder, which the running easel does not know.
+        let output = Some(match output {
+            Some(output) => output,
+            None => std::path::absolute(".").map_err(|error| error.to_string())?,
+        });
+        let command = ControlCommand::Draw { prompt, images, output, provider, size, count };
+        let answer = control.call(command, |_| {}).await.map_err(|error| error.to_string())?;
+        let files = answer.rest.get("files").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+        return Ok(files.iter().filter_map(|file| file.as_str()).map(PathBuf::from).collect());
+    }
+    let app = App::open(config, data_dir, false).await.map_err(|error| format!("{error:#}"))?;
+    let output = output.unwrap_or_else(|| PathBuf::from("."));
+    let drawn = app.draw(request, &output).await;
+    app.shutdown(std::time::Duration::from_secs(5)).await;
+    drawn
+}
+
+/// Where the n-th picture goes: `output` itself, numbered from the second on; a name of its own inside a folder.
+pub(crate) fn target(output: &Path, index: usize, name: &str, extension: &str) -> PathBuf {
+    if output.is_dir() {
+        return output.join(format!("{name}-{}.{extension}", index + 1));
+    }
+    if index == 0 {
+        return output.to_owned();
+    }
+    let stem = output.file_stem().unwrap_or_default().to_string_lossy();
+    let extension = output.extension().map_or_else(|| extension.into(), |own| own.to_string_lossy());
+    output.with_file_name(format!("{stem}-{}.{extension}", index + 1))
+}

@@ -1,0 +1,228 @@
+//! `easel run`: connects to the chats and draws until it is told to stop.
+
+use std::{path::Path, time::Duration};
+
+use easel_core::ports::AdapterError;
+use easel_store::OpenError;
+use tokio_util::sync::CancellationToken;
+
+use super::{Exit, speech::Speech};
+use crate::{
+    config::{
+        Config,
+        load::{Loaded, Source},
+        problem::ProblemText,
+        reload::{Outcome, Watcher},
+    },
+    control_server,
+    lifecycle::{DRAIN, Signals},
+    tell, warn,
+    wiring::App,
+};
+
+/// Runs until a signal, or until a platform can't do its work.
+pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit {
+    let mut config = loaded.config.clone();
+    for problem in &loaded.warnings {
+        warn(speech.problem(problem));
+    }
+    let data_dir = config.bot.data_dir.clone();
+    let (app, mut signals) = match start(&config, &data_dir).await {
+        Ok(started) => started,
+        Err(error) => {
+            warn(explain(&error, &config, speech));
+            return Exit::Failed;
+        }
+    };
+    let mut running = match app.serve().await {
+        Ok(running) => running,
+        Err(error) => {
+            warn(explain(&error, &config, speech));
+            app.shutdown(Duration::ZERO).await;
+            return Exit::Failed;
+        }
+    };
+    let stop = CancellationToken::new();
+    let control = match control_server::listen(&data_dir) {
+        Ok(listener) => Some(tokio::spawn(control_server::serve(listener, app.clone(), stop.clone()))),
+        Err(error) => {
+            tracing::warn!(%error, "the control socket can't be opened; `easel draw` and `backup` need easel to be stopped");
+            None
+        }
+    };
+    greet(&app, &config, &source.path, speech);
+    let watcher = Watcher::new(source, loaded);
+    let mut changed = watcher.config();
+    let mut outcome = watcher.outcome();
+    let watching = tokio::spawn(watcher.run(stop.clone()));
+    // Only a service manager listens for this; without one nothing happens.
+    sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+    tracing::info!("easel is ready");
+
+    let exit = loop {
+        tokio::select! {
+            () = signals.next() => break Exit::Done,
+            Ok(()) = changed.changed() => {
+                let newer = changed.borrow_and_update().clone();
+                match app.reconfigure(&newer) {
+                    Ok(()) => config = newer,
+                    Err(error) => tracing::error!(error = format!("{error:#}"), "the new configuration can't be used; the old one stays"),
+                }
+            }
+            Ok(()) = outcome.changed() => report(&outcome.borrow_and_update(), speech),
+            Some(ended) = running.join_next() => {
+                let error = match ended {
+                    Ok(Ok(())) => continue,
+                    Ok(Err(error)) => error,
+                    Err(error) => error.into(),
+                };
+                warn(explain(&error, &config, speech));
+                break Exit::Failed;
+            }
+        }
+    };
+
+    sd_notify::notify(&[sd_notify::NotifyState::Stopping]).ok();
+    let (busy, _) = app.engine.load();
+    warn(speech.say(&ProblemText::new("stop-draining").with("count", busy as u64)));
+    tokio::select! {
+        _ = app.shutdown(DRAIN) => {}
+        () = signals.next() => {
+            tracing::warn!("stopped hard; unfinished jobs are in the ledger");
+            return Exit::Failed;
+        }
+    }
+    stop.cancel();
+    watching.await.ok();
+    if let Some(control) = control {
+        control.await.ok();
+    }
+    control_server::remove(&data_dir);
+    warn(speech.say(&ProblemText::new("stop-done")));
+    exit
+}
+
+async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<(std::sync::Arc<App>, Signals)> {
+    let signals = Signals::listen()?;
+    let app = App::open(config, data_dir, true).await?;
+    Ok((std::sync::Arc::new(app), signals))
+}
+
+/// Says in plain words what runs, who draws, whether that may cost money, and what to do next.
+fn greet(app: &App, config: &Config, path: &Path, speech: &Speech) {
+    let say = |text: ProblemText| tell(speech.say(&text));
+    let path = path.display().to_string();
+    say(ProblemText::new("start-title").with("version", env!("CARGO_PKG_VERSION")));
+    say(ProblemText::new("start-config").with("path", path.clone()));
+    say(ProblemText::new("start-data").with("path", app.store.dir().display().to_string()));
+    for line in app.drawing(&path) {
+        say(line);
+    }
+    if !app.report.is_clean() {
+        for notice in app.report.notices() {
+            warn(notice);
+        }
+    }
+    let recovered = app.recovered;
+    if recovered.rerun + recovered.delivered + recovered.interrupted > 0 {
+        say(ProblemText::new("start-resumed")
+            .with("resumed", (recovered.rerun + recovered.delivered) as u64)
+            .with("interrupted", recovered.interrupted as u64));
+    }
+    #[cfg(feature = "onebot")]
+    greet_onebot(app, config, &say);
+    let prefix = config.bot.prefixes.first().cloned().unwrap_or_default();
+    let example = speech.say(&ProblemText::new("example-draw"));
+    say(ProblemText::new("start-next-try").with("example", format!("{prefix}{example}")));
+}
+
+/// The paths that people's OneBot implementations are usually set to; without a configured one every path is taken.
+#[cfg(feature = "onebot")]
+const ANY_PATH: &str = "/ws, /onebot/v11/ws, /";
+
+#[cfg(feature = "onebot")]
+fn greet_onebot(app: &App, config: &Config, say: &impl Fn(ProblemText)) {
+    use easel_onebot::Mode;
+
+    let mut listening = app.onebot_addresses().into_iter();
+    let mut told = false;
+    for section in &config.onebot {
+        match section.mode {
+            Mode::Forward => say(ProblemText::new("start-dialing").with("url", easel_http::redact(&section.url))),
+            Mode::Http | Mode::Reverse => {
+                let Some(address) = listening.next() else { continue };
+                if section.mode == Mode::Http {
+                    say(ProblemText::new("start-listening-http").with("address", address.to_string()));
+                    continue;
+                }
+                let url = format!("ws://{address}{}", if section.path.is_empty() { "/ws" } else { &section.path });
+                let paths = if section.path.is_empty() { ANY_PATH } else { &section.path };
+                say(ProblemText::new("start-listening-ws")
+                    .with("address", address.to_string())
+                    .with("paths", paths.to_owned()));
+                if !std::mem::replace(&mut told, true) {
+                    say(ProblemText::new("start-next-napcat").with("url", url));
+                    if section.has_token() {
+                        say(ProblemText::new("start-next-token"));
+                    }
+                }
+            }
+        }
+    }
+    if config.onebot.is_empty() {
+        say(ProblemText::new("start-no-platform"));
+    }
+}
+
+/// What came of an edit of the configuration.
+fn report(outcome: &Outcome, speech: &Speech) {
+    match outcome {
+        Outcome::Unchanged => {}
+        Outcome::Applied { changed, needs_restart, warnings } => {
+            tracing::info!(?changed, "the configuration was reloaded");
+            warn(speech.say(&ProblemText::new("config-reloaded")));
+            for key in needs_restart {
+                warn(speech.say(&ProblemText::new("config-restart-needed").with("key", key.clone())));
+            }
+            for problem in warnings {
+                warn(speech.problem(problem));
+            }
+        }
+        Outcome::Refused(refused) => {
+            let count = refused.problems.len() as u64;
+            warn(speech.say(&ProblemText::new("config-reload-broken").with("count", count)));
+            for problem in &refused.problems {
+                warn(speech.problem(problem));
+            }
+        }
+    }
+}
+
+/// A failed start in plain words, with what to do.
+fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
+    let path = config.bot.data_dir.display().to_string();
+    for cause in error.chain() {
+        if let Some(AdapterError::Listen { address, source }) = cause.downcast_ref::<AdapterError>() {
+            if source.kind() == std::io::ErrorKind::AddrInUse {
+                let text = ProblemText::new("start-failed-port").with("address", address.clone());
+                return speech.say(&text.with("key", "onebot.listen"));
+            }
+        }
+        if let Some(error) = cause.downcast_ref::<OpenError>() {
+            let text = match error {
+                OpenError::InUse { .. } => ProblemText::new("start-failed-locked").with("path", path),
+                OpenError::Corrupt { backup: Some(backup), .. } => ProblemText::new("start-failed-store")
+                    .with("path", path)
+                    .with("command", format!("easel restore {}", backup.display())),
+                OpenError::Corrupt { backup: None, .. } => {
+                    ProblemText::new("start-failed-store-no-backup").with("path", path)
+                }
+                other => {
+                    ProblemText::new("start-failed-storage").with("path", path).with("reason", other.to_string())
+                }
+            };
+            return speech.say(&text);
+        }
+    }
+    format!("{error:#}")
+}
