@@ -6,7 +6,10 @@
 
 use serde_json::Value;
 
-use super::{Answer, BodyKind, Content, picture, prose, text::pieces};
+use super::{
+    Answer, BodyKind, Content, picture, prose,
+    text::{LONG_RUN, pieces},
+};
 
 /// A picture, or where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +215,9 @@ impl Finder<'_> {
         if is_absolute(text) || text.starts_with('/') {
             self.link(text, revised);
         } else {
-            self.choice.unusable = self.choice.unusable.or_else(|| short_content(text));
+            // A long text that is neither a link nor base64 was meant to be a picture.
+            let damaged = (text.len() >= LONG_RUN).then_some("broken base64");
+            self.choice.unusable = self.choice.unusable.or_else(|| short_content(text)).or(damaged);
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// A run of this many base64 characters can't be a word. Shorter ones would decode to less than a placeholder.
-const LONG_RUN: usize = 160;
+pub(super) const LONG_RUN: usize = 160;
 /// Shortest line of wrapped base64.
 const MIN_LINE: usize = 56;
 /// Longest `data:<mime>;…;base64,` that is recognised.
