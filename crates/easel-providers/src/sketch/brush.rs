@@ -24,9 +24,11 @@ pub(super) fn repaint(model: &Raster, manner: Manner, mut rng: Rng) -> Raster {
     let mut canvas = model.blurred((unit * 0.03).max(2.0) as usize);
     for (layer, share) in WIDTHS.into_iter().enumerate() {
         let wide = (unit * share * manner.bold).max(1.2);
-        let guide = if layer + 1 < WIDTHS.len() { model.blurred((wide * 0.35) as usize) } else { model.clone() };
+        let guide =
+            if layer + 1 < WIDTHS.len() { model.blurred((wide * 0.35) as usize) } else { model.clone() };
         let pitch = wide * 0.95;
-        let (columns, rows) = ((model.width() as f32 / pitch) as usize + 1, (model.height() as f32 / pitch) as usize + 1);
+        let (columns, rows) =
+            ((model.width() as f32 / pitch) as usize + 1, (model.height() as f32 / pitch) as usize + 1);
         let mut cells: Vec<u32> = (0..(columns * rows) as u32).collect();
         for last in (1..cells.len()).rev() {
             cells.swap(last, rng.below(last + 1));
@@ -42,10 +44,23 @@ pub(super) fn repaint(model: &Raster, manner: Manner, mut rng: Rng) -> Raster {
                 continue;
             }
             let (strength, along) = guide.edge(x as i32, y as i32, (wide * 0.5).max(1.0) as i32);
-            let angle = if strength > 0.03 { along } else { (x / unit * 5.0).sin() * 0.5 + (y / unit * 7.0).cos() * 0.5 };
+            let angle = if strength > 0.03 {
+                along
+            } else {
+                (x / unit * 5.0).sin() * 0.5 + (y / unit * 7.0).cos() * 0.5
+            };
             let shift = (rng.unit() - 0.5) * manner.lively;
-            let colour = wanted.saturated(1.0 + manner.lively).mix(if shift > 0.0 { wanted.lighter(0.5) } else { wanted.darker(0.5) }, shift.abs());
-            let stroke = Stroke { x, y, angle, long: wide * rng.range(1.4, 2.3), wide: wide * 0.62, seed: rng.next() as u32 };
+            let colour = wanted
+                .saturated(1.0 + manner.lively)
+                .mix(if shift > 0.0 { wanted.lighter(0.5) } else { wanted.darker(0.5) }, shift.abs());
+            let stroke = Stroke {
+                x,
+                y,
+                angle,
+                long: wide * rng.range(1.4, 2.3),
+                wide: wide * 0.62,
+                seed: rng.next() as u32,
+            };
             stroke.lay(&mut canvas, colour);
         }
     }
@@ -78,7 +93,10 @@ impl Stroke {
                     continue;
                 }
                 let bristle = bristles.get(((across + 1.0) * 7.9) as usize).copied().unwrap_or(0.5);
-                let ridge = colour.mix(if bristle > 0.5 { colour.lighter(0.35) } else { colour.darker(0.3) }, (bristle - 0.5).abs() * 0.3);
+                let ridge = colour.mix(
+                    if bristle > 0.5 { colour.lighter(0.35) } else { colour.darker(0.3) },
+                    (bristle - 0.5).abs() * 0.3,
+                );
                 canvas.put(x, y, ridge, ((1.0 - out) * 3.0).min(0.92));
             }
         }

@@ -17,7 +17,14 @@ use super::style;
 use super::weather::{self, Sky};
 
 /// The picture that an edit of `references` gives; `None` without a reference.
-pub(super) fn edit(plan: &Plan, theme: &Theme, references: &[Raster], width: usize, height: usize, rng: Rng) -> Option<Raster> {
+pub(super) fn edit(
+    plan: &Plan,
+    theme: &Theme,
+    references: &[Raster],
+    width: usize,
+    height: usize,
+    rng: Rng,
+) -> Option<Raster> {
     let (first, others) = references.split_first()?;
     let mut picture = first.cover(width, height);
     if plan.style == Style::Figurine {
@@ -35,8 +42,7 @@ pub(super) fn edit(plan: &Plan, theme: &Theme, references: &[Raster], width: usi
         scene::add_figures(&mut page, plan, theme, rng);
         picture = Raster::from_pixmap(&page);
     }
-    let plain = plan.style == Style::Storybook;
-    if plain {
+    if plan.style == Style::Storybook {
         picture = painterly(&picture, plan, rng);
     } else {
         picture = style::apply(plan.style, picture, rng.fork(50));
@@ -108,9 +114,16 @@ fn light(picture: &mut Raster, plan: &Plan, sky: &[i32]) {
         Hour::Night => {
             picture.map(|x, y, c| {
                 let above = sky.get(x as usize).is_some_and(|end| (y as i32) < *end);
-                let deep = if plan.style == Style::Neon { hex(0x003A_1878).mix(hex(0x00A0_48B4), y / height) } else if above { hex(0x0016_2450).mix(hex(0x0036_4C86), y / height) } else { hex(0x0042_5A94) };
+                let deep = if plan.style == Style::Neon {
+                    hex(0x003A_1878).mix(hex(0x00A0_48B4), y / height)
+                } else if above {
+                    hex(0x0016_2450).mix(hex(0x0036_4C86), y / height)
+                } else {
+                    hex(0x0042_5A94)
+                };
                 let dark = c.times(deep).scaled(1.5);
-                let base = if above { deep.mix(dark, 0.35).scaled(0.85) } else { dark.mix(deep.scaled(0.5), 0.16) };
+                let base =
+                    if above { deep.mix(dark, 0.35).scaled(0.85) } else { dark.mix(deep.scaled(0.5), 0.16) };
                 // What is warm and bright looks like a lamp after dark.
                 let warm = ((c.r - c.b) * 1.4 + c.luma() - 0.95).clamp(0.0, 0.6);
                 if above { base } else { base.mix(hex(0x00FF_C66E), warm * 0.75) }
@@ -118,12 +131,18 @@ fn light(picture: &mut Raster, plan: &Plan, sky: &[i32]) {
         }
         Hour::Sunset => picture.map(|_, y, c| {
             let glow = 1.0 - (y / height - 0.45).abs() * 1.4;
-            let warm = c.times(hex(0x00FF_BE92)).mix(hex(0x00FF_8E5C), 0.2 * glow.max(0.0)).mix(hex(0x00A8_5A8A), (0.22 - y / height).max(0.0));
+            let warm = c
+                .times(hex(0x00FF_BE92))
+                .mix(hex(0x00FF_8E5C), 0.2 * glow.max(0.0))
+                .mix(hex(0x00A8_5A8A), (0.22 - y / height).max(0.0));
             let deep = (c.luma() - 0.55) * 0.5;
             Rgb::new(warm.r + deep, warm.g + deep, warm.b + deep)
         }),
-        Hour::Dawn => picture.map(|_, y, c| c.mix(hex(0x00FF_DCD0), 0.26 + 0.12 * (1.0 - y / height)).times(hex(0x00FF_F4EC))),
-        Hour::Day if plan.hour.is_some() => picture.map(|_, _, c| c.mix(WHITE, 0.08).times(hex(0x00FF_FAEC)).saturated(1.25)),
+        Hour::Dawn => picture
+            .map(|_, y, c| c.mix(hex(0x00FF_DCD0), 0.26 + 0.12 * (1.0 - y / height)).times(hex(0x00FF_F4EC))),
+        Hour::Day if plan.hour.is_some() => {
+            picture.map(|_, _, c| c.mix(WHITE, 0.08).times(hex(0x00FF_FAEC)).saturated(1.25));
+        }
         Hour::Day => {}
     }
     if wet || plan.has(Weather::Cloudy) {
@@ -143,7 +162,8 @@ fn surfaces(picture: &mut Raster, plan: &Plan, rng: Rng) {
             }
             let depth = (y - shore) / (height - shore);
             let ripple = (noise(x * 9.0 / unit, y * 60.0 / unit, seed) - 0.5) * unit * 0.03 * (0.3 + depth);
-            let mirrored = Rgb::of(above.at((x + ripple) as i32, (shore - (y - shore) * 1.25 + ripple * 0.6) as i32));
+            let mirrored =
+                Rgb::of(above.at((x + ripple) as i32, (shore - (y - shore) * 1.25 + ripple * 0.6) as i32));
             let puddle = (noise(x * 3.2 / unit, y * 9.0 / unit, seed ^ 1) * 1.7 - 0.35).clamp(0.0, 1.0);
             c.mix(mirrored.lighter(0.04), (0.18 + 0.5 * puddle) * (depth * 5.0).min(1.0))
         });
@@ -191,7 +211,17 @@ fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], rng: Rng
     let view = Sky { width, height, horizon: height * 0.62, rng: rng.fork(64) };
     let lights = [Weather::Aurora, Weather::Rainbow, Weather::Fireworks, Weather::Meteor, Weather::Storm];
     if lights.iter().any(|w| plan.has(*w)) {
-        let only = Plan { weather: plan.weather.iter().copied().filter(|w| lights.contains(w)).chain([Weather::Rain]).collect(), hour: Some(Hour::Day), ..Plan::default() };
+        let only = Plan {
+            weather: plan
+                .weather
+                .iter()
+                .copied()
+                .filter(|w| lights.contains(w))
+                .chain([Weather::Rain])
+                .collect(),
+            hour: Some(Hour::Day),
+            ..Plan::default()
+        };
         let view = Sky { horizon: typical.max(height * 0.42), ..view };
         let clear = Theme { cloud: theme.sky[1], ..*theme };
         weather::behind(&mut pen, &view, &only, &clear);
@@ -203,7 +233,8 @@ fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], rng: Rng
 fn windows(pen: &mut Pen<'_>, picture: &Raster, sky: &[i32], wet: bool, mut rng: Rng) {
     let (unit, height) = (picture.unit(), picture.height() as f32);
     let (step_x, step_y) = (unit * 0.042, unit * 0.06);
-    let (columns, rows) = ((picture.width() as f32 / step_x) as i32, (picture.height() as f32 * 0.62 / step_y) as i32);
+    let (columns, rows) =
+        ((picture.width() as f32 / step_x) as i32, (picture.height() as f32 * 0.62 / step_y) as i32);
     let seed = rng.next() as u32;
     for row in 0..rows {
         for column in 0..columns {
@@ -248,10 +279,15 @@ pub(super) fn pin(page: &mut Pixmap, others: &[Raster], mut rng: Rng) {
         let manner = scene::manner(Style::Storybook, unit, 3);
         let mut flat = Pen::new(page, manner);
         let mut pen = flat.within(turn);
-        pen.bare().fill(slab(x + unit * 0.006, y + unit * 0.009, side, side * 1.14, 2.0), hex(0x0018_1420), 0.3);
+        pen.bare().fill(
+            slab(x + unit * 0.006, y + unit * 0.009, side, side * 1.14, 2.0),
+            hex(0x0018_1420),
+            0.3,
+        );
         pen.shape(slab(x, y, side, side * 1.14, 2.0), hex(0x00FD_FBF5));
         let place = turn.pre_translate(x + side * 0.07, y + side * 0.07);
-        let paint = tiny_skia::PixmapPaint { quality: tiny_skia::FilterQuality::Bilinear, ..Default::default() };
+        let paint =
+            tiny_skia::PixmapPaint { quality: tiny_skia::FilterQuality::Bilinear, ..Default::default() };
         page.draw_pixmap(0, 0, photo.as_ref(), &paint, place, None);
         let mut flat = Pen::new(page, manner);
         flat.within(turn).shape(disc(x + side / 2.0, y + side * 0.035, side * 0.045), hex(0x00E2_5548));
@@ -267,35 +303,83 @@ fn figurine(picture: &Raster, theme: &Theme, rng: Rng) -> Option<Raster> {
     let mut page = Pixmap::new(width as u32, height as u32)?;
     let pen = &mut Pen::new(&mut page, scene::manner(Style::Storybook, unit, rng.fork(70).next() as u32));
     let desk = height * 0.7;
-    pen.bare().fade(block(-2.0, -2.0, width + 4.0, desk + 4.0), (colour(0).mix(hex(0x00EF_E4D4), 0.72), 1.0), (colour(1).mix(hex(0x00F8_F0E4), 0.8), 1.0));
+    pen.bare().fade(
+        block(-2.0, -2.0, width + 4.0, desk + 4.0),
+        (colour(0).mix(hex(0x00EF_E4D4), 0.72), 1.0),
+        (colour(1).mix(hex(0x00F8_F0E4), 0.8), 1.0),
+    );
     pen.glow(width * 0.22, height * 0.1, unit * 0.8, hex(0x00FF_F4D8), 0.7);
     pen.shape(block(-5.0, desk, width + 10.0, height - desk + 5.0), hex(0x00C8_9A6C));
     for grain in 1..6 {
         let y = desk + (height - desk) * grain as f32 / 6.0;
-        pen.line(curve(&[(0.0, y), (width * 0.4, y + unit * 0.008), (width, y - unit * 0.004)]), hex(0x009E_7248), unit * 0.002, 0.5);
+        pen.line(
+            curve(&[(0.0, y), (width * 0.4, y + unit * 0.008), (width, y - unit * 0.004)]),
+            hex(0x009E_7248),
+            unit * 0.002,
+            0.5,
+        );
     }
     // The box, with a window that shows the whole picture.
     let (bw, bh) = (unit * 0.36, unit * 0.52);
     let (bx, by) = (width * 0.74 - bw / 2.0, desk + unit * 0.05 - bh);
     let card = theme.accents[2].mix(colour(1), 0.35);
-    pen.shape(poly(&[(bx + bw, by), (bx + bw + unit * 0.05, by - unit * 0.035), (bx + bw + unit * 0.05, by + bh - unit * 0.04), (bx + bw, by + bh)]), card.darker(0.3));
-    pen.shape(poly(&[(bx, by), (bx + unit * 0.05, by - unit * 0.035), (bx + bw + unit * 0.05, by - unit * 0.035), (bx + bw, by)]), card.lighter(0.2));
+    pen.shape(
+        poly(&[
+            (bx + bw, by),
+            (bx + bw + unit * 0.05, by - unit * 0.035),
+            (bx + bw + unit * 0.05, by + bh - unit * 0.04),
+            (bx + bw, by + bh),
+        ]),
+        card.darker(0.3),
+    );
+    pen.shape(
+        poly(&[
+            (bx, by),
+            (bx + unit * 0.05, by - unit * 0.035),
+            (bx + bw + unit * 0.05, by - unit * 0.035),
+            (bx + bw, by),
+        ]),
+        card.lighter(0.2),
+    );
     pen.shape(block(bx, by, bw, bh), card);
     pen.bare().fill(block(bx, by + bh * 0.83, bw, bh * 0.17), card.darker(0.28), 1.0);
     let name = "手办 FIGURE";
     let size = bw * 0.1;
-    pen.bare().fill(super::text::line(name, bx + bw * 0.5 - super::text::width(name, size) / 2.0, by + bh * 0.935, size), WHITE, 0.95);
+    pen.bare().fill(
+        super::text::line(name, bx + bw * 0.5 - super::text::width(name, size) / 2.0, by + bh * 0.935, size),
+        WHITE,
+        0.95,
+    );
     let (ww, wh) = (bw * 0.84, bh * 0.74);
     pen.shape(slab(bx + (bw - ww) / 2.0, by + bh * 0.05, ww, wh, unit * 0.012), WHITE);
     let photo = picture.cover((ww * 0.94) as usize, (wh * 0.94) as usize).to_pixmap()?;
     let paint = tiny_skia::PixmapPaint::default();
-    page.draw_pixmap((bx + (bw - ww * 0.94) / 2.0) as i32, (by + bh * 0.05 + wh * 0.03) as i32, photo.as_ref(), &paint, Transform::identity(), None);
+    page.draw_pixmap(
+        (bx + (bw - ww * 0.94) / 2.0) as i32,
+        (by + bh * 0.05 + wh * 0.03) as i32,
+        photo.as_ref(),
+        &paint,
+        Transform::identity(),
+        None,
+    );
     let pen = &mut Pen::new(&mut page, scene::manner(Style::Storybook, unit, 5));
-    pen.bare().glowing(poly(&[(bx + bw * 0.12, by + bh * 0.06), (bx + bw * 0.34, by + bh * 0.06), (bx + bw * 0.14, by + bh * 0.5)]), WHITE, 0.22);
+    pen.bare().glowing(
+        poly(&[
+            (bx + bw * 0.12, by + bh * 0.06),
+            (bx + bw * 0.34, by + bh * 0.06),
+            (bx + bw * 0.14, by + bh * 0.5),
+        ]),
+        WHITE,
+        0.22,
+    );
     // The base.
     let (cx, cy) = (width * 0.34, desk + (height - desk) * 0.42);
     let tall = unit * 0.62;
-    pen.bare().fill(oval(cx + unit * 0.03, cy + unit * 0.03, unit * 0.27, unit * 0.06), hex(0x0040_2A1C), 0.35);
+    pen.bare().fill(
+        oval(cx + unit * 0.03, cy + unit * 0.03, unit * 0.27, unit * 0.06),
+        hex(0x0040_2A1C),
+        0.35,
+    );
     pen.shape(oval(cx, cy + unit * 0.014, unit * 0.25, unit * 0.062), hex(0x00B4_CBD8));
     pen.bare().fill(oval(cx, cy, unit * 0.25, unit * 0.062), hex(0x00E4_F2F8), 0.9);
     pen.line(oval(cx, cy, unit * 0.225, unit * 0.05), WHITE, unit * 0.004, 0.9);
@@ -313,7 +397,8 @@ fn figurine(picture: &Raster, theme: &Theme, rng: Rng) -> Option<Raster> {
             let inside = reach(sx, sy);
             let shade = (sx / width - 0.5) * 0.3;
             if inside > 0.0 {
-                let c = picture.sample(sx, sy).saturated(1.2).lighter((-shade).max(0.0)).darker(shade.max(0.0));
+                let c =
+                    picture.sample(sx, sy).saturated(1.2).lighter((-shade).max(0.0)).darker(shade.max(0.0));
                 out.put(x, y, c, (inside * 12.0).min(1.0));
             } else if inside > -0.62 {
                 out.put(x, y, hex(0x00F4_FAFD), ((inside + 0.62) * 8.0).min(0.82));
@@ -335,15 +420,25 @@ fn cutout(picture: &Raster) -> Raster {
     };
     let gap = |a: Rgb, b: Rgb| (a.r - b.r).abs() + (a.g - b.g).abs() + (a.b - b.b).abs();
     let mut outside = vec![false; columns * rows];
-    let mut open: Vec<usize> = (0..columns).chain((0..rows).flat_map(|y| [y * columns, y * columns + columns - 1])).collect();
+    let mut open: Vec<usize> =
+        (0..columns).chain((0..rows).flat_map(|y| [y * columns, y * columns + columns - 1])).collect();
     let colours: Vec<Rgb> = (0..columns * rows).map(|cell| stretch(cell % columns, cell / columns)).collect();
     while let Some(cell) = open.pop() {
         let Some(mark) = outside.get_mut(cell).filter(|mark| !**mark) else { continue };
         *mark = true;
         let Some(here) = colours.get(cell).copied() else { continue };
         let (x, y) = (cell % columns, cell / columns);
-        let near = [(x > 0).then(|| cell - 1), (x + 1 < columns).then(|| cell + 1), (y > 0).then(|| cell - columns), (y + 1 < rows).then(|| cell + columns)];
-        open.extend(near.into_iter().flatten().filter(|next| colours.get(*next).is_some_and(|there| gap(here, *there) < 0.085)));
+        let near = [
+            (x > 0).then(|| cell - 1),
+            (x + 1 < columns).then(|| cell + 1),
+            (y > 0).then(|| cell - columns),
+            (y + 1 < rows).then(|| cell + columns),
+        ];
+        open.extend(
+            near.into_iter()
+                .flatten()
+                .filter(|next| colours.get(*next).is_some_and(|there| gap(here, *there) < 0.085)),
+        );
     }
     let share = outside.iter().filter(|mark| !**mark).count() as f32 / (columns * rows) as f32;
     let found = (0.1..0.62).contains(&share);
@@ -351,7 +446,8 @@ fn cutout(picture: &Raster) -> Raster {
         let (u, v) = (x as f32 / columns as f32 - 0.5, y as f32 / rows as f32 - 0.54);
         let egg = (u / 0.34).powi(2) + (v / 0.45).powi(2) < 1.0;
         let central = (u / 0.36).powi(2) + (v / 0.47).powi(2) < 1.0;
-        let inside = if found { central && !outside.get(y * columns + x).copied().unwrap_or(true) } else { egg };
+        let inside =
+            if found { central && !outside.get(y * columns + x).copied().unwrap_or(true) } else { egg };
         if inside { [255; 3] } else { [0; 3] }
     });
     let soft = mask.blurred(2);

@@ -19,11 +19,14 @@
 mod backdrop;
 mod brush;
 mod edit;
+// Tables of words and of points are laid out by hand: one item per line would hide the shape.
+#[rustfmt::skip]
 mod keywords;
 mod palette;
 mod pen;
 mod plan;
 mod raster;
+mod realms;
 mod rng;
 mod scene;
 mod style;

@@ -244,6 +244,11 @@ impl Theme {
         theme
     }
 
+    /// An accent; counts round and round.
+    pub(super) fn accent(&self, nth: usize) -> Rgb {
+        self.accents.get(nth % self.accents.len()).copied().unwrap_or(self.light)
+    }
+
     fn each(&mut self, f: impl Fn(Rgb) -> Rgb) {
         self.sky = self.sky.map(&f);
         self.accents = self.accents.map(&f);
@@ -298,10 +303,14 @@ impl Theme {
             sorted.get((share * last as f32).round() as usize).copied().unwrap_or(WHITE)
         };
         let (dark, middle, bright) = (at(0.0), at(0.5), at(1.0));
-        self.sky = [self.sky[0].dyed(middle, 0.7), self.sky[1].dyed(at(0.75), 0.7), self.sky[2].dyed(bright, 0.7)];
-        for (colour, source) in
-            [(&mut self.far, middle), (&mut self.mid, at(0.4)), (&mut self.near, dark), (&mut self.ground, at(0.3))]
-        {
+        self.sky =
+            [self.sky[0].dyed(middle, 0.7), self.sky[1].dyed(at(0.75), 0.7), self.sky[2].dyed(bright, 0.7)];
+        for (colour, source) in [
+            (&mut self.far, middle),
+            (&mut self.mid, at(0.4)),
+            (&mut self.near, dark),
+            (&mut self.ground, at(0.3)),
+        ] {
             *colour = colour.dyed(source, 0.65);
         }
         for (accent, share) in self.accents.iter_mut().zip([0.6, 0.8, 0.35, 0.1]) {
@@ -323,7 +332,8 @@ pub(super) fn main_colours(picture: &Raster, count: usize) -> Vec<Rgb> {
     let mut sorted = sample.clone();
     sorted.sort_by(|a, b| a.luma().total_cmp(&b.luma()));
     let step = (sorted.len() / count.max(1)).max(1);
-    let mut centres: Vec<Rgb> = sorted.iter().skip(step / 2).step_by(step).take(count.max(1)).copied().collect();
+    let mut centres: Vec<Rgb> =
+        sorted.iter().skip(step / 2).step_by(step).take(count.max(1)).copied().collect();
     let mut sizes = vec![0_usize; centres.len()];
     for _ in 0..8 {
         let mut sums = vec![(Rgb::new(0.0, 0.0, 0.0), 0_usize); centres.len()];

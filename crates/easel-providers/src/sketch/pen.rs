@@ -150,7 +150,8 @@ impl<'a> Pen<'a> {
         self.to_page.map_points(&mut ends);
         let [centre, rim] = ends;
         let reach = (rim - centre).length();
-        let Some(square) = Rect::from_xywh(centre.x - reach, centre.y - reach, reach * 2.0, reach * 2.0) else {
+        let Some(square) = Rect::from_xywh(centre.x - reach, centre.y - reach, reach * 2.0, reach * 2.0)
+        else {
             return;
         };
         let gradient = RadialGradient::new(
@@ -219,7 +220,8 @@ impl<'a> Pen<'a> {
                     let pieces = ((p - last).length() / (stray * 24.0)).clamp(1.0, 12.0) as u32;
                     for piece in 1..=pieces {
                         let share = piece as f32 / pieces as f32;
-                        let step = Point::from_xy(last.x + (p.x - last.x) * share, last.y + (p.y - last.y) * share);
+                        let step =
+                            Point::from_xy(last.x + (p.x - last.x) * share, last.y + (p.y - last.y) * share);
                         let to = move_point(step);
                         out.line_to(to.x, to.y);
                     }
@@ -265,7 +267,13 @@ fn smooth(points: &[(f32, f32)], closed: bool) -> Option<Path> {
     let (x, y) = at(0);
     out.move_to(x, y);
     for index in 0..if closed { count } else { count - 1 } {
-        let before = if index > 0 { at(index - 1) } else if closed { at(count - 1) } else { at(0) };
+        let before = if index > 0 {
+            at(index - 1)
+        } else if closed {
+            at(count - 1)
+        } else {
+            at(0)
+        };
         let (from, to, after) = (at(index), at(index + 1), at(index + 2));
         let sixth = |a: f32, b: f32| (b - a) / 6.0;
         out.cubic_to(

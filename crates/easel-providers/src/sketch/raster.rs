@@ -15,11 +15,6 @@ pub(super) struct Raster {
 }
 
 impl Raster {
-    pub(super) fn new(width: usize, height: usize, colour: [u8; 3]) -> Self {
-        let (width, height) = (width.max(1), height.max(1));
-        Self { width, height, pixels: vec![colour; width * height] }
-    }
-
     pub(super) const fn width(&self) -> usize {
         self.width
     }
@@ -79,7 +74,8 @@ impl Raster {
     /// A picture of the given size whose pixels are `f(x, y)`.
     pub(super) fn filled(width: usize, height: usize, mut f: impl FnMut(usize, usize) -> [u8; 3]) -> Self {
         let (width, height) = (width.max(1), height.max(1));
-        let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| f(x, y)).collect();
+        let pixels =
+            (0..height).flat_map(|y| (0..width).map(move |x| (x, y))).map(|(x, y)| f(x, y)).collect();
         Self { width, height, pixels }
     }
 

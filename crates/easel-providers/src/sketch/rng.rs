@@ -3,7 +3,7 @@
 //! Nothing here reads the clock or the machine, and integer arithmetic wraps on purpose, so the same request
 //! gives the same picture everywhere. Not for anything secret.
 
-/// Mixes the bits of `value` so that neighbours end up far apart (the finaliser of SplitMix64).
+/// Mixes the bits of `value` so that neighbours end up far apart (the finaliser of `SplitMix64`).
 pub(super) const fn mix(value: u64) -> u64 {
     let mut z = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -13,12 +13,12 @@ pub(super) const fn mix(value: u64) -> u64 {
 
 /// Hash of a text (FNV-1a, then mixed); stable across versions, because pictures are promised to be.
 pub(super) fn hash(text: &str) -> u64 {
-    mix(text.bytes().fold(0xCBF2_9CE4_8422_2325, |sum, byte| {
-        (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)
-    }))
+    mix(text
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01B3)))
 }
 
-/// A SplitMix64 generator. Cheap to copy; `fork` gives an independent one for a part of the picture, so that
+/// A `SplitMix64` generator. Cheap to copy; `fork` gives an independent one for a part of the picture, so that
 /// a change in one part does not reshuffle the others.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Rng(u64);

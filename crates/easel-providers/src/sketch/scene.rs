@@ -59,12 +59,24 @@ pub(super) fn paint(page: &mut Pixmap, plan: &Plan, theme: &Theme, title: &str, 
     let [top, middle, low] = theme.sky;
     pen.bare().fade(block(-5.0, -5.0, width + 10.0, horizon * 0.56 + 6.0), (top, 1.0), (middle, 1.0));
     pen.bare().fade(block(-5.0, horizon * 0.55, width + 10.0, height), (middle, 1.0), (low, 1.0));
-    pen.bare().fade(block(-5.0, horizon * 0.55, width + 10.0, horizon * 0.45 + unit * 0.06), (middle, 1.0), (low, 1.0));
+    pen.bare().fade(
+        block(-5.0, horizon * 0.55, width + 10.0, horizon * 0.45 + unit * 0.06),
+        (middle, 1.0),
+        (low, 1.0),
+    );
     let sky = Sky { width, height, horizon, rng: rng.fork(1) };
     if !matches!(place, Place::Space | Place::Underwater) {
         weather::behind(pen, &sky, plan, theme);
     }
-    let land = Land { width, height, horizon, rng: rng.fork(2), night, washed: plan.style == Style::Ink, light: sky.light_at() };
+    let land = Land {
+        width,
+        height,
+        horizon,
+        rng: rng.fork(2),
+        night,
+        washed: plan.style == Style::Ink,
+        light: sky.light_at(),
+    };
     backdrop::draw(pen, &land, plan, theme);
     let stage = Stage { width, height, horizon, unit, night, rng: rng.fork(3) };
     field(pen, &stage, plan, theme);
@@ -119,7 +131,17 @@ fn figures(pen: &mut Pen<'_>, stage: &Stage, plan: &Plan, theme: &Theme) {
             let copies = if figure.many { 3 } else { 1 };
             for copy in 0..copies {
                 let slot = nth * copies + copy;
-                place_figure(pen, stage, plan, theme, figure, wanted, (slot, same.len() * copies), alone, wet);
+                place_figure(
+                    pen,
+                    stage,
+                    plan,
+                    theme,
+                    **figure,
+                    wanted,
+                    (slot, same.len() * copies),
+                    alone,
+                    wet,
+                );
             }
         }
     }
@@ -131,7 +153,7 @@ fn place_figure(
     stage: &Stage,
     plan: &Plan,
     theme: &Theme,
-    figure: &Figure,
+    figure: Figure,
     role: Role,
     (slot, slots): (usize, usize),
     alone: bool,
@@ -195,10 +217,18 @@ fn place_figure(
         night: stage.night,
         rng,
     };
-    let built = matches!(figure.subject, Subject::House | Subject::Castle | Subject::Temple | Subject::Windmill);
+    let built =
+        matches!(figure.subject, Subject::House | Subject::Castle | Subject::Temple | Subject::Windmill);
     if built && grassy(plan) {
         let (d, foot, sway) = (stage.unit, stage.height + 8.0, stage.unit * rng.range(-0.16, 0.16));
-        let way = blob(&[(x - d * 0.035, y - d * 0.004), (x + d * 0.035, y - d * 0.004), (x + d * 0.07 + sway * 0.4, y + (foot - y) * 0.4), (x + d * 0.16 + sway, foot), (x - d * 0.15 + sway, foot), (x - d * 0.03 + sway * 0.4, y + (foot - y) * 0.4)]);
+        let way = blob(&[
+            (x - d * 0.035, y - d * 0.004),
+            (x + d * 0.035, y - d * 0.004),
+            (x + d * 0.07 + sway * 0.4, y + (foot - y) * 0.4),
+            (x + d * 0.16 + sway, foot),
+            (x - d * 0.15 + sway, foot),
+            (x - d * 0.03 + sway * 0.4, y + (foot - y) * 0.4),
+        ]);
         pen.bare().shape(way, hex(0x00EB_D7AC));
     }
     if matches!(role, Role::Hero | Role::Landmark) {
@@ -218,7 +248,8 @@ fn place_figure(
     }
     if role == Role::Water && wet && matches!(figure.subject, Subject::Boat | Subject::Whale) {
         for (dy, half) in [(1.0, 60.0), (6.0, 36.0)] {
-            let foam = curve(&[(-half, dy), (-half * 0.3, dy + 4.0), (half * 0.3, dy - 1.0), (half, dy + 2.0)]);
+            let foam =
+                curve(&[(-half, dy), (-half * 0.3, dy + 4.0), (half * 0.3, dy - 1.0), (half, dy + 2.0)]);
             local.bare().line(foam, theme.cloud, 2.0, 0.7);
         }
     }
@@ -230,7 +261,12 @@ fn attributes(pen: &mut Pen<'_>, plan: &Plan, role: Role, look: &Look, behind: b
     match (plan.action, behind) {
         (Action::Run | Action::Jump, true) => {
             for (y, from, length) in [(-66.0, -84.0, 40.0), (-44.0, -96.0, 52.0), (-24.0, -88.0, 34.0)] {
-                pen.bare().line(curve(&[(from, y), (from - length * 0.5, y + 1.5), (from - length, y)]), WHITE, 3.0, 0.75);
+                pen.bare().line(
+                    curve(&[(from, y), (from - length * 0.5, y + 1.5), (from - length, y)]),
+                    WHITE,
+                    3.0,
+                    0.75,
+                );
             }
             if role == Role::Hero && plan.action == Action::Run {
                 for (x, y, r) in [(-84.0, -3.0, 8.0), (-97.0, -8.0, 6.0), (-108.0, -3.0, 4.5)] {
@@ -251,13 +287,27 @@ fn attributes(pen: &mut Pen<'_>, plan: &Plan, role: Role, look: &Look, behind: b
         }
         (Action::Love, false) => {
             for (x, y, size) in [(44.0, -118.0, 0.26), (60.0, -96.0, 0.17), (-50.0, -112.0, 0.2)] {
-                let heart = blob(&[(0.0, -70.0), (18.0, -90.0), (44.0, -84.0), (50.0, -58.0), (30.0, -28.0), (0.0, -4.0), (-30.0, -28.0), (-50.0, -58.0), (-44.0, -84.0), (-18.0, -90.0)]);
+                let heart = blob(&[
+                    (0.0, -70.0),
+                    (18.0, -90.0),
+                    (44.0, -84.0),
+                    (50.0, -58.0),
+                    (30.0, -28.0),
+                    (0.0, -4.0),
+                    (-30.0, -28.0),
+                    (-50.0, -58.0),
+                    (-44.0, -84.0),
+                    (-18.0, -90.0),
+                ]);
                 pen.at(x, y, size).shape(heart, hex(0x00EC_5C6E));
             }
         }
         (Action::Eat, false) => {
             pen.shape(oval(0.0, -12.0, 23.0, 6.0), hex(0x00E9_B45F));
-            pen.shape(blob(&[(-25.0, -13.0), (0.0, -8.0), (25.0, -13.0), (19.0, 5.0), (0.0, 8.0), (-19.0, 5.0)]), accent(2));
+            pen.shape(
+                blob(&[(-25.0, -13.0), (0.0, -8.0), (25.0, -13.0), (19.0, 5.0), (0.0, 8.0), (-19.0, 5.0)]),
+                accent(2),
+            );
         }
         (Action::Read, false) => subjects::open_book(&mut pen.at(0.0, -8.0, 0.95), accent(0)),
         (Action::Sit, true) if role == Role::Hero => {
@@ -273,7 +323,10 @@ fn signboard(pen: &mut Pen<'_>, stage: &Stage, words: &str) {
     let (x, y) = (stage.width * 0.5 - width / 2.0, stage.height * 0.82);
     let wood = hex(0x00C8_9660);
     for share in [0.2, 0.8] {
-        pen.shape(block(x + width * share - size * 0.15, y, size * 0.3, stage.height * 0.2), wood.darker(0.25));
+        pen.shape(
+            block(x + width * share - size * 0.15, y, size * 0.3, stage.height * 0.2),
+            wood.darker(0.25),
+        );
     }
     pen.shape(slab(x, y - size * 0.4, width, size * 1.9, size * 0.3), wood);
     let path = text::line(words, x + size * 0.7, y + size * 0.95, size);
@@ -303,7 +356,12 @@ fn field(pen: &mut Pen<'_>, stage: &Stage, plan: &Plan, theme: &Theme) {
         let green = theme.ground.darker(0.14).mix(theme.near, 0.4 * depth);
         for blade in [-0.5, 0.0, 0.45] {
             let lean = tall * (blade + rng.range(-0.15, 0.15));
-            pen.bare().line(curve(&[(x, y), (x + lean * 0.4, y - tall * 0.6), (x + lean, y - tall)]), green, unit * 0.0034, 0.9);
+            pen.bare().line(
+                curve(&[(x, y), (x + lean * 0.4, y - tall * 0.6), (x + lean, y - tall)]),
+                green,
+                unit * 0.0034,
+                0.9,
+            );
         }
         if nth % 9 == 4 && !snow {
             let mut head = pen.at(x, y - tall, unit * (0.0003 + 0.0004 * depth));
@@ -323,7 +381,13 @@ fn foreground(pen: &mut Pen<'_>, stage: &Stage, plan: &Plan, theme: &Theme) {
         let x = (nth as f32 + rng.unit()) * unit / 30.0;
         let tall = unit * rng.range(0.03, 0.09);
         let lean = tall * rng.range(-0.35, 0.35);
-        let blade = blob(&[(x - tall * 0.08, stage.height + 4.0), (x + lean * 0.4, stage.height - tall * 0.6), (x + lean, stage.height - tall), (x + lean * 0.5 + tall * 0.08, stage.height - tall * 0.5), (x + tall * 0.1, stage.height + 4.0)]);
+        let blade = blob(&[
+            (x - tall * 0.08, stage.height + 4.0),
+            (x + lean * 0.4, stage.height - tall * 0.6),
+            (x + lean, stage.height - tall),
+            (x + lean * 0.5 + tall * 0.08, stage.height - tall * 0.5),
+            (x + tall * 0.1, stage.height + 4.0),
+        ]);
         pen.bare().shape(blade, theme.near.darker(0.12).mix(theme.ground, rng.range(0.0, 0.4)));
     }
 }
@@ -332,9 +396,14 @@ fn foreground(pen: &mut Pen<'_>, stage: &Stage, plan: &Plan, theme: &Theme) {
 fn abstraction(pen: &mut Pen<'_>, width: f32, height: f32, theme: &Theme, title: &str, mut rng: Rng) {
     let unit = width.min(height);
     let paper = hex(0x00F8_EFDF);
-    let colours: Vec<Rgb> = theme.accents.iter().map(|c| c.lighter(0.06)).chain([theme.sky[1], theme.near]).collect();
+    let colours: Vec<Rgb> =
+        theme.accents.iter().map(|c| c.lighter(0.06)).chain([theme.sky[1], theme.near]).collect();
     let colour = |nth: usize| colours.get(nth % colours.len()).copied().unwrap_or(paper);
-    pen.bare().fade(block(0.0, 0.0, width, height), (paper.mix(theme.sky[1], 0.35), 1.0), (paper.mix(theme.sky[2], 0.6), 1.0));
+    pen.bare().fade(
+        block(0.0, 0.0, width, height),
+        (paper.mix(theme.sky[1], 0.35), 1.0),
+        (paper.mix(theme.sky[2], 0.6), 1.0),
+    );
     let (cx, cy) = (width * rng.range(0.36, 0.64), height * rng.range(0.32, 0.42));
     let turn = rng.below(6);
     for ring in 0..5 {
@@ -346,7 +415,14 @@ fn abstraction(pen: &mut Pen<'_>, width: f32, height: f32, theme: &Theme, title:
             for orbit in 0..4 {
                 let (angle, reach) = (rng.range(0.0, std::f32::consts::TAU), unit * rng.range(0.28, 0.5));
                 pen.line(oval(cx, cy, reach, reach * 0.42), colour(orbit + 1), unit * 0.004, 0.8);
-                pen.shape(disc(cx + angle.cos() * reach, cy + angle.sin() * reach * 0.42, unit * rng.range(0.018, 0.045)), colour(orbit));
+                pen.shape(
+                    disc(
+                        cx + angle.cos() * reach,
+                        cy + angle.sin() * reach * 0.42,
+                        unit * rng.range(0.018, 0.045),
+                    ),
+                    colour(orbit),
+                );
             }
         }
         1 => {
@@ -354,14 +430,28 @@ fn abstraction(pen: &mut Pen<'_>, width: f32, height: f32, theme: &Theme, title:
                 let angle = leaf as f32 * 32.7 + rng.range(-5.0, 5.0);
                 let mut pen = pen.turned(cx, cy, angle);
                 let r = unit * rng.range(0.36, 0.47);
-                pen.shape(blob(&[(0.0, -unit * 0.25), (unit * 0.045, -r * 0.85), (0.0, -r), (-unit * 0.045, -r * 0.85)]), colour(leaf));
+                pen.shape(
+                    blob(&[
+                        (0.0, -unit * 0.25),
+                        (unit * 0.045, -r * 0.85),
+                        (0.0, -r),
+                        (-unit * 0.045, -r * 0.85),
+                    ]),
+                    colour(leaf),
+                );
             }
         }
         _ => {
             for bird in 0..7 {
                 let (x, y) = (rng.range(0.1, 0.9) * width, rng.range(0.08, 0.4) * height);
                 let s = unit * rng.range(0.02, 0.045);
-                let wings = curve(&[(x - s, y - s * 0.5), (x - s * 0.4, y - s * 0.55), (x, y), (x + s * 0.4, y - s * 0.55), (x + s, y - s * 0.5)]);
+                let wings = curve(&[
+                    (x - s, y - s * 0.5),
+                    (x - s * 0.4, y - s * 0.55),
+                    (x, y),
+                    (x + s * 0.4, y - s * 0.55),
+                    (x + s, y - s * 0.5),
+                ]);
                 pen.line(wings, colour(bird).darker(0.4), unit * 0.006, 0.9);
             }
         }
@@ -391,7 +481,8 @@ fn abstraction(pen: &mut Pen<'_>, width: f32, height: f32, theme: &Theme, title:
         let (x, y) = (rng.unit() * width, rng.range(0.62, 0.98) * height);
         let tall = unit * rng.range(0.03, 0.07);
         pen.bare().line(curve(&[(x, y), (x + tall * 0.1, y - tall)]), theme.ink, unit * 0.003, 0.7);
-        pen.bare().shape(disc(x + tall * 0.1, y - tall, unit * rng.range(0.007, 0.014)), colour(rng.below(6)));
+        pen.bare()
+            .shape(disc(x + tall * 0.1, y - tall, unit * rng.range(0.007, 0.014)), colour(rng.below(6)));
     }
     pen.bare().shape(limb(&[(-20.0, -20.0), (-19.0, -19.0)], 1.0), paper);
 }

@@ -20,7 +20,7 @@ pub(super) fn apply(style: Style, picture: Raster, mut rng: Rng) -> Raster {
         Style::Ink => ink(&picture, seed),
         Style::Anime => anime(picture),
         Style::Pencil => pencil(&picture, seed),
-        Style::Mono => toned(picture, |c| c.grey(), 1.12),
+        Style::Mono => toned(picture, Rgb::grey, 1.12),
         Style::Retro => toned(picture, |c| c.grey().dyed(hex(0x00C4_9A6A), 0.85).mix(c, 0.22), 0.92),
     }
 }
@@ -75,8 +75,10 @@ fn watercolour(picture: &Raster, seed: u32) -> Raster {
     Raster::filled(picture.width(), picture.height(), |column, row| {
         let (x, y) = (column as f32, row as f32);
         let bend = unit * 0.012;
-        let dx = (noise(x * near, y * near, seed) - 0.5) * bend + (noise(x * near * 4.0, y * near * 4.0, seed ^ 1) - 0.5) * bend * 0.4;
-        let dy = (noise(x * near, y * near, seed ^ 2) - 0.5) * bend + (noise(x * near * 4.0, y * near * 4.0, seed ^ 3) - 0.5) * bend * 0.4;
+        let dx = (noise(x * near, y * near, seed) - 0.5) * bend
+            + (noise(x * near * 4.0, y * near * 4.0, seed ^ 1) - 0.5) * bend * 0.4;
+        let dy = (noise(x * near, y * near, seed ^ 2) - 0.5) * bend
+            + (noise(x * near * 4.0, y * near * 4.0, seed ^ 3) - 0.5) * bend * 0.4;
         let (sx, sy) = (x + dx, y + dy);
         let c = soft.sample(sx, sy);
         let around = Rgb::of(wide.at(sx as i32, sy as i32));
@@ -85,7 +87,8 @@ fn watercolour(picture: &Raster, seed: u32) -> Raster {
         let pool = clouds(x * 5.0 / unit, y * 5.0 / unit, seed ^ 4);
         let grain = noise(x * 190.0 / unit, y * 190.0 / unit, seed ^ 5);
         let thin = (0.16 + 0.42 * pool + 0.1 * (grain - 0.5)).clamp(0.0, 0.72);
-        let washed = c.saturated(1.3).mix(around.saturated(1.25), 0.28).mix(paper, thin).scaled(1.0 - rim * 0.75);
+        let washed =
+            c.saturated(1.3).mix(around.saturated(1.25), 0.28).mix(paper, thin).scaled(1.0 - rim * 0.75);
         let ragged = unit * (0.022 + 0.03 * noise(x * 11.0 / unit, y * 11.0 / unit, seed ^ 6));
         let border = x.min(y).min(width - x).min(height - y);
         let dry = ((ragged - border) / (unit * 0.008)).clamp(0.0, 1.0);
@@ -152,7 +155,8 @@ fn ink(picture: &Raster, seed: u32) -> Raster {
         let rim = (around - luma).clamp(0.0, 0.4);
         let dry = noise(x * 9.0 / unit, y * 160.0 / unit, seed ^ 5);
         let load = ((0.84 - luma) * 1.5 + rim * 0.8).clamp(0.0, 1.0);
-        let load = (load * (0.8 + 0.34 * clouds(x * 6.0 / unit, y * 6.0 / unit, seed ^ 4)) - 0.07 * dry).clamp(0.0, 1.0);
+        let load = (load * (0.8 + 0.34 * clouds(x * 6.0 / unit, y * 6.0 / unit, seed ^ 4)) - 0.07 * dry)
+            .clamp(0.0, 1.0);
         let washed = paper.mix(black, load.powf(1.12));
         // Cinnabar, the one colour of an ink painting, stays where the picture is really red.
         let red = ((c.r - c.g.max(c.b)) * 2.6 - 0.4).clamp(0.0, 0.9);
@@ -166,7 +170,10 @@ fn ink(picture: &Raster, seed: u32) -> Raster {
 fn seal(picture: &mut Raster) {
     let unit = picture.unit();
     let size = (unit * 0.062) as i32;
-    let (left, top) = (picture.width() as i32 - size - (unit * 0.05) as i32, picture.height() as i32 - size - (unit * 0.05) as i32);
+    let (left, top) = (
+        picture.width() as i32 - size - (unit * 0.05) as i32,
+        picture.height() as i32 - size - (unit * 0.05) as i32,
+    );
     let red = hex(0x00B9_3328);
     for y in 0..size {
         for x in 0..size {
@@ -178,7 +185,13 @@ fn seal(picture: &mut Raster) {
     }
     let Some(mut page) = picture.to_pixmap() else { return };
     let manner = super::pen::Manner {
-        line: 0.0, line_alpha: 0.0, ink: red, stray: 0.0, tint: (red, 0.0), shade: 0.0, seed: 1,
+        line: 0.0,
+        line_alpha: 0.0,
+        ink: red,
+        stray: 0.0,
+        tint: (red, 0.0),
+        shade: 0.0,
+        seed: 1,
     };
     let em = size as f32 * 0.86;
     let path = super::text::line("画", left as f32 + size as f32 * 0.07, top as f32 + size as f32 * 0.8, em);
@@ -212,14 +225,16 @@ fn pencil(picture: &Raster, seed: u32) -> Raster {
         let (edge, _) = soft.edge(column as i32, row as i32, reach);
         let luma = Rgb::of(soft.at(column as i32, row as i32)).luma();
         let sway = noise(x * 9.0 / unit, y * 9.0 / unit, seed) * 2.2;
-        let hatch = |u: f32, below: f32| {
-            let wave = ((u * pitch + sway).fract() - 0.5).abs() * 2.0;
+        let hatch = |way: f32, below: f32| {
+            let wave = ((way * pitch + sway).fract() - 0.5).abs() * 2.0;
             let tone = ((below - luma) * 2.4).clamp(0.0, 1.0);
             (tone - wave * 0.8).clamp(0.0, 1.0)
         };
-        let strokes = hatch(x + y, 0.86) * 0.55 + hatch(x - y + unit * 9.0, 0.58) * 0.55 + hatch(x * 0.4 + y * 1.2, 0.34) * 0.6;
+        let strokes = hatch(x + y, 0.86) * 0.55
+            + hatch(x - y + unit * 9.0, 0.58) * 0.55
+            + hatch(x * 0.4 + y * 1.2, 0.34) * 0.6;
         let tooth = 0.6 + 0.7 * noise(x * 300.0 / unit, y * 300.0 / unit, seed ^ 3);
-        let load = ((edge * 4.2).min(0.95) + strokes + (1.0 - luma) * 0.1) * tooth;
-        paper.mix(lead, load.clamp(0.0, 0.96)).bytes()
+        let pressure = ((edge * 4.2).min(0.95) + strokes + (1.0 - luma) * 0.1) * tooth;
+        paper.mix(lead, pressure.clamp(0.0, 0.96)).bytes()
     })
 }

@@ -86,7 +86,8 @@ pub(super) fn line(text: &str, x: f32, y: f32, size: f32) -> Option<Path> {
 fn tidy(prompt: &str) -> String {
     let mut out = String::new();
     // Joiners and variation selectors are parts of emoji that would each print a box of their own.
-    let invisible = |c: char| matches!(c, '\u{200B}'..='\u{200F}' | '\u{FE00}'..='\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}');
+    let invisible =
+        |c: char| matches!(c, '\u{200B}'..='\u{200F}' | '\u{FE00}'..='\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}');
     for character in prompt.chars().filter(|c| !invisible(*c)).take(600) {
         let space = character.is_whitespace() || character.is_control();
         if !space {
@@ -203,11 +204,21 @@ impl Caption {
         let (width, height) = (page.width() as f32, page.height() as f32);
         let top = height - self.height as f32;
         let manner = Manner {
-            line: 0.0, line_alpha: 0.0, ink: WHITE, stray: 0.0, tint: (WHITE, 0.0), shade: 0.0, seed: 0,
+            line: 0.0,
+            line_alpha: 0.0,
+            ink: WHITE,
+            stray: 0.0,
+            tint: (WHITE, 0.0),
+            shade: 0.0,
+            seed: 0,
         };
         let ground = hex(0x0017_1520);
         let mut pen = Pen::new(page, manner);
-        pen.fade(block(0.0, top - self.size * 1.6, width, self.size * 1.6 + 1.0), (ground, 0.0), (ground, 0.66));
+        pen.fade(
+            block(0.0, top - self.size * 1.6, width, self.size * 1.6 + 1.0),
+            (ground, 0.0),
+            (ground, 0.66),
+        );
         pen.glowing(block(0.0, top, width, self.height as f32), ground, 0.66);
         self.write(page, top, hex(0x00FD_F8EE), accent);
     }

@@ -42,7 +42,10 @@ pub(super) fn behind(pen: &mut Pen<'_>, sky: &Sky, plan: &Plan, theme: &Theme) {
         aurora(pen, sky);
     }
     if plan.has(Weather::Rainbow) {
-        for (band, colour) in [0x00E8_6A6A, 0x00F2_A65A, 0x00F5_DC6A, 0x0078_C47A, 0x005A_A6DC, 0x0096_78C8].into_iter().enumerate() {
+        for (band, colour) in [0x00E8_6A6A, 0x00F2_A65A, 0x00F5_DC6A, 0x0078_C47A, 0x005A_A6DC, 0x0096_78C8]
+            .into_iter()
+            .enumerate()
+        {
             let reach = unit * (0.62 - band as f32 * 0.022);
             let arc: Vec<(f32, f32)> = (0..=16)
                 .map(|step| {
@@ -60,18 +63,22 @@ pub(super) fn behind(pen: &mut Pen<'_>, sky: &Sky, plan: &Plan, theme: &Theme) {
     } else if plan.has(Weather::Sun) || !(dark || plan.overcast()) {
         let low = matches!(hour, Hour::Sunset | Hour::Dawn);
         let y = if low { sky.horizon - unit * 0.085 } else { high };
-        let radius = unit * match (low, plan.has(Weather::Sun)) {
-            (true, _) => 0.1,
-            (false, true) => 0.085,
-            (false, false) => 0.052,
-        };
+        let radius = unit
+            * match (low, plan.has(Weather::Sun)) {
+                (true, _) => 0.1,
+                (false, true) => 0.085,
+                (false, false) => 0.052,
+            };
         pen.glow(x, y, radius * 5.0, theme.light, 0.75);
         pen.bare().glowing(disc(x, y, radius), theme.light.lighter(0.3), 1.0);
         if plan.has(Weather::Sun) {
             for ray in 0..14 {
                 let angle = ray as f32 / 14.0 * std::f32::consts::TAU;
                 let (dx, dy) = (angle.cos(), angle.sin());
-                let path = curve(&[(x + dx * radius * 1.3, y + dy * radius * 1.3), (x + dx * radius * 1.75, y + dy * radius * 1.75)]);
+                let path = curve(&[
+                    (x + dx * radius * 1.3, y + dy * radius * 1.3),
+                    (x + dx * radius * 1.75, y + dy * radius * 1.75),
+                ]);
                 pen.bare().line(path, theme.light, unit * 0.009, 0.9);
             }
         }
@@ -80,7 +87,8 @@ pub(super) fn behind(pen: &mut Pen<'_>, sky: &Sky, plan: &Plan, theme: &Theme) {
         for _ in 0..7 {
             let (mx, my) = (rng.range(0.05, 0.9) * sky.width, rng.range(0.04, 0.6) * sky.horizon);
             let tail = unit * rng.range(0.09, 0.22);
-            let streak = poly(&[(mx, my), (mx + tail, my - tail * 0.55), (mx + unit * 0.006, my + unit * 0.006)]);
+            let streak =
+                poly(&[(mx, my), (mx + tail, my - tail * 0.55), (mx + unit * 0.006, my + unit * 0.006)]);
             pen.bare().glowing(streak, WHITE, 0.75);
             pen.glow(mx, my, unit * 0.025, WHITE, 0.9);
         }
@@ -88,10 +96,24 @@ pub(super) fn behind(pen: &mut Pen<'_>, sky: &Sky, plan: &Plan, theme: &Theme) {
     if plan.has(Weather::Fireworks) {
         for burst in 0..6 {
             let centre = (rng.range(0.1, 0.9) * sky.width, rng.range(0.1, 0.65) * sky.horizon);
-            firework(pen, centre, unit * rng.range(0.08, 0.16), theme.accents.get(burst % 4).copied().unwrap_or(WHITE), rng.fork(burst as u64));
+            firework(
+                pen,
+                centre,
+                unit * rng.range(0.08, 0.16),
+                theme.accents.get(burst % 4).copied().unwrap_or(WHITE),
+                rng.fork(burst as u64),
+            );
         }
     }
-    let clouds = if plan.has(Weather::Cloudy) { 11 } else if plan.overcast() { 8 } else if dark { 2 } else { 4 };
+    let clouds = if plan.has(Weather::Cloudy) {
+        11
+    } else if plan.overcast() {
+        8
+    } else if dark {
+        2
+    } else {
+        4
+    };
     for nth in 0..clouds {
         let cx = (nth as f32 + rng.range(0.1, 0.9)) / clouds as f32 * sky.width;
         let cy = sky.horizon * rng.range(0.1, 0.72);
@@ -101,10 +123,18 @@ pub(super) fn behind(pen: &mut Pen<'_>, sky: &Sky, plan: &Plan, theme: &Theme) {
     if plan.has(Weather::Storm) {
         for share in [0.3, 0.72] {
             let lx = sky.width * (share + rng.range(-0.08, 0.08));
-            let bolt: Vec<(f32, f32)> = [(0.0, 0.1), (-0.05, 0.36), (-0.005, 0.36), (-0.06, 0.66), (0.05, 0.28), (0.005, 0.28), (0.05, 0.1)]
-                .into_iter()
-                .map(|(dx, dy)| (lx + dx * unit, sky.horizon * (dy + 0.08)))
-                .collect();
+            let bolt: Vec<(f32, f32)> = [
+                (0.0, 0.1),
+                (-0.05, 0.36),
+                (-0.005, 0.36),
+                (-0.06, 0.66),
+                (0.05, 0.28),
+                (0.005, 0.28),
+                (0.05, 0.1),
+            ]
+            .into_iter()
+            .map(|(dx, dy)| (lx + dx * unit, sky.horizon * (dy + 0.08)))
+            .collect();
             pen.glow(lx, sky.horizon * 0.4, unit * 0.3, hex(0x00FF_F6C0), 0.7);
             pen.bare().glowing(poly(&bolt), hex(0x00FF_F0A0), 1.0);
         }
@@ -123,7 +153,11 @@ pub(super) fn in_front(pen: &mut Pen<'_>, sky: &Sky, plan: &Plan, theme: &Theme)
         for band in 0..6 {
             let y = sky.horizon + unit * (band as f32 * 0.085 - 0.2);
             let rx = sky.width * rng.range(0.4, 0.8);
-            pen.bare().fade(oval(rng.range(0.0, 1.0) * sky.width, y, rx, unit * 0.075), (mist, 0.15), (mist, 0.5));
+            pen.bare().fade(
+                oval(rng.range(0.0, 1.0) * sky.width, y, rx, unit * 0.075),
+                (mist, 0.15),
+                (mist, 0.5),
+            );
         }
         pen.bare().fade(super::pen::block(0.0, 0.0, sky.width, sky.height), (mist, 0.16), (mist, 0.42));
     }
@@ -139,7 +173,11 @@ pub(super) fn in_front(pen: &mut Pen<'_>, sky: &Sky, plan: &Plan, theme: &Theme)
     }
     if plan.has(Weather::Petals) || plan.has(Weather::Leaves) {
         let leaves = plan.has(Weather::Leaves);
-        let colours = if leaves { [0x00E0_7A3A, 0x00D2_4E36, 0x00EE_B548] } else { [0x00F9_C6D4, 0x00F6_A9C0, 0x00FF_E3EA] };
+        let colours = if leaves {
+            [0x00E0_7A3A, 0x00D2_4E36, 0x00EE_B548]
+        } else {
+            [0x00F9_C6D4, 0x00F6_A9C0, 0x00FF_E3EA]
+        };
         for _ in 0..many(46.0) {
             let (x, y) = place(&mut rng);
             let size = unit * rng.range(0.006, 0.013);
@@ -157,7 +195,14 @@ pub(super) fn in_front(pen: &mut Pen<'_>, sky: &Sky, plan: &Plan, theme: &Theme)
             let (x, y) = place(&mut rng);
             let length = unit * rng.range(0.12, 0.26);
             let r = length * 0.16;
-            let path = curve(&[(x, y), (x + length * 0.5, y - r * 0.3), (x + length, y), (x + length + r, y - r), (x + length, y - r * 1.8), (x + length - r * 0.6, y - r)]);
+            let path = curve(&[
+                (x, y),
+                (x + length * 0.5, y - r * 0.3),
+                (x + length, y),
+                (x + length + r, y - r),
+                (x + length, y - r * 1.8),
+                (x + length - r * 0.6, y - r),
+            ]);
             pen.bare().line(path, WHITE, unit * 0.005, 0.65);
         }
     }
@@ -217,10 +262,14 @@ fn cloud(pen: &mut Pen<'_>, x: f32, y: f32, size: f32, colour: Rgb, mut rng: Rng
         for puff in 0..puffs {
             let share = puff as f32 / (puffs - 1) as f32 - 0.5;
             let swell = 1.0 - share * share * 2.2;
-            let (px, ry) = (x + share * size * 2.0, size * (0.2 + 0.3 * swell));
+            let (middle, ry) = (x + share * size * 2.0, size * (0.2 + 0.3 * swell));
             let lift = if layer == 0 { size * 0.06 } else { 0.0 };
-            let shade = if layer == 0 { colour.darker(0.1) } else { colour };
-            pen.glowing(oval(px, y - ry * 0.6 + lift, ry * 1.35, ry), shade, if layer == 0 { 0.5 } else { 0.88 });
+            let tone = if layer == 0 { colour.darker(0.1) } else { colour };
+            pen.glowing(
+                oval(middle, y - ry * 0.6 + lift, ry * 1.35, ry),
+                tone,
+                if layer == 0 { 0.5 } else { 0.88 },
+            );
         }
     }
     pen.glowing(oval(x, y, size * 1.25, size * 0.15), colour, 0.9);
@@ -234,7 +283,9 @@ fn aurora(pen: &mut Pen<'_>, sky: &Sky) {
         let columns = 96;
         for column in 0..columns {
             let t = column as f32 / columns as f32;
-            let y = base + (t * 7.0 + phase).sin() * sky.horizon * 0.09 + (t * 15.0 + phase).sin() * sky.horizon * 0.035;
+            let y = base
+                + (t * 7.0 + phase).sin() * sky.horizon * 0.09
+                + (t * 15.0 + phase).sin() * sky.horizon * 0.035;
             let tall = sky.horizon * (0.3 + 0.12 * (t * 23.0 + phase).sin());
             let strip = super::pen::block(t * sky.width, y - tall, sky.width / columns as f32 + 1.0, tall);
             pen.bare().fade(strip, (colour, 0.0), (colour, 0.42));
@@ -250,7 +301,11 @@ fn firework(pen: &mut Pen<'_>, (x, y): (f32, f32), radius: f32, colour: Rgb, mut
         let angle = ray as f32 / 24.0 * std::f32::consts::TAU;
         let reach = radius * rng.range(0.75, 1.0);
         let (dx, dy) = (angle.cos() * reach, angle.sin() * reach);
-        let path = curve(&[(x + dx * 0.3, y + dy * 0.3), (x + dx * 0.7, y + dy * 0.7), (x + dx, y + dy + radius * 0.1)]);
+        let path = curve(&[
+            (x + dx * 0.3, y + dy * 0.3),
+            (x + dx * 0.7, y + dy * 0.7),
+            (x + dx, y + dy + radius * 0.1),
+        ]);
         pen.bare().line(path, colour.lighter(0.25), radius * 0.035, 0.9);
         pen.bare().glowing(disc(x + dx, y + dy + radius * 0.1, radius * 0.04), WHITE, 0.95);
     }

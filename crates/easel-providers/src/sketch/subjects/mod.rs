@@ -3,12 +3,20 @@
 //! Every figure stands on y = 0, is about 100 units tall and looks to the right. Figures know nothing of the
 //! page or the prompt, only their [`Look`].
 
+// Tables of words and of points are laid out by hand: one item per line would hide the shape.
+#[rustfmt::skip]
 mod critters;
+#[rustfmt::skip]
 mod faces;
+#[rustfmt::skip]
 mod folk;
+#[rustfmt::skip]
 mod nature;
+#[rustfmt::skip]
 mod things;
+#[rustfmt::skip]
 mod vehicles;
+#[rustfmt::skip]
 mod wildlife;
 
 use super::keywords::{Action, Subject};
@@ -98,8 +106,20 @@ pub(super) const fn profile(subject: Subject) -> Profile {
 pub(super) fn draw(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
     use Subject as S;
     match subject {
-        S::Corgi | S::Dog | S::Cat | S::Rabbit | S::Fox | S::Bear | S::Panda | S::Tiger | S::Lion | S::Pig
-        | S::Cow | S::Sheep | S::Mouse | S::Wolf => critters::draw(subject, pen, look),
+        S::Corgi
+        | S::Dog
+        | S::Cat
+        | S::Rabbit
+        | S::Fox
+        | S::Bear
+        | S::Panda
+        | S::Tiger
+        | S::Lion
+        | S::Pig
+        | S::Cow
+        | S::Sheep
+        | S::Mouse
+        | S::Wolf => critters::draw(subject, pen, look),
         S::Horse | S::Unicorn | S::Deer => wildlife::horse(subject, pen, look),
         S::Bird => wildlife::bird(pen, look),
         S::Penguin | S::Owl | S::Chick => wildlife::round_bird(subject, pen, look),
