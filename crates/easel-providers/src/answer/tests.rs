@@ -304,6 +304,52 @@ fn what_must_not_be_passed_on_is_named() {
         damaged.replace_range(at..=at, "*");
         unusable(json!({ "data": [{ "b64_json": damaged }] }).to_string(), Some("broken base64"));
     }
+    unusable(
+        json!({ "data": [{ "b64_json": text.get(..401).unwrap() }] }).to_string(),
+        Some("broken base64"),
+    );
+    // Placeholders are no picture at all.
+    let mut dot = png(400);
+    dot[16..24].copy_from_slice(&[0, 0, 0, 1, 0, 0, 0, 1]);
+    unusable(data(&dot), None);
+    unusable(data(&png(100)), None);
+    unusable(data(&png(126)), None);
+}
+
+#[test]
+fn broken_bodies_are_told_apart() {
+    let whole = json!({ "created": 1, "data": [{ "b64_json": b64(&png(3000)) }] }).to_string();
+    for at in [10, 100, 2000, whole.len() - 3] {
+        let (_dir, spool) = spool(64 << 20);
+        let answer = read_in(&spool, &whole.as_bytes()[..at], &[], true).unwrap();
+        assert!(!answer.whole);
+        let found = choose(&answer).found;
+        assert_eq!(found.len(), usize::from(at == whole.len() - 3), "the picture was whole already");
+    }
+    let kind = |body: &str| read(body).kind;
+    assert_eq!(kind(""), BodyKind::Empty);
+    assert_eq!(kind(" \r\n "), BodyKind::Empty);
+    assert_eq!(kind("<html><body>502 Bad Gateway</body></html>"), BodyKind::Html);
+    assert_eq!(kind("upstream connect error"), BodyKind::Text);
+    assert_eq!(kind("{}"), BodyKind::Json);
+    assert!(read("{]").malformed);
+    assert!(read("{\"a\" 1}").malformed);
+}
+
+#[test]
+fn hostile_answers_are_bounded() {
+    let (_dir, spool) = spool(64 << 20);
+    let check = |body: String| {
+        let error = read_in(&spool, body.as_bytes(), &[], false).unwrap_err();
+        assert!(matches!(error, AnswerError::TooMuch(_)), "{error}");
+    };
+    check("[".repeat(100));
+    check(format!("[{}1]", "1,".repeat(100_000)));
+    check(format!("{{\"a\":\"{}\"}}", "word ".repeat(1_000_000)));
+    check(format!("[{}\"\"]", format!("\"{}\",", "A".repeat(200)).repeat(300)));
+    let mut reader = AnswerReader::new(spool.clone(), 0, 1000);
+    assert!(matches!(reader.push(&[b' '; 1001]), Err(AnswerError::TooLarge { limit: 1000 })));
+    // A forged marker names nothing or a picture of the same answer.
     unusable(json!({ "data": [{ "b64_json": "\u{fdd0}7\u{fdd1}" }] }).to_string(), None);
 }
 
