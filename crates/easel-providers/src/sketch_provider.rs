@@ -17,6 +17,7 @@ use easel_core::{
         Output,
     },
 };
+use easel_http::HttpClients;
 use image::{DynamicImage, ImageReader, Limits, RgbaImage};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -49,7 +50,11 @@ struct Sketch {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all kinds are built by functions of one shape")]
-pub(crate) fn build(name: &str, section: &ProviderSection) -> Result<Arc<dyn ImageProvider>, BuildError> {
+pub(crate) fn build(
+    name: &str,
+    section: &ProviderSection,
+    _: &HttpClients,
+) -> Result<Arc<dyn ImageProvider>, BuildError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Arc::new(Sketch {
         name: name.into(),
