@@ -14,7 +14,9 @@ use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
 use tracing::Level;
-use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 use crate::cli::{Cli, Command, Exit, speech};
 
@@ -92,7 +94,8 @@ pub(crate) fn warn(line: impl AsRef<str>) {
 /// The log goes to standard error; `RUST_LOG` changes its level.
 fn log() {
     let wished = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
-    let filter = wished.unwrap_or_else(|| Targets::new().with_default(Level::INFO).with_target("sled", Level::WARN));
+    let filter =
+        wished.unwrap_or_else(|| Targets::new().with_default(Level::INFO).with_target("sled", Level::WARN));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

@@ -42,7 +42,7 @@ use crate::{
     config::{
         Config,
         discover::{self, Chosen, Discovered, Feature},
-        problem::ProblemText,
+        problem::{ProblemArg, ProblemText},
     },
     local::{Heard, Local},
 };
@@ -387,7 +387,14 @@ async fn stored_limits(store: &Store) -> LimitsState {
         }
     };
     let whole: Vec<u8> = parts.iter().flat_map(|(_, part)| part.iter().copied()).collect();
-    serde_json::from_slice(&whole).unwrap_or_default()
+    if whole.is_empty() {
+        return LimitsState::default();
+    }
+    // A crash between two parts leaves a text that can't be read.
+    serde_json::from_slice(&whole).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the stored limits are damaged; they begin anew");
+        LimitsState::default()
+    })
 }
 
 /// Stores the limits' counts when they changed, in parts that the store takes.
@@ -522,7 +529,8 @@ impl App {
             }
             (None, paid) => {
                 let key = if paid { "start-engine" } else { "start-engine-free" };
-                ProblemText::new(key).with("provider", name).with("model", model)
+                let features = ProblemArg::OneOf(vec!["kind-draw", "kind-edit"]);
+                ProblemText::new(key).with("feature", features).with("provider", name).with("model", model)
             }
         }];
         let others: Vec<_> = self.drawing.names.iter().skip(1).cloned().collect();
