@@ -101,7 +101,6 @@ pub(crate) struct Drawing {
 /// health survives an edit of the configuration.
 struct Factory {
     http: HttpClients,
-    spool: Spool,
     disabled: HashMap<String, HashSet<String>>,
     slots: Mutex<BTreeMap<String, (String, Arc<ProviderSlot>)>>,
 }
@@ -237,7 +236,6 @@ impl App {
         let http = HttpClients::new(config.network.clone());
         let factory = Arc::new(Factory {
             http: http.clone(),
-            spool: spool.clone(),
             disabled: disabled_keys(&ports).await?,
             slots: Mutex::default(),
         });
