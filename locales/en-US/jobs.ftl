@@ -8,14 +8,14 @@ job-cancelled-begun = No. { $job } is cancelled. If the provider has already beg
 job-list-title = In progress and waiting ({ $count }):
 job-list-title-chat = In progress and waiting here ({ $count }):
 job-list-empty = Nothing is in progress or waiting.
-job-list-running = No. { $job }: { $what }, drawing for { $seconds } s
+job-list-running = No. { $job }: { $what }, in progress for { $seconds } s
 job-list-sending = No. { $job }: { $what }, done, being sent
 job-list-waiting = No. { $job }: { $what }, place { $position } in the queue
 job-list-more = { $count } more not shown.
 job-list-hint = To cancel one: { $command }
 
 kind-draw = drawing
-kind-edit = edit
+kind-edit = editing
 
 ## Words that come with a picture
 
