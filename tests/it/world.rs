@@ -97,7 +97,9 @@ impl Easel {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
-                Err(_) => panic!("{text:?} was never said; easel said:\n{}", self.output()),
+                Err(mpsc::RecvTimeoutError::Timeout | mpsc::RecvTimeoutError::Disconnected) => {
+                    panic!("{text:?} was never said; easel said:\n{}", self.output())
+                }
             }
         }
     }

@@ -167,7 +167,7 @@ impl Engine {
         }
         let inputs = match beginning {
             Beginning::Again { inputs: Some(kept) } => {
-                Inputs { pictures: kept.into_iter().map(Input::Kept).collect() }
+                Inputs { pictures: kept.into_iter().map(Input::Kept).collect(), first_frame: false }
             }
             _ if needs_collecting => self.collect(job, adapter, position.is_some()).await?,
             _ => Inputs::default(),
@@ -176,6 +176,7 @@ impl Engine {
             return Err(Stopped::failed(UserError::new("error-needs-picture", "E-NEEDS-PICTURE")));
         }
         self.wait_for_turn(job, started).await?;
+        let first_frame = inputs.first_frame;
         let references = self.collector.load(inputs.pictures).await?;
         let (pictures, provider, charged_more) = self.ask(job, &plan, references).await?;
         if !job.enter(Phase::Delivering) {
@@ -185,8 +186,11 @@ impl Engine {
         job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
 
-        let outcome =
-            self.send(job, adapter, &speaker.target, plan.caption.as_deref(), &pictures, speaker).await;
+        let note =
+            first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
+        let caption: Vec<String> = plan.caption.into_iter().chain(note).collect();
+        let caption = (!caption.is_empty()).then(|| caption.join("\n"));
+        let outcome = self.send(job, adapter, &speaker.target, caption.as_deref(), &pictures, speaker).await;
         if let Some(sentence) = charged_more {
             speaker.say(&sentence).await;
         }
@@ -205,7 +209,7 @@ impl Engine {
                 async move {
                     if let Some(position) = position {
                         let waits = UserError::new("job-queued", "")
-                            .with("ahead", position as u64)
+                            .with("position", position as u64)
                             .with("job", u64::from(number));
                         speaker.say(&waits).await;
                     }
