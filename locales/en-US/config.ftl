@@ -129,7 +129,7 @@ config-bad-providers-max-retry-attempts-mend = Write 1 to 10, usually 3.
 config-bad-providers-model = The model is missing.
 config-bad-providers-model-mend = Write the model's name at the service, such as model = "gpt-image-2".
 config-bad-providers-prices = A price is a number of 0 or more.
-config-bad-providers-prices-mend = For example prices = { "{" } generate = 0.04 { "}" }.
+config-bad-providers-prices-mend = Write generate = 0.04 below [providers.NAME.prices].
 config-bad-providers-proxy = This is no address of a proxy.
 config-bad-providers-proxy-mend = Begin with http://, https://, socks5:// or socks5h://; empty takes that of [network], "direct" takes none.
 config-bad-providers-timeout-seconds = { $value } seconds can't be waited.
@@ -193,7 +193,7 @@ backup-no-data = There is no data directory { $dir }, so there is nothing to bac
 restore-closed-jobs = { $count ->
     [one] One job that was unfinished in the backup is recorded with unknown outcome; it is not repeated.
    *[other] { $count } jobs that were unfinished in the backup are recorded with unknown outcome; they are not repeated.
-}
+    }
 restore-kept = What was there before is kept in { $dir }.
 restore-failed = Restoring failed: { $detail }
 control-failed = The running easel did not answer properly: { $detail }

@@ -129,7 +129,7 @@ config-bad-providers-max-retry-attempts-mend = 写 1 到 10，一般为 3。
 config-bad-providers-model = 没有写模型。
 config-bad-providers-model-mend = 写上服务商那里的模型名，例如 model = "gpt-image-2"。
 config-bad-providers-prices = 价格要是不小于 0 的数字。
-config-bad-providers-prices-mend = 例如 prices = { "{" } generate = 0.04 { "}" }。
+config-bad-providers-prices-mend = 在 [providers.名字.prices] 下写 generate = 0.04。
 config-bad-providers-proxy = 看不懂这个代理地址。
 config-bad-providers-proxy-mend = 写成 http://、https://、socks5:// 或 socks5h:// 开头的地址；留空使用 [network] proxy，"direct" 表示不用代理。
 config-bad-providers-timeout-seconds = 等待时限不能是 { $value } 秒。

@@ -48,7 +48,10 @@ pub(crate) struct Config {
     /// Services that make pictures, by a name of your choice.
     pub(crate) providers: BTreeMap<String, ProviderSection>,
     /// Quirks of gateways, by name.
-    #[expect(clippy::zero_sized_map_values, reason = "becomes a section's struct with the part that reads it")]
+    #[expect(
+        clippy::zero_sized_map_values,
+        reason = "becomes a section's struct with the part that reads it"
+    )]
     pub(crate) profiles: BTreeMap<String, Unbuilt>,
     /// Text to picture.
     pub(crate) draw: FeatureSection,

@@ -65,8 +65,12 @@ async fn execute(cli: Cli) -> Exit {
     match command {
         Command::Run => cli::run::run(source, loaded, &speech).await,
         Command::Draw(options) => cli::draw::run(&options, &config, &speech).await,
-        Command::Backup(options) => cli::backup::run(&options, &config, &speech, &mut |line| tell(line)).await,
-        Command::Restore(options) => cli::restore::run(&options, &config, &speech, &mut |line| tell(line)).await,
+        Command::Backup(options) => {
+            cli::backup::run(&options, &config, &speech, &mut |line| tell(line)).await
+        }
+        Command::Restore(options) => {
+            cli::restore::run(&options, &config, &speech, &mut |line| tell(line)).await
+        }
         Command::Check | Command::Completions(_) => Exit::Done,
     }
 }

@@ -13,18 +13,17 @@ use easel_core::{
     chain::{KeyPool, Link, ProviderSlot},
     command::OutputWish,
     dispatch::{Desk, Runtime, RuntimeParts, output_of},
+    error::UserError,
     i18n::Texts,
     ids::{MessageId, UserId},
     job::{
-        DISABLED_KEYS,
-        Outcome,
+        DISABLED_KEYS, Outcome,
         engine::{Brought, Engine, EngineSettings, Planner as _},
         kept::KeepLimits,
         ledger::StoredRequest,
         recover::Recovered,
         schedule::ScheduleLimits,
     },
-    error::UserError,
     media::{BytesBudget, Picture, Spool},
     message::{PictureLocator, PictureOrigin, PictureRef},
     ports::{Adapter, Clock, Inbox, KeyValue, Output, Store, SystemClock},
@@ -39,12 +38,12 @@ use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    cli::draw::target,
     config::{
         Config,
         discover::{self, Chosen, Discovered, Feature},
         problem::ProblemText,
     },
-    cli::draw::target,
     local::{Heard, Local},
 };
 
@@ -102,7 +101,6 @@ pub(crate) struct Drawing {
 /// health survives an edit of the configuration.
 struct Factory {
     http: HttpClients,
-    spool: Spool,
     disabled: HashMap<String, HashSet<String>>,
     slots: Mutex<BTreeMap<String, (String, Arc<ProviderSlot>)>>,
 }
@@ -119,7 +117,8 @@ impl Factory {
         {
             return Ok(slot.clone());
         }
-        let provider = registry::build(name, section, &self.http).with_context(|| format!("providers.{name}"))?;
+        let provider =
+            registry::build(name, section, &self.http).with_context(|| format!("providers.{name}"))?;
         let none = HashSet::new();
         let disabled = self.disabled.get(name).unwrap_or(&none);
         let keys = KeyPool::new(keys, disabled);
@@ -140,7 +139,10 @@ impl Factory {
     }
 
     fn sketch(&self) -> anyhow::Result<Arc<ProviderSlot>> {
-        self.slot(SKETCH, &ProviderSection { kind: Kind::Sketch.name().to_owned(), ..ProviderSection::default() })
+        self.slot(
+            SKETCH,
+            &ProviderSection { kind: Kind::Sketch.name().to_owned(), ..ProviderSection::default() },
+        )
     }
 
     /// The links of a feature, every configured provider, and who draws.
@@ -234,7 +236,6 @@ impl App {
         let http = HttpClients::new(config.network.clone());
         let factory = Arc::new(Factory {
             http: http.clone(),
-            spool: spool.clone(),
             disabled: disabled_keys(&ports).await?,
             slots: Mutex::default(),
         });
@@ -442,7 +443,10 @@ impl App {
         let inline = request
             .images
             .iter()
-            .map(|path| PictureRef { origin: PictureOrigin::File, locator: PictureLocator::File(path.as_path().into()) })
+            .map(|path| PictureRef {
+                origin: PictureOrigin::File,
+                locator: PictureLocator::File(path.as_path().into()),
+            })
             .collect();
         let stored = StoredRequest {
             user: UserId::new("owner"),

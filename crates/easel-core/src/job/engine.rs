@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -13,6 +14,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -358,7 +360,13 @@ impl Engine {
             }
         };
         let engine = Arc::clone(self);
-        self.tasks.spawn(async move { engine.drive(job, started, position, beginning).await });
+        self.tasks.spawn(async move {
+            let life = Arc::clone(&engine).drive(Arc::clone(&job), started, position, beginning);
+            if AssertUnwindSafe(life).catch_unwind().await.is_err() {
+                // The panic's own message is in the log already. One job is lost, with a sentence; nothing else.
+                engine.crashed(&job).await;
+            }
+        });
     }
 
     /// Frees a job's place and starts the next.

@@ -123,6 +123,19 @@ impl Engine {
         }
     }
 
+    /// A job's task panicked: the job fails with a sentence, its place is freed.
+    pub(super) async fn crashed(self: &Arc<Self>, job: &Active) {
+        tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked");
+        let outcome = Outcome::Failed { code: "E-PANIC".to_owned(), charged: Charged::Maybe };
+        self.vacate(job);
+        if let Some(adapter) = self.planner.adapter(&job.request.chat.platform) {
+            let target = Target { chat: job.request.chat.clone(), quote: Some(job.request.message.clone()) };
+            let speaker = Speaker { engine: Arc::clone(self), adapter, target };
+            speaker.say(&UserError::new("error-internal", "E-PANIC")).await;
+        }
+        self.finish(job, outcome).await;
+    }
+
     /// Up to a delivered (or not delivered) result.
     async fn produce(
         self: &Arc<Self>,
@@ -144,7 +157,12 @@ impl Engine {
                 job.journal.write([]).await?;
             } else if needs_collecting {
                 // In the file now, durable while the pictures are being fetched.
-                drop(job.journal.append([]));
+                let (durable, job) = (job.journal.append([]), Arc::clone(job));
+                self.tracker().spawn(async move {
+                    if durable.await.is_ok() {
+                        job.journal.is_durable();
+                    }
+                });
             }
         }
         let inputs = match beginning {

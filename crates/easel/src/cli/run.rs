@@ -148,14 +148,17 @@ fn greet_onebot(app: &App, config: &Config, say: &impl Fn(ProblemText)) {
     let mut told = false;
     for section in &config.onebot {
         match section.mode {
-            Mode::Forward => say(ProblemText::new("start-dialing").with("url", easel_http::redact(&section.url))),
+            Mode::Forward => {
+                say(ProblemText::new("start-dialing").with("url", easel_http::redact(&section.url)))
+            }
             Mode::Http | Mode::Reverse => {
                 let Some(address) = listening.next() else { continue };
                 if section.mode == Mode::Http {
                     say(ProblemText::new("start-listening-http").with("address", address.to_string()));
                     continue;
                 }
-                let url = format!("ws://{address}{}", if section.path.is_empty() { "/ws" } else { &section.path });
+                let url =
+                    format!("ws://{address}{}", if section.path.is_empty() { "/ws" } else { &section.path });
                 let paths = if section.path.is_empty() { ANY_PATH } else { &section.path };
                 say(ProblemText::new("start-listening-ws")
                     .with("address", address.to_string())
@@ -217,9 +220,9 @@ fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
                 OpenError::Corrupt { backup: None, .. } => {
                     ProblemText::new("start-failed-store-no-backup").with("path", path)
                 }
-                other => {
-                    ProblemText::new("start-failed-storage").with("path", path).with("reason", other.to_string())
-                }
+                other => ProblemText::new("start-failed-storage")
+                    .with("path", path)
+                    .with("reason", other.to_string()),
             };
             return speech.say(&text);
         }
