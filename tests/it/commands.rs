@@ -45,7 +45,7 @@ async fn the_shipped_configuration_draws_without_any_key() {
     assert!(world.provider.requests().is_empty());
     assert!(world.path("elsewhere").is_dir() && !world.path("data").exists());
     // Another prompt gives another picture, the same one the same.
-    world.says("/生图 深夜的海").await;
+    world.bot.send(Message::group(GROUP, OTHER + 1).text("/生图 深夜的海")).await;
     assert_ne!(world.bot.next_picture().await.picture(), sent.picture());
     world.bot.send(Message::group(GROUP, OTHER).text("/生图 一只在草地上奔跑的柯基")).await;
     assert_eq!(world.bot.next_picture().await.picture(), sent.picture());

@@ -42,7 +42,7 @@ use crate::{
     config::{
         Config,
         discover::{self, Chosen, Discovered, Feature},
-        problem::ProblemText,
+        problem::{ProblemArg, ProblemText},
     },
     local::{Heard, Local},
 };
@@ -60,6 +60,8 @@ const SKETCH: &str = "sketch";
 
 /// The model asked of a service from the environment that names none and lists none (S004-28).
 const FALLBACK_MODEL: &str = "gpt-image-2";
+/// How long the start waits for a list of models.
+const MODELS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The program, put together.
 pub(crate) struct App {
@@ -75,8 +77,8 @@ pub(crate) struct App {
     pub(crate) report: OpenReport,
     /// What an earlier run left behind.
     pub(crate) recovered: Recovered,
-    /// Who draws.
-    pub(crate) drawing: Drawing,
+    /// Who draws, and who edits.
+    pub(crate) drawing: [Drawing; 2],
     ports: Store,
     adapters: Vec<Arc<dyn Adapter>>,
     #[cfg(feature = "onebot")]
@@ -86,10 +88,10 @@ pub(crate) struct App {
     stop: CancellationToken,
 }
 
-/// Who draws, for the start message.
+/// Who does a feature's work, for the start message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Drawing {
-    /// Provider names in the order of the drawing chain.
+    /// Provider names in the order of the feature's chain.
     pub(crate) names: Vec<String>,
     /// The environment pair that was found, if that is why.
     pub(crate) environment: Option<&'static str>,
@@ -103,6 +105,8 @@ struct Factory {
     http: HttpClients,
     disabled: HashMap<String, HashSet<String>>,
     slots: Mutex<BTreeMap<String, (String, Arc<ProviderSlot>)>>,
+    /// Models of services from the environment that name none, by variable; asked once per run.
+    models: Mutex<HashMap<&'static str, String>>,
 }
 
 impl Factory {
@@ -127,15 +131,43 @@ impl Factory {
         Ok(slot)
     }
 
-    fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
-        let section = ProviderSection {
+    async fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
+        let mut section = ProviderSection {
             kind: Kind::OpenAiImages.name().to_owned(),
             base_url: found.base_url.clone(),
             api_keys: KeyList::Text(found.key.expose_secret().into()),
-            model: found.model.clone().unwrap_or_else(|| FALLBACK_MODEL.to_owned()),
             ..ProviderSection::default()
         };
+        section.model = match &found.model {
+            Some(model) => model.clone(),
+            None => self.listed_model(found.name, &section).await,
+        };
         self.slot(&found.name.to_lowercase(), &section)
+    }
+
+    /// The first model of the service's list that makes pictures.
+    async fn listed_model(&self, name: &'static str, section: &ProviderSection) -> String {
+        let known = |models: &Mutex<HashMap<_, String>>| {
+            models.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+        };
+        if let Some(model) = known(&self.models) {
+            return model;
+        }
+        let keys = section.keys();
+        let listed = async {
+            let ids = models::list(&self.http, "", &section.address()?, keys.first()).await?;
+            let first = models::first_image_capable(ids.iter().map(String::as_str));
+            first.map(str::to_owned).context("none of its models makes pictures")
+        };
+        let listed =
+            tokio::time::timeout(MODELS_PATIENCE, listed).await.map_err(anyhow::Error::from).flatten();
+        let model = listed.unwrap_or_else(|error| {
+            let error = format!("{error:#}");
+            tracing::warn!(error, "the model list of {name}_BASE_URL is no help; {FALLBACK_MODEL} is used, IMAGE_MODEL chooses another");
+            FALLBACK_MODEL.to_owned()
+        });
+        self.models.lock().unwrap_or_else(PoisonError::into_inner).insert(name, model.clone());
+        model
     }
 
     fn sketch(&self) -> anyhow::Result<Arc<ProviderSlot>> {
@@ -146,7 +178,7 @@ impl Factory {
     }
 
     /// The links of a feature, every configured provider, and who draws.
-    fn chain(&self, config: &Config, feature: Feature) -> anyhow::Result<(Vec<Link>, Drawing)> {
+    async fn chain(&self, config: &Config, feature: Feature) -> anyhow::Result<(Vec<Link>, Drawing)> {
         let section = match feature {
             Feature::Edit if !config.edit.names().is_empty() => &config.edit,
             Feature::Draw | Feature::Edit => &config.draw,
@@ -165,7 +197,7 @@ impl Factory {
                 .collect::<anyhow::Result<Vec<_>>>()?,
             Chosen::Environment(found) => {
                 environment = Some(found.name);
-                vec![self.discovered(&found)?]
+                vec![self.discovered(&found).await?]
             }
             Chosen::Sketch => vec![self.sketch()?],
         };
@@ -178,9 +210,9 @@ impl Factory {
         Ok((slots.into_iter().map(|slot| Link { slot, output }).collect(), drawing))
     }
 
-    fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
-        let (draw, drawing) = self.chain(config, Feature::Draw)?;
-        let (edit, _) = self.chain(config, Feature::Edit)?;
+    async fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, [Drawing; 2])> {
+        let (draw, drawing) = self.chain(config, Feature::Draw).await?;
+        let (edit, editing) = self.chain(config, Feature::Edit).await?;
         let mut providers: Vec<_> = draw.iter().chain(&edit).map(|link| link.slot.clone()).collect();
         for (name, section) in &config.providers {
             match self.slot(name, section) {
@@ -199,7 +231,7 @@ impl Factory {
             providers,
             locale: config.bot.locale,
         });
-        Ok((runtime, drawing))
+        Ok((runtime, [drawing, editing]))
     }
 }
 
@@ -238,8 +270,9 @@ impl App {
             http: http.clone(),
             disabled: disabled_keys(&ports).await?,
             slots: Mutex::default(),
+            models: Mutex::default(),
         });
-        let (runtime, drawing) = factory.runtime(config)?;
+        let (runtime, drawing) = factory.runtime(config).await?;
 
         let local = Arc::new(Local::default());
         let mut adapters: Vec<Arc<dyn Adapter>> = vec![local.clone()];
@@ -338,8 +371,8 @@ impl App {
     ///
     /// # Errors
     /// When a provider of it can't be built; then nothing changes.
-    pub(crate) fn reconfigure(&self, config: &Config) -> anyhow::Result<()> {
-        let (runtime, _) = self.factory.runtime(config)?;
+    pub(crate) async fn reconfigure(&self, config: &Config) -> anyhow::Result<()> {
+        let (runtime, _) = self.factory.runtime(config).await?;
         self.desk.reconfigure(runtime, &config.access);
         self.engine.reconfigure(engine_settings(config));
         Ok(())
@@ -507,30 +540,43 @@ impl App {
         lines
     }
 
-    /// Who draws, and whether it may cost money: sentences for the start.
+    /// Who draws and edits, and whether it may cost money: sentences for the start.
     pub(crate) fn drawing(&self, path: &str) -> Vec<ProblemText> {
         let runtime = self.desk.runtime();
-        let Some(first) = runtime.draw.first() else { return Vec::new() };
-        let provider = first.slot.provider();
-        let (name, model) = (provider.name().to_owned(), provider.model().to_owned());
-        let mut lines = vec![match (self.drawing.environment, self.drawing.paid) {
-            (Some(variable), _) => ProblemText::new("start-engine-env")
-                .with("variable", format!("{variable}_BASE_URL"))
-                .with("model", model),
-            (None, false) if provider.kind() == SKETCH => {
-                ProblemText::new("start-engine-sketch").with("path", path.to_owned())
-            }
-            (None, paid) => {
-                let key = if paid { "start-engine" } else { "start-engine-free" };
-                ProblemText::new(key).with("provider", name).with("model", model)
-            }
-        }];
-        let others: Vec<_> = self.drawing.names.iter().skip(1).cloned().collect();
-        if !others.is_empty() {
-            lines.push(ProblemText::new("start-fallbacks").with("names", others.join(" → ")));
+        let [draw, edit] = &self.drawing;
+        let mut lines = Vec::new();
+        if draw == edit {
+            lines.extend(who(draw, runtime.draw.first(), vec!["kind-draw", "kind-edit"], path));
+        } else {
+            lines.extend(who(draw, runtime.draw.first(), vec!["kind-draw"], path));
+            lines.extend(who(edit, runtime.edit.first(), vec!["kind-edit"], path));
         }
         lines
     }
+}
+
+/// Sentences about who does the work of the features whose names have these keys.
+fn who(drawing: &Drawing, first: Option<&Link>, features: Vec<&'static str>, path: &str) -> Vec<ProblemText> {
+    let Some(first) = first else { return Vec::new() };
+    let provider = first.slot.provider();
+    let (name, model) = (provider.name().to_owned(), provider.model().to_owned());
+    let mut lines = vec![match (drawing.environment, drawing.paid) {
+        (Some(variable), _) => ProblemText::new("start-engine-env")
+            .with("variable", format!("{variable}_BASE_URL"))
+            .with("model", model),
+        (None, false) if provider.kind() == SKETCH && name == SKETCH => {
+            ProblemText::new("start-engine-sketch").with("path", path.to_owned())
+        }
+        (None, paid) => ProblemText::new(if paid { "start-engine" } else { "start-engine-free" })
+            .with("feature", ProblemArg::OneOf(features))
+            .with("provider", name)
+            .with("model", model),
+    }];
+    let others: Vec<_> = drawing.names.iter().skip(1).cloned().collect();
+    if !others.is_empty() {
+        lines.push(ProblemText::new("start-fallbacks").with("names", others.join(" → ")));
+    }
+    lines
 }
 
 async fn save(picture: &Picture, file: &Path) -> std::io::Result<()> {

@@ -64,7 +64,7 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
             () = signals.next() => break Exit::Done,
             Ok(()) = changed.changed() => {
                 let newer = changed.borrow_and_update().clone();
-                match app.reconfigure(&newer) {
+                match app.reconfigure(&newer).await {
                     Ok(()) => config = newer,
                     Err(error) => tracing::error!(error = format!("{error:#}"), "the new configuration can't be used; the old one stays"),
                 }
