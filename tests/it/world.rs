@@ -61,20 +61,21 @@ impl Easel {
 
     /// Starts easel without waiting.
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("easel starts");
+        // One pipe for both outputs keeps the order in which easel wrote: the greeting stands before "ready".
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        command.stdout(writer.try_clone().expect("a second handle")).stderr(writer);
+        let child = command.spawn().expect("easel starts");
+        // The command holds our ends of the pipe, which would keep it open after easel's end.
+        drop(command);
         let output = Arc::new(Mutex::new(Vec::new()));
         let (tell, lines) = mpsc::channel();
-        let streams: [Box<dyn std::io::Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
-            let (output, tell) = (output.clone(), tell.clone());
-            std::thread::spawn(move || {
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    output.lock().unwrap().push(line.clone());
-                    tell.send(line).ok();
-                }
-            });
-        }
+        let all = output.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                all.lock().unwrap().push(line.clone());
+                tell.send(line).ok();
+            }
+        });
         Self { child, output, lines, onebot: None }
     }
 

@@ -263,7 +263,10 @@ impl Engine {
                 Ok(success) => {
                     attempts = chain.attempts;
                     provider = success.provider;
-                    pictures.extend(success.generated.pictures.into_iter().map(|made| made.picture));
+                    let made = success.generated.pictures;
+                    // Of more pictures than wished the last are the result: chats put previews before it.
+                    let previews = made.len().saturating_sub(usize::from(request.count));
+                    pictures.extend(made.into_iter().skip(previews).map(|made| made.picture));
                 }
                 Err(failure) if pictures.is_empty() || matches!(failure, ChainFailure::Cancelled { .. }) => {
                     let (sentence, charged) = chain_sentence(&failure, self.settings.load().deadline);
@@ -281,7 +284,6 @@ impl Engine {
                 }
             }
         }
-        pictures.truncate(wished);
         Ok((pictures, provider, None))
     }
 
