@@ -163,9 +163,11 @@ impl Engine {
         if !job.enter(Phase::Delivering) {
             return Err(Stopped::Cancelled { charged: Charged::Maybe });
         }
-        let artifacts = self.keep(job, &pictures).await?;
-        job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
-        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        if let Err(error) = self.store_result(job, &pictures, provider).await {
+            // Paid for, so it is delivered all the same. For the ledger it is still being drawn: a crash from here on
+            // closes it as interrupted, and nothing is sent twice.
+            tracing::error!(job = %job.id, %error, code = "E-STORE", "a result could not be stored; it is delivered without a copy");
+        }
 
         let outcome =
             self.send(job, adapter, &speaker.target, plan.caption.as_deref(), &pictures, speaker).await;
@@ -285,6 +287,14 @@ impl Engine {
             }
         }
         Ok((pictures, provider, None))
+    }
+
+    /// Keeps the result and records that it is about to be sent.
+    async fn store_result(&self, job: &Active, pictures: &[Picture], provider: String) -> Result<(), StoreError> {
+        let artifacts = self.keep(job, pictures).await?;
+        job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
+        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        Ok(())
     }
 
     async fn keep(&self, job: &Active, pictures: &[Picture]) -> Result<Vec<StoredPicture>, StoreError> {
