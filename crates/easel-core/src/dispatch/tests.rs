@@ -220,7 +220,7 @@ async fn helps_hints_and_silence() {
     assert_says(world.says("ann", "/改图 变成水彩").await, "[E-NEEDS-PICTURE]");
     let long = format!("/生图 {}", "长".repeat(4001));
     assert_says(world.says("ann", &long).await, "最多 4000 字");
-    assert_says(world.says("ann", "/生图 @nobody 猫").await, "“nobody”");
+    assert_says(world.says("ann", "/生图@nobody 猫").await, "“nobody”");
     assert!(world.provider.requests().is_empty());
 }
 
