@@ -21,6 +21,9 @@ pub const GROUP: i64 = 700_001;
 /// The member of most tests.
 pub const USER: i64 = 2_200_000_011;
 
+/// A person of the lists, whom nothing limits; only a name in most tests.
+pub const OWNER: i64 = 10_001;
+
 /// A running easel.
 pub struct Easel {
     child: Child,
@@ -61,20 +64,21 @@ impl Easel {
 
     /// Starts easel without waiting.
     pub fn spawn(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("easel starts");
+        // One pipe for both outputs keeps the order in which easel wrote: the greeting stands before "ready".
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        command.stdout(writer.try_clone().expect("a second handle")).stderr(writer);
+        let child = command.spawn().expect("easel starts");
+        // The command holds our ends of the pipe, which would keep it open after easel's end.
+        drop(command);
         let output = Arc::new(Mutex::new(Vec::new()));
         let (tell, lines) = mpsc::channel();
-        let streams: [Box<dyn std::io::Read + Send>; 2] =
-            [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
-        for stream in streams {
-            let (output, tell) = (output.clone(), tell.clone());
-            std::thread::spawn(move || {
-                for line in BufReader::new(stream).lines().map_while(Result::ok) {
-                    output.lock().unwrap().push(line.clone());
-                    tell.send(line).ok();
-                }
-            });
-        }
+        let all = output.clone();
+        std::thread::spawn(move || {
+            for line in BufReader::new(reader).lines().map_while(Result::ok) {
+                all.lock().unwrap().push(line.clone());
+                tell.send(line).ok();
+            }
+        });
         Self { child, output, lines, onebot: None }
     }
 
@@ -245,6 +249,33 @@ impl World {
         self.bot.send(Message::group(GROUP, USER).text(text)).await
     }
 
+    /// One of the test's members says something that easel must not answer, and the next thing that easel sends is the
+    /// answer to something else: commands of a chat are decided in order, so nothing came in between.
+    pub async fn ignores(&self, message: Message) {
+        self.bot.send(message).await;
+        self.sends_nothing().await;
+    }
+
+    /// Nothing that was not taken has been sent, and nothing comes before the answer to what is asked now.
+    pub async fn sends_nothing(&self) {
+        let asked = self.bot.send(Message::group(GROUP, OWNER).text("/img帮助")).await;
+        let next = self.bot.next_send().await;
+        assert_eq!(next.quote, Some(asked.to_string()), "something else was said: {}", next.text);
+    }
+
+    /// Waits until the request bears this mark, and returns all marks that were set on it, in their order.
+    pub async fn marks(&self, message: i64, last: &str) -> Vec<String> {
+        loop {
+            let reactions =
+                self.bot.reactions().into_iter().filter(|mark| mark.message_id == message && mark.set);
+            let marks: Vec<_> = reactions.map(|mark| mark.emoji_id).collect();
+            if marks.iter().any(|mark| mark == last) {
+                return marks;
+            }
+            self.bot.next_call("set_msg_emoji_like").await;
+        }
+    }
+
     /// The next text that easel sends.
     pub async fn hears(&self) -> Sent {
         self.bot.next_send_where("a text", |sent| !sent.text.is_empty()).await
@@ -255,4 +286,33 @@ impl World {
         self.says(text).await;
         self.hears().await.text
     }
+}
+
+/// Looks again and again until something outside this process has come to be; panics when it does not.
+pub async fn until(what: &str, mut come: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !come() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        // Another process's files can only be looked at, not awaited.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// All lines of the job journal in a data directory, in order, as (raw line, entry). A half-written line is left out.
+pub fn journal(data: &Path) -> Vec<(String, serde_json::Value)> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(data.join("journal"))
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default();
+    files.sort_unstable();
+    let mut entries = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            // Eight digits of checksum and a space stand before the JSON.
+            if let Some(entry) = line.get(9..).and_then(|json| serde_json::from_str(json).ok()) {
+                entries.push((line.to_owned(), entry));
+            }
+        }
+    }
+    entries
 }

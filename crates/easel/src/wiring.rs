@@ -251,7 +251,14 @@ async fn stored_limits(store: &Store) -> LimitsState {
         }
     };
     let whole: Vec<u8> = parts.iter().flat_map(|(_, part)| part.iter().copied()).collect();
-    serde_json::from_slice(&whole).unwrap_or_default()
+    if whole.is_empty() {
+        return LimitsState::default();
+    }
+    // A crash between two parts leaves a text that can't be read.
+    serde_json::from_slice(&whole).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the stored limits are damaged; they begin anew");
+        LimitsState::default()
+    })
 }
 
 /// Stores the limits' counts when they changed, in parts that the store takes.

@@ -182,9 +182,11 @@ impl Engine {
         if !job.enter(Phase::Delivering) {
             return Err(Stopped::Cancelled { charged: Charged::Maybe });
         }
-        let artifacts = self.keep(job, &pictures).await?;
-        job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
-        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        if let Err(error) = self.store_result(job, &pictures, provider).await {
+            // Paid for, so it is delivered all the same. For the ledger it is still being drawn: a crash from here on
+            // closes it as interrupted, and nothing is sent twice.
+            tracing::error!(job = %job.id, %error, code = "E-STORE", "a result could not be stored; it is delivered without a copy");
+        }
 
         let note =
             first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
@@ -285,7 +287,10 @@ impl Engine {
                 Ok(success) => {
                     attempts = chain.attempts;
                     provider = success.provider;
-                    pictures.extend(success.generated.pictures.into_iter().map(|made| made.picture));
+                    let made = success.generated.pictures;
+                    // Of more pictures than wished the last are the result: chats put previews before it.
+                    let previews = made.len().saturating_sub(usize::from(request.count));
+                    pictures.extend(made.into_iter().skip(previews).map(|made| made.picture));
                 }
                 Err(failure) if pictures.is_empty() || matches!(failure, ChainFailure::Cancelled { .. }) => {
                     let (sentence, charged) = chain_sentence(&failure, self.settings.load().deadline);
@@ -303,8 +308,20 @@ impl Engine {
                 }
             }
         }
-        pictures.truncate(wished);
         Ok((pictures, provider, None))
+    }
+
+    /// Keeps the result and records that it is about to be sent.
+    async fn store_result(
+        &self,
+        job: &Active,
+        pictures: &[Picture],
+        provider: String,
+    ) -> Result<(), StoreError> {
+        let artifacts = self.keep(job, pictures).await?;
+        job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
+        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        Ok(())
     }
 
     async fn keep(&self, job: &Active, pictures: &[Picture]) -> Result<Vec<StoredPicture>, StoreError> {
