@@ -21,9 +21,7 @@ fn two_keys(provider: &str) -> String {
 /// The usual configuration, followed by fallbacks that live at these addresses.
 fn with_fallbacks(main: &str, others: &[&FakeProvider]) -> String {
     let mut text = configuration(main);
-    for number in 1..=others.len() {
-        text.push_str(&format!("fallback_{number} = \"other-{number}\"\n"));
-    }
+    text.extend((1..=others.len()).map(|number| format!("fallback_{number} = \"other-{number}\"\n")));
     for (index, other) in others.iter().enumerate() {
         text.push_str(&section(index + 1, &other.base_url(), "openai_images"));
     }
@@ -264,7 +262,7 @@ async fn base64_that_can_be_repaired_is_repaired() {
     ] {
         world.provider.answer(Answer::json(200, &json!({ "created": 1, "data": [{ "b64_json": text }] })));
         world.says("/生图 一只猫").await;
-        assert_eq!(end(&world).await.picture(), picture, "base64 that begins with {:.30}", text);
+        assert_eq!(end(&world).await.picture(), picture, "base64 that begins with {text:.30}");
     }
     assert_eq!(world.provider.requests().len(), 4);
 }
@@ -304,14 +302,16 @@ async fn a_dead_result_url_is_tried_again_and_never_drawn_again() {
 
 #[tokio::test]
 async fn a_refused_parameter_is_left_out_and_the_next_job_knows() {
-    let extra = |base: &str| configuration(base).replace("model =", "extra = { quality = \"high\" }\nmodel =");
+    let extra =
+        |base: &str| configuration(base).replace("model =", "extra = { quality = \"high\" }\nmodel =");
     let world = world_with(extra).await;
     world.provider.answer(Answer::unknown_parameter("quality"));
     world.says("/生图 一只猫").await;
     world.bot.next_picture().await;
     world.says("/生图 再来一只").await;
     world.bot.next_picture().await;
-    let qualities: Vec<_> = world.provider.requests().iter().map(|request| request.field("quality")).collect();
+    let qualities: Vec<_> =
+        world.provider.requests().iter().map(|request| request.field("quality")).collect();
     assert_eq!(qualities, [Some("high".to_owned()), None, None]);
 }
 
@@ -328,7 +328,12 @@ async fn a_refused_size_steps_down_to_a_classic_one_and_then_to_none() {
 #[tokio::test]
 async fn a_request_that_stays_wrong_is_told() {
     let world = world().await;
-    world.provider.always(Answer::error(400, "invalid_request_error", "invalid_value", "The sky is not blue."));
+    world.provider.always(Answer::error(
+        400,
+        "invalid_request_error",
+        "invalid_value",
+        "The sky is not blue.",
+    ));
     world.says("/生图 一只猫").await;
     check_sentence(&sentence(&world).await, "E-REQUEST");
     assert_eq!(world.provider.requests().len(), 1);

@@ -312,7 +312,12 @@ impl Engine {
     }
 
     /// Keeps the result and records that it is about to be sent.
-    async fn store_result(&self, job: &Active, pictures: &[Picture], provider: String) -> Result<(), StoreError> {
+    async fn store_result(
+        &self,
+        job: &Active,
+        pictures: &[Picture],
+        provider: String,
+    ) -> Result<(), StoreError> {
         let artifacts = self.keep(job, pictures).await?;
         job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
