@@ -385,8 +385,9 @@ async fn jobs_are_listed_and_cancelled_by_those_who_may() {
 async fn the_last_result_comes_again_on_request() {
     let world = world().await;
     assert!(world.asks("/重发图片").await.contains("[E-RESEND]"));
-    world.says("/生图 一只猫").await;
+    let drawn = world.says("/生图 一只猫").await;
     let first = world.bot.next_picture().await.picture();
+    world.marks(drawn, "79").await;
     let request = world.says("/重发图片").await;
     let again = world.bot.next_picture().await;
     assert_eq!((again.picture(), again.quote), (first, Some(request.to_string())));

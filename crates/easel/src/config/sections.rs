@@ -47,7 +47,10 @@ pub(crate) fn check(
     for (name, section) in &config.providers {
         problems.extend(provider(name, section, written, place));
     }
-    for problem in PresetBook::new(&config.presets).1 {
+    let mut of_presets = PresetBook::new(&config.presets).1;
+    // Names last: a problem hides later ones of the keys below it, and a wrong name does not make its prompt right.
+    of_presets.sort_by_key(|problem| problem.key.is_empty());
+    for problem in of_presets {
         let found = SettingProblem::new(problem.key, problem.text).with("value", problem.value);
         problems.extend(settings(&format!("presets.{}", problem.preset), vec![found]));
     }
