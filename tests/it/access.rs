@@ -78,7 +78,8 @@ async fn a_group_of_the_blacklist_hears_nothing() {
 
 #[tokio::test]
 async fn refusals_speak_or_not_as_configured() {
-    let list = format!("group_filter_list = [{GROUP}]\ngroup_refusal = \"text\"\ngroup_filter_mode = \"blacklist\"");
+    let list =
+        format!("group_filter_list = [{GROUP}]\ngroup_refusal = \"text\"\ngroup_filter_mode = \"blacklist\"");
     let blocked = world(&list).await;
     assert!(blocked.refuses(by(USER, "/生图 一只猫"), "E-LISTS").await.contains("不能使用"));
     blocked.ignores(by(USER, "/生图 一只猫")).await;
@@ -89,7 +90,8 @@ async fn refusals_speak_or_not_as_configured() {
 
 #[tokio::test]
 async fn lists_of_people() {
-    let white = world(&format!("user_filter_mode = \"whitelist\"\nuser_filter_list = [\"onebot:{USER}\"]")).await;
+    let white =
+        world(&format!("user_filter_mode = \"whitelist\"\nuser_filter_list = [\"onebot:{USER}\"]")).await;
     white.draws(by(USER, "/生图 一只猫")).await;
     assert!(white.refuses(by(OTHER, "/生图 一只猫"), "E-LISTS").await.contains("你还没有开通"));
     white.ignores(by(OTHER, "/生图 一只猫")).await;
@@ -120,8 +122,7 @@ async fn direct_chats_are_no_back_door() {
     admins.draws(Message::private(OWNER).text("/生图 一只猫")).await;
     admins.draws(by(USER, "/生图 一只猫")).await;
 
-    let opened =
-        world("group_filter_mode = \"whitelist\"\ndirect_chats = \"everyone\"").await;
+    let opened = world("group_filter_mode = \"whitelist\"\ndirect_chats = \"everyone\"").await;
     opened.draws(Message::private(USER).text("/生图 一只猫")).await;
 }
 

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use easel_testkit::{
-    onebot::{FakeOneBot, MemberRole, Message, SELF_ID, To},
+    onebot::{Dialect, FakeOneBot, MemberRole, Message, SELF_ID, To},
     pictures,
     provider::{Answer, FakeProvider},
 };
 
-use crate::world::{Easel, GROUP, USER, World, configuration, easel, world, world_with};
+use crate::world::{Easel, GROUP, USER, World, configuration, easel, world, world_of, world_with};
 
 /// Another ordinary member.
 const OTHER: i64 = 2_200_000_022;
@@ -67,7 +67,8 @@ fn base64(bytes: &[u8]) -> String {
     const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for three in bytes.chunks(3) {
-        let word = three.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        let word =
+            three.iter().fold(0_u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
         for place in 0..4 {
             let letter = LETTERS[(word >> (18 - 6 * place)) as usize & 63];
             out.push(if place <= three.len() { letter.into() } else { '=' });
@@ -102,6 +103,19 @@ async fn a_failure_is_marked_and_told_with_a_code() {
     assert_eq!(told.quote, Some(request.to_string()));
     assert!(told.text.contains("再试试") && told.text.contains("[E-"), "{}", told.text);
     assert_eq!(world.marks(request, "106").await, ["125", "106"]);
+}
+
+#[tokio::test]
+async fn a_short_text_stands_in_where_there_are_no_marks() {
+    let bot = FakeOneBot::builder().dialect(Dialect::GoCqhttp).build();
+    let world = world_of(configuration, bot).await;
+    world.provider.answer(Answer::draws().held());
+    let request = world.says("/生图 一只猫").await;
+    let told = world.hears().await;
+    assert_eq!((told.text.as_str(), told.quote), ("收到，开始画了。", Some(request.to_string())));
+    world.provider.next_request().await;
+    world.provider.release();
+    assert_eq!(world.bot.next_picture().await.quote, Some(request.to_string()));
 }
 
 #[tokio::test]
@@ -282,7 +296,9 @@ async fn presets_of_the_configuration() {
             + "[presets.\"水墨\"]\nprompt = \"ink painting of {prompt}, on rice paper\"\naliases = [\"ink\"]\noutput = \"3:4\"\n"
     })
     .await;
-    for (text, size) in [("/水墨 竹林", "768x1024"), ("/ink 竹林", "768x1024"), ("/水墨竹林 16:9", "1280x720")] {
+    for (text, size) in
+        [("/水墨 竹林", "768x1024"), ("/ink 竹林", "768x1024"), ("/水墨竹林 16:9", "1280x720")]
+    {
         world.says(text).await;
         let asked = world.provider.next_request().await;
         assert_eq!(asked.prompt().as_deref(), Some("ink painting of 竹林, on rice paper"), "{text}");

@@ -63,12 +63,16 @@ fn every_wrong_line_is_named_at_once() {
     let (output, said) = refused(&lines.join("\n"));
     assert_eq!(output.status.code(), Some(2), "{said}");
     for (number, line) in (1..).zip(lines) {
-        let whole_section_is_right = line.starts_with('[') && !line.contains("生图") && !line.contains("nonsense");
+        let whole_section_is_right =
+            line.starts_with('[') && !line.contains("生图") && !line.contains("nonsense");
         let named = said.lines().any(|told| told.trim_start().starts_with(&format!("{number}:")));
         assert_eq!(named, !whole_section_is_right, "{number}: {line}\n{said}");
     }
     let mends = said.lines().filter(|line| line.trim_start().starts_with('→')).count();
-    let problems = said.lines().filter(|line| line.split(':').next().is_some_and(|head| head.parse::<u32>().is_ok())).count();
+    let problems = said
+        .lines()
+        .filter(|line| line.split(':').next().is_some_and(|head| head.parse::<u32>().is_ok()))
+        .count();
     assert_eq!(mends, problems, "every problem has its mend:\n{said}");
 }
 
@@ -118,7 +122,10 @@ fn listening_beyond_this_machine_needs_a_token() {
 #[test]
 fn sections_of_later_builds_are_accepted_with_a_warning() {
     let dir = tempfile::tempdir().unwrap();
-    write(dir.path(), "[telegram]\ntoken = \"1:geheim\"\n[discord]\ntoken = \"geheim\"\n[web]\nenabled = true\n");
+    write(
+        dir.path(),
+        "[telegram]\ntoken = \"1:geheim\"\n[discord]\ntoken = \"geheim\"\n[web]\nenabled = true\n",
+    );
     let mut command = easel(dir.path());
     command.args(["run", "--config", "easel.toml"]);
     let easel = Easel::start(command);
@@ -142,6 +149,10 @@ async fn the_environment_overrides_the_file() {
         .env("EASEL__PROVIDERS__MAIN__API_KEYS", "sk-from-environment")
         .env("EASEL__BOT__PREFIXES", "~, %")
         .env("EASEL__BOT__LOCALE", "en-US");
+    // Proxies come from the file only, never from these.
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        command.env(name, "http://127.0.0.1:1").env(name.to_uppercase(), "http://127.0.0.1:1");
+    }
     let easel = Easel::start(command);
     let bot = FakeOneBot::new();
     bot.connect_when_up(easel.onebot.as_deref().unwrap()).await;
@@ -163,7 +174,10 @@ async fn the_environment_overrides_the_file() {
         .unwrap();
     let said = said(&output);
     assert_eq!(output.status.code(), Some(2));
-    assert!(said.contains("EASEL__JOBS__MAX_RUNNING") && said.contains("EASEL__JOBS__MAX_RUNNNING"), "{said}");
+    assert!(
+        said.contains("EASEL__JOBS__MAX_RUNNING") && said.contains("EASEL__JOBS__MAX_RUNNNING"),
+        "{said}"
+    );
 }
 
 #[tokio::test]
@@ -204,7 +218,10 @@ async fn an_edit_takes_effect_without_a_restart_and_a_broken_one_does_not() {
 
     let english = text
         .replace("[bot]\n", "[bot]\nlocale = \"en-US\"\nprefixes = [\"~\"]\n")
-        .replace("[access]\n", "[access]\nrate_limit_max_calls_per_user = 1\nrate_limit_period_seconds = 900\n")
+        .replace(
+            "[access]\n",
+            "[access]\nrate_limit_max_calls_per_user = 1\nrate_limit_period_seconds = 900\n",
+        )
         .replace("gpt-image-2", "gpt-image-9");
     write(world.dir.path(), &english);
     world.easel().wait_for("配置已更新，立即生效");
@@ -212,15 +229,20 @@ async fn an_edit_takes_effect_without_a_restart_and_a_broken_one_does_not() {
     world.bot.send(Message::group(GROUP, USER).text("/img帮助")).await;
     world.says("~draw a cat").await;
     assert_eq!(world.provider.next_request().await.model().as_deref(), Some("gpt-image-9"));
-    world.bot.next_send_where("nothing for the old prefix", |sent| {
-        assert!(sent.text.is_empty(), "{}", sent.text);
-        true
-    })
-    .await;
+    world
+        .bot
+        .next_send_where("nothing for the old prefix", |sent| {
+            assert!(sent.text.is_empty(), "{}", sent.text);
+            true
+        })
+        .await;
     assert!(world.asks("~draw a dog").await.contains("[E-LIMIT]"));
 
     // A broken edit keeps all of that and says what is wrong.
-    write(world.dir.path(), &english.replace("rate_limit_max_calls_per_user = 1", "rate_limit_max_calls_per_users = 9"));
+    write(
+        world.dir.path(),
+        &english.replace("rate_limit_max_calls_per_user = 1", "rate_limit_max_calls_per_users = 9"),
+    );
     world.easel().wait_for("继续使用之前的配置");
     world.easel().wait_for("rate_limit_max_calls_per_users");
     assert!(world.asks("~draw a dog").await.contains("[E-LIMIT]"));
@@ -238,10 +260,9 @@ async fn an_edit_takes_effect_without_a_restart_and_a_broken_one_does_not() {
 
 #[tokio::test]
 async fn english_throughout() {
-    let world = world_with(|provider| {
-        configuration(provider).replace("[bot]\n", "[bot]\nlocale = \"en-US\"\n")
-    })
-    .await;
+    let world =
+        world_with(|provider| configuration(provider).replace("[bot]\n", "[bot]\nlocale = \"en-US\"\n"))
+            .await;
     let start = world.easel().output();
     assert!(start.contains("Waiting for OneBot") && start.contains("may cost money"), "{start}");
     assert!(!start.chars().any(is_chinese), "{start}");
@@ -275,10 +296,15 @@ async fn discovered(variables: &[(&str, &str)], models: &[&str], pair: &str) -> 
     let dir = tempfile::tempdir().unwrap();
     let provider = FakeProvider::start().await;
     provider.set_models(models);
-    write(dir.path(), "[bot]\ndata_dir = \"data\"\n[[onebot]]\nlisten = \"127.0.0.1:0\"\n[access]\ndebounce_seconds = 0\n");
+    write(
+        dir.path(),
+        "[bot]\ndata_dir = \"data\"\n[[onebot]]\nlisten = \"127.0.0.1:0\"\n[access]\ndebounce_seconds = 0\n",
+    );
     let mut command = easel(dir.path());
     command.args(["run", "--config", "easel.toml"]);
-    command.env(format!("{pair}_BASE_URL"), provider.origin()).env(format!("{pair}_API_KEY"), "sk-env-0123456789");
+    command
+        .env(format!("{pair}_BASE_URL"), provider.origin())
+        .env(format!("{pair}_API_KEY"), "sk-env-0123456789");
     command.envs(variables.iter().copied());
     let easel = Easel::start(command);
     let bot = FakeOneBot::new();
@@ -299,7 +325,10 @@ async fn a_service_of_the_environment_is_found() {
         world.says("/生图 一只猫").await;
         let asked = world.provider.next_request().await;
         assert_eq!(asked.path(), "/v1/images/generations");
-        assert_eq!((asked.model().as_deref(), asked.key.as_deref()), (Some("flux-1-dev"), Some("sk-env-0123456789")));
+        assert_eq!(
+            (asked.model().as_deref(), asked.key.as_deref()),
+            (Some("flux-1-dev"), Some("sk-env-0123456789"))
+        );
         world.bot.next_picture().await;
     }
 }
@@ -317,7 +346,8 @@ async fn a_model_of_the_environment_needs_no_list() {
         ([("OPENAI_BASE_URL", "http://127.0.0.1:1"), ("OPENAI_API_KEY", "sk-x")], "main"),
         ([("OPENAI_BASE_URL", "http://127.0.0.1:1"), ("OPENAI_API_KEY", " ")], "main"),
     ] {
-        let output = easel(dir.path()).args(["check", "--config", "easel.toml"]).envs(variables).output().unwrap();
+        let output =
+            easel(dir.path()).args(["check", "--config", "easel.toml"]).envs(variables).output().unwrap();
         assert!(said(&output).contains(expected), "{}", said(&output));
     }
 }
@@ -352,7 +382,10 @@ async fn check_explains_problems_and_their_mends() {
     let refused = check();
     let told = said(&refused);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(told.contains("✗ [providers.main]") && told.contains("拒绝了密钥") && told.contains("→"), "{told}");
+    assert!(
+        told.contains("✗ [providers.main]") && told.contains("拒绝了密钥") && told.contains("→"),
+        "{told}"
+    );
     write(dir.path(), &text.replace(&provider.base_url(), "http://127.0.0.1:1/v1"));
     let away = check();
     assert!(away.status.code() == Some(1) && said(&away).contains("连不上 127.0.0.1:1"), "{}", said(&away));
@@ -366,7 +399,8 @@ async fn check_explains_problems_and_their_mends() {
     let told = said(&wrong);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(told.contains("2:1") && told.contains("4:") && told.matches('→').count() == 2, "{told}");
-    let output = easel(dir.path()).args(["check", "--config", "easel.toml"]).env("LANG", "C").output().unwrap();
+    let output =
+        easel(dir.path()).args(["check", "--config", "easel.toml"]).env("LANG", "C").output().unwrap();
     assert!(said(&output).contains("needs 2 changes"), "{}", said(&output));
 }
 

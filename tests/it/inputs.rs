@@ -37,7 +37,8 @@ fn three() -> [Bytes; 3] {
 async fn pictures_before_between_and_after_the_words_keep_their_order() {
     let (world, files) = (world().await, FileServer::start().await);
     let all = three();
-    let [a, b, c] = [0, 1, 2].map(|index| (format!("{index}.png"), files.put(&format!("/{index}"), all[index].clone())));
+    let [a, b, c] =
+        [0, 1, 2].map(|index| (format!("{index}.png"), files.put(&format!("/{index}"), all[index].clone())));
     for cq_string in [false, true] {
         let format = |message: Message| if cq_string { message.cq_string() } else { message };
         let before = by(USER).image(&a.0, &a.1).text("/改图 换成雨夜");
@@ -48,13 +49,22 @@ async fn pictures_before_between_and_after_the_words_keep_their_order() {
         let after = by(USER).text("/改图 换成雨夜 ").image(&a.0, &a.1).image(&b.0, &b.1);
         assert_eq!(given(&asked(&world, format(after)).await), all[..2]);
 
-        let between =
-            by(USER).image(&c.0, &c.1).text("/改图 把").image(&a.0, &a.1).text("放进").image(&b.0, &b.1).text("里");
+        let between = by(USER)
+            .image(&c.0, &c.1)
+            .text("/改图 把")
+            .image(&a.0, &a.1)
+            .text("放进")
+            .image(&b.0, &b.1)
+            .text("里");
         let request = asked(&world, format(between)).await;
         assert_eq!(given(&request), [all[2].clone(), all[0].clone(), all[1].clone()]);
         let words: String = request.prompt().unwrap().split_whitespace().collect();
         assert_eq!(words, "把放进里");
     }
+    // Without words, the picture is to look better.
+    let wordless = asked(&world, by(USER).text("/改图").image(&a.0, &a.1)).await;
+    assert_eq!(given(&wordless), all[..1]);
+    assert!(wordless.prompt().unwrap().len() > 20);
     // With pictures, 生图 takes them as references.
     let references = by(USER).text("/生图 像这样的猫").image(&a.0, &a.1);
     assert_eq!(given(&asked(&world, references).await), all[..1]);
@@ -68,9 +78,11 @@ async fn a_quoted_picture_comes_before_those_of_the_message() {
         let (world, files) = (world_of(configuration, bot).await, FileServer::start().await);
         let all = three();
         // The ampersand must not stay written as it is in CQ strings.
-        let quoted = by(OTHER).text("看这张").image("q.jpg", &files.put("/q?appid=1407&rkey=x", all[0].clone()));
+        let quoted =
+            by(OTHER).text("看这张").image("q.jpg", &files.put("/q?appid=1407&rkey=x", all[0].clone()));
         let quoted = world.bot.add_message(&quoted);
-        let request = by(USER).reply(quoted).text("/改图 合在一起").image("m.jpg", &files.put("/m", all[1].clone()));
+        let request =
+            by(USER).reply(quoted).text("/改图 合在一起").image("m.jpg", &files.put("/m", all[1].clone()));
         assert_eq!(given(&asked(&world, request).await), all[..2]);
         world.bot.next_picture().await;
         let alone = by(USER).reply(quoted).text("/改图 换成雨夜");
@@ -106,7 +118,9 @@ async fn an_earlier_result_of_ours_can_be_quoted() {
 async fn pictures_of_a_quoted_forward() {
     let (world, files) = (world().await, FileServer::start().await);
     let all = three();
-    let node = |name: &str, picture: &Bytes| by(OTHER).text("转发").image(name, &files.put(&format!("/{name}"), picture.clone()));
+    let node = |name: &str, picture: &Bytes| {
+        by(OTHER).text("转发").image(name, &files.put(&format!("/{name}"), picture.clone()))
+    };
     world.bot.add_forward("res-1", &[node("a", &all[0]), by(OTHER).text("没有图"), node("b", &all[1])]);
     let quoted = world.bot.add_message(&by(OTHER).forward("res-1"));
     assert_eq!(given(&asked(&world, by(USER).reply(quoted).text("/改图 拼成一张")).await), all[..2]);
@@ -117,7 +131,10 @@ async fn the_last_picture_of_the_same_member_is_meant_when_there_is_none() {
     let (world, files) = (world().await, FileServer::start().await);
     let all = three();
     world.bot.send(by(OTHER).image("other", &files.put("/other", all[0].clone()))).await;
-    world.bot.send(Message::group(GROUP + 1, USER).image("elsewhere", &files.put("/elsewhere", all[1].clone()))).await;
+    world
+        .bot
+        .send(Message::group(GROUP + 1, USER).image("elsewhere", &files.put("/elsewhere", all[1].clone())))
+        .await;
     let refusal = world.asks("/改图 换成雨夜").await;
     assert!(refusal.contains("[E-NEEDS-PICTURE]"), "{refusal}");
     world.bot.send(by(USER).image("mine", &files.put("/mine", all[2].clone()))).await;
@@ -139,7 +156,11 @@ async fn pictures_are_prepared_for_the_provider() {
         ("a.webp", pictures::webp(64, 48, 1)),
         ("large.png", pictures::png_of_length(2_000_000, 1)),
     ] {
-        let request = asked(&world, by(USER).text("/改图 亮一点").image(name, &files.put(name_path(name).as_str(), picture.clone()))).await;
+        let request = asked(
+            &world,
+            by(USER).text("/改图 亮一点").image(name, &files.put(name_path(name).as_str(), picture.clone())),
+        )
+        .await;
         assert_eq!(given(&request), [picture], "{name}");
         world.bot.next_picture().await;
     }
@@ -147,13 +168,16 @@ async fn pictures_are_prepared_for_the_provider() {
     let photo = pictures::jpeg_with_exif(64, 48, 1, 6);
     let gps = |bytes: &[u8]| bytes.windows(4).any(|four| four == [0x88, 0x25, 0, 4]);
     assert!(gps(&photo));
-    let request = asked(&world, by(USER).text("/改图 亮一点").image("photo", &files.put("/photo", photo))).await;
+    let request =
+        asked(&world, by(USER).text("/改图 亮一点").image("photo", &files.put("/photo", photo))).await;
     let sent = &given(&request)[0];
     assert_eq!(pictures::dimensions(sent), (48, 64));
     assert!(!gps(sent) && !sent.windows(4).any(|four| four == b"Exif"));
     // The first frame of an animation, by whatever name it goes.
     let animation = pictures::gif_animated(64, 48, 1);
-    let request = asked(&world, by(USER).text("/改图 亮一点").image("x.jpg", &files.put("/x.jpg", animation.clone()))).await;
+    let request =
+        asked(&world, by(USER).text("/改图 亮一点").image("x.jpg", &files.put("/x.jpg", animation.clone())))
+            .await;
     let sent = &given(&request)[0];
     assert_eq!(pictures::dimensions(sent), (64, 48));
     assert!(!sent.starts_with(b"GIF"));
@@ -206,7 +230,11 @@ async fn every_bad_picture_has_its_sentence() {
         let request = world.bot.send(by(USER).text("/改图 换成雨夜").image(&url, &url)).await;
         let told = world.hears().await;
         assert_eq!(told.quote, Some(request.to_string()));
-        assert!(told.text.contains(words) && told.text.contains(&format!("[{code}]")), "{url}: {}", told.text);
+        assert!(
+            told.text.contains(words) && told.text.contains(&format!("[{code}]")),
+            "{url}: {}",
+            told.text
+        );
         assert_eq!(world.marks(request, "106").await.last().map(String::as_str), Some("106"));
     }
     assert!(world.provider.requests().is_empty());
@@ -239,7 +267,17 @@ async fn private_addresses_are_refused() {
     let files = FileServer::start().await;
     let port = files.address().port();
     files.put("/a.png", pictures::png(8, 8, 1));
-    for host in ["127.0.0.1", "localhost", "[::1]", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1", "0.0.0.0", "10.0.0.1", "169.254.169.254"] {
+    for host in [
+        "127.0.0.1",
+        "localhost",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+        "2130706433",
+        "0x7f.1",
+        "0.0.0.0",
+        "10.0.0.1",
+        "169.254.169.254",
+    ] {
         let url = format!("http://{host}:{port}/a.png");
         world.bot.send(by(USER).text("/改图 换成雨夜").image(&url, &url)).await;
         let told = world.hears().await.text;
@@ -253,7 +291,8 @@ async fn a_redirect_leads_to_no_private_address() {
     let (allowed, secret) = (FileServer::start().await, FileServer::start().await);
     let host = allowed.address().to_string();
     let world = world_with(|provider| {
-        configuration(provider).replace("allow_hosts = [\"127.0.0.1\"]", &format!("allow_hosts = [\"{host}\"]"))
+        configuration(provider)
+            .replace("allow_hosts = [\"127.0.0.1\"]", &format!("allow_hosts = [\"{host}\"]"))
     })
     .await;
     let picture = pictures::png(64, 48, 1);
@@ -313,7 +352,11 @@ async fn avatars_stand_in_for_pictures() {
         configuration(provider).replace("[network]\n", &proxy)
     })
     .await;
-    for message in [by(USER).text("/手办化"), by(USER).text("/改图 换成雨夜 ").at(OTHER), by(USER).text("/手办化 ").at(OTHER)] {
+    for message in [
+        by(USER).text("/手办化"),
+        by(USER).text("/改图 换成雨夜 ").at(OTHER),
+        by(USER).text("/手办化 ").at(OTHER),
+    ] {
         world.bot.send(message).await;
         let told = world.hears().await.text;
         assert!(told.contains("[E-PICTURE-"), "{told}");

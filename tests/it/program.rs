@@ -136,7 +136,16 @@ async fn the_start_says_who_draws_what_it_costs_and_what_to_do_next() {
     let sketch = shipped().await;
     let told = sketch.easel().output();
     let url = sketch.easel().onebot.clone().unwrap();
-    for words in ["离线草图", "不花钱", "[providers.", "config/easel.toml", "NapCat", "WebSocket 客户端", &url, "/生图 "] {
+    for words in [
+        "离线草图",
+        "不花钱",
+        "[providers.",
+        "config/easel.toml",
+        "NapCat",
+        "WebSocket 客户端",
+        &url,
+        "/生图 ",
+    ] {
         assert!(told.contains(words), "{words}: {told}");
     }
     let paid = world_with(|provider| {
@@ -145,7 +154,12 @@ async fn the_start_says_who_draws_what_it_costs_and_what_to_do_next() {
     })
     .await;
     let told = paid.easel().output();
-    for words in ["生图由“main”完成（模型 gpt-image-2）", "可能产生费用", "依次改用：spare", "改图由“spare”完成（模型 painter）"] {
+    for words in [
+        "生图由“main”完成（模型 gpt-image-2）",
+        "可能产生费用",
+        "依次改用：spare",
+        "改图由“spare”完成（模型 painter）",
+    ] {
         assert!(told.contains(words), "{words}: {told}");
     }
     assert!(!told.contains("ERROR") && !told.contains("{$"), "{told}");
@@ -157,7 +171,10 @@ async fn no_secret_is_ever_said() {
     let (provider, files) = (FakeProvider::start().await, FileServer::start().await);
     let token = "token-geheim-0123456789";
     let text = configuration(&provider.base_url())
-        .replace("api_keys = [\"sk-main-0123456789\"]", "api_keys = [\"sk-geheim-a-0123456789\", \"sk-geheim-b-0123456789\"]")
+        .replace(
+            "api_keys = [\"sk-main-0123456789\"]",
+            "api_keys = [\"sk-geheim-a-0123456789\", \"sk-geheim-b-0123456789\"]",
+        )
         .replace("[[onebot]]\n", &format!("[[onebot]]\naccess_token = \"{token}\"\n"));
     fs::write(dir.path().join("easel.toml"), &text).unwrap();
     let mut start = easel(dir.path());
@@ -167,7 +184,8 @@ async fn no_secret_is_ever_said() {
     bot.connect_when_up(easel.onebot.as_deref().unwrap()).await;
     let world = World { dir, easel: Some(easel), bot, provider };
     // Everything that could say one: refusals that repeat the key, dead links with a key in them, a wrong edit.
-    let echo = serde_json::json!({ "error": { "message": "Incorrect API key provided: sk-geheim-a-0123456789." } });
+    let echo =
+        serde_json::json!({ "error": { "message": "Incorrect API key provided: sk-geheim-a-0123456789." } });
     world.provider.when_key("sk-geheim-a-0123456789", Answer::json(401, &echo));
     world.says("/生图 一只猫").await;
     world.bot.next_picture().await;
@@ -179,7 +197,8 @@ async fn no_secret_is_ever_said() {
     assert!(world.hears().await.text.contains("[E-PICTURE-EXPIRED]"));
     let stranger = FakeOneBot::builder().token("token-geheim-of-another").build();
     stranger.connect(world.easel().onebot.as_deref().unwrap()).await.unwrap_err();
-    let broken = text.replace("api_keys = [\"sk-geheim-a-0123456789\"", "api_keys = [7, \"sk-geheim-c-0123456789\"");
+    let broken =
+        text.replace("api_keys = [\"sk-geheim-a-0123456789\"", "api_keys = [7, \"sk-geheim-c-0123456789\"");
     fs::write(world.path("easel.toml"), broken).unwrap();
     world.easel().wait_for("继续使用之前的配置");
     let told = world.easel().output();
@@ -203,8 +222,10 @@ async fn resent(world: &World) -> bytes::Bytes {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_brings_back_what_was_there() {
     let limits = |provider: &str| {
-        configuration(provider)
-            .replace("[access]\n", "[access]\nrate_limit_max_calls_per_user = 1\nrate_limit_period_seconds = 6000\n")
+        configuration(provider).replace(
+            "[access]\n",
+            "[access]\nrate_limit_max_calls_per_user = 1\nrate_limit_period_seconds = 6000\n",
+        )
     };
     let mut world = world_with(limits).await;
     let request = world.says("/生图 一只猫").await;
@@ -256,7 +277,10 @@ fn completions_for_every_shell() {
         assert!(script.contains("restore") && script.contains("data-dir"), "{shell}");
     }
     // They are for a pipe, and need no configuration at all.
-    let output = easel(dir.path()).args(["completions", "bash", "--config", "absent.toml"]).stdout(Stdio::null()).output();
+    let output = easel(dir.path())
+        .args(["completions", "bash", "--config", "absent.toml"])
+        .stdout(Stdio::null())
+        .output();
     assert_eq!(output.unwrap().status.code(), Some(0));
     assert!(names(dir.path()).is_empty());
 }

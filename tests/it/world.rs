@@ -264,7 +264,8 @@ impl World {
     /// Waits until the request bears this mark, and returns all marks that were set on it, in their order.
     pub async fn marks(&self, message: i64, last: &str) -> Vec<String> {
         loop {
-            let reactions = self.bot.reactions().into_iter().filter(|mark| mark.message_id == message && mark.set);
+            let reactions =
+                self.bot.reactions().into_iter().filter(|mark| mark.message_id == message && mark.set);
             let marks: Vec<_> = reactions.map(|mark| mark.emoji_id).collect();
             if marks.iter().any(|mark| mark == last) {
                 return marks;
