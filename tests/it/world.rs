@@ -101,7 +101,9 @@ impl Easel {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
-                Err(_) => panic!("{text:?} was never said; easel said:\n{}", self.output()),
+                Err(mpsc::RecvTimeoutError::Timeout | mpsc::RecvTimeoutError::Disconnected) => {
+                    panic!("{text:?} was never said; easel said:\n{}", self.output())
+                }
             }
         }
     }
@@ -284,4 +286,33 @@ impl World {
         self.says(text).await;
         self.hears().await.text
     }
+}
+
+/// Looks again and again until something outside this process has come to be; panics when it does not.
+pub async fn until(what: &str, mut come: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !come() {
+        assert!(Instant::now() < end, "waited in vain for {what}");
+        // Another process's files can only be looked at, not awaited.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// All lines of the job journal in a data directory, in order, as (raw line, entry). A half-written line is left out.
+pub fn journal(data: &Path) -> Vec<(String, serde_json::Value)> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(data.join("journal"))
+        .map(|entries| entries.flatten().map(|entry| entry.path()).collect())
+        .unwrap_or_default();
+    files.sort_unstable();
+    let mut entries = Vec::new();
+    for file in files {
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')) {
+            // Eight digits of checksum and a space stand before the JSON.
+            if let Some(entry) = line.get(9..).and_then(|json| serde_json::from_str(json).ok()) {
+                entries.push((line.to_owned(), entry));
+            }
+        }
+    }
+    entries
 }

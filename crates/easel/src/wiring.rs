@@ -1,51 +1,46 @@
 //! Puts the program together: the only file that names every adapter, the store and the providers.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use easel_core::{
-    access::{LimitsState, Rules},
-    chain::{KeyPool, Link, ProviderSlot},
-    command::OutputWish,
-    dispatch::{Desk, Runtime, RuntimeParts, output_of},
-    error::UserError,
+    access::LimitsState,
+    chain::ProviderSlot,
+    dispatch::Desk,
     i18n::Texts,
-    ids::{MessageId, UserId},
     job::{
-        DISABLED_KEYS, Outcome,
-        engine::{Brought, Engine, EngineSettings, Planner as _},
+        DISABLED_KEYS,
+        engine::{Engine, EngineSettings},
         kept::KeepLimits,
-        ledger::StoredRequest,
         recover::Recovered,
         schedule::ScheduleLimits,
     },
-    media::{BytesBudget, Picture, Spool},
-    message::{PictureLocator, PictureOrigin, PictureRef},
-    ports::{Adapter, Clock, Inbox, KeyValue, Output, Store, SystemClock},
-    prompt::PresetBook,
-    settings::FeatureSection,
+    media::{BytesBudget, Spool},
+    ports::{Adapter, Clock, Inbox, KeyValue, Store, SystemClock},
 };
 use easel_http::HttpClients;
-use easel_providers::{Kind, ProviderSection, config::KeyList, models, registry};
 use easel_store::{EmbeddedStore, Handle, OpenOptions, OpenReport};
-use secrecy::ExposeSecret as _;
 use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::chains::{Drawing, Factory};
+pub(crate) use self::draw::DrawRequest;
 use crate::{
-    cli::draw::target,
+    cli::speech::Speech,
     config::{
         Config,
-        discover::{self, Chosen, Discovered, Feature},
         problem::{ProblemArg, ProblemText},
     },
-    local::{Heard, Local},
+    local::Local,
 };
+
+mod chains;
+mod draw;
 
 /// How often artifacts are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -55,14 +50,6 @@ const LIMITS_EVERY: Duration = Duration::from_secs(5);
 const LIMITS: (&str, &[u8]) = ("limits", b"chat/");
 /// Bytes per stored part of the limits; the store takes values up to 32 KiB.
 const LIMITS_PART: usize = 30 * 1024;
-/// Name and kind of the embedded provider that draws when nothing is configured.
-const SKETCH: &str = "sketch";
-
-/// The model asked of a service from the environment that names none and lists none (S004-28).
-const FALLBACK_MODEL: &str = "gpt-image-2";
-/// How long the start waits for a list of models.
-const MODELS_PATIENCE: Duration = Duration::from_secs(5);
-
 /// The program, put together.
 pub(crate) struct App {
     /// Jobs.
@@ -77,8 +64,8 @@ pub(crate) struct App {
     pub(crate) report: OpenReport,
     /// What an earlier run left behind.
     pub(crate) recovered: Recovered,
-    /// Who draws, and who edits.
-    pub(crate) drawing: [Drawing; 2],
+    /// Who draws.
+    pub(crate) drawing: Drawing,
     ports: Store,
     adapters: Vec<Arc<dyn Adapter>>,
     #[cfg(feature = "onebot")]
@@ -86,157 +73,6 @@ pub(crate) struct App {
     factory: Arc<Factory>,
     tracker: TaskTracker,
     stop: CancellationToken,
-}
-
-/// Who does a feature's work, for the start message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Drawing {
-    /// Provider names in the order of the feature's chain.
-    pub(crate) names: Vec<String>,
-    /// The environment pair that was found, if that is why.
-    pub(crate) environment: Option<&'static str>,
-    /// Whether calls may cost money.
-    pub(crate) paid: bool,
-}
-
-/// Makes provider slots, and keeps those whose section did not change, so that what is known of their keys and
-/// health survives an edit of the configuration.
-struct Factory {
-    http: HttpClients,
-    disabled: HashMap<String, HashSet<String>>,
-    slots: Mutex<BTreeMap<String, (String, Arc<ProviderSlot>)>>,
-    /// Models of services from the environment that name none, by variable; asked once per run.
-    models: Mutex<HashMap<&'static str, String>>,
-}
-
-impl Factory {
-    fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
-        // `Debug` hides the keys, so their fingerprints stand beside it.
-        let keys = section.keys();
-        let prints: Vec<_> = keys.iter().map(|key| key.fingerprint.clone()).collect();
-        let print = format!("{section:?} {prints:?}");
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, slot)) = slots.get(name)
-            && *known == print
-        {
-            return Ok(slot.clone());
-        }
-        let provider =
-            registry::build(name, section, &self.http).with_context(|| format!("providers.{name}"))?;
-        let none = HashSet::new();
-        let disabled = self.disabled.get(name).unwrap_or(&none);
-        let keys = KeyPool::new(keys, disabled);
-        let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
-        slots.insert(name.to_owned(), (print, slot.clone()));
-        Ok(slot)
-    }
-
-    async fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
-        let mut section = ProviderSection {
-            kind: Kind::OpenAiImages.name().to_owned(),
-            base_url: found.base_url.clone(),
-            api_keys: KeyList::Text(found.key.expose_secret().into()),
-            ..ProviderSection::default()
-        };
-        section.model = match &found.model {
-            Some(model) => model.clone(),
-            None => self.listed_model(found.name, &section).await,
-        };
-        self.slot(&found.name.to_lowercase(), &section)
-    }
-
-    /// The first model of the service's list that makes pictures.
-    async fn listed_model(&self, name: &'static str, section: &ProviderSection) -> String {
-        let known = |models: &Mutex<HashMap<_, String>>| {
-            models.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
-        };
-        if let Some(model) = known(&self.models) {
-            return model;
-        }
-        let keys = section.keys();
-        let listed = async {
-            let ids = models::list(&self.http, "", &section.address()?, keys.first()).await?;
-            let first = models::first_image_capable(ids.iter().map(String::as_str));
-            first.map(str::to_owned).context("none of its models makes pictures")
-        };
-        let listed =
-            tokio::time::timeout(MODELS_PATIENCE, listed).await.map_err(anyhow::Error::from).flatten();
-        let model = listed.unwrap_or_else(|error| {
-            let error = format!("{error:#}");
-            tracing::warn!(error, "the model list of {name}_BASE_URL is no help; {FALLBACK_MODEL} is used, IMAGE_MODEL chooses another");
-            FALLBACK_MODEL.to_owned()
-        });
-        self.models.lock().unwrap_or_else(PoisonError::into_inner).insert(name, model.clone());
-        model
-    }
-
-    fn sketch(&self) -> anyhow::Result<Arc<ProviderSlot>> {
-        self.slot(
-            SKETCH,
-            &ProviderSection { kind: Kind::Sketch.name().to_owned(), ..ProviderSection::default() },
-        )
-    }
-
-    /// The links of a feature, every configured provider, and who draws.
-    async fn chain(&self, config: &Config, feature: Feature) -> anyhow::Result<(Vec<Link>, Drawing)> {
-        let section = match feature {
-            Feature::Edit if !config.edit.names().is_empty() => &config.edit,
-            Feature::Draw | Feature::Edit => &config.draw,
-        };
-        let default = match feature {
-            Feature::Draw => default_output(&config.draw),
-            Feature::Edit => default_output(&config.edit).or_else(|| default_output(&config.draw)),
-        };
-        let mut environment = None;
-        let slots = match discover::choose(config, feature, &|name| std::env::var(name).ok()) {
-            Chosen::Configured(_) => section
-                .names()
-                .into_iter()
-                .filter_map(|name| config.providers.get(name).map(|provider| (name, provider)))
-                .map(|(name, provider)| self.slot(name, provider))
-                .collect::<anyhow::Result<Vec<_>>>()?,
-            Chosen::Environment(found) => {
-                environment = Some(found.name);
-                vec![self.discovered(&found).await?]
-            }
-            Chosen::Sketch => vec![self.sketch()?],
-        };
-        let drawing = Drawing {
-            names: slots.iter().map(|slot| slot.provider().name().to_owned()).collect(),
-            environment,
-            paid: slots.iter().any(|slot| slot.provider().capabilities().paid),
-        };
-        let output = default.unwrap_or_default();
-        Ok((slots.into_iter().map(|slot| Link { slot, output }).collect(), drawing))
-    }
-
-    async fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, [Drawing; 2])> {
-        let (draw, drawing) = self.chain(config, Feature::Draw).await?;
-        let (edit, editing) = self.chain(config, Feature::Edit).await?;
-        let mut providers: Vec<_> = draw.iter().chain(&edit).map(|link| link.slot.clone()).collect();
-        for (name, section) in &config.providers {
-            match self.slot(name, section) {
-                Ok(slot) => providers.push(slot),
-                // Providers that no chain names may be of a kind that is not built yet.
-                Err(error) => tracing::warn!(provider = name, error = format!("{error:#}"), "left out"),
-            }
-        }
-        let (presets, _) = PresetBook::new(&config.presets);
-        let runtime = Runtime::new(RuntimeParts {
-            prefixes: config.bot.prefixes.clone(),
-            rules: Rules::new(&config.access, &config.bot.admins),
-            presets,
-            draw,
-            edit,
-            providers,
-            locale: config.bot.locale,
-        });
-        Ok((runtime, [drawing, editing]))
-    }
-}
-
-fn default_output(section: &FeatureSection) -> Option<Output> {
-    section.default_output.as_deref().and_then(OutputWish::parse).map(|wish| output_of(&wish))
 }
 
 fn engine_settings(config: &Config) -> EngineSettings {
@@ -266,12 +102,7 @@ impl App {
         let budget = BytesBudget::new(config.jobs.max_bytes_in_flight);
         let spool = Spool::new(budget, &data_dir.join("spool")).context("the spool folder")?;
         let http = HttpClients::new(config.network.clone());
-        let factory = Arc::new(Factory {
-            http: http.clone(),
-            disabled: disabled_keys(&ports).await?,
-            slots: Mutex::default(),
-            models: Mutex::default(),
-        });
+        let factory = Arc::new(Factory::new(http.clone(), disabled_keys(&ports).await?));
         let (runtime, drawing) = factory.runtime(config).await?;
 
         let local = Arc::new(Local::default());
@@ -420,7 +251,14 @@ async fn stored_limits(store: &Store) -> LimitsState {
         }
     };
     let whole: Vec<u8> = parts.iter().flat_map(|(_, part)| part.iter().copied()).collect();
-    serde_json::from_slice(&whole).unwrap_or_default()
+    if whole.is_empty() {
+        return LimitsState::default();
+    }
+    // A crash between two parts leaves a text that can't be read.
+    serde_json::from_slice(&whole).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the stored limits are damaged; they begin anew");
+        LimitsState::default()
+    })
 }
 
 /// Stores the limits' counts when they changed, in parts that the store takes.
@@ -443,147 +281,58 @@ async fn store_limits(desk: &Desk, keys: &dyn KeyValue, stored: &mut Vec<u8>) {
     *stored = state;
 }
 
-/// A request from the command line.
-#[derive(Clone, Debug)]
-pub(crate) struct DrawRequest {
-    /// What to draw.
-    pub(crate) prompt: String,
-    /// Pictures to start from; absolute paths.
-    pub(crate) images: Vec<PathBuf>,
-    /// The provider's name.
-    pub(crate) provider: Option<String>,
-    /// Pixels, ratio or tier.
-    pub(crate) size: Option<String>,
-    /// How many pictures.
-    pub(crate) count: u8,
-}
-
 impl App {
-    /// One generation for the command line, through the engine. Pictures are saved at `output` (see
-    /// [`crate::cli::draw::target`]); the paths come back.
-    ///
-    /// # Errors
-    /// The sentence that a chat would hear.
-    pub(crate) async fn draw(&self, request: DrawRequest, output: &Path) -> Result<Vec<PathBuf>, String> {
-        let (chat, mut hear) = self.local.open(usize::from(request.count));
-        let size = request.size.as_deref().unwrap_or_default();
-        let Some(wish) = OutputWish::parse(size) else {
-            self.local.close(&chat);
-            return Err(self.desk.say(&chat, &UserError::new("error-size", "E-SIZE").with("size", size)));
-        };
-        let Output { size, ratio, tier } = output_of(&wish);
-        let feature = if request.images.is_empty() { "draw" } else { "edit" };
-        let inline = request
-            .images
-            .iter()
-            .map(|path| PictureRef {
-                origin: PictureOrigin::File,
-                locator: PictureLocator::File(path.as_path().into()),
-            })
-            .collect();
-        let stored = StoredRequest {
-            user: UserId::new("owner"),
-            message: MessageId::new(chat.id.as_str()),
-            chat: chat.clone(),
-            feature: feature.to_owned(),
-            prompt: request.prompt,
-            preset: None,
-            provider: request.provider.map(|name| name.to_lowercase()),
-            size,
-            ratio,
-            tier,
-            count: request.count,
-            pictures: Vec::new(),
-            fallback: Vec::new(),
-            quote: None,
-        };
-        let (watch, ended) = tokio::sync::oneshot::channel();
-        let brought = Brought { inline, settle: None, watch: Some(watch) };
-        let accepted = match self.engine.accept(stored, brought) {
-            Ok(accepted) => accepted,
-            Err(refusal) => {
-                self.local.close(&chat);
-                return Err(self.desk.say(&chat, &refusal));
-            }
-        };
-        let outcome = ended.await;
-        self.local.close(&chat);
-        let mut files = Vec::new();
-        let mut sentences = Vec::new();
-        while let Some(heard) = hear.recv().await {
-            match heard {
-                Heard::Text(text) => sentences.push(text),
-                Heard::Picture(picture) => {
-                    let name = format!("easel-{}", accepted.job);
-                    let file = target(output, files.len(), &name, picture.format.extension());
-                    save(&picture, &file).await.map_err(|error| format!("{}: {error}", file.display()))?;
-                    files.push(file);
-                }
-            }
-        }
-        match outcome {
-            Ok(Outcome::Delivered { .. }) if !files.is_empty() => Ok(files),
-            _ => Err(sentences.join("\n")),
-        }
-    }
-
-    /// The running easel's own view of its parts, for `easel check`: level, section and text.
+    /// The running easel's own view of its parts, for `easel check`: level, section and a
+    /// sentence in the chats' language.
     pub(crate) fn health(&self) -> Vec<(&'static str, String, String)> {
+        let speech = Speech::new(self.desk.runtime().locale);
         let (running, waiting) = self.engine.load();
-        let mut lines = vec![("good", "jobs".to_owned(), format!("{running} running, {waiting} waiting"))];
+        let jobs = ProblemText::new("check-running-jobs")
+            .with("running", running as u64)
+            .with("waiting", waiting as u64);
+        let mut lines = vec![("good", "jobs".to_owned(), speech.say(&jobs))];
         let health = self.store.health();
         for (name, component) in [("journal", &health.journal), ("database", &health.database)] {
             let level = if component.is_good() { "good" } else { "bad" };
-            let text = component.last_error.clone().unwrap_or_else(|| "ok".to_owned());
-            lines.push((level, name.to_owned(), text));
+            let text = match &component.last_error {
+                Some(error) => ProblemText::new("check-running-bad").with("detail", error.clone()),
+                None => ProblemText::new("check-running-good"),
+            };
+            lines.push((level, name.to_owned(), speech.say(&text)));
         }
         lines
     }
 
-    /// Who draws and edits, and whether it may cost money: sentences for the start.
+    /// Who draws and who edits, and whether it may cost money: sentences for the start.
     pub(crate) fn drawing(&self, path: &str) -> Vec<ProblemText> {
         let runtime = self.desk.runtime();
-        let [draw, edit] = &self.drawing;
-        let mut lines = Vec::new();
-        if draw == edit {
-            lines.extend(who(draw, runtime.draw.first(), vec!["kind-draw", "kind-edit"], path));
-        } else {
-            lines.extend(who(draw, runtime.draw.first(), vec!["kind-draw"], path));
-            lines.extend(who(edit, runtime.edit.first(), vec!["kind-edit"], path));
+        let Some(first) = runtime.draw.first() else { return Vec::new() };
+        let provider = first.slot.provider();
+        let mut lines = vec![match self.drawing.environment {
+            Some(variable) => ProblemText::new("start-engine-env")
+                .with("variable", format!("{variable}_BASE_URL"))
+                .with("model", provider.model()),
+            None if self.drawing.built_in => {
+                ProblemText::new("start-engine-sketch").with("path", path.to_owned())
+            }
+            None => engine_line("kind-draw", &first.slot),
+        }];
+        let others: Vec<_> = self.drawing.names.iter().skip(1).cloned().collect();
+        if !others.is_empty() {
+            lines.push(ProblemText::new("start-fallbacks").with("names", others.join(" → ")));
         }
+        let editor = runtime.edit.first().filter(|link| !Arc::ptr_eq(&link.slot, &first.slot));
+        lines.extend(editor.map(|link| engine_line("kind-edit", &link.slot)));
         lines
     }
 }
 
-/// Sentences about who does the work of the features whose names have these keys.
-fn who(drawing: &Drawing, first: Option<&Link>, features: Vec<&'static str>, path: &str) -> Vec<ProblemText> {
-    let Some(first) = first else { return Vec::new() };
-    let provider = first.slot.provider();
-    let (name, model) = (provider.name().to_owned(), provider.model().to_owned());
-    let mut lines = vec![match (drawing.environment, drawing.paid) {
-        (Some(variable), _) => ProblemText::new("start-engine-env")
-            .with("variable", format!("{variable}_BASE_URL"))
-            .with("model", model),
-        (None, false) if provider.kind() == SKETCH && name == SKETCH => {
-            ProblemText::new("start-engine-sketch").with("path", path.to_owned())
-        }
-        (None, paid) => ProblemText::new(if paid { "start-engine" } else { "start-engine-free" })
-            .with("feature", ProblemArg::OneOf(features))
-            .with("provider", name)
-            .with("model", model),
-    }];
-    let others: Vec<_> = drawing.names.iter().skip(1).cloned().collect();
-    if !others.is_empty() {
-        lines.push(ProblemText::new("start-fallbacks").with("names", others.join(" → ")));
-    }
-    lines
-}
-
-async fn save(picture: &Picture, file: &Path) -> std::io::Result<()> {
-    let (body, file) = (picture.body.clone(), file.to_owned());
-    let write = move || match body.in_file() {
-        Some(path) => std::fs::copy(path, &file).map(drop),
-        None => std::fs::write(&file, body.read()?),
-    };
-    tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)?
+/// Who does the work of a feature, and whether it costs money.
+fn engine_line(feature: &'static str, slot: &ProviderSlot) -> ProblemText {
+    let provider = slot.provider();
+    let key = if provider.capabilities().paid { "start-engine" } else { "start-engine-free" };
+    ProblemText::new(key)
+        .with("feature", ProblemArg::OneOf(vec![feature]))
+        .with("provider", provider.name())
+        .with("model", provider.model())
 }

@@ -126,7 +126,11 @@ pub struct JobLine {
     pub phase: Phase,
     /// Its place in the queue while it waits.
     pub position: Option<usize>,
-    /// What was typed.
+    /// `draw` or `edit`.
+    pub feature: String,
+    /// The preset's name, if one was used.
+    pub preset: Option<String>,
+    /// What was typed; may be empty.
     pub prompt: String,
     /// Seconds since it was accepted.
     pub age_seconds: u64,
@@ -139,6 +143,8 @@ pub enum CancelOutcome {
     Cancelled {
         /// Its number.
         number: u32,
+        /// Whether it was its turn already, so that a provider may have begun and may charge for it.
+        begun: bool,
     },
     /// It is being sent: too late.
     TooLate {
@@ -231,14 +237,14 @@ impl Active {
         }
     }
 
-    /// Cancels unless it is being delivered.
-    fn try_cancel(&self) -> bool {
+    /// Cancels unless it is being delivered; tells how far it was.
+    fn try_cancel(&self) -> Option<Phase> {
         let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
         if *phase == Phase::Delivering {
-            return false;
+            return None;
         }
         self.cancel.cancel();
-        true
+        Some(*phase)
     }
 }
 
@@ -409,6 +415,8 @@ impl Engine {
                     user: job.request.user.clone(),
                     phase: job.phase(),
                     position: state.schedule.position(job.id),
+                    feature: job.request.feature.clone(),
+                    preset: job.request.preset.clone(),
                     prompt: job.request.prompt.clone(),
                     age_seconds: now.since(job.accepted_at) / 1000,
                 })
@@ -433,8 +441,12 @@ impl Engine {
             (Some(job), _) if !admin && job.request.user != *user => {
                 CancelOutcome::NotYours { number: job.number }
             }
-            (Some(job), _) if job.try_cancel() => CancelOutcome::Cancelled { number: job.number },
-            (Some(job), _) => CancelOutcome::TooLate { number: job.number },
+            (Some(job), _) => match job.try_cancel() {
+                Some(phase) => {
+                    CancelOutcome::Cancelled { number: job.number, begun: phase == Phase::Running }
+                }
+                None => CancelOutcome::TooLate { number: job.number },
+            },
         }
     }
 

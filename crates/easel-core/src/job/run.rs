@@ -167,7 +167,7 @@ impl Engine {
         }
         let inputs = match beginning {
             Beginning::Again { inputs: Some(kept) } => {
-                Inputs { pictures: kept.into_iter().map(Input::Kept).collect() }
+                Inputs { pictures: kept.into_iter().map(Input::Kept).collect(), first_frame: false }
             }
             _ if needs_collecting => self.collect(job, adapter, position.is_some()).await?,
             _ => Inputs::default(),
@@ -176,17 +176,23 @@ impl Engine {
             return Err(Stopped::failed(UserError::new("error-needs-picture", "E-NEEDS-PICTURE")));
         }
         self.wait_for_turn(job, started).await?;
+        let first_frame = inputs.first_frame;
         let references = self.collector.load(inputs.pictures).await?;
         let (pictures, provider, charged_more) = self.ask(job, &plan, references).await?;
         if !job.enter(Phase::Delivering) {
             return Err(Stopped::Cancelled { charged: Charged::Maybe });
         }
-        let artifacts = self.keep(job, &pictures).await?;
-        job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
-        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        if let Err(error) = self.store_result(job, &pictures, provider).await {
+            // Paid for, so it is delivered all the same. For the ledger it is still being drawn: a crash from here on
+            // closes it as interrupted, and nothing is sent twice.
+            tracing::error!(job = %job.id, %error, code = "E-STORE", "a result could not be stored; it is delivered without a copy");
+        }
 
-        let outcome =
-            self.send(job, adapter, &speaker.target, plan.caption.as_deref(), &pictures, speaker).await;
+        let note =
+            first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
+        let caption: Vec<String> = plan.caption.into_iter().chain(note).collect();
+        let caption = (!caption.is_empty()).then(|| caption.join("\n"));
+        let outcome = self.send(job, adapter, &speaker.target, caption.as_deref(), &pictures, speaker).await;
         if let Some(sentence) = charged_more {
             speaker.say(&sentence).await;
         }
@@ -205,7 +211,7 @@ impl Engine {
                 async move {
                     if let Some(position) = position {
                         let waits = UserError::new("job-queued", "")
-                            .with("ahead", position as u64)
+                            .with("position", position as u64)
                             .with("job", u64::from(number));
                         speaker.say(&waits).await;
                     }
@@ -281,7 +287,10 @@ impl Engine {
                 Ok(success) => {
                     attempts = chain.attempts;
                     provider = success.provider;
-                    pictures.extend(success.generated.pictures.into_iter().map(|made| made.picture));
+                    let made = success.generated.pictures;
+                    // Of more pictures than wished the last are the result: chats put previews before it.
+                    let previews = made.len().saturating_sub(usize::from(request.count));
+                    pictures.extend(made.into_iter().skip(previews).map(|made| made.picture));
                 }
                 Err(failure) if pictures.is_empty() || matches!(failure, ChainFailure::Cancelled { .. }) => {
                     let (sentence, charged) = chain_sentence(&failure, self.settings.load().deadline);
@@ -299,8 +308,15 @@ impl Engine {
                 }
             }
         }
-        pictures.truncate(wished);
         Ok((pictures, provider, None))
+    }
+
+    /// Keeps the result and records that it is about to be sent.
+    async fn store_result(&self, job: &Active, pictures: &[Picture], provider: String) -> Result<(), StoreError> {
+        let artifacts = self.keep(job, pictures).await?;
+        job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
+        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        Ok(())
     }
 
     async fn keep(&self, job: &Active, pictures: &[Picture]) -> Result<Vec<StoredPicture>, StoreError> {

@@ -202,7 +202,7 @@ async fn a_waiting_job_is_told_its_place_and_fetches_its_pictures_at_once() {
     let mut second = request("u", "m2");
     second.pictures = vec![url("http://x/a.png")];
     w.asks(second);
-    assert_eq!(w.adapter.send_number(1).await.text, "job-queued ahead=1 job=2");
+    assert_eq!(w.adapter.send_number(1).await.text, "job-queued position=1 job=2");
     while !w.events().contains(&"collected".to_owned()) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -267,11 +267,11 @@ async fn cancelling_works_at_every_step_but_the_last() {
     );
     assert_eq!(
         w.engine.cancel(&group("g"), &"u".into(), false, None),
-        CancelOutcome::Cancelled { number: second.number }
+        CancelOutcome::Cancelled { number: second.number, begun: false }
     );
     assert_eq!(
         w.engine.cancel(&group("g"), &other, true, Some(first.number)),
-        CancelOutcome::Cancelled { number: first.number }
+        CancelOutcome::Cancelled { number: first.number, begun: true }
     );
     w.ended().await;
     let events = w.events();

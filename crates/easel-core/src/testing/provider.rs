@@ -131,10 +131,7 @@ impl ImageProvider for ScriptedProvider {
             Step::FailWith(make) => return Err(make()),
             Step::Hold(go) => go.notified().await,
             Step::Hang => std::future::pending().await,
-            Step::Panic => {
-                let none: Option<()> = None;
-                none.expect("a scripted panic");
-            }
+            Step::Panic => panic!("a scripted panic"),
         }
         let pictures = (0..request.count)
             .map(|_| GeneratedPicture { picture: test_picture(), revised_prompt: None })

@@ -1,3 +1,5 @@
+//! Answers of all shapes, in pieces of all sizes.
+
 use easel_core::media::{BytesBudget, Spool};
 use proptest::prelude::*;
 use serde_json::json;

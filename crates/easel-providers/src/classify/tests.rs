@@ -1,3 +1,5 @@
+//! What every status, header and body means.
+
 use easel_core::media::{BytesBudget, Spool};
 use easel_http::header::HeaderValue;
 use easel_testkit::samples;

@@ -156,7 +156,7 @@ fn greet_onebot(app: &App, config: &Config, say: &impl Fn(ProblemText)) {
     for section in &config.onebot {
         match section.mode {
             Mode::Forward => {
-                say(ProblemText::new("start-dialing").with("url", easel_http::redact(&section.url)))
+                say(ProblemText::new("start-dialing").with("url", easel_http::redact(&section.url)));
             }
             Mode::Http | Mode::Reverse => {
                 let Some(address) = listening.next() else { continue };
@@ -212,11 +212,11 @@ fn report(outcome: &Outcome, speech: &Speech) {
 fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
     let path = config.bot.data_dir.display().to_string();
     for cause in error.chain() {
-        if let Some(AdapterError::Listen { address, source }) = cause.downcast_ref::<AdapterError>() {
-            if source.kind() == std::io::ErrorKind::AddrInUse {
-                let text = ProblemText::new("start-failed-port").with("address", address.clone());
-                return speech.say(&text.with("key", "onebot.listen"));
-            }
+        if let Some(AdapterError::Listen { address, source }) = cause.downcast_ref::<AdapterError>()
+            && source.kind() == std::io::ErrorKind::AddrInUse
+        {
+            let text = ProblemText::new("start-failed-port").with("address", address.clone());
+            return speech.say(&text.with("key", "onebot.listen"));
         }
         if let Some(error) = cause.downcast_ref::<OpenError>() {
             let text = match error {

@@ -156,7 +156,12 @@ impl Watcher {
 fn watch_directory(file: &Path, events: &Arc<Notify>) -> Option<RecommendedWatcher> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let wake = Arc::clone(events);
-    let watcher = notify::recommended_watcher(move |_| wake.notify_one());
+    // Our own looks open and read the file; taking those for changes would never end.
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            wake.notify_one();
+        }
+    });
     let directory_watch = watcher.and_then(|mut watcher| {
         watcher.watch(directory, RecursiveMode::NonRecursive)?;
         Ok(watcher)
