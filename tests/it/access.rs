@@ -136,7 +136,8 @@ fn seconds(sentence: &str) -> u64 {
 async fn a_member_has_so_many_pictures_per_period() {
     let world = world("rate_limit_max_calls_per_user = 2\nrate_limit_period_seconds = 600").await;
     world.draws(by(USER, "/生图 一")).await;
-    world.draws(by(USER, "/生图 二")).await;
+    let second = world.draws(by(USER, "/生图 二")).await;
+    world.marks(second.quote.unwrap().parse().unwrap(), "79").await;
     let told = world.refuses(by(USER, "/生图 三"), "E-LIMIT").await;
     assert!(told.contains("最多 2 次"), "{told}");
     assert!((1..=600).contains(&seconds(&told)), "{told}");

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 
 use easel_testkit::{
-    onebot::{FakeOneBot, MemberRole, Message, SELF_ID, To},
+    onebot::{Dialect, FakeOneBot, MemberRole, Message, SELF_ID, To},
     pictures,
     provider::{Answer, FakeProvider},
 };
 
-use crate::world::{Easel, GROUP, USER, World, configuration, easel, world, world_with};
+use crate::world::{Easel, GROUP, USER, World, configuration, easel, world, world_of, world_with};
 
 /// Another ordinary member.
 const OTHER: i64 = 2_200_000_022;
@@ -103,6 +103,19 @@ async fn a_failure_is_marked_and_told_with_a_code() {
     assert_eq!(told.quote, Some(request.to_string()));
     assert!(told.text.contains("再试试") && told.text.contains("[E-"), "{}", told.text);
     assert_eq!(world.marks(request, "106").await, ["125", "106"]);
+}
+
+#[tokio::test]
+async fn a_short_text_stands_in_where_there_are_no_marks() {
+    let bot = FakeOneBot::builder().dialect(Dialect::GoCqhttp).build();
+    let world = world_of(configuration, bot).await;
+    world.provider.answer(Answer::draws().held());
+    let request = world.says("/生图 一只猫").await;
+    let told = world.hears().await;
+    assert_eq!((told.text.as_str(), told.quote), ("收到，开始画了。", Some(request.to_string())));
+    world.provider.next_request().await;
+    world.provider.release();
+    assert_eq!(world.bot.next_picture().await.quote, Some(request.to_string()));
 }
 
 #[tokio::test]
@@ -388,8 +401,9 @@ async fn jobs_are_listed_and_cancelled_by_those_who_may() {
 async fn the_last_result_comes_again_on_request() {
     let world = world().await;
     assert!(world.asks("/重发图片").await.contains("[E-RESEND]"));
-    world.says("/生图 一只猫").await;
+    let drawn = world.says("/生图 一只猫").await;
     let first = world.bot.next_picture().await.picture();
+    world.marks(drawn, "79").await;
     let request = world.says("/重发图片").await;
     let again = world.bot.next_picture().await;
     assert_eq!((again.picture(), again.quote), (first, Some(request.to_string())));

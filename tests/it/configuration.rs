@@ -149,6 +149,10 @@ async fn the_environment_overrides_the_file() {
         .env("EASEL__PROVIDERS__MAIN__API_KEYS", "sk-from-environment")
         .env("EASEL__BOT__PREFIXES", "~, %")
         .env("EASEL__BOT__LOCALE", "en-US");
+    // Proxies come from the file only, never from these.
+    for name in ["http_proxy", "https_proxy", "all_proxy"] {
+        command.env(name, "http://127.0.0.1:1").env(name.to_uppercase(), "http://127.0.0.1:1");
+    }
     let easel = Easel::start(command);
     let bot = FakeOneBot::new();
     bot.connect_when_up(easel.onebot.as_deref().unwrap()).await;

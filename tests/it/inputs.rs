@@ -61,6 +61,10 @@ async fn pictures_before_between_and_after_the_words_keep_their_order() {
         let words: String = request.prompt().unwrap().split_whitespace().collect();
         assert_eq!(words, "把放进里");
     }
+    // Without words, the picture is to look better.
+    let wordless = asked(&world, by(USER).text("/改图").image(&a.0, &a.1)).await;
+    assert_eq!(given(&wordless), all[..1]);
+    assert!(wordless.prompt().unwrap().len() > 20);
     // With pictures, 生图 takes them as references.
     let references = by(USER).text("/生图 像这样的猫").image(&a.0, &a.1);
     assert_eq!(given(&asked(&world, references).await), all[..1]);

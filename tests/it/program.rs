@@ -1,1 +1,341 @@
-//! Tests to come.
+//! The program itself: its command line, what it says at the start, backups, its end, and what it never says.
+
+use std::{collections::HashSet, fs, path::Path, process::Stdio};
+
+use easel_testkit::{
+    files::FileServer,
+    onebot::{FakeOneBot, Message},
+    pictures,
+    provider::{Answer, FakeProvider},
+};
+
+use crate::{
+    commands::shipped,
+    world::{Easel, GROUP, USER, World, configuration, easel, run, said, world, world_with},
+};
+
+const CONFIG: [&str; 2] = ["--config", "easel.toml"];
+
+/// A folder with this configuration.
+fn folder(text: &str) -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("easel.toml"), text).unwrap();
+    dir
+}
+
+/// Runs a command with the folder's configuration.
+fn command(dir: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = run(dir, &[arguments, &CONFIG].concat());
+    (output.status.code(), said(&output))
+}
+
+#[test]
+fn one_picture_without_any_configuration() {
+    let dir = tempfile::tempdir().unwrap();
+    let prompt = "一只在草地上奔跑的柯基";
+    let drawn = run(dir.path(), &["draw", prompt, "-o", "corgi.png"]);
+    assert_eq!(drawn.status.code(), Some(0), "{}", said(&drawn));
+    assert!(said(&drawn).contains("corgi.png"), "{}", said(&drawn));
+    let corgi = fs::read(dir.path().join("corgi.png")).unwrap();
+    pictures::dimensions(&corgi);
+
+    let wide = run(dir.path(), &["draw", prompt, "-o", "wide.png", "--size", "16:9"]);
+    assert_eq!(wide.status.code(), Some(0), "{}", said(&wide));
+    let (width, height) = pictures::dimensions(&fs::read(dir.path().join("wide.png")).unwrap());
+    assert!(width * 9 / 16 / 8 == height / 8, "{width}x{height}");
+
+    let edited = run(dir.path(), &["draw", "换成雨夜街头", "--image", "corgi.png", "-o", "night.png"]);
+    assert_eq!(edited.status.code(), Some(0), "{}", said(&edited));
+    let night = fs::read(dir.path().join("night.png")).unwrap();
+    pictures::dimensions(&night);
+    assert_ne!(night, corgi);
+
+    let several = run(dir.path(), &["draw", prompt, "--count", "2", "-o", "two.png"]);
+    assert_eq!(several.status.code(), Some(0), "{}", said(&several));
+    assert!(dir.path().join("two.png").exists() && dir.path().join("two-2.png").exists());
+
+    // Without a name: a file of its own in this folder.
+    let before = names(dir.path());
+    assert_eq!(run(dir.path(), &["draw", prompt]).status.code(), Some(0));
+    let new: Vec<_> = names(dir.path()).difference(&before).cloned().collect();
+    assert!(matches!(&new[..], [name] if name.starts_with("easel-") && name.ends_with(".png")), "{new:?}");
+}
+
+fn names(dir: &Path) -> HashSet<String> {
+    fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn what_cannot_be_drawn_is_said_with_the_exit_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let check = |arguments: &[&str], code: i32, words: &str| {
+        let output = run(dir.path(), arguments);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
+        assert!(said(&output).contains(words), "{arguments:?}: {}", said(&output));
+    };
+    check(&["draw", "猫", "--image", "absent.png"], 1, "找不到图片 absent.png");
+    fs::write(dir.path().join("page.png"), pictures::html()).unwrap();
+    check(&["draw", "猫", "--image", "page.png"], 1, "[E-PICTURE-TYPE]");
+    check(&["draw", "猫", "--provider", "nobody"], 1, "“nobody”");
+    check(&["draw", "猫", "--size", "huge"], 1, "[E-SIZE]");
+    check(&["draw"], 2, "PROMPT");
+    check(&["paint"], 2, "paint");
+    check(&["--help"], 0, "completions");
+    check(&["--version"], 0, "0.1.0");
+    assert_eq!(names(dir.path()).into_iter().filter(|name| name.starts_with("easel-")).count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drawing_asks_the_configured_provider() {
+    let provider = FakeProvider::start().await;
+    let dir = folder(&configuration(&provider.base_url()));
+    let made = pictures::png(80, 60, 5);
+    provider.answer(Answer::b64([made.clone()]));
+    let (code, told) = command(dir.path(), &["draw", "一只猫", "-o", "cat.png", "--size", "2048x1152"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(fs::read(dir.path().join("cat.png")).unwrap(), made);
+    let asked = provider.next_request().await;
+    assert_eq!((asked.prompt().as_deref(), asked.size().as_deref()), (Some("一只猫"), Some("2048x1152")));
+    let (code, told) = command(dir.path(), &["draw", "亮一点", "--image", "cat.png", "-o", "bright.png"]);
+    assert_eq!(code, Some(0), "{told}");
+    let asked = provider.next_request().await;
+    assert_eq!((asked.path(), &asked.pictures()[0].bytes), ("/v1/images/edits", &made));
+    // A paid provider's failure is told; nothing else steps in.
+    provider.always(Answer::content_policy());
+    let (code, told) = command(dir.path(), &["draw", "一只猫", "-o", "none.png"]);
+    assert!(code == Some(1) && told.contains("[E-") && !dir.path().join("none.png").exists(), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drawing_goes_through_the_running_easel() {
+    let world = world().await;
+    let made = pictures::png(80, 60, 5);
+    world.provider.answer(Answer::b64([made.clone()]));
+    let (code, told) = command(world.dir.path(), &["draw", "一只猫", "-o", "cat.png"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert_eq!(fs::read(world.path("cat.png")).unwrap(), made);
+    world.provider.next_request().await;
+    // In this process's folder, not in the running one's.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let config = world.path("easel.toml");
+    let arguments = ["draw", "一只猫", "--config", config.to_str().unwrap(), "--data-dir"];
+    let data = world.path("data");
+    let output = run(elsewhere.path(), &[&arguments[..], &[data.to_str().unwrap()]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(names(elsewhere.path()).len(), 1);
+    world.provider.next_request().await;
+    world.provider.answer(Answer::content_policy());
+    let (code, told) = command(world.dir.path(), &["draw", "一只猫", "-o", "none.png"]);
+    assert!(code == Some(1) && told.contains("[E-"), "{told}");
+    let socket = fs::metadata(world.path("data/easel.sock")).unwrap();
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&socket.permissions()) & 0o777, 0o600);
+}
+
+#[tokio::test]
+async fn the_start_says_who_draws_what_it_costs_and_what_to_do_next() {
+    let sketch = shipped().await;
+    let told = sketch.easel().output();
+    let url = sketch.easel().onebot.clone().unwrap();
+    for words in [
+        "离线草图",
+        "不花钱",
+        "[providers.",
+        "config/easel.toml",
+        "NapCat",
+        "WebSocket 客户端",
+        &url,
+        "/生图 ",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let paid = world_with(|provider| {
+        let spare = format!("fallback_1 = \"spare\"\n[edit]\nprovider = \"spare\"\n[providers.spare]\nkind = \"openai_chat\"\nbase_url = \"{provider}\"\napi_keys = [\"k\"]\nmodel = \"painter\"\n");
+        configuration(provider) + &spare
+    })
+    .await;
+    let told = paid.easel().output();
+    for words in [
+        "生图由“main”完成（模型 gpt-image-2）",
+        "可能产生费用",
+        "依次改用：spare",
+        "改图由“spare”完成（模型 painter）",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    assert!(!told.contains("ERROR") && !told.contains("{$"), "{told}");
+}
+
+#[tokio::test]
+async fn no_secret_is_ever_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let (provider, files) = (FakeProvider::start().await, FileServer::start().await);
+    let token = "token-geheim-0123456789";
+    let text = configuration(&provider.base_url())
+        .replace(
+            "api_keys = [\"sk-main-0123456789\"]",
+            "api_keys = [\"sk-geheim-a-0123456789\", \"sk-geheim-b-0123456789\"]",
+        )
+        .replace("[[onebot]]\n", &format!("[[onebot]]\naccess_token = \"{token}\"\n"));
+    fs::write(dir.path().join("easel.toml"), &text).unwrap();
+    let mut start = easel(dir.path());
+    start.args(["run", "--config", "easel.toml"]).env("RUST_LOG", "debug");
+    let easel = Easel::start(start);
+    let bot = FakeOneBot::builder().token(token).build();
+    bot.connect_when_up(easel.onebot.as_deref().unwrap()).await;
+    let world = World { dir, easel: Some(easel), bot, provider };
+    // Everything that could say one: refusals that repeat the key, dead links with a key in them, a wrong edit.
+    let echo =
+        serde_json::json!({ "error": { "message": "Incorrect API key provided: sk-geheim-a-0123456789." } });
+    world.provider.when_key("sk-geheim-a-0123456789", Answer::json(401, &echo));
+    world.says("/生图 一只猫").await;
+    world.bot.next_picture().await;
+    world.provider.when_key("sk-geheim-b-0123456789", Answer::html());
+    let told = world.asks("/生图 一只猫").await;
+    assert!(told.contains("[E-"), "{told}");
+    let url = files.expired_rkey("/g?rkey=rkey-geheim-0123456789");
+    world.bot.send(Message::group(GROUP, USER).text("/改图 亮").image("x.png", &url)).await;
+    assert!(world.hears().await.text.contains("[E-PICTURE-EXPIRED]"));
+    let stranger = FakeOneBot::builder().token("token-geheim-of-another").build();
+    stranger.connect(world.easel().onebot.as_deref().unwrap()).await.unwrap_err();
+    let broken =
+        text.replace("api_keys = [\"sk-geheim-a-0123456789\"", "api_keys = [7, \"sk-geheim-c-0123456789\"");
+    fs::write(world.path("easel.toml"), broken).unwrap();
+    world.easel().wait_for("继续使用之前的配置");
+    let told = world.easel().output();
+    assert!(told.contains("DEBUG"), "the log must be loud");
+    if let Some(line) = told.lines().find(|line| line.contains("geheim")) {
+        panic!("a secret was said: {line}");
+    }
+    for sent in world.bot.sends() {
+        assert!(!sent.text.contains("geheim"), "{}", sent.text);
+    }
+    let checked = command(world.dir.path(), &["check"]).1;
+    assert!(!checked.contains("geheim"), "{checked}");
+}
+
+/// What a member gets again, as proof of what the store knows.
+async fn resent(world: &World) -> bytes::Bytes {
+    world.says("/重发图片").await;
+    world.bot.next_picture().await.picture()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_brings_back_what_was_there() {
+    let limits = |provider: &str| {
+        configuration(provider).replace(
+            "[access]\n",
+            "[access]\nrate_limit_max_calls_per_user = 1\nrate_limit_period_seconds = 6000\n",
+        )
+    };
+    let mut world = world_with(limits).await;
+    let request = world.says("/生图 一只猫").await;
+    let picture = world.bot.next_picture().await.picture();
+    world.marks(request, "79").await;
+    assert_eq!(resent(&world).await, picture);
+    // The limit's count is stored now and then; a stop stores it at once.
+    assert_eq!(world.easel.take().unwrap().stop(), Some(0));
+    world.bot.disconnected().await;
+    world.start().await;
+
+    // While easel runs, it writes the backup itself; nothing can be restored then.
+    let (code, told) = command(world.dir.path(), &["backup", "running.tar.gz"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("running.tar.gz") && world.path("running.tar.gz").exists(), "{told}");
+    let (code, told) = command(world.dir.path(), &["restore", "running.tar.gz"]);
+    assert!(code == Some(1) && told.contains("正在运行"), "{told}");
+    // Nor with another easel's socket gone.
+    assert_eq!(world.easel.take().unwrap().stop(), Some(0));
+    world.bot.disconnected().await;
+    let (code, told) = command(world.dir.path(), &["backup", "stopped.tar.gz"]);
+    assert_eq!(code, Some(0), "{told}");
+
+    for backup in ["running.tar.gz", "stopped.tar.gz"] {
+        fs::rename(world.path("data"), world.path(&format!("lost-{backup}"))).unwrap();
+        let (code, told) = command(world.dir.path(), &["restore", backup]);
+        assert!(code == Some(0) && told.contains("已从"), "{told}");
+        world.start().await;
+        // The count of the limit is back.
+        let told = world.asks("/生图 又一只").await;
+        assert!(told.contains("[E-LIMIT]"), "{backup}: {told}");
+        assert_eq!(world.easel.take().unwrap().stop(), Some(0));
+        world.bot.disconnected().await;
+    }
+    // Over existing data: that is kept aside.
+    let (code, told) = command(world.dir.path(), &["restore", "stopped.tar.gz"]);
+    assert!(code == Some(0) && told.contains("原来的数据保留在"), "{told}");
+    let (code, told) = command(world.dir.path(), &["restore", "easel.toml"]);
+    assert!(code == Some(1) && told.contains("恢复失败"), "{told}");
+}
+
+#[test]
+fn completions_for_every_shell() {
+    let dir = tempfile::tempdir().unwrap();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(dir.path(), &["completions", shell]);
+        assert_eq!(output.status.code(), Some(0));
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(script.contains("restore") && script.contains("data-dir"), "{shell}");
+    }
+    // They are for a pipe, and need no configuration at all.
+    let output = easel(dir.path())
+        .args(["completions", "bash", "--config", "absent.toml"])
+        .stdout(Stdio::null())
+        .output();
+    assert_eq!(output.unwrap().status.code(), Some(0));
+    assert!(names(dir.path()).is_empty());
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_what_is_being_drawn() {
+    let mut world = world().await;
+    world.provider.answer(Answer::draws().held());
+    let request = world.says("/生图 一只猫").await;
+    world.provider.next_request().await;
+    let mut easel = world.easel.take().unwrap();
+    easel.signal("TERM");
+    easel.wait_for("等待 1 个任务收尾");
+    // No new work is begun, and that is said.
+    world.says("/生图 又一只").await;
+    let told = world.hears().await.text;
+    assert!(told.contains("正在重启"), "{told}");
+    world.provider.release();
+    let sent = world.bot.next_picture().await;
+    assert_eq!(sent.quote, Some(request.to_string()));
+    // On a thread of its own, because the peers live on this one.
+    let (code, easel) = tokio::task::spawn_blocking(move || (easel.wait(), easel)).await.unwrap();
+    assert_eq!(code, Some(0), "{}", easel.output());
+    assert!(easel.output().contains("已停止"), "{}", easel.output());
+    assert_eq!(world.provider.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_second_signal_stops_at_once_and_loses_nothing() {
+    let mut world = world().await;
+    world.provider.answer(Answer::draws().held());
+    world.says("/生图 一只猫").await;
+    world.provider.next_request().await;
+    let mut easel = world.easel.take().unwrap();
+    easel.signal("INT");
+    easel.wait_for("等待 1 个任务收尾");
+    easel.signal("INT");
+    let code = tokio::task::spawn_blocking(move || easel.wait()).await.unwrap();
+    assert_eq!(code, Some(1));
+    world.bot.disconnected().await;
+    world.start().await;
+    // The provider had been asked: perhaps it was paid, so the person is told rather than the picture drawn again.
+    let told = world.hears().await.text;
+    assert!(told.contains("可能已经扣费"), "{told}");
+    assert_eq!(world.provider.requests().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_easel_is_told_of_the_first() {
+    let world = world().await;
+    let (code, told) = command(world.dir.path(), &["run"]);
+    assert!(code == Some(1) && told.contains("正被另一个画架使用"), "{told}");
+    let taken = world.easel().onebot.clone().unwrap().replace("ws://", "");
+    let address = taken.split('/').next().unwrap();
+    let dir = folder(&format!("[[onebot]]\nlisten = \"{address}\"\n"));
+    let (code, told) = command(dir.path(), &["run"]);
+    assert!(code == Some(1) && told.contains(address) && told.contains("已被占用"), "{told}");
+}

@@ -192,6 +192,12 @@ impl ProviderSection {
             if self.model.trim().is_empty() {
                 say("model", "missing; write the model's name at the service.".to_owned());
             }
+        } else if kind.is_none()
+            && !self.base_url.trim().is_empty()
+            && let Err(problem) = self.address()
+        {
+            // Whatever the kind turns out to be, this is no address.
+            say("base_url", format!("{problem}."));
         }
         if let Some(path) = &self.api_keys_file
             && let Err(error) = fs::read_to_string(path)

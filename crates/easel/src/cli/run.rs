@@ -54,7 +54,7 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
     }
     greet(&app, &config, &source.path, speech);
     let watcher = Watcher::new(source, loaded);
-    let mut changed = watcher.config();
+    let newest = watcher.config();
     let mut outcome = watcher.outcome();
     tasks.spawn(watcher.run(stop.clone()));
     // Only a service manager listens for this; without one nothing happens.
@@ -64,14 +64,21 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
     let exit = loop {
         tokio::select! {
             () = signals.next() => break Exit::Done,
-            Ok(()) = changed.changed() => {
-                let newer = changed.borrow_and_update().clone();
-                match app.reconfigure(&newer).await {
-                    Ok(()) => config = newer,
-                    Err(error) => tracing::error!(error = format!("{error:#}"), "the new configuration can't be used; the old one stays"),
+            Ok(()) = outcome.changed() => {
+                let outcome = outcome.borrow_and_update().clone();
+                if matches!(outcome, Outcome::Applied { .. }) {
+                    // In force before it is said to be.
+                    let newer = newest.borrow().clone();
+                    match app.reconfigure(&newer).await {
+                        Ok(()) => config = newer,
+                        Err(error) => {
+                            tracing::error!(error = format!("{error:#}"), "the new configuration can't be used; the old one stays");
+                            continue;
+                        }
+                    }
                 }
+                report(&outcome, speech);
             }
-            Ok(()) = outcome.changed() => report(&outcome.borrow_and_update(), speech),
             Some(ended) = running.join_next() => {
                 let error = match ended {
                     Ok(Ok(())) => continue,

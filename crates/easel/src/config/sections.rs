@@ -46,7 +46,10 @@ pub(crate) fn check(
     for (name, section) in &config.providers {
         problems.extend(provider(name, section, written, place));
     }
-    problems.extend(settings("presets", PresetBook::new(&config.presets).1));
+    let mut of_presets = PresetBook::new(&config.presets).1;
+    // Whole presets behind their keys: a problem hides later ones below it, and a wrong name makes no prompt right.
+    of_presets.sort_by_key(|problem| std::cmp::Reverse(problem.key.len()));
+    problems.extend(settings("presets", of_presets));
     #[cfg(feature = "onebot")]
     problems.extend(same_address(config, place));
     problems.extend(unbuilt(written, place));
