@@ -224,9 +224,6 @@ impl Chain<'_> {
         let mut forced: Option<ApiKey> = None;
         let mut counted = true;
         loop {
-            if counted && tries.total >= limit {
-                return Ok(Err((error, false)));
-            }
             let key = match forced.take() {
                 Some(key) => Some(key),
                 None => slot.with(|state| state.keys.pick(Instant::now(), &tries.spent)),
@@ -262,6 +259,8 @@ impl Chain<'_> {
             match next {
                 Next::Stop => return Ok(Err((error, true))),
                 Next::Provider => return Ok(Err((error, false))),
+                // Nobody waits for a try that there will not be.
+                Next::Again { counted: true, .. } if tries.total >= limit => return Ok(Err((error, false))),
                 Next::Again { after, key, counted: count } => {
                     counted = count;
                     forced = key;
