@@ -41,7 +41,7 @@ config-too-small-mend = Write { $least } or more.
 config-too-large = { $value } is too large; the most is { $most }.
 config-too-large-mend = Write { $most } or less.
 config-invalid = This value can't be used: { $detail }
-config-invalid-secret = This secret is not written as it must be.
+config-invalid-secret = This secret is not in the right form.
 config-invalid-mend = Compare with the examples in config/easel.toml.
 
 ## Environment and secret files
@@ -89,11 +89,11 @@ config-not-in-this-build-mend = It may stay; it takes effect with a version that
 config-listen-twice = Two [[onebot]] sections listen on { $value }.
 config-listen-twice-mend = One reverse connection serves several accounts: remove a section, or use another port.
 
-config-bad-network-proxy = This is no address of a proxy.
+config-bad-network-proxy = This is not the address of a proxy.
 config-bad-network-proxy-mend = Begin with http://, https://, socks5:// or socks5h://, as in socks5h://127.0.0.1:7890; leave it empty for none.
-config-bad-network-download-proxy = This is no address of a proxy.
+config-bad-network-download-proxy = This is not the address of a proxy.
 config-bad-network-download-proxy-mend = Begin with http://, https://, socks5:// or socks5h://, as in socks5h://127.0.0.1:7890; leave it empty for none.
-config-bad-network-allow-hosts = { $value } is no host, address or network.
+config-bad-network-allow-hosts = { $value } is not a host, an address or a network.
 config-bad-network-allow-hosts-mend = Write nas.lan, nas.lan:8080, 192.168.1.5 or 192.168.1.0/24, without http:// and without a path.
 config-bad-network-max-download-bytes = 0 would refuse every picture.
 config-bad-network-max-download-bytes-mend = Write a number of bytes, usually 20971520.
@@ -103,7 +103,7 @@ config-bad-onebot-access-token = Other machines can reach the address that is li
 config-bad-onebot-access-token-mend = Set access_token, and the same token in NapCat or whatever you use; or listen on 127.0.0.1 for this machine alone.
 config-bad-onebot-call-timeout-seconds = A limit of { $value } seconds for calls can't be used.
 config-bad-onebot-call-timeout-seconds-mend = Write 1 or more, usually 10.
-config-bad-onebot-listen = { $value } is no address to listen on.
+config-bad-onebot-listen = { $value } is not an address to listen on.
 config-bad-onebot-listen-mend = Write host:port, such as 127.0.0.1:6199.
 config-bad-onebot-max-frame-bytes = A limit of { $value } bytes would refuse ordinary messages.
 config-bad-onebot-max-frame-bytes-mend = Write at least 65536, usually 33554432.
@@ -118,9 +118,9 @@ config-bad-onebot-url-mend = Write the OneBot implementation's address: ws:// or
 
 config-bad-providers-api-keys = The provider has no key.
 config-bad-providers-api-keys-mend = Write api_keys = ["…"] with the key that the service gave you, or use api_keys_file.
-config-bad-providers-base-url = “{ $value }” is no address of a service.
+config-bad-providers-base-url = "{ $value }" is not the address of a service.
 config-bad-providers-base-url-mend = Write https://host or https://host/v1; a user and password belong in basic_auth.
-config-bad-providers-basic-auth = basic_auth is not written as it must be.
+config-bad-providers-basic-auth = basic_auth is not in the right form.
 config-bad-providers-basic-auth-mend = Write "user:password".
 config-bad-providers-extra = This field belongs to the request itself and can't be in extra.
 config-bad-providers-extra-mend = Take it out.
@@ -129,13 +129,13 @@ config-bad-providers-max-retry-attempts-mend = Write 1 to 10, usually 3.
 config-bad-providers-model = The model is missing.
 config-bad-providers-model-mend = Write the model's name at the service, such as model = "gpt-image-2".
 config-bad-providers-prices = A price is a number of 0 or more.
-config-bad-providers-prices-mend = For example prices = { "{" } generate = 0.04 { "}" }.
-config-bad-providers-proxy = This is no address of a proxy.
+config-bad-providers-prices-mend = Write generate = 0.04 below [providers.NAME.prices].
+config-bad-providers-proxy = This is not the address of a proxy.
 config-bad-providers-proxy-mend = Begin with http://, https://, socks5:// or socks5h://; empty takes that of [network], "direct" takes none.
-config-bad-providers-timeout-seconds = { $value } seconds can't be waited.
+config-bad-providers-timeout-seconds = The time limit can't be { $value } seconds.
 config-bad-providers-timeout-seconds-mend = Write 1 to 3600, usually 300.
 config-kind-missing = The provider's kind is missing.
-config-kind-unknown = { $value } is no kind of provider.
+config-kind-unknown = { $value } is not a kind of provider.
 config-kind-not-built = Providers of the kind { $value } are not in this build.
 config-kind-mend = The kinds are: { $kinds }.
 config-base-url-endpoint = The base_url holds an endpoint's whole path; { $path } was taken off.
@@ -172,18 +172,18 @@ check-provider-refused-mend = Check api_keys: expired, or made for another base_
 check-provider-unreached = { $host } can't be reached: { $detail }
 check-provider-unreached-mend = Check base_url and the network; if you need a proxy, set [network] proxy.
 check-chosen-configured = Uses { $providers }, in this order; may cost money.
-check-chosen-environment = Uses the service of the environment's { $name }_BASE_URL and { $name }_API_KEY; may cost money.
+check-chosen-environment = Uses the service of { $name }_BASE_URL and { $name }_API_KEY from the environment; may cost money.
 check-chosen-sketch = Uses the built-in offline sketch, free of charge.
-check-network-good = Names are resolved as they should be.
-check-network-fake-ip = Names are resolved into 198.18.0.0/15 (TUN mode of Clash, Mihomo or Surge); picture links from chats will be refused.
+check-network-good = Names resolve as they should.
+check-network-fake-ip = Names resolve into 198.18.0.0/15 (TUN mode of Clash, Mihomo or Surge); picture links from chats will be refused.
 check-network-fake-ip-mend = Write allow_fake_ip = true in [network].
 check-network-no-names = Names can't be resolved: { $detail }
 check-network-no-names-mend = Check the network and DNS.
 check-store-good = The database can be opened.
-check-store-absent = There is no database yet; the first run makes it.
+check-store-absent = There is no database yet; the first run creates it.
 check-store-notice = Found when the database was opened: { $detail }
 check-store-bad = The database can't be opened: { $detail }
-check-store-bad-mend = Follow the advice; backups are in `backups` in the data directory, and `easel restore` takes one.
+check-store-bad-mend = Follow the advice; backups are in the folder "backups" of the data directory, and "easel restore" brings one back.
 
 ## easel backup / restore
 
@@ -193,7 +193,7 @@ backup-no-data = There is no data directory { $dir }, so there is nothing to bac
 restore-closed-jobs = { $count ->
     [one] One job that was unfinished in the backup is recorded with unknown outcome; it is not repeated.
    *[other] { $count } jobs that were unfinished in the backup are recorded with unknown outcome; they are not repeated.
-}
+    }
 restore-kept = What was there before is kept in { $dir }.
 restore-failed = Restoring failed: { $detail }
 control-failed = The running easel did not answer properly: { $detail }

@@ -35,19 +35,19 @@ error-user-busy = { $max ->
         [one] One picture of yours is
        *[other] { $max } pictures of yours are
     } already being drawn. Come back when one is done. [{ $code }]
-error-limit-group = This group is a little fast: at most { $max } per period. Come back in { $seconds ->
+error-limit-group = This group is drawing a little fast: at most { $max } per period. Come back in { $seconds ->
         [one] { $seconds } second
        *[other] { $seconds } seconds
     }. [{ $code }]
-error-limit-user = You are a little fast: at most { $max } per period. Come back in { $seconds ->
+error-limit-user = You are drawing a little fast: at most { $max } per period. Come back in { $seconds ->
         [one] { $seconds } second
        *[other] { $seconds } seconds
     }. [{ $code }]
-error-limit-group-day = This group has used its { $max } of 24 hours. Come back in about { $hours ->
+error-limit-group-day = This group has used up its { $max } for 24 hours. Come back in about { $hours ->
         [one] { $hours } hour
        *[other] { $hours } hours
     }. [{ $code }]
-error-limit-user-day = You have used your { $max } of 24 hours. Come back in about { $hours ->
+error-limit-user-day = You have used up your { $max } for 24 hours. Come back in about { $hours ->
         [one] { $hours } hour
        *[other] { $hours } hours
     }. [{ $code }]
@@ -63,40 +63,36 @@ refused-group-blocked = This group can’t use drawing. If you have questions, a
 refused-user = Drawing isn’t open to you yet. If you would like it, ask the bot’s owner. [{ $code }]
 refused-user-blocked = You can’t use drawing. If you have questions, ask the bot’s owner. [{ $code }]
 refused-direct = Drawing isn’t open to you in direct chats. Use a group where it is, or ask the bot’s owner. [{ $code }]
-error-not-allowed = Only admins can use this command. [{ $code }]
 
 ## Commands
 
 error-needs-picture = Which picture? Send it along with the command, or quote one. [{ $code }]
-error-needs-prompt = What shall I draw? Write it behind the command, for example: { $example } [{ $code }]
-error-prompt-too-long = The description is too long; { $limit } characters are the most. Please shorten it. [{ $code }]
+error-needs-prompt = What shall I draw? Write it after the command, for example: { $example } [{ $code }]
+error-prompt-too-long = The description is too long; the limit is { $limit } characters. Please shorten it. [{ $code }]
 error-nothing-to-resend = There is no picture to resend; pictures are only kept for a while. Please draw a new one. [{ $code }]
 error-no-such-job = There is no job { $job }; it may be over. The command “jobs” shows those that exist. [{ $code }]
-error-nothing-to-cancel = You have no picture in work or waiting, so there is nothing to cancel. [{ $code }]
+error-nothing-to-cancel = You have no picture in progress or waiting, so there is nothing to cancel. [{ $code }]
 error-not-your-job = Job { $job } is somebody else’s; only they and admins can cancel it. [{ $code }]
 error-too-late-to-cancel = Job { $job } is done and being sent; it is too late to cancel. [{ $code }]
-error-not-in-build = This version of easel can’t do that yet. Drawing and editing work. [{ $code }]
 
 ## Pictures
 
-error-picture-too-big = The picture is too large; { $megabytes } MB is the most. Please make it smaller. [{ $code }]
+error-picture-too-big = The picture is too large; the limit is { $megabytes } MB. Please make it smaller. [{ $code }]
 error-picture-heic = HEIC and AVIF pictures can’t be read. Save it as a JPEG, or send a screenshot. [{ $code }]
 error-picture-unknown = This isn’t a picture I can read. Please send a JPEG, PNG, WebP or GIF. [{ $code }]
 error-picture-expired = The picture’s link has expired. Please send the picture again. [{ $code }]
 error-picture-private = The picture’s link leads into a private network, so it wasn’t opened. Please send the picture itself. [{ $code }]
 error-picture-fake-ip = A proxy on this machine gave the picture’s link a made-up address, so it wasn’t opened. Send the picture itself, or ask the admin to switch on allow_fake_ip. [{ $code }]
 error-picture-download = The picture couldn’t be downloaded. Please send it again. [{ $code }]
-error-picture-pixels = The picture has too many pixels; { $side } per side are the most. Please make it smaller. [{ $code }]
+error-picture-pixels = The picture has too many pixels; the limit is { $side } per side. Please make it smaller. [{ $code }]
 error-picture-truncated = The picture is incomplete; perhaps the upload was cut. Please send it again. [{ $code }]
 error-picture-empty = The picture is empty. Please send another one. [{ $code }]
-error-too-many-pictures = Those are too many pictures; { $max } at once are the most. Try with fewer. [{ $code }]
+error-too-many-pictures = That is too many pictures; the limit is { $max } at once. Try with fewer. [{ $code }]
 
 ## Results
 
 error-interrupted = The program restarted in the middle of your picture. Whether it was made isn’t known, and it may have been charged. Send the command again if you still want it. [{ $code }]
-error-unknown = What became of this picture isn’t known. It may have been charged, so it wasn’t drawn again. Send the command again if you still want it. [{ $code }]
 error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
-error-cancelled = Cancelled; this picture won’t be drawn. [{ $code }]
 error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the admin the code at the end. [{ $code }]
 error-storage = easel can’t write to its data directory and takes no new jobs. Please ask the admin to check disk space and permissions. [{ $code }]
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]

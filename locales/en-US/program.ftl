@@ -10,19 +10,15 @@ start-listening-ws = Waiting for OneBot reverse WebSocket connections: ws://{ $a
 start-listening-http = Receiving OneBot HTTP events: http://{ $address }
 start-dialing = Connecting to OneBot: { $url }
 start-no-platform = No chat platform is configured; only the command line works: easel draw "description" -o picture.png
-start-engine = { $feature }: “{ $provider }” (model { $model }). It calls a paid API and may cost money.
-start-engine-free = { $feature }: “{ $provider }” (model { $model }). It runs on your own machine or network and charges nothing per picture.
+start-engine = Provider for { $feature }: “{ $provider }” (model { $model }). It calls a paid API and may cost money.
+start-engine-free = Provider for { $feature }: “{ $provider }” (model { $model }). It runs on your own machine or network and charges nothing per picture.
 start-engine-env = No provider is configured, so the API from the environment variable { $variable } is used (model { $model }). It may cost money.
 start-engine-sketch = No provider is configured, so easel draws its own offline sketches: no network, no cost. For real AI pictures add a [providers.NAME] to { $path }.
 start-fallbacks = When the first provider fails, these follow: { $names }
 start-next-napcat = Next: in NapCat’s network settings add a “WebSocket client” with the address { $url } and the message format Array, save it and switch it on.
 start-next-token = Its token must equal access_token in the configuration.
 start-next-try = Once it is connected, say in a group: { $example }
-start-section-not-built = [{ $section }] in the configuration isn’t in this build and is ignored.
 start-resumed = Jobs left over from the last run: { $resumed } go on, { $interrupted } were stopped because they may have been charged.
-peer-connected = { $account } is connected ({ $client }).
-peer-gone = { $account } is gone; waiting for it to come back.
-peer-refused = Refused a connection from { $address }: wrong token. Check that access_token is the same on both sides.
 stop-draining = Stopping: { $count } jobs are finishing. Press Ctrl+C again to quit at once.
 stop-done = Stopped. Everything is saved.
 
@@ -31,7 +27,6 @@ start-failed-locked = Another easel is using the data directory { $path }. Stop 
 start-failed-store = The database in { $path } is damaged. You can restore the latest backup: { $command }
 start-failed-store-no-backup = The database in { $path } is damaged and there is no backup. Rename the directory to keep it, then start again with a new one.
 start-failed-storage = The data directory { $path } can’t be written: { $reason }. Check disk space and permissions.
-start-failed-open-listen = { $address } is open to other machines and there is no access_token, so anybody could connect. Set access_token, or listen on 127.0.0.1 only.
 
 ## Configuration
 
@@ -48,8 +43,8 @@ config-reload-broken = The configuration has { $count ->
     }; the previous one stays in effect.
 config-restart-needed = The change of { $key } takes effect after a restart.
 
-config-list-entry = “{ $value }” is no id.
-config-list-entry-mend = Instead of “{ $value }” write "onebot:123456", or "123456" for every platform.
+config-list-entry = “{ $value }” is not an id.
+config-list-entry-mend = Instead of “{ $value }”, write "onebot:123456", or "123456" for every platform.
 config-period-zero = The period can’t be 0 seconds.
 config-period-zero-mend = Use at least 1. To switch a limit off, set its number of calls to 0.
 config-direct-users-blacklist = user_filter_list is a blacklist now and can’t also say who may use direct chats.
@@ -62,8 +57,8 @@ config-preset-name-taken = “{ $value }” already names another preset.
 config-preset-name-taken-mend = Choose another name for one of the two “{ $value }”.
 config-preset-prompt-empty = The preset has no prompt.
 config-preset-prompt-empty-mend = Write a prompt; { "{prompt}" } marks the place of the person’s own words.
-config-output-form = “{ $value }” is no output wish.
-config-output-form-mend = Instead of “{ $value }” write a ratio (16:9), pixels (2048x1152), a tier (1K, 2K, 4K), or a ratio and a tier (16:9 2K).
+config-output-form = “{ $value }” is not a size or ratio.
+config-output-form-mend = Instead of “{ $value }”, write a ratio (16:9), pixels (2048x1152), a tier (1K, 2K, 4K), or a ratio and a tier (16:9 2K).
 
 ## Check
 
@@ -73,19 +68,15 @@ check-warning = ! { $what }: { $why }
 check-failed = ✗ { $what }: { $why }
 check-mend = {"  "}→ { $mend }
 check-summary-ok = Everything is fine; easel can start.
+check-running-jobs = { $running } in progress, { $waiting } waiting.
+check-running-good = Works.
+check-running-bad = The last attempt failed: { $detail }
 check-summary = Fine: { $ok }, warnings: { $warnings }, failed: { $failed }.
-check-config = configuration file
-check-data = data directory can be read and written
-check-listen = can listen on { $address }
-check-provider = provider “{ $provider }”
-check-provider-reached = provider “{ $provider }” answers and accepts the key
-check-onebot = OneBot { $url }
-check-running = easel is running; this is how it fares.
+check-running = easel is running; this is how it is doing.
 
 ## Command line
 
 cli-saved = Saved to { $path }
-cli-failed = No picture: { $reason }
 cli-backup-done = The backup is in { $path }
 cli-restore-done = Restored from { $path }.
 cli-restore-running = easel is running, so nothing can be restored. Stop it first.

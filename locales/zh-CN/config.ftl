@@ -117,7 +117,7 @@ config-bad-onebot-url = 这种连接方式不能用地址“{ $value }”。
 config-bad-onebot-url-mend = 写 OneBot 实现的地址：forward 用 ws:// 或 wss://（不带 /event、/api），http 用 http:// 或 https://。
 
 config-bad-providers-api-keys = 服务商没有密钥。
-config-bad-providers-api-keys-mend = 写 api_keys = ["…"]（服务商给您的密钥），或用 api_keys_file。
+config-bad-providers-api-keys-mend = 写 api_keys = ["…"]（服务商给你的密钥），或用 api_keys_file。
 config-bad-providers-base-url = “{ $value }”不是服务的地址。
 config-bad-providers-base-url-mend = 写成 https://主机 或 https://主机/v1；账号密码写在 basic_auth 里。
 config-bad-providers-basic-auth = basic_auth 的写法不对。
@@ -128,8 +128,8 @@ config-bad-providers-max-retry-attempts = 每把密钥的尝试次数不能是 {
 config-bad-providers-max-retry-attempts-mend = 写 1 到 10，一般为 3。
 config-bad-providers-model = 没有写模型。
 config-bad-providers-model-mend = 写上服务商那里的模型名，例如 model = "gpt-image-2"。
-config-bad-providers-prices = 价格要是不小于 0 的数字。
-config-bad-providers-prices-mend = 例如 prices = { "{" } generate = 0.04 { "}" }。
+config-bad-providers-prices = 价格应是不小于 0 的数字。
+config-bad-providers-prices-mend = 在 [providers.名字.prices] 下写 generate = 0.04。
 config-bad-providers-proxy = 看不懂这个代理地址。
 config-bad-providers-proxy-mend = 写成 http://、https://、socks5:// 或 socks5h:// 开头的地址；留空使用 [network] proxy，"direct" 表示不用代理。
 config-bad-providers-timeout-seconds = 等待时限不能是 { $value } 秒。
@@ -173,7 +173,7 @@ check-provider-unreached = 连不上 { $host }：{ $detail }
 check-provider-unreached-mend = 核对 base_url 和网络；需要代理时写 [network] proxy。
 check-chosen-configured = 依次使用 { $providers }；可能产生费用。
 check-chosen-environment = 使用环境变量 { $name }_BASE_URL 与 { $name }_API_KEY 的服务；可能产生费用。
-check-chosen-sketch = 使用内置的离线速写，免费。
+check-chosen-sketch = 使用内置的离线草图，免费。
 check-network-good = 域名解析正常。
 check-network-fake-ip = 域名被解析到 198.18.0.0/15（Clash、Mihomo、Surge 的 TUN 模式），群友发的图片链接会被拒绝。
 check-network-fake-ip-mend = 写 [network] allow_fake_ip = true。

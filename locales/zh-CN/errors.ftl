@@ -38,7 +38,6 @@ refused-group-blocked = 本群不能使用画图。有疑问请联系机器人�
 refused-user = 你还没有开通画图。想用的话，请联系机器人的主人。[{ $code }]
 refused-user-blocked = 你不能使用画图。有疑问请联系机器人的主人。[{ $code }]
 refused-direct = 私聊里还没有为你开通画图。请到开通了的群里用，或联系机器人的主人。[{ $code }]
-error-not-allowed = 这个命令只有管理员能用。[{ $code }]
 
 ## 命令
 
@@ -50,7 +49,6 @@ error-no-such-job = 没有 { $job } 号任务，可能已经结束了。发“�
 error-nothing-to-cancel = 你没有正在画或排队的图，不用取消。[{ $code }]
 error-not-your-job = { $job } 号任务是别人的，只有本人和管理员能取消。[{ $code }]
 error-too-late-to-cancel = { $job } 号任务已经画好、正在发送，来不及取消了。[{ $code }]
-error-not-in-build = 这个版本的画架还没有这项功能，请先用生图和改图。[{ $code }]
 
 ## 图片
 
@@ -69,9 +67,7 @@ error-too-many-pictures = 图片太多了，一次最多 { $max } 张。少放�
 ## 结果
 
 error-interrupted = 画到一半程序重启了，不知道画好没有，可能已经扣费。想要的话请再发一次命令。[{ $code }]
-error-unknown = 等不到这张图的结果，可能已经扣费，所以没有重画。想要的话请再发一次命令。[{ $code }]
 error-not-delivered = 图画好了，但没能发出来。发“重发图片”命令再试一次吧。[{ $code }]
-error-cancelled = 已经取消，这张不画了。[{ $code }]
 error-internal = 程序内部出了点问题，这次没成功。请再试一次；还不行就把末尾的代码告诉管理员。[{ $code }]
 error-storage = 画架的数据目录写不进去，暂时不能接新任务。请告诉管理员检查磁盘空间和权限。[{ $code }]
 error-stopping = 画架正在重启，暂时不接新任务。过一会儿再来吧。[{ $code }]

@@ -18,11 +18,7 @@ start-fallbacks = 主服务商失败时，依次改用：{ $names }
 start-next-napcat = 下一步：在 NapCat 的“网络配置”里新建“WebSocket 客户端”，地址填 { $url }，消息格式选 Array，保存并启用。
 start-next-token = 令牌（token）要和配置里的 access_token 一致。
 start-next-try = 连上后，在群里发送：{ $example }
-start-section-not-built = 配置里的 [{ $section }] 这个版本还不支持，先忽略。
 start-resumed = 上次停止时没做完的任务：继续 { $resumed } 个，因可能已扣费而停止 { $interrupted } 个。
-peer-connected = { $account } 已连接（{ $client }）。
-peer-gone = { $account } 断开了，正在等它回来。
-peer-refused = 拒绝了来自 { $address } 的连接：令牌不对。请检查两边的 access_token 是否一致。
 stop-draining = 正在停止：等待 { $count } 个任务收尾。再按一次 Ctrl+C 立即退出。
 stop-done = 已停止，数据都已保存。
 
@@ -31,7 +27,6 @@ start-failed-locked = 数据目录 { $path } 正被另一个画架使用。请�
 start-failed-store = 数据目录 { $path } 里的数据库损坏。可以恢复最近的备份：{ $command }
 start-failed-store-no-backup = 数据目录 { $path } 里的数据库损坏，也没有找到备份。请把这个目录改名保存后再启动，会重新建立。
 start-failed-storage = 数据目录 { $path } 写不进去：{ $reason }。请检查磁盘空间和权限。
-start-failed-open-listen = { $address } 不是本机地址，却没有设置 access_token，任何人都能连上来。请设置 access_token，或只监听 127.0.0.1。
 
 ## 配置
 
@@ -56,7 +51,7 @@ config-preset-name-taken = “{ $value }”已经是另一个预设的名字。
 config-preset-name-taken-mend = 给其中一个“{ $value }”换个名字。
 config-preset-prompt-empty = 预设没有提示词。
 config-preset-prompt-empty-mend = 填写 prompt；用 { "{prompt}" } 标出用户文字的位置。
-config-output-form = “{ $value }”不是有效的输出要求。
+config-output-form = “{ $value }”不是有效的尺寸或比例。
 config-output-form-mend = 不要写成“{ $value }”，请写比例（16:9）、像素（2048x1152）、档位（1K、2K、4K），或比例加档位（16:9 2K）。
 
 ## 检查
@@ -67,19 +62,15 @@ check-warning = ! { $what }：{ $why }
 check-failed = ✗ { $what }：{ $why }
 check-mend = 　→ { $mend }
 check-summary-ok = 全部正常，可以启动。
+check-running-jobs = 正在画 { $running } 个，排队 { $waiting } 个。
+check-running-good = 正常。
+check-running-bad = 最近一次失败：{ $detail }
 check-summary = 正常 { $ok } 项，提醒 { $warnings } 项，失败 { $failed } 项。
-check-config = 配置文件
-check-data = 数据目录可读写
-check-listen = 可以监听 { $address }
-check-provider = 服务商“{ $provider }”
-check-provider-reached = 服务商“{ $provider }”连接正常，密钥有效
-check-onebot = OneBot { $url }
 check-running = 画架正在运行，以下是它的情况。
 
 ## 命令行
 
 cli-saved = 已保存到 { $path }
-cli-failed = 没画成：{ $reason }
 cli-backup-done = 备份已写入 { $path }
 cli-restore-done = 已从 { $path } 恢复。
 cli-restore-running = 画架正在运行，不能恢复。请先停掉它。

@@ -2,14 +2,26 @@
 //!
 //! One test binary, because every further one would link the whole program again. Start at [`world`].
 
+// `cfg(test)` tells the lints that helpers outside of test functions are tests too.
+#[cfg(test)]
 mod access;
+#[cfg(test)]
 mod bad_input;
+#[cfg(test)]
 mod chain;
+#[cfg(test)]
 mod commands;
+#[cfg(test)]
 mod configuration;
+#[cfg(test)]
 mod crash;
+#[cfg(test)]
 mod delivery;
+#[cfg(test)]
 mod inputs;
+#[cfg(test)]
 mod program;
+#[cfg(test)]
 mod transports;
+#[cfg(test)]
 mod world;

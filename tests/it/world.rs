@@ -21,6 +21,9 @@ pub const GROUP: i64 = 700_001;
 /// The member of most tests.
 pub const USER: i64 = 2_200_000_011;
 
+/// A person of the lists, whom nothing limits; only a name in most tests.
+pub const OWNER: i64 = 10_001;
+
 /// A running easel.
 pub struct Easel {
     child: Child,
@@ -99,7 +102,9 @@ impl Easel {
             match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(line) if line.contains(text) => return line,
                 Ok(_) => {}
-                Err(_) => panic!("{text:?} was never said; easel said:\n{}", self.output()),
+                Err(mpsc::RecvTimeoutError::Timeout | mpsc::RecvTimeoutError::Disconnected) => {
+                    panic!("{text:?} was never said; easel said:\n{}", self.output())
+                }
             }
         }
     }
@@ -252,6 +257,33 @@ impl World {
     /// The usual member says something in the usual group. Returns the message's id.
     pub async fn says(&self, text: &str) -> i64 {
         self.bot.send(Message::group(GROUP, USER).text(text)).await
+    }
+
+    /// One of the test's members says something that easel must not answer, and the next thing that easel sends is the
+    /// answer to something else: commands of a chat are decided in order, so nothing came in between.
+    pub async fn ignores(&self, message: Message) {
+        self.bot.send(message).await;
+        self.sends_nothing().await;
+    }
+
+    /// Nothing that was not taken has been sent, and nothing comes before the answer to what is asked now.
+    pub async fn sends_nothing(&self) {
+        let asked = self.bot.send(Message::group(GROUP, OWNER).text("/img帮助")).await;
+        let next = self.bot.next_send().await;
+        assert_eq!(next.quote, Some(asked.to_string()), "something else was said: {}", next.text);
+    }
+
+    /// Waits until the request bears this mark, and returns all marks that were set on it, in their order.
+    pub async fn marks(&self, message: i64, last: &str) -> Vec<String> {
+        loop {
+            let reactions =
+                self.bot.reactions().into_iter().filter(|mark| mark.message_id == message && mark.set);
+            let marks: Vec<_> = reactions.map(|mark| mark.emoji_id).collect();
+            if marks.iter().any(|mark| mark == last) {
+                return marks;
+            }
+            self.bot.next_call("set_msg_emoji_like").await;
+        }
     }
 
     /// The next text that easel sends.

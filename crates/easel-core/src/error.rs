@@ -1,5 +1,5 @@
-//! The three families of errors that never mix: what a person can mend ([`UserError`]), what a provider answered
-//! ([`ProviderError`]), and bugs or a broken machine ([`Internal`]).
+//! Errors that never mix: what a person is told ([`UserError`]) and what a provider answered ([`ProviderError`]). A
+//! broken machine has its own error at the port that noticed it, such as [`crate::ports::StoreError`].
 
 use std::time::Duration;
 
@@ -216,31 +216,5 @@ impl ProviderError {
             body_head: String::new(),
             source: None,
         }
-    }
-}
-
-/// A bug or a broken machine. The person gets one sentence and the code; the log gets the causes under that code.
-#[derive(Debug, thiserror::Error)]
-#[error("{context}")]
-pub struct Internal {
-    /// What easel was doing.
-    pub context: String,
-    /// Why it failed.
-    #[source]
-    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
-}
-
-impl Internal {
-    /// An error with a cause.
-    pub fn new(
-        context: impl Into<String>,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Self {
-        Self { context: context.into(), source: Some(source.into()) }
-    }
-
-    /// An error without one.
-    pub fn bare(context: impl Into<String>) -> Self {
-        Self { context: context.into(), source: None }
     }
 }

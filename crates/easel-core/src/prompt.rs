@@ -5,7 +5,7 @@
 mod figurines;
 mod preset;
 
-pub use preset::{Preset, PresetBook, PresetProblem, PresetSection};
+pub use preset::{Preset, PresetBook, PresetSection};
 
 /// The instruction for an edit with a picture and without a word: make it better, leave it what it is.
 pub const BEAUTIFY: &str = "Improve this picture and keep what it shows. Clean up noise and compression artefacts, sharpen soft details, \

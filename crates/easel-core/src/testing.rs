@@ -3,7 +3,13 @@
 //! Behind the `testing` feature. They keep the contracts of the ports (order, durability, at-most-once) and count
 //! what was asked of them, so that tests read like conversations.
 
-#![expect(clippy::missing_panics_doc, clippy::unwrap_used, clippy::expect_used, reason = "test doubles")]
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "test doubles"
+)]
 
 mod adapter;
 mod clock;

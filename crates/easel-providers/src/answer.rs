@@ -107,7 +107,8 @@ impl Answer {
 
     /// Whether a picture began to arrive, whole or not.
     pub fn carried_picture(&self) -> bool {
-        self.previews || self.slots.iter().any(|slot| slot.is_large() && matches!(slot.content, Content::Picture(_)))
+        self.previews
+            || self.slots.iter().any(|slot| slot.is_large() && matches!(slot.content, Content::Picture(_)))
     }
 
     /// The first kilobyte as text.
@@ -201,7 +202,8 @@ impl AnswerReader {
                 answer.malformed = end == End::Malformed;
             }
             Engine::Events(events) => {
-                let Folded { skeleton, cut: inside, ended, previews } = events.finish(cut, &mut slots, &mut room)?;
+                let Folded { skeleton, cut: inside, ended, previews } =
+                    events.finish(cut, &mut slots, &mut room)?;
                 answer.kind = BodyKind::Events;
                 answer.skeleton = skeleton;
                 answer.whole = !inside && (ended || !cut);
@@ -225,12 +227,16 @@ impl AnswerReader {
     }
 
     fn decide(&mut self) -> Result<(), AnswerError> {
-        let Engine::Undecided(start) = std::mem::replace(&mut self.engine, Engine::Html) else { return Ok(()) };
+        let Engine::Undecided(start) = std::mem::replace(&mut self.engine, Engine::Html) else {
+            return Ok(());
+        };
         let start = trimmed(&start);
         let is_field = |name: &[u8]| start.starts_with(name);
         self.engine = match start.first() {
             Some(b'{' | b'[' | b'"') => Engine::Json(Box::new(Parser::new())),
-            _ if is_field(b"data:image/") || is_field(b"data:;base64") => Engine::Text(Box::new(TextScanner::new(true))),
+            _ if is_field(b"data:image/") || is_field(b"data:;base64") => {
+                Engine::Text(Box::new(TextScanner::new(true)))
+            }
             Some(b':') => Engine::Events(Box::new(Events::new())),
             _ if is_field(b"data:") || is_field(b"event:") || is_field(b"id:") || is_field(b"retry:") => {
                 Engine::Events(Box::new(Events::new()))

@@ -13,12 +13,14 @@ use easel_http::{Redactor, RetryAdvice, header::HeaderMap};
 use serde_json::Value;
 
 use crate::answer::{Answer, BodyKind};
-use words::{AUTH, CHECKER, MODERATED, MODERATED_OUTPUT, NOT_FOUND, OVERLOAD, QUOTA, RATE, REFUSED, TOO_LARGE};
+use words::{
+    AUTH, CHECKER, MODERATED, MODERATED_OUTPUT, NOT_FOUND, OVERLOAD, QUOTA, RATE, REFUSED, TOO_LARGE,
+};
 
 /// How long a key rests after a 403 that doesn't say what is wrong with it.
-const FORBIDDEN_REST: Duration = Duration::from_secs(600);
+const FORBIDDEN_REST: Duration = Duration::from_mins(10);
 /// How long a key rests after a rate limit that doesn't say for how long.
-const RATE_REST: Duration = Duration::from_secs(60);
+const RATE_REST: Duration = Duration::from_mins(1);
 /// Longest text of an error that is kept.
 const MAX_DETAIL: usize = 300;
 
@@ -115,7 +117,8 @@ pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
     let status = if success { signals.status.unwrap_or(0) } else { facts.status };
     let mut failure = judge(&signals, status);
     failure.param = signals.param;
-    failure.message = if signals.message.is_empty() { without_prompt(&head(facts), facts.prompt) } else { signals.message };
+    failure.message =
+        if signals.message.is_empty() { without_prompt(&head(facts), facts.prompt) } else { signals.message };
     failure.code = signals.codes.first().cloned().unwrap_or_default();
     if success && failure.class == ErrorClass::ModerationInput && facts.answer.carried_picture() {
         failure = Failure { class: ErrorClass::ModerationOutput, ..failure };
@@ -148,7 +151,9 @@ pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>) -
     let message = match (unusable, class) {
         (Some(kind), _) => format!("the answer holds {kind} instead of a usable picture"),
         (None, ErrorClass::ResultLost) => "the answer broke off".to_owned(),
-        (None, ErrorClass::NotFound) => "a web page was answered: base_url does not lead to an API".to_owned(),
+        (None, ErrorClass::NotFound) => {
+            "a web page was answered: base_url does not lead to an API".to_owned()
+        }
         (None, ErrorClass::ModerationInput) => "the model refused in words".to_owned(),
         (None, _) if answer.malformed => "the answer is no valid JSON".to_owned(),
         (None, _) => "the answer holds no picture".to_owned(),
@@ -159,7 +164,8 @@ pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>) -
 fn judge(signals: &Signals, status: u16) -> Failure {
     let is = |list: &[&str]| signals.codes.iter().any(|code| list.contains(&code.as_str()));
     let says = |phrases: &[&str]| phrases.iter().any(|phrase| signals.lower.contains(phrase));
-    let begins = |phrases: &[&str]| phrases.iter().any(|phrase| signals.lower.trim_start().starts_with(phrase));
+    let begins =
+        |phrases: &[&str]| phrases.iter().any(|phrase| signals.lower.trim_start().starts_with(phrase));
 
     if status == 403 && says(words::SUSPENDED) {
         let mut failure = Failure::new(ErrorClass::Overload);
@@ -277,11 +283,14 @@ impl Signals {
                     self.param.get_or_insert_with(|| param.clone());
                 }
                 // FastAPI names the field as a path.
-                if let Some(Value::String(field)) = map.get("loc").and_then(Value::as_array).and_then(|loc| loc.last()) {
+                if let Some(Value::String(field)) =
+                    map.get("loc").and_then(Value::as_array).and_then(|loc| loc.last())
+                {
                     self.param.get_or_insert_with(|| field.clone());
                 }
                 for key in ["reasons", "patterns"] {
-                    self.moderated |= map.get(key).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+                    self.moderated |=
+                        map.get(key).and_then(Value::as_array).is_some_and(|list| !list.is_empty());
                 }
                 let stage = map.get("moderation_details").and_then(|details| details.get("moderation_stage"));
                 self.output_stage |= stage.and_then(Value::as_str) == Some("output");
@@ -309,7 +318,8 @@ impl Signals {
     }
 
     fn note_status(&mut self, number: Option<u64>) {
-        let status = number.and_then(|number| u16::try_from(number).ok()).filter(|code| (400..600).contains(code));
+        let status =
+            number.and_then(|number| u16::try_from(number).ok()).filter(|code| (400..600).contains(code));
         self.status = self.status.or(status);
     }
 }
@@ -371,7 +381,9 @@ fn without_prompt(text: &str, prompt: &str) -> String {
     // A service that cuts the echo keeps its beginning.
     let ends: Vec<usize> = prompt.char_indices().map(|(at, _)| at).skip(12).collect();
     let longest = ends.partition_point(|end| prompt.get(..*end).is_some_and(|start| text.contains(start)));
-    if let Some(start) = longest.checked_sub(1).and_then(|nth| ends.get(nth)).and_then(|end| prompt.get(..*end)) {
+    if let Some(start) =
+        longest.checked_sub(1).and_then(|nth| ends.get(nth)).and_then(|end| prompt.get(..*end))
+    {
         text = text.replace(start, "…");
     }
     text

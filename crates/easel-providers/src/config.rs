@@ -1,6 +1,6 @@
 //! `[providers.NAME]`: one configured engine.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fmt, fs, path::PathBuf, sync::Arc};
 
 use easel_core::ports::ApiKey;
 use easel_http::{BaseUrl, Proxy, Setting};
@@ -29,7 +29,7 @@ pub struct ProviderSection {
     pub api_keys_file: Option<PathBuf>,
     /// `user:password` for services behind HTTP basic authentication; sent instead of a key.
     #[schemars(extend("writeOnly" = true))]
-    pub basic_auth: Setting,
+    pub basic_auth: Hidden,
     /// The model's name at the service.
     pub model: String,
     /// Use `base_url` exactly as written, as the address of the endpoint itself.
@@ -65,7 +65,7 @@ impl Default for ProviderSection {
             base_url: String::new(),
             api_keys: KeyList::default(),
             api_keys_file: None,
-            basic_auth: Setting::default(),
+            basic_auth: Hidden::default(),
             model: String::new(),
             full_url: false,
             timeout_seconds: 300,
@@ -80,12 +80,36 @@ impl Default for ProviderSection {
     }
 }
 
+/// A secret text; `Debug` never shows it.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// The text as it was written. For requests, never for logs.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Hidden {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_empty() { "[none]" } else { "[hidden]" })
+    }
+}
+
 /// Keys as people write them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum KeyList {
     /// One text, keys separated by commas or line breaks.
-    Text(Setting),
+    Text(Hidden),
     /// A list.
     List(Vec<KeyEntry>),
 }
@@ -101,7 +125,7 @@ impl Default for KeyList {
 #[serde(untagged)]
 pub enum KeyEntry {
     /// The key alone.
-    Key(Setting),
+    Key(Hidden),
     /// The key and whose it is.
     Labelled(LabelledKey),
 }
@@ -111,7 +135,7 @@ pub enum KeyEntry {
 #[serde(deny_unknown_fields)]
 pub struct LabelledKey {
     /// The key.
-    pub key: Setting,
+    pub key: Hidden,
     /// Any name; keys with the same one share their limits, so that easel doesn't rotate among them in vain.
     #[serde(default)]
     pub account: String,
@@ -138,13 +162,19 @@ impl ProviderSection {
     /// how to mend it. Empty when all is well.
     pub fn validate(&self, name: &str) -> Vec<(String, String)> {
         let mut problems = Vec::new();
-        let mut say = |key: &str, problem: String| problems.push((format!("providers.{name}.{key}"), problem));
+        let mut say =
+            |key: &str, problem: String| problems.push((format!("providers.{name}.{key}"), problem));
         let kind = Kind::parse(&self.kind);
         match kind {
-            None if self.kind.is_empty() => say("kind", format!("missing; write one of: {}.", registry::built_kinds())),
+            None if self.kind.is_empty() => {
+                say("kind", format!("missing; write one of: {}.", registry::built_kinds()));
+            }
             None => say("kind", unknown_kind(&self.kind)),
             Some(kind) if !kind.is_built() => {
-                say("kind", format!("{} is not in this build; it has: {}.", self.kind, registry::built_kinds()));
+                say(
+                    "kind",
+                    format!("{} is not in this build; it has: {}.", self.kind, registry::built_kinds()),
+                );
             }
             Some(_) => {}
         }
@@ -152,7 +182,9 @@ impl ProviderSection {
         if remote {
             match self.address() {
                 Err(problem) => say("base_url", format!("{problem}.")),
-                Ok(base) if self.keys().is_empty() && self.basic_auth.expose().is_empty() && !is_local(&base) => {
+                Ok(base)
+                    if self.keys().is_empty() && self.basic_auth.expose().is_empty() && !is_local(&base) =>
+                {
                     say("api_keys", "no key; write the one that the service gave you.".to_owned());
                 }
                 Ok(_) => {}
@@ -185,7 +217,10 @@ impl ProviderSection {
         }
         for key in ["prompt", "messages", "image", "images"] {
             if self.extra.contains_key(key) {
-                say(&format!("extra.{key}"), "this field belongs to the request itself; take it out.".to_owned());
+                say(
+                    &format!("extra.{key}"),
+                    "this field belongs to the request itself; take it out.".to_owned(),
+                );
             }
         }
         problems
@@ -194,8 +229,10 @@ impl ProviderSection {
     /// The keys, in order, without placeholders and repetitions. A key file that can't be read counts as empty here;
     /// [`Self::validate`] says so.
     pub fn keys(&self) -> Vec<ApiKey> {
-        let file = self.api_keys_file.as_ref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
-        let from_file = file.lines().filter(|line| !line.trim_start().starts_with('#')).map(|line| (line, ""));
+        let file =
+            self.api_keys_file.as_ref().and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        let from_file =
+            file.lines().filter(|line| !line.trim_start().starts_with('#')).map(|line| (line, ""));
         let mut keys: Vec<ApiKey> = Vec::new();
         for (key, account) in self.api_keys.pairs().into_iter().chain(from_file) {
             let key = key.trim();
@@ -226,8 +263,8 @@ impl ProviderSection {
 
 /// The first 8 hex digits of a key's SHA-256.
 pub fn fingerprint(key: &str) -> Arc<str> {
-    let digest = Sha256::digest(key.as_bytes());
-    digest.iter().take(4).map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    let [a, b, c, d, ..] = <[u8; 32]>::from(Sha256::digest(key.as_bytes()));
+    format!("{:08x}", u32::from_be_bytes([a, b, c, d])).into()
 }
 
 /// Whether a base url points at this machine or its own network, where keys and money are rarely asked for.
@@ -236,7 +273,8 @@ pub(crate) fn is_local(base: &BaseUrl) -> bool {
         Some(url::Host::Ipv4(address)) => easel_http::guard::is_public(address.into()).is_err(),
         Some(url::Host::Ipv6(address)) => easel_http::guard::is_public(address.into()).is_err(),
         Some(url::Host::Domain(name)) => {
-            !name.contains('.') || [".local", ".lan", ".internal", ".localhost"].iter().any(|end| name.ends_with(end))
+            !name.contains('.')
+                || [".local", ".lan", ".internal", ".localhost"].iter().any(|end| name.ends_with(end))
         }
         None => false,
     }
@@ -250,9 +288,20 @@ fn is_placeholder(key: &str) -> bool {
         || key.starts_with('<')
         || key.contains(['…', '填', '你'])
         || bare.trim_matches(['x', '*', '.', '-', '_']).is_empty()
-        || ["your-", "your_", "yourkey", "changeme", "change-me", "replace", "placeholder", "api_key", "api-key", "apikey"]
-            .iter()
-            .any(|start| bare.starts_with(start))
+        || [
+            "your-",
+            "your_",
+            "yourkey",
+            "changeme",
+            "change-me",
+            "replace",
+            "placeholder",
+            "api_key",
+            "api-key",
+            "apikey",
+        ]
+        .iter()
+        .any(|start| bare.starts_with(start))
 }
 
 fn unknown_kind(kind: &str) -> String {
@@ -271,7 +320,8 @@ mod tests {
     fn keys(json: &str, expected: &[&str]) {
         use secrecy::ExposeSecret as _;
         let section = section(&format!("{{\"api_keys\":{json}}}"));
-        let found: Vec<String> = section.keys().iter().map(|key| key.secret.expose_secret().to_owned()).collect();
+        let found: Vec<String> =
+            section.keys().iter().map(|key| key.secret.expose_secret().to_owned()).collect();
         assert_eq!(found, expected);
     }
 
@@ -303,8 +353,15 @@ mod tests {
         );
         let places: Vec<_> = section.validate("a").into_iter().map(|(place, _)| place).collect();
         let expected = [
-            "base_url", "model", "api_keys_file", "basic_auth", "timeout_seconds", "max_retry_attempts", "proxy",
-            "prices", "extra.prompt",
+            "base_url",
+            "model",
+            "api_keys_file",
+            "basic_auth",
+            "timeout_seconds",
+            "max_retry_attempts",
+            "proxy",
+            "prices",
+            "extra.prompt",
         ];
         assert_eq!(places, expected.map(|key| format!("providers.a.{key}")));
     }
@@ -331,8 +388,9 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let section = section(r#"{"api_keys": ["sk-1234567890abcdefghijklmnop"], "basic_auth": "me:hunter2secret"}"#);
+        let section =
+            section(r#"{"api_keys": ["k-secret", {"key": "k-secret2"}], "basic_auth": "me:secret"}"#);
         let shown = format!("{section:?}");
-        assert!(!shown.contains("1234567890abcdefghij"), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
     }
 }

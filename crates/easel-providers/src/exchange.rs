@@ -36,7 +36,7 @@ pub(crate) struct Wire {
     pub(crate) name: Arc<str>,
     pub(crate) base: BaseUrl,
     pub(crate) needs_key: bool,
-    pub(crate) local: bool,
+    pub(crate) paid: bool,
     http: HttpClient,
     pub(crate) results: HttpClient,
     basic: Option<SecretString>,
@@ -52,17 +52,21 @@ struct Answered {
 }
 
 impl Wire {
-    pub(crate) fn new(name: &str, section: &ProviderSection, clients: &HttpClients) -> Result<Self, BuildError> {
+    pub(crate) fn new(
+        name: &str,
+        section: &ProviderSection,
+        clients: &HttpClients,
+    ) -> Result<Self, BuildError> {
         let base = section.address()?;
         let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds.max(1)));
         let basic = section.basic_auth.expose();
         let basic = (!basic.is_empty())
             .then(|| SecretString::from(base64_simd::STANDARD.encode_to_string(basic.as_bytes())));
-        let local = is_local(&base);
+        let (local, has_keys) = (is_local(&base), !section.keys().is_empty());
         Ok(Self {
             name: name.into(),
-            needs_key: basic.is_none() && (!local || !section.keys().is_empty()),
-            local,
+            needs_key: basic.is_none() && (!local || has_keys),
+            paid: !local || has_keys,
             http: clients.provider(section.proxy.expose(), timeouts)?,
             results: clients.results(section.proxy.expose(), base.origin().clone())?,
             base,
@@ -97,8 +101,7 @@ impl Wire {
     ) -> Result<Generated, ProviderError> {
         let Answered { status, headers, advice, answer } = self.exchange(call, cx).await?;
         let redactor = Redactor::new(cx.key.iter().map(|key| &key.secret).chain(&self.basic));
-        let facts =
-            Facts { status, headers: &headers, advice, answer: &answer, prompt, redactor: &redactor };
+        let facts = Facts { status, headers: &headers, advice, answer: &answer, prompt, redactor: &redactor };
         if let Some(failure) = classify::failure(&facts) {
             let corrected = learn(&failure);
             let mut error = failure.into_error(&self.name, &facts);
@@ -109,8 +112,7 @@ impl Wire {
         }
         let Choice { found, unusable, said } = candidates::choose(&answer);
         if found.is_empty() {
-            let mut error =
-                classify::no_picture(&answer, &said, unusable).into_error(&self.name, &facts);
+            let mut error = classify::no_picture(&answer, &said, unusable).into_error(&self.name, &facts);
             error.said = redactor.redact(&said);
             return Err(error);
         }
@@ -119,12 +121,18 @@ impl Wire {
         for found in found {
             let picture = match found.place {
                 Place::Slot(index) => answer.slots.get(index).and_then(picture_of).ok_or_else(|| {
-                    ProviderError::new(&*self.name, ErrorClass::ResultLost, "the picture's header can't be read")
+                    ProviderError::new(
+                        &*self.name,
+                        ErrorClass::ResultLost,
+                        "the picture's header can't be read",
+                    )
                 }),
                 Place::Url(url) => self.fetch(&url, cx).await,
                 Place::Path(path) => match self.base.url().join(&path) {
                     Ok(url) => self.fetch(url.as_str(), cx).await,
-                    Err(_) => Err(ProviderError::new(&*self.name, ErrorClass::ResultLost, "unreadable result path")),
+                    Err(_) => {
+                        Err(ProviderError::new(&*self.name, ErrorClass::ResultLost, "unreadable result path"))
+                    }
                 },
             };
             match picture {
@@ -164,12 +172,8 @@ impl Wire {
             match response.body.next_chunk().await {
                 Ok(Some(chunk)) => {
                     if let Err(error) = reader.push(&chunk) {
-                        return self.unreadable(status, success, &error).map(|answer| Answered {
-                            status,
-                            headers: std::mem::take(&mut response.headers),
-                            advice,
-                            answer,
-                        });
+                        let answer = self.unreadable(status, success, &error)?;
+                        return Ok(Answered { status, headers: response.headers, advice, answer });
                     }
                 }
                 Ok(None) => break,
@@ -182,13 +186,15 @@ impl Wire {
         if success && let Some(error) = broke.take_if(|error| !matches!(error, HttpError::Cut { .. })) {
             return Err(self.lost(status, &error));
         }
-        let answer = reader
-            .finish(broke.is_some())
-            .or_else(|error| self.unreadable(status, success, &error))?;
+        let answer = match reader.finish(broke.is_some()) {
+            Ok(answer) => answer,
+            Err(error) => self.unreadable(status, success, &error)?,
+        };
         Ok(Answered { status, headers: response.headers, advice, answer })
     }
 
     /// An unreadable refusal is still a refusal with a status; an unreadable success is a lost result.
+    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
     fn unreadable(&self, status: u16, success: bool, error: &AnswerError) -> Result<Answer, ProviderError> {
         if success { Err(self.lost(status, error)) } else { Ok(Answer::empty()) }
     }
@@ -206,7 +212,8 @@ impl Wire {
             HttpError::BadHeader { .. } => (ErrorClass::Auth, Retry::NextKey, KeyVerdict::Disable),
             HttpError::BadUrl { .. } => (ErrorClass::NotFound, Retry::NextProvider, KeyVerdict::Fine),
             HttpError::Blocked { .. } => (ErrorClass::Overload, Retry::NextProvider, KeyVerdict::Fine),
-            HttpError::Deadline { stage: Stage::Reading } | HttpError::Cancelled { stage: Stage::Reading } => {
+            HttpError::Deadline { stage: Stage::Reading }
+            | HttpError::Cancelled { stage: Stage::Reading } => {
                 (ErrorClass::ResultLost, Retry::Never, KeyVerdict::Fine)
             }
             other if other.nothing_sent() => (ErrorClass::Overload, Retry::SameKey, KeyVerdict::Fine),

@@ -70,7 +70,9 @@ fn named(failure: &Failure, sent: &BTreeSet<String>) -> Option<String> {
         return sent.get(name).cloned();
     }
     let message = failure.message.to_lowercase();
-    let about_field = ["required", "missing", "unexpected", "unknown", IMAGE_FIELD].iter().any(|word| message.contains(word));
+    let about_field = ["required", "missing", "unexpected", "unknown", IMAGE_FIELD]
+        .iter()
+        .any(|word| message.contains(word));
     if about_field && sent.contains(IMAGE_FIELD) && has_word(&message, PLAIN_IMAGE_FIELD) {
         return Some(IMAGE_FIELD.to_owned());
     }
@@ -81,7 +83,8 @@ fn named(failure: &Failure, sent: &BTreeSet<String>) -> Option<String> {
 }
 
 fn has_word(text: &str, word: &str) -> bool {
-    let joins = |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric() || letter == '_');
+    let joins =
+        |letter: Option<char>| letter.is_some_and(|letter| letter.is_ascii_alphanumeric() || letter == '_');
     text.match_indices(word).any(|(at, _)| {
         let before = text.get(..at).and_then(|before| before.chars().next_back());
         let after = text.get(at + word.len()..).and_then(|after| after.chars().next());

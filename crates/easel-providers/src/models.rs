@@ -15,12 +15,45 @@ const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Parts of model names that mean "makes pictures", in lower case.
 const IMAGE_CAPABLE: &[&str] = &[
-    "gpt-image", "chatgpt-image", "dall-e", "dalle", "flux", "stable-diffusion", "sdxl", "sd3", "seedream", "seededit",
-    "imagen", "kolors", "qwen-image", "z-image", "hunyuan-image", "cogview", "nano-banana", "midjourney", "mj_", "ideogram",
-    "recraft", "jimeng", "imagine", "-image", "image-",
+    "gpt-image",
+    "chatgpt-image",
+    "dall-e",
+    "dalle",
+    "flux",
+    "stable-diffusion",
+    "sdxl",
+    "sd3",
+    "seedream",
+    "seededit",
+    "imagen",
+    "kolors",
+    "qwen-image",
+    "z-image",
+    "hunyuan-image",
+    "cogview",
+    "nano-banana",
+    "midjourney",
+    "mj_",
+    "ideogram",
+    "recraft",
+    "jimeng",
+    "imagine",
+    "-image",
+    "image-",
 ];
 /// Parts that mean the opposite, whatever else the name says.
-const NOT_CAPABLE: &[&str] = &["video", "i2v", "vision", "caption", "embed", "moderation", "image-to-text", "ocr", "rerank", "upscale"];
+const NOT_CAPABLE: &[&str] = &[
+    "video",
+    "i2v",
+    "vision",
+    "caption",
+    "embed",
+    "moderation",
+    "image-to-text",
+    "ocr",
+    "rerank",
+    "upscale",
+];
 
 /// Why the list could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -80,7 +113,8 @@ pub async fn list(
 pub fn first_image_capable<'a>(ids: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     ids.into_iter().find(|id| {
         let id = id.to_ascii_lowercase();
-        IMAGE_CAPABLE.iter().any(|part| id.contains(part)) && !NOT_CAPABLE.iter().any(|part| id.contains(part))
+        IMAGE_CAPABLE.iter().any(|part| id.contains(part))
+            && !NOT_CAPABLE.iter().any(|part| id.contains(part))
     })
 }
 

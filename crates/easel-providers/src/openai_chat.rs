@@ -70,7 +70,7 @@ impl ImageProvider for OpenAiChat {
             max_references: MAX_REFERENCES,
             max_count: 1,
             needs_key: self.wire.needs_key,
-            paid: !self.wire.local,
+            paid: self.wire.paid,
         }
     }
 
@@ -131,7 +131,9 @@ fn prompt(prompt: &str, wish: &Output, options: &Map<String, Value>) -> String {
     let carried = options.contains_key("image_config");
     match (wish.size, sizes::ratio(wish), wish.tier) {
         (Some((width, height)), ..) => format!("{prompt}\n\n(Output image size: {width}x{height} pixels.)"),
-        (None, Some((width, height)), _) if !carried => format!("{prompt}\n\n(Output aspect ratio: {width}:{height}.)"),
+        (None, Some((width, height)), _) if !carried => {
+            format!("{prompt}\n\n(Output aspect ratio: {width}:{height}.)")
+        }
         (None, None, Some(tier)) if !carried => format!("{prompt}\n\n(Output resolution: {tier}K.)"),
         _ => prompt.to_owned(),
     }

@@ -19,8 +19,9 @@ use crate::{
     config::ProviderSection,
     exchange::Wire,
     lessons::{IMAGE_FIELD, Known, Lessons, PLAIN_IMAGE_FIELD},
-    references, sizes,
+    references,
     registry::BuildError,
+    sizes,
 };
 
 /// References that the GPT image models take.
@@ -73,7 +74,7 @@ impl ImageProvider for OpenAiImages {
             max_references: if dall_e_2 { 1 } else { MAX_REFERENCES },
             max_count: if single { 1 } else { MAX_COUNT },
             needs_key: self.wire.needs_key,
-            paid: !self.wire.local,
+            paid: self.wire.paid,
         }
     }
 
@@ -90,7 +91,8 @@ impl ImageProvider for OpenAiImages {
                 if !known.plain_image_field {
                     sent.insert(IMAGE_FIELD.to_owned());
                 }
-                let pictures = references::bytes(&request.references).await.map_err(|error| self.broken(&error))?;
+                let pictures =
+                    references::bytes(&request.references).await.map_err(|error| self.broken(&error))?;
                 self.wire.post("images/edits", cx).multipart(form(fields, request, pictures, &known))
             }
         };
@@ -106,7 +108,12 @@ impl OpenAiImages {
 }
 
 /// The fields of the request, without pictures. Pure.
-fn fields(model: &str, extra: &Map<String, Value>, request: &ImageRequest, known: &Known) -> Map<String, Value> {
+fn fields(
+    model: &str,
+    extra: &Map<String, Value>,
+    request: &ImageRequest,
+    known: &Known,
+) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("model".to_owned(), model.into());
     fields.insert("prompt".to_owned(), (*request.prompt).into());

@@ -11,12 +11,11 @@ pub(crate) async fn bytes(references: &[Reference]) -> io::Result<Vec<Bytes>> {
     let mut all = Vec::with_capacity(references.len());
     for reference in references {
         let body = &reference.picture.body;
-        let bytes = match body.in_memory() {
-            Some(bytes) => bytes.clone(),
-            None => {
-                let body = body.clone();
-                tokio::task::spawn_blocking(move || body.read()).await.map_err(io::Error::other)??
-            }
+        let bytes = if let Some(bytes) = body.in_memory() {
+            bytes.clone()
+        } else {
+            let body = body.clone();
+            tokio::task::spawn_blocking(move || body.read()).await.map_err(io::Error::other)??
         };
         all.push(bytes);
     }

@@ -1,6 +1,6 @@
 //! The kinds of providers, and how a section of the configuration becomes one.
 //!
-//! Adding a kind is one file and its line in [`Kind::build`].
+//! Adding a kind is one file and its line in `Kind::builder`.
 
 use std::sync::Arc;
 
@@ -84,27 +84,29 @@ impl Kind {
         Self::ALL.iter().copied().find(|kind| kind.name() == text)
     }
 
+    /// What makes a provider of this kind, for the kinds that this build has.
+    fn builder(self) -> Option<Builder> {
+        match self {
+            Self::OpenAiImages => Some(openai_images::build),
+            Self::OpenAiChat => Some(openai_chat::build),
+            Self::Sketch => Some(sketch_provider::build),
+            _ => None,
+        }
+    }
+
     /// Whether this build has it.
     pub fn is_built(self) -> bool {
-        matches!(self, Self::OpenAiImages | Self::OpenAiChat | Self::Sketch)
+        self.builder().is_some()
     }
 
     /// Whether it is a service that needs an address and a model.
     pub fn is_remote(self) -> bool {
         self != Self::Sketch
     }
-
-    fn build(self, name: &str, section: &ProviderSection, clients: &HttpClients) -> Built {
-        match self {
-            Self::OpenAiImages => openai_images::build(name, section, clients),
-            Self::OpenAiChat => openai_chat::build(name, section, clients),
-            Self::Sketch => sketch_provider::build(name, section),
-            other => Err(BuildError::NotInThisBuild(other.name())),
-        }
-    }
 }
 
 type Built = Result<Arc<dyn ImageProvider>, BuildError>;
+type Builder = fn(&str, &ProviderSection, &HttpClients) -> Built;
 
 /// Builds the provider `name` from its section. Clients with the same needs share their connections through
 /// `clients`.
@@ -112,10 +114,9 @@ type Built = Result<Arc<dyn ImageProvider>, BuildError>;
 /// # Errors
 /// [`BuildError`]; a section without problems in [`ProviderSection::validate`] builds.
 pub fn build(name: &str, section: &ProviderSection, clients: &HttpClients) -> Built {
-    match Kind::parse(&section.kind) {
-        Some(kind) => kind.build(name, section, clients),
-        None => Err(BuildError::UnknownKind(section.kind.clone())),
-    }
+    let kind = Kind::parse(&section.kind).ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
+    let builder = kind.builder().ok_or(BuildError::NotInThisBuild(kind.name()))?;
+    builder(name, section, clients)
 }
 
 /// The names of the kinds that this build has, for sentences.

@@ -64,10 +64,10 @@ impl Wire {
             .download_limits(DownloadLimits::result_pictures())
             .deadline(cx.deadline)
             .cancel_on(cx.cancel.clone());
-        let mut response = call.open().await.map_err(failed)?;
+        let mut response = call.open().await.map_err(|error| failed(&error))?;
         let mut sink = cx.spool.sink(response.body.expected_bytes().unwrap_or(0));
         let mut head = Vec::with_capacity(HEAD);
-        while let Some(chunk) = response.body.next_chunk().await.map_err(failed)? {
+        while let Some(chunk) = response.body.next_chunk().await.map_err(|error| failed(&error))? {
             let wanted = HEAD - head.len();
             head.extend_from_slice(chunk.get(..wanted).unwrap_or(&chunk));
             sink.write(&chunk).map_err(|error| Failed::Final(error.to_string(), None))?;
@@ -92,12 +92,13 @@ impl Wire {
     }
 }
 
-fn failed(error: HttpError) -> Failed {
-    match &error {
+fn failed(error: &HttpError) -> Failed {
+    match error {
         HttpError::Status { status, .. } => Failed::Passing(error.to_string(), Some(*status)),
-        HttpError::NotSent { .. } | HttpError::Unanswered { .. } | HttpError::Cut { .. } | HttpError::Deadline { .. } => {
-            Failed::Passing(error.to_string(), None)
-        }
+        HttpError::NotSent { .. }
+        | HttpError::Unanswered { .. }
+        | HttpError::Cut { .. }
+        | HttpError::Deadline { .. } => Failed::Passing(error.to_string(), None),
         _ => Failed::Final(error.to_string(), None),
     }
 }

@@ -86,11 +86,16 @@ pub(crate) fn wished(wish: &Output) -> Option<(u32, u32)> {
         Some(2 | 3) => 1,
         _ => 0,
     };
-    let same = |row: &&Row| row.0 == (rw, rh) || (row.0 == (21, 9) && (rw, rh) == (7, 3)) || (row.0 == (9, 21) && (rw, rh) == (3, 7));
+    let same = |row: &&Row| {
+        row.0 == (rw, rh)
+            || (row.0 == (21, 9) && (rw, rh) == (7, 3))
+            || (row.0 == (9, 21) && (rw, rh) == (3, 7))
+    };
     if let Some(size) = TIERS.iter().find(same).and_then(|row| row.1.get(tier)) {
         return Some(*size);
     }
-    let pixels = [1024.0 * 1024.0, 2048.0 * 2048.0, 8_294_400.0_f64].get(tier).copied().unwrap_or(1_048_576.0);
+    let pixels =
+        [1024.0 * 1024.0, 2048.0 * 2048.0, 8_294_400.0_f64].get(tier).copied().unwrap_or(1_048_576.0);
     let height = (pixels * f64::from(rh) / f64::from(rw)).sqrt();
     Some((rounded(height * f64::from(rw) / f64::from(rh)), rounded(height)))
 }
@@ -127,9 +132,8 @@ fn lawful((w, h): (u32, u32)) -> (u32, u32) {
 fn nearest(list: &[(u32, u32)], (w, h): (u32, u32)) -> (u32, u32) {
     let shape = |(w, h): (u32, u32)| (f64::from(w) / f64::from(h)).ln();
     let area = |(w, h): (u32, u32)| (f64::from(w) * f64::from(h)).ln();
-    let distance = |size: (u32, u32)| {
-        ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs())
-    };
+    let distance =
+        |size: (u32, u32)| ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs());
     let better = |a: &(u32, u32), b: &(u32, u32)| {
         let (a, b) = (distance(*a), distance(*b));
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
@@ -137,7 +141,11 @@ fn nearest(list: &[(u32, u32)], (w, h): (u32, u32)) -> (u32, u32) {
     list.iter().copied().min_by(better).unwrap_or((1024, 1024))
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive and far below the type's range")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "positive and far below the type's range"
+)]
 fn rounded(side: f64) -> u32 {
     ((side.min(65_536.0) / f64::from(STEP)).round() as u32).max(1) * STEP
 }

@@ -12,8 +12,12 @@ use async_trait::async_trait;
 use easel_core::{
     error::{ErrorClass, ProviderError, Retry},
     media::{Body, Picture, PictureFormat},
-    ports::{CallContext, Capabilities, Generated, GeneratedPicture, ImageProvider, ImageRequest, Operation, Output},
+    ports::{
+        CallContext, Capabilities, Generated, GeneratedPicture, ImageProvider, ImageRequest, Operation,
+        Output,
+    },
 };
+use easel_http::HttpClients;
 use image::{DynamicImage, ImageReader, Limits, RgbaImage};
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -46,7 +50,11 @@ struct Sketch {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "all kinds are built by functions of one shape")]
-pub(crate) fn build(name: &str, section: &ProviderSection) -> Result<Arc<dyn ImageProvider>, BuildError> {
+pub(crate) fn build(
+    name: &str,
+    section: &ProviderSection,
+    _: &HttpClients,
+) -> Result<Arc<dyn ImageProvider>, BuildError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Ok(Arc::new(Sketch {
         name: name.into(),
@@ -148,11 +156,17 @@ fn draw(request: &ImageRequest, seed: u64, index: u32) -> Result<((u32, u32), Ve
         .references
         .iter()
         .take(MAX_REFERENCES)
-        .map(|reference| decode(&reference.picture.body).map_err(|error| Trouble::Reference(error.to_string())))
+        .map(|reference| {
+            decode(&reference.picture.body).map_err(|error| Trouble::Reference(error.to_string()))
+        })
         .collect::<Result<_, _>>()?;
     let references: Vec<ReferencePixels<'_>> = decoded
         .iter()
-        .map(|picture| ReferencePixels { width: picture.width(), height: picture.height(), rgba: picture.as_raw() })
+        .map(|picture| ReferencePixels {
+            width: picture.width(),
+            height: picture.height(),
+            rgba: picture.as_raw(),
+        })
         .collect();
     let edit = request.operation == Operation::Edit && !references.is_empty();
     let shape = references.first().filter(|_| edit).map(|first| (first.width, first.height));
@@ -178,7 +192,9 @@ fn size(wish: &Output, edited: Option<(u32, u32)>) -> (u32, u32) {
         let (w, h) = edited.unwrap_or((1024, 1024));
         let longest = w.max(h).max(1);
         let target = if edited.is_some() { EDIT_SIDE.min(longest.max(768)) } else { longest };
-        let scaled = |side: u32| u32::try_from(u64::from(side) * u64::from(target) / u64::from(longest)).unwrap_or(target);
+        let scaled = |side: u32| {
+            u32::try_from(u64::from(side) * u64::from(target) / u64::from(longest)).unwrap_or(target)
+        };
         (scaled(w), scaled(h))
     });
     (width.clamp(MIN_SIDE, MAX_SIDE), height.clamp(MIN_SIDE, MAX_SIDE))

@@ -48,7 +48,10 @@ pub(crate) struct Config {
     /// Services that make pictures, by a name of your choice.
     pub(crate) providers: BTreeMap<String, ProviderSection>,
     /// Quirks of gateways, by name.
-    #[expect(clippy::zero_sized_map_values, reason = "becomes a section's struct with the part that reads it")]
+    #[expect(
+        clippy::zero_sized_map_values,
+        reason = "becomes a section's struct with the part that reads it"
+    )]
     pub(crate) profiles: BTreeMap<String, Unbuilt>,
     /// Text to picture.
     pub(crate) draw: FeatureSection,
@@ -62,7 +65,8 @@ pub(crate) struct Config {
     pub(crate) translate: Option<Unbuilt>,
     /// How much runs at once, and for how long.
     pub(crate) jobs: JobsSection,
-    /// How easel reaches the outside.
+    /// How easel reaches the outside. A change needs a restart.
+    #[schemars(extend("x-restart" = true))]
     pub(crate) network: NetworkSection,
     /// Named prompt templates.
     pub(crate) presets: BTreeMap<String, PresetSection>,

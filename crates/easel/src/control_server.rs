@@ -86,7 +86,9 @@ async fn converse(stream: UnixStream, app: &App) -> io::Result<()> {
     tokio::time::timeout(PATIENCE, read).await.map_err(|_| io::ErrorKind::TimedOut)??;
     let answers = match serde_json::from_slice::<Request>(&line) {
         Ok(Request { v: VERSION, command }) => answer(command, app).await,
-        Ok(Request { v, .. }) => vec![refused("E-VERSION", format!("this easel speaks version {VERSION}, not {v}"))],
+        Ok(Request { v, .. }) => {
+            vec![refused("E-VERSION", format!("this easel speaks version {VERSION}, not {v}"))]
+        }
         Err(error) => vec![refused("E-COMMAND", format!("not a command: {error}"))],
     };
     for answer in answers {
@@ -107,7 +109,12 @@ async fn answer(command: ControlCommand, app: &App) -> Vec<Answer> {
                 .map(|(level, section, text)| Answer {
                     v: VERSION,
                     event: Some("line".to_owned()),
-                    rest: fields([("level", json!(level)), ("section", json!(section)), ("text", json!(text)), ("mend", Json::Null)]),
+                    rest: fields([
+                        ("level", json!(level)),
+                        ("section", json!(section)),
+                        ("text", json!(text)),
+                        ("mend", Json::Null),
+                    ]),
                     ..Answer::default()
                 })
                 .collect();
@@ -141,5 +148,11 @@ fn done<const N: usize>(rest: [(&str, Json); N]) -> Answer {
 }
 
 fn refused(code: &str, error: String) -> Answer {
-    Answer { v: VERSION, ok: Some(false), code: Some(code.to_owned()), error: Some(error), ..Answer::default() }
+    Answer {
+        v: VERSION,
+        ok: Some(false),
+        code: Some(code.to_owned()),
+        error: Some(error),
+        ..Answer::default()
+    }
 }

@@ -15,7 +15,8 @@ use easel_core::{
     media::{Body, Picture},
     message::{ChatRole, PictureLocator, PictureRef, Quote},
     ports::{
-        Adapter, AdapterCapabilities, AdapterError, DownloadError, Inbox, PictureSource, SendError, SendFailure,
+        Adapter, AdapterCapabilities, AdapterError, DownloadError, Inbox, PictureSource, SendError,
+        SendFailure,
     },
     reply::{Part, Reaction, Reply, Sent, Target},
 };
@@ -63,13 +64,19 @@ impl Local {
 
 #[async_trait]
 impl PictureSource for Local {
-    async fn download(&self, _chat: &Chat, picture: &PictureRef, max_bytes: u64) -> Result<Body, DownloadError> {
+    async fn download(
+        &self,
+        _chat: &Chat,
+        picture: &PictureRef,
+        max_bytes: u64,
+    ) -> Result<Body, DownloadError> {
         let PictureLocator::File(path) = &picture.locator else {
             return Err(DownloadError::Unreachable("not a file".to_owned()));
         };
         let path = Arc::clone(path);
         let read = move || {
-            let unreadable = |error: std::io::Error| DownloadError::Unreachable(format!("{}: {error}", path.display()));
+            let unreadable =
+                |error: std::io::Error| DownloadError::Unreachable(format!("{}: {error}", path.display()));
             let length = fs::metadata(&path).map_err(unreadable)?.len();
             if length > max_bytes {
                 return Err(DownloadError::TooLarge { max_bytes });

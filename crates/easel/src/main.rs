@@ -13,12 +13,16 @@ mod wiring;
 use std::{io::IsTerminal as _, process::ExitCode};
 
 use clap::Parser as _;
+use tracing::Level;
+use tracing_subscriber::{
+    Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _,
+};
 
 use crate::cli::{Cli, Command, Exit, speech};
 
 /// Gives memory back soon after a burst of pictures, which the system's allocator does not.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -65,8 +69,12 @@ async fn execute(cli: Cli) -> Exit {
     match command {
         Command::Run => cli::run::run(source, loaded, &speech).await,
         Command::Draw(options) => cli::draw::run(&options, &config, &speech).await,
-        Command::Backup(options) => cli::backup::run(&options, &config, &speech, &mut |line| tell(line)).await,
-        Command::Restore(options) => cli::restore::run(&options, &config, &speech, &mut |line| tell(line)).await,
+        Command::Backup(options) => {
+            cli::backup::run(&options, &config, &speech, &mut |line| tell(line)).await
+        }
+        Command::Restore(options) => {
+            cli::restore::run(&options, &config, &speech, &mut |line| tell(line)).await
+        }
         Command::Check | Command::Completions(_) => Exit::Done,
     }
 }
@@ -85,12 +93,12 @@ pub(crate) fn warn(line: impl AsRef<str>) {
 
 /// The log goes to standard error; `RUST_LOG` changes its level.
 fn log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,sled=warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let wished = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let filter =
+        wished.unwrap_or_else(|| Targets::new().with_default(Level::INFO).with_target("sled", Level::WARN));
+    let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .init();
+        .with_target(false);
+    tracing_subscriber::registry().with(lines.with_filter(filter)).init();
 }

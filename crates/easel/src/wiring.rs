@@ -1,52 +1,46 @@
 //! Puts the program together: the only file that names every adapter, the store and the providers.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    collections::{HashMap, HashSet},
+    path::Path,
+    sync::Arc,
     time::Duration,
 };
 
 use anyhow::Context as _;
 use easel_core::{
-    access::{LimitsState, Rules},
-    chain::{KeyPool, Link, ProviderSlot},
-    command::OutputWish,
-    dispatch::{Desk, Runtime, RuntimeParts, output_of},
+    access::LimitsState,
+    chain::ProviderSlot,
+    dispatch::Desk,
     i18n::Texts,
-    ids::{MessageId, UserId},
     job::{
         DISABLED_KEYS,
-        Outcome,
-        engine::{Brought, Engine, EngineSettings, Planner as _},
+        engine::{Engine, EngineSettings},
         kept::KeepLimits,
-        ledger::StoredRequest,
         recover::Recovered,
         schedule::ScheduleLimits,
     },
-    error::UserError,
-    media::{BytesBudget, Picture, Spool},
-    message::{PictureLocator, PictureOrigin, PictureRef},
-    ports::{Adapter, Clock, Inbox, KeyValue, Output, Store, SystemClock},
-    prompt::PresetBook,
-    settings::FeatureSection,
+    media::{BytesBudget, Spool},
+    ports::{Adapter, Clock, Inbox, KeyValue, Store, SystemClock},
 };
 use easel_http::HttpClients;
-use easel_providers::{Kind, ProviderSection, config::KeyList, models, registry};
 use easel_store::{EmbeddedStore, Handle, OpenOptions, OpenReport};
-use secrecy::ExposeSecret as _;
 use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::chains::{Drawing, Factory};
+pub(crate) use self::draw::DrawRequest;
 use crate::{
+    cli::speech::Speech,
     config::{
         Config,
-        discover::{self, Chosen, Discovered, Feature},
-        problem::ProblemText,
+        problem::{ProblemArg, ProblemText},
     },
-    cli::draw::target,
-    local::{Heard, Local},
+    local::Local,
 };
+
+mod chains;
+mod draw;
 
 /// How often artifacts are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -56,12 +50,6 @@ const LIMITS_EVERY: Duration = Duration::from_secs(5);
 const LIMITS: (&str, &[u8]) = ("limits", b"chat/");
 /// Bytes per stored part of the limits; the store takes values up to 32 KiB.
 const LIMITS_PART: usize = 30 * 1024;
-/// Name and kind of the embedded provider that draws when nothing is configured.
-const SKETCH: &str = "sketch";
-
-/// The model asked of a service from the environment that names none and lists none (S004-28).
-const FALLBACK_MODEL: &str = "gpt-image-2";
-
 /// The program, put together.
 pub(crate) struct App {
     /// Jobs.
@@ -85,124 +73,6 @@ pub(crate) struct App {
     factory: Arc<Factory>,
     tracker: TaskTracker,
     stop: CancellationToken,
-}
-
-/// Who draws, for the start message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Drawing {
-    /// Provider names in the order of the drawing chain.
-    pub(crate) names: Vec<String>,
-    /// The environment pair that was found, if that is why.
-    pub(crate) environment: Option<&'static str>,
-    /// Whether calls may cost money.
-    pub(crate) paid: bool,
-}
-
-/// Makes provider slots, and keeps those whose section did not change, so that what is known of their keys and
-/// health survives an edit of the configuration.
-struct Factory {
-    http: HttpClients,
-    spool: Spool,
-    disabled: HashMap<String, HashSet<String>>,
-    slots: Mutex<BTreeMap<String, (String, Arc<ProviderSlot>)>>,
-}
-
-impl Factory {
-    fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
-        // `Debug` hides the keys, so their fingerprints stand beside it.
-        let keys = section.keys();
-        let prints: Vec<_> = keys.iter().map(|key| key.fingerprint.clone()).collect();
-        let print = format!("{section:?} {prints:?}");
-        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, slot)) = slots.get(name)
-            && *known == print
-        {
-            return Ok(slot.clone());
-        }
-        let provider = registry::build(name, section, &self.http).with_context(|| format!("providers.{name}"))?;
-        let none = HashSet::new();
-        let disabled = self.disabled.get(name).unwrap_or(&none);
-        let keys = KeyPool::new(keys, disabled);
-        let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
-        slots.insert(name.to_owned(), (print, slot.clone()));
-        Ok(slot)
-    }
-
-    fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
-        let section = ProviderSection {
-            kind: Kind::OpenAiImages.name().to_owned(),
-            base_url: found.base_url.clone(),
-            api_keys: KeyList::Text(found.key.expose_secret().into()),
-            model: found.model.clone().unwrap_or_else(|| FALLBACK_MODEL.to_owned()),
-            ..ProviderSection::default()
-        };
-        self.slot(&found.name.to_lowercase(), &section)
-    }
-
-    fn sketch(&self) -> anyhow::Result<Arc<ProviderSlot>> {
-        self.slot(SKETCH, &ProviderSection { kind: Kind::Sketch.name().to_owned(), ..ProviderSection::default() })
-    }
-
-    /// The links of a feature, every configured provider, and who draws.
-    fn chain(&self, config: &Config, feature: Feature) -> anyhow::Result<(Vec<Link>, Drawing)> {
-        let section = match feature {
-            Feature::Edit if !config.edit.names().is_empty() => &config.edit,
-            Feature::Draw | Feature::Edit => &config.draw,
-        };
-        let default = match feature {
-            Feature::Draw => default_output(&config.draw),
-            Feature::Edit => default_output(&config.edit).or_else(|| default_output(&config.draw)),
-        };
-        let mut environment = None;
-        let slots = match discover::choose(config, feature, &|name| std::env::var(name).ok()) {
-            Chosen::Configured(_) => section
-                .names()
-                .into_iter()
-                .filter_map(|name| config.providers.get(name).map(|provider| (name, provider)))
-                .map(|(name, provider)| self.slot(name, provider))
-                .collect::<anyhow::Result<Vec<_>>>()?,
-            Chosen::Environment(found) => {
-                environment = Some(found.name);
-                vec![self.discovered(&found)?]
-            }
-            Chosen::Sketch => vec![self.sketch()?],
-        };
-        let drawing = Drawing {
-            names: slots.iter().map(|slot| slot.provider().name().to_owned()).collect(),
-            environment,
-            paid: slots.iter().any(|slot| slot.provider().capabilities().paid),
-        };
-        let output = default.unwrap_or_default();
-        Ok((slots.into_iter().map(|slot| Link { slot, output }).collect(), drawing))
-    }
-
-    fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
-        let (draw, drawing) = self.chain(config, Feature::Draw)?;
-        let (edit, _) = self.chain(config, Feature::Edit)?;
-        let mut providers: Vec<_> = draw.iter().chain(&edit).map(|link| link.slot.clone()).collect();
-        for (name, section) in &config.providers {
-            match self.slot(name, section) {
-                Ok(slot) => providers.push(slot),
-                // Providers that no chain names may be of a kind that is not built yet.
-                Err(error) => tracing::warn!(provider = name, error = format!("{error:#}"), "left out"),
-            }
-        }
-        let (presets, _) = PresetBook::new(&config.presets);
-        let runtime = Runtime::new(RuntimeParts {
-            prefixes: config.bot.prefixes.clone(),
-            rules: Rules::new(&config.access, &config.bot.admins),
-            presets,
-            draw,
-            edit,
-            providers,
-            locale: config.bot.locale,
-        });
-        Ok((runtime, drawing))
-    }
-}
-
-fn default_output(section: &FeatureSection) -> Option<Output> {
-    section.default_output.as_deref().and_then(OutputWish::parse).map(|wish| output_of(&wish))
 }
 
 fn engine_settings(config: &Config) -> EngineSettings {
@@ -232,13 +102,8 @@ impl App {
         let budget = BytesBudget::new(config.jobs.max_bytes_in_flight);
         let spool = Spool::new(budget, &data_dir.join("spool")).context("the spool folder")?;
         let http = HttpClients::new(config.network.clone());
-        let factory = Arc::new(Factory {
-            http: http.clone(),
-            spool: spool.clone(),
-            disabled: disabled_keys(&ports).await?,
-            slots: Mutex::default(),
-        });
-        let (runtime, drawing) = factory.runtime(config)?;
+        let factory = Arc::new(Factory::new(http.clone(), disabled_keys(&ports).await?));
+        let (runtime, drawing) = factory.runtime(config).await?;
 
         let local = Arc::new(Local::default());
         let mut adapters: Vec<Arc<dyn Adapter>> = vec![local.clone()];
@@ -337,8 +202,8 @@ impl App {
     ///
     /// # Errors
     /// When a provider of it can't be built; then nothing changes.
-    pub(crate) fn reconfigure(&self, config: &Config) -> anyhow::Result<()> {
-        let (runtime, _) = self.factory.runtime(config)?;
+    pub(crate) async fn reconfigure(&self, config: &Config) -> anyhow::Result<()> {
+        let (runtime, _) = self.factory.runtime(config).await?;
         self.desk.reconfigure(runtime, &config.access);
         self.engine.reconfigure(engine_settings(config));
         Ok(())
@@ -386,7 +251,14 @@ async fn stored_limits(store: &Store) -> LimitsState {
         }
     };
     let whole: Vec<u8> = parts.iter().flat_map(|(_, part)| part.iter().copied()).collect();
-    serde_json::from_slice(&whole).unwrap_or_default()
+    if whole.is_empty() {
+        return LimitsState::default();
+    }
+    // A crash between two parts leaves a text that can't be read.
+    serde_json::from_slice(&whole).unwrap_or_else(|error| {
+        tracing::warn!(%error, "the stored limits are damaged; they begin anew");
+        LimitsState::default()
+    })
 }
 
 /// Stores the limits' counts when they changed, in parts that the store takes.
@@ -409,131 +281,58 @@ async fn store_limits(desk: &Desk, keys: &dyn KeyValue, stored: &mut Vec<u8>) {
     *stored = state;
 }
 
-/// A request from the command line.
-#[derive(Clone, Debug)]
-pub(crate) struct DrawRequest {
-    /// What to draw.
-    pub(crate) prompt: String,
-    /// Pictures to start from; absolute paths.
-    pub(crate) images: Vec<PathBuf>,
-    /// The provider's name.
-    pub(crate) provider: Option<String>,
-    /// Pixels, ratio or tier.
-    pub(crate) size: Option<String>,
-    /// How many pictures.
-    pub(crate) count: u8,
-}
-
 impl App {
-    /// One generation for the command line, through the engine. Pictures are saved at `output` (see
-    /// [`crate::cli::draw::target`]); the paths come back.
-    ///
-    /// # Errors
-    /// The sentence that a chat would hear.
-    pub(crate) async fn draw(&self, request: DrawRequest, output: &Path) -> Result<Vec<PathBuf>, String> {
-        let (chat, mut hear) = self.local.open(usize::from(request.count));
-        let size = request.size.as_deref().unwrap_or_default();
-        let Some(wish) = OutputWish::parse(size) else {
-            self.local.close(&chat);
-            return Err(self.desk.say(&chat, &UserError::new("error-size", "E-SIZE").with("size", size)));
-        };
-        let Output { size, ratio, tier } = output_of(&wish);
-        let feature = if request.images.is_empty() { "draw" } else { "edit" };
-        let inline = request
-            .images
-            .iter()
-            .map(|path| PictureRef { origin: PictureOrigin::File, locator: PictureLocator::File(path.as_path().into()) })
-            .collect();
-        let stored = StoredRequest {
-            user: UserId::new("owner"),
-            message: MessageId::new(chat.id.as_str()),
-            chat: chat.clone(),
-            feature: feature.to_owned(),
-            prompt: request.prompt,
-            preset: None,
-            provider: request.provider.map(|name| name.to_lowercase()),
-            size,
-            ratio,
-            tier,
-            count: request.count,
-            pictures: Vec::new(),
-            fallback: Vec::new(),
-            quote: None,
-        };
-        let (watch, ended) = tokio::sync::oneshot::channel();
-        let brought = Brought { inline, settle: None, watch: Some(watch) };
-        let accepted = match self.engine.accept(stored, brought) {
-            Ok(accepted) => accepted,
-            Err(refusal) => {
-                self.local.close(&chat);
-                return Err(self.desk.say(&chat, &refusal));
-            }
-        };
-        let outcome = ended.await;
-        self.local.close(&chat);
-        let mut files = Vec::new();
-        let mut sentences = Vec::new();
-        while let Some(heard) = hear.recv().await {
-            match heard {
-                Heard::Text(text) => sentences.push(text),
-                Heard::Picture(picture) => {
-                    let name = format!("easel-{}", accepted.job);
-                    let file = target(output, files.len(), &name, picture.format.extension());
-                    save(&picture, &file).await.map_err(|error| format!("{}: {error}", file.display()))?;
-                    files.push(file);
-                }
-            }
-        }
-        match outcome {
-            Ok(Outcome::Delivered { .. }) if !files.is_empty() => Ok(files),
-            _ => Err(sentences.join("\n")),
-        }
-    }
-
-    /// The running easel's own view of its parts, for `easel check`: level, section and text.
+    /// The running easel's own view of its parts, for `easel check`: level, section and a
+    /// sentence in the chats' language.
     pub(crate) fn health(&self) -> Vec<(&'static str, String, String)> {
+        let speech = Speech::new(self.desk.runtime().locale);
         let (running, waiting) = self.engine.load();
-        let mut lines = vec![("good", "jobs".to_owned(), format!("{running} running, {waiting} waiting"))];
+        let jobs = ProblemText::new("check-running-jobs")
+            .with("running", running as u64)
+            .with("waiting", waiting as u64);
+        let mut lines = vec![("good", "jobs".to_owned(), speech.say(&jobs))];
         let health = self.store.health();
         for (name, component) in [("journal", &health.journal), ("database", &health.database)] {
             let level = if component.is_good() { "good" } else { "bad" };
-            let text = component.last_error.clone().unwrap_or_else(|| "ok".to_owned());
-            lines.push((level, name.to_owned(), text));
+            let text = match &component.last_error {
+                Some(error) => ProblemText::new("check-running-bad").with("detail", error.clone()),
+                None => ProblemText::new("check-running-good"),
+            };
+            lines.push((level, name.to_owned(), speech.say(&text)));
         }
         lines
     }
 
-    /// Who draws, and whether it may cost money: sentences for the start.
+    /// Who draws and who edits, and whether it may cost money: sentences for the start.
     pub(crate) fn drawing(&self, path: &str) -> Vec<ProblemText> {
         let runtime = self.desk.runtime();
         let Some(first) = runtime.draw.first() else { return Vec::new() };
         let provider = first.slot.provider();
-        let (name, model) = (provider.name().to_owned(), provider.model().to_owned());
-        let mut lines = vec![match (self.drawing.environment, self.drawing.paid) {
-            (Some(variable), _) => ProblemText::new("start-engine-env")
+        let mut lines = vec![match self.drawing.environment {
+            Some(variable) => ProblemText::new("start-engine-env")
                 .with("variable", format!("{variable}_BASE_URL"))
-                .with("model", model),
-            (None, false) if provider.kind() == SKETCH => {
+                .with("model", provider.model()),
+            None if self.drawing.built_in => {
                 ProblemText::new("start-engine-sketch").with("path", path.to_owned())
             }
-            (None, paid) => {
-                let key = if paid { "start-engine" } else { "start-engine-free" };
-                ProblemText::new(key).with("provider", name).with("model", model)
-            }
+            None => engine_line("kind-draw", &first.slot),
         }];
         let others: Vec<_> = self.drawing.names.iter().skip(1).cloned().collect();
         if !others.is_empty() {
             lines.push(ProblemText::new("start-fallbacks").with("names", others.join(" → ")));
         }
+        let editor = runtime.edit.first().filter(|link| !Arc::ptr_eq(&link.slot, &first.slot));
+        lines.extend(editor.map(|link| engine_line("kind-edit", &link.slot)));
         lines
     }
 }
 
-async fn save(picture: &Picture, file: &Path) -> std::io::Result<()> {
-    let (body, file) = (picture.body.clone(), file.to_owned());
-    let write = move || match body.in_file() {
-        Some(path) => std::fs::copy(path, &file).map(drop),
-        None => std::fs::write(&file, body.read()?),
-    };
-    tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)?
+/// Who does the work of a feature, and whether it costs money.
+fn engine_line(feature: &'static str, slot: &ProviderSlot) -> ProblemText {
+    let provider = slot.provider();
+    let key = if provider.capabilities().paid { "start-engine" } else { "start-engine-free" };
+    ProblemText::new(key)
+        .with("feature", ProblemArg::OneOf(vec![feature]))
+        .with("provider", provider.name())
+        .with("model", provider.model())
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Problem;
+use crate::settings::SettingProblem;
 
 /// `[access]`: who may use easel, and how often. Owners (`[bot] admins`) pass lists, debounce and limits.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -140,7 +140,7 @@ impl AccessSection {
     }
 
     /// Everything that is wrong, not only the first thing.
-    pub fn validate(&self) -> Vec<Problem> {
+    pub fn validate(&self) -> Vec<SettingProblem> {
         let mut problems = Vec::new();
         for (key, list) in
             [("group_filter_list", &self.group_filter_list), ("user_filter_list", &self.user_filter_list)]
@@ -155,19 +155,16 @@ impl AccessSection {
                     ListEntry::Number(id) => id.to_string(),
                 };
                 if ids.is_empty() || ids.iter().any(odd) {
-                    problems.push(Problem::new(
-                        format!("{key}[{index}]"),
-                        "config-list-entry",
-                        [("value", shown.as_str())],
-                    ));
+                    let problem = SettingProblem::new(format!("{key}[{index}]"), "config-list-entry");
+                    problems.push(problem.with("value", shown));
                 }
             }
         }
         if self.rate_limit_period_seconds == 0 {
-            problems.push(Problem::new("rate_limit_period_seconds", "config-period-zero", []));
+            problems.push(SettingProblem::new("rate_limit_period_seconds", "config-period-zero"));
         }
         if self.direct_chats == Some(DirectChats::Users) && self.user_filter_mode == FilterMode::Blacklist {
-            problems.push(Problem::new("direct_chats", "config-direct-users-blacklist", []));
+            problems.push(SettingProblem::new("direct_chats", "config-direct-users-blacklist"));
         }
         problems
     }

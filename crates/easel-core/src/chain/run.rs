@@ -259,7 +259,6 @@ impl Chain<'_> {
             match next {
                 Next::Stop => return Ok(Err((error, true))),
                 Next::Provider => return Ok(Err((error, false))),
-                // Nobody waits for a try that there will not be.
                 Next::Again { counted: true, .. } if tries.total >= limit => return Ok(Err((error, false))),
                 Next::Again { after, key, counted: count } => {
                     counted = count;

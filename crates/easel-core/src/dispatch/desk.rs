@@ -22,12 +22,12 @@ use crate::{
     i18n::{Args, HelpView, Texts},
     ids::{Chat, Platform},
     job::{
-        delivery::deliver,
-        engine::{Brought, CancelOutcome, Engine, Phase, Plan, Planner},
+        delivery::{Delivered, deliver},
+        engine::{Brought, CancelOutcome, Engine, JobLine, Phase, Plan, Planner},
         ledger::StoredRequest,
     },
     message::{ChatRole, Message},
-    ports::{Adapter, Clock, Inbox, Output},
+    ports::{Adapter, Clock, Inbox, Output, SendFailure},
     prompt::{Preset, edit_instruction},
     reply::{Reply, Target},
 };
@@ -294,7 +294,7 @@ impl Desk {
                 Phase::Running => "job-list-running",
                 Phase::Delivering => "job-list-sending",
             };
-            let what: String = line.prompt.chars().take(24).collect();
+            let what = self.what(runtime, line);
             let args = Args::new()
                 .with("job", line.number.to_string())
                 .with("position", line.position.unwrap_or(1))
@@ -314,6 +314,17 @@ impl Desk {
         out.join("\n")
     }
 
+    /// What a job is about, in a few words: what was typed, else the preset, else the feature.
+    fn what(&self, runtime: &Runtime, line: &JobLine) -> String {
+        if !line.prompt.is_empty() {
+            return line.prompt.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).take(24).collect();
+        }
+        line.preset.clone().unwrap_or_else(|| {
+            let key = if line.feature == "edit" { "kind-edit" } else { "kind-draw" };
+            self.texts.plain(runtime.locale, key)
+        })
+    }
+
     fn cancel(
         &self,
         runtime: &Runtime,
@@ -325,7 +336,8 @@ impl Desk {
         let admin = role >= Role::GroupAdmin;
         let outcome = engine.cancel(&message.chat, &message.sender.id, admin, command.job);
         let (key, number) = match outcome {
-            CancelOutcome::Cancelled { number } => ("job-cancelled", number),
+            CancelOutcome::Cancelled { number, begun: false } => ("job-cancelled", number),
+            CancelOutcome::Cancelled { number, begun: true } => ("job-cancelled-begun", number),
             CancelOutcome::TooLate { number } => ("error-too-late-to-cancel", number),
             CancelOutcome::NotYours { number } => ("error-not-your-job", number),
             CancelOutcome::NoSuchJob { number } => ("error-no-such-job", number),
@@ -343,15 +355,33 @@ impl Desk {
         let adapter = self.adapters.get(&message.chat.platform)?.clone();
         let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
         let engine = Arc::clone(engine);
+        let lost = self.sentence(runtime, &UserError::new("error-internal", "E-ARTIFACT"));
+        let not_sent = self.sentence(runtime, &UserError::new("error-not-delivered", "E-DELIVERY"));
         Some(Box::pin(async move {
-            match engine.keeper().read(&artifacts).await {
+            let failed = match engine.keeper().read(&artifacts).await {
                 Ok(pictures) => {
+                    let mut failed = None;
                     for (index, picture) in pictures.iter().enumerate() {
                         let outcome = deliver(&adapter, &target, job, index, None, picture).await;
                         tracing::info!(%job, index, ?outcome, "resent");
+                        // Whoever is muted or gone can't be told either.
+                        if let Delivered::No { failure, .. } = outcome
+                            && !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected)
+                        {
+                            failed = Some(&not_sent);
+                        }
                     }
+                    failed
                 }
-                Err(error) => tracing::error!(%job, %error, "a kept picture can't be read"),
+                Err(error) => {
+                    tracing::error!(%job, %error, code = "E-ARTIFACT", "a kept picture can't be read");
+                    Some(&lost)
+                }
+            };
+            if let Some(sentence) = failed
+                && let Err(error) = adapter.send(&target, &Reply::text(sentence.as_str())).await
+            {
+                tracing::info!(chat = %target.chat, %error, "an answer could not be delivered");
             }
         }))
     }

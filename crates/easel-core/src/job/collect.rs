@@ -33,6 +33,8 @@ pub struct Collector {
 pub struct Inputs {
     /// In order.
     pub pictures: Vec<Input>,
+    /// Whether one of them was an animation, of which only the first frame is used.
+    pub first_frame: bool,
 }
 
 /// One input.
@@ -101,12 +103,21 @@ impl Collector {
         let mut inputs = Inputs::default();
         for (index, reference) in references.iter().enumerate() {
             let body = adapter.download(&request.chat, reference, max_bytes).await.map_err(download_error)?;
-            inputs.pictures.push(self.prepare(job, index, body, keep).await?);
+            let (input, first_frame) = self.prepare(job, index, body, keep).await?;
+            inputs.pictures.push(input);
+            inputs.first_frame |= first_frame;
         }
         Ok(inputs)
     }
 
-    async fn prepare(&self, job: JobId, index: usize, body: Body, keep: bool) -> Result<Input, CollectError> {
+    /// The prepared input, and whether it was an animation.
+    async fn prepare(
+        &self,
+        job: JobId,
+        index: usize,
+        body: Body,
+        keep: bool,
+    ) -> Result<(Input, bool), CollectError> {
         let permit = Arc::clone(&self.cpu).acquire_owned().await;
         let spool = self.spool.clone();
         let work = move || {
@@ -131,10 +142,10 @@ impl Collector {
         let picture =
             Picture { format: prepared.format, width: prepared.width, height: prepared.height, body };
         if !keep && picture.body.in_memory().is_some() {
-            return Ok(Input::Ready(Reference { picture }));
+            return Ok((Input::Ready(Reference { picture }), prepared.first_frame));
         }
         let kept = self.keep(job, index, &picture).await?;
-        Ok(Input::Kept(kept))
+        Ok((Input::Kept(kept), prepared.first_frame))
     }
 
     async fn keep(&self, job: JobId, index: usize, picture: &Picture) -> Result<StoredPicture, StoreError> {

@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    panic::AssertUnwindSafe,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
@@ -13,6 +14,7 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
+use futures_util::FutureExt as _;
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -124,7 +126,11 @@ pub struct JobLine {
     pub phase: Phase,
     /// Its place in the queue while it waits.
     pub position: Option<usize>,
-    /// What was typed.
+    /// `draw` or `edit`.
+    pub feature: String,
+    /// The preset's name, if one was used.
+    pub preset: Option<String>,
+    /// What was typed; may be empty.
     pub prompt: String,
     /// Seconds since it was accepted.
     pub age_seconds: u64,
@@ -137,6 +143,8 @@ pub enum CancelOutcome {
     Cancelled {
         /// Its number.
         number: u32,
+        /// Whether it was its turn already, so that a provider may have begun and may charge for it.
+        begun: bool,
     },
     /// It is being sent: too late.
     TooLate {
@@ -229,14 +237,14 @@ impl Active {
         }
     }
 
-    /// Cancels unless it is being delivered.
-    fn try_cancel(&self) -> bool {
+    /// Cancels unless it is being delivered; tells how far it was.
+    fn try_cancel(&self) -> Option<Phase> {
         let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
         if *phase == Phase::Delivering {
-            return false;
+            return None;
         }
         self.cancel.cancel();
-        true
+        Some(*phase)
     }
 }
 
@@ -358,7 +366,13 @@ impl Engine {
             }
         };
         let engine = Arc::clone(self);
-        self.tasks.spawn(async move { engine.drive(job, started, position, beginning).await });
+        self.tasks.spawn(async move {
+            let life = Arc::clone(&engine).drive(Arc::clone(&job), started, position, beginning);
+            if AssertUnwindSafe(life).catch_unwind().await.is_err() {
+                // The panic's own message is in the log already. One job is lost, with a sentence; nothing else.
+                engine.crashed(&job).await;
+            }
+        });
     }
 
     /// Frees a job's place and starts the next.
@@ -401,6 +415,8 @@ impl Engine {
                     user: job.request.user.clone(),
                     phase: job.phase(),
                     position: state.schedule.position(job.id),
+                    feature: job.request.feature.clone(),
+                    preset: job.request.preset.clone(),
                     prompt: job.request.prompt.clone(),
                     age_seconds: now.since(job.accepted_at) / 1000,
                 })
@@ -425,8 +441,12 @@ impl Engine {
             (Some(job), _) if !admin && job.request.user != *user => {
                 CancelOutcome::NotYours { number: job.number }
             }
-            (Some(job), _) if job.try_cancel() => CancelOutcome::Cancelled { number: job.number },
-            (Some(job), _) => CancelOutcome::TooLate { number: job.number },
+            (Some(job), _) => match job.try_cancel() {
+                Some(phase) => {
+                    CancelOutcome::Cancelled { number: job.number, begun: phase == Phase::Running }
+                }
+                None => CancelOutcome::TooLate { number: job.number },
+            },
         }
     }
 

@@ -47,6 +47,14 @@ impl Journal {
         *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(f));
     }
 
+    /// Something of this job is durable: whoever waited for that is told.
+    pub(super) fn is_durable(&self) {
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(accepted) = accepted {
+            accepted();
+        }
+    }
+
     /// Gives the callback up if it was not called yet.
     pub(super) fn forget_callback(&self) {
         *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -78,10 +86,7 @@ impl Journal {
         events: impl IntoIterator<Item = Event> + Send,
     ) -> Result<(), StoreError> {
         self.append(events).await?;
-        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(accepted) = accepted {
-            accepted();
-        }
+        self.is_durable();
         Ok(())
     }
 }

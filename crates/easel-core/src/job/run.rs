@@ -123,6 +123,19 @@ impl Engine {
         }
     }
 
+    /// A job's task panicked: the job fails with a sentence, its place is freed.
+    pub(super) async fn crashed(self: &Arc<Self>, job: &Active) {
+        tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked");
+        let outcome = Outcome::Failed { code: "E-PANIC".to_owned(), charged: Charged::Maybe };
+        self.vacate(job);
+        if let Some(adapter) = self.planner.adapter(&job.request.chat.platform) {
+            let target = Target { chat: job.request.chat.clone(), quote: Some(job.request.message.clone()) };
+            let speaker = Speaker { engine: Arc::clone(self), adapter, target };
+            speaker.say(&UserError::new("error-internal", "E-PANIC")).await;
+        }
+        self.finish(job, outcome).await;
+    }
+
     /// Up to a delivered (or not delivered) result.
     async fn produce(
         self: &Arc<Self>,
@@ -144,12 +157,17 @@ impl Engine {
                 job.journal.write([]).await?;
             } else if needs_collecting {
                 // In the file now, durable while the pictures are being fetched.
-                drop(job.journal.append([]));
+                let (durable, job) = (job.journal.append([]), Arc::clone(job));
+                self.tracker().spawn(async move {
+                    if durable.await.is_ok() {
+                        job.journal.is_durable();
+                    }
+                });
             }
         }
         let inputs = match beginning {
             Beginning::Again { inputs: Some(kept) } => {
-                Inputs { pictures: kept.into_iter().map(Input::Kept).collect() }
+                Inputs { pictures: kept.into_iter().map(Input::Kept).collect(), first_frame: false }
             }
             _ if needs_collecting => self.collect(job, adapter, position.is_some()).await?,
             _ => Inputs::default(),
@@ -158,6 +176,7 @@ impl Engine {
             return Err(Stopped::failed(UserError::new("error-needs-picture", "E-NEEDS-PICTURE")));
         }
         self.wait_for_turn(job, started).await?;
+        let first_frame = inputs.first_frame;
         let references = self.collector.load(inputs.pictures).await?;
         let (pictures, provider, charged_more) = self.ask(job, &plan, references).await?;
         if !job.enter(Phase::Delivering) {
@@ -169,8 +188,11 @@ impl Engine {
             tracing::error!(job = %job.id, %error, code = "E-STORE", "a result could not be stored; it is delivered without a copy");
         }
 
-        let outcome =
-            self.send(job, adapter, &speaker.target, plan.caption.as_deref(), &pictures, speaker).await;
+        let note =
+            first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
+        let caption: Vec<String> = plan.caption.into_iter().chain(note).collect();
+        let caption = (!caption.is_empty()).then(|| caption.join("\n"));
+        let outcome = self.send(job, adapter, &speaker.target, caption.as_deref(), &pictures, speaker).await;
         if let Some(sentence) = charged_more {
             speaker.say(&sentence).await;
         }
@@ -189,7 +211,7 @@ impl Engine {
                 async move {
                     if let Some(position) = position {
                         let waits = UserError::new("job-queued", "")
-                            .with("ahead", position as u64)
+                            .with("position", position as u64)
                             .with("job", u64::from(number));
                         speaker.say(&waits).await;
                     }

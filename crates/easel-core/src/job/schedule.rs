@@ -108,7 +108,8 @@ impl Schedule {
     /// # Errors
     /// When it may neither run nor wait.
     pub fn admit(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Result<Admission, QueueFull> {
-        if self.may_run(chat, user) && self.queues.get(chat).is_none_or(VecDeque::is_empty) {
+        // Whoever waits can't run now: every change of the limits and every end starts all who can.
+        if self.may_run(chat, user) {
             self.start(job, chat.clone(), user.clone());
             return Ok(Admission::Start);
         }
@@ -127,7 +128,7 @@ impl Schedule {
 
     /// Takes a job of an earlier run in: it was accepted once and is never refused.
     pub fn readmit(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Admission {
-        if self.may_run(chat, user) && self.queues.get(chat).is_none_or(VecDeque::is_empty) {
+        if self.may_run(chat, user) {
             self.start(job, chat.clone(), user.clone());
             return Admission::Start;
         }
@@ -284,8 +285,9 @@ mod tests {
         let jobs: Vec<_> = (0..4).map(|_| JobId::generate()).collect();
         assert_eq!(schedule.admit(jobs[0], &chat("a"), &"u".into()), Ok(Admission::Start));
         assert_eq!(schedule.admit(jobs[1], &chat("a"), &"u".into()), Ok(Admission::Wait { position: 1 }));
-        assert_eq!(schedule.admit(jobs[2], &chat("a"), &"w".into()), Ok(Admission::Wait { position: 2 }));
-        assert_eq!(schedule.remove(JobId::generate()), [jobs[2]], "w may run beside u");
+        assert_eq!(schedule.admit(jobs[2], &chat("a"), &"w".into()), Ok(Admission::Start));
+        assert_eq!(schedule.admit(jobs[3], &chat("a"), &"x".into()), Ok(Admission::Wait { position: 2 }));
+        assert_eq!(schedule.remove(jobs[2]), [jobs[3]], "x may run beside u, whose second job waits");
         assert_eq!(schedule.remove(jobs[0]), [jobs[1]]);
     }
 
@@ -331,6 +333,9 @@ mod tests {
                         admitted += 1;
                     }
                     Err(_) => {}
+                }
+                for (chat, queue) in &schedule.queues {
+                    prop_assert!(!queue.iter().any(|waiting| schedule.may_run(chat, &waiting.user)));
                 }
             }
             loop {

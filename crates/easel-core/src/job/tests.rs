@@ -202,7 +202,7 @@ async fn a_waiting_job_is_told_its_place_and_fetches_its_pictures_at_once() {
     let mut second = request("u", "m2");
     second.pictures = vec![url("http://x/a.png")];
     w.asks(second);
-    assert_eq!(w.adapter.send_number(1).await.text, "job-queued ahead=1 job=2");
+    assert_eq!(w.adapter.send_number(1).await.text, "job-queued position=1 job=2");
     while !w.events().contains(&"collected".to_owned()) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -267,11 +267,11 @@ async fn cancelling_works_at_every_step_but_the_last() {
     );
     assert_eq!(
         w.engine.cancel(&group("g"), &"u".into(), false, None),
-        CancelOutcome::Cancelled { number: second.number }
+        CancelOutcome::Cancelled { number: second.number, begun: false }
     );
     assert_eq!(
         w.engine.cancel(&group("g"), &other, true, Some(first.number)),
-        CancelOutcome::Cancelled { number: first.number }
+        CancelOutcome::Cancelled { number: first.number, begun: true }
     );
     w.ended().await;
     let events = w.events();
@@ -445,4 +445,27 @@ async fn several_pictures_are_made_in_as_many_calls_as_needed_and_fewer_are_told
     let sends = w.adapter.sends();
     assert_eq!(sends.len(), 5);
     assert_eq!(sends[4].text, "note-fewer made=4 wished=6");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_costs_one_job_and_is_told() {
+    let w = world(vec![Step::Panic]);
+    w.asks(request("u", "m1"));
+    assert_eq!(w.adapter.send_number(1).await.text, "error-internal");
+    w.ended().await;
+    assert_eq!(w.events().last().unwrap(), "finished:failed");
+    w.asks(request("u", "m2"));
+    assert_eq!(w.adapter.send_number(2).await.pictures.len(), 1, "its place is free again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_is_announced_while_its_pictures_are_still_coming() {
+    let w = world(vec![]);
+    let go = w.adapter.hold_downloads();
+    w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    w.asks(StoredRequest { pictures: vec![url("http://x/a.png")], ..request("u", "m1") });
+    assert_eq!(w.adapter.reaction_number(1).await.1, Reaction::Working);
+    assert!(w.provider.requests().is_empty());
+    go.notify_one();
+    w.adapter.send_number(1).await;
 }

@@ -6,7 +6,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::figurines;
-use crate::command::{Feature, OutputWish, PresetName, fold, is_space, is_verb};
+use crate::{
+    command::{Feature, OutputWish, PresetName, fold, is_space, is_verb},
+    settings::SettingProblem,
+};
 
 /// What stands for the person's own words in a preset's prompt.
 const PLACEHOLDERS: [&str; 2] = ["{{user_text}}", "{prompt}"];
@@ -48,19 +51,6 @@ pub struct Preset {
     pub style: Option<&'static str>,
 }
 
-/// A preset of the configuration that can't be used as it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PresetProblem {
-    /// The preset's name.
-    pub preset: String,
-    /// The key within its section: `prompt`, `aliases[0]`, `output`; empty for the name itself.
-    pub key: String,
-    /// Key of the message in `locales/`; the same key with `-mend` says what to do.
-    pub text: &'static str,
-    /// The value that is wrong: argument `value` of both messages.
-    pub value: String,
-}
-
 /// All presets: the built-in ones and those of the configuration, which replace built-in ones of the same name.
 #[derive(Clone, Debug)]
 pub struct PresetBook {
@@ -100,9 +90,9 @@ impl Preset {
 }
 
 impl PresetBook {
-    /// The book of a configuration, and what is wrong with its presets. A preset with a problem is left out, an alias
+    /// The book of a configuration, and what is wrong with its presets, by keys within `[presets]`. A preset with a problem is left out, an alias
     /// with a problem only that alias.
-    pub fn new(sections: &BTreeMap<String, PresetSection>) -> (Self, Vec<PresetProblem>) {
+    pub fn new(sections: &BTreeMap<String, PresetSection>) -> (Self, Vec<SettingProblem>) {
         let mut problems = Vec::new();
         let mut presets: Vec<Preset> = Vec::new();
         for built_in in figurines::all() {
@@ -122,7 +112,7 @@ impl PresetBook {
             if free {
                 by_spelling.insert(spelling(&preset.name), by_spelling.len());
             } else {
-                problems.push(PresetProblem::new(&preset.name, "", "config-preset-name-taken", &preset.name));
+                problems.push(problem(&preset.name, "", "config-preset-name-taken", &preset.name));
             }
             free
         });
@@ -135,7 +125,7 @@ impl PresetBook {
                 // A built-in alias gives way silently to a name of the configuration.
                 if let (false, Some(place)) = (free, place) {
                     let key = format!("aliases[{place}]");
-                    problems.push(PresetProblem::new(name, key, "config-preset-name-taken", alias));
+                    problems.push(problem(name, &key, "config-preset-name-taken", alias));
                 }
                 free
             });
@@ -166,14 +156,14 @@ impl PresetBook {
     }
 }
 
-impl PresetProblem {
-    fn new(preset: &str, key: impl Into<String>, text: &'static str, value: &str) -> Self {
-        Self { preset: preset.to_owned(), key: key.into(), text, value: value.to_owned() }
-    }
+/// A problem of the preset's key `key` (empty for its name); `value` is what is wrong.
+fn problem(preset: &str, key: &str, text: &'static str, value: &str) -> SettingProblem {
+    let dot = if key.is_empty() { "" } else { "." };
+    SettingProblem::new(format!("{preset}{dot}{key}"), text).with("value", value)
 }
 
 /// Turns a section into a preset, if its name and prompt can be used.
-fn check(name: &str, section: &PresetSection) -> (Option<Preset>, Vec<PresetProblem>) {
+fn check(name: &str, section: &PresetSection) -> (Option<Preset>, Vec<SettingProblem>) {
     let mut problems = Vec::new();
     let mut usable = true;
     let bad_name = |text: &str| {
@@ -185,26 +175,26 @@ fn check(name: &str, section: &PresetSection) -> (Option<Preset>, Vec<PresetProb
             None
         }
     };
-    if let Some(problem) = bad_name(name) {
-        problems.push(PresetProblem::new(name, "", problem, name));
+    if let Some(text) = bad_name(name) {
+        problems.push(problem(name, "", text, name));
         usable = false;
     }
     if section.prompt.trim().is_empty() {
-        problems.push(PresetProblem::new(name, "prompt", "config-preset-prompt-empty", ""));
+        problems.push(problem(name, "prompt", "config-preset-prompt-empty", ""));
         usable = false;
     }
     let mut aliases = Vec::new();
     for (index, alias) in section.aliases.iter().enumerate() {
         match bad_name(alias) {
-            Some(problem) => {
-                problems.push(PresetProblem::new(name, format!("aliases[{index}]"), problem, alias));
+            Some(text) => {
+                problems.push(problem(name, &format!("aliases[{index}]"), text, alias));
             }
             None => aliases.push(alias.clone()),
         }
     }
     let wished = section.output.as_deref().unwrap_or_default();
     let output = OutputWish::parse(wished).unwrap_or_else(|| {
-        problems.push(PresetProblem::new(name, "output", "config-output-form", wished));
+        problems.push(problem(name, "output", "config-output-form", wished));
         OutputWish::default()
     });
     let preset = Preset {
@@ -240,11 +230,10 @@ mod tests {
         PresetSection { prompt: prompt.to_owned(), ..PresetSection::default() }
     }
 
-    fn book(sections: &[(&str, PresetSection)]) -> (PresetBook, Vec<(String, String, &'static str)>) {
+    fn book(sections: &[(&str, PresetSection)]) -> (PresetBook, Vec<(String, &'static str)>) {
         let sections = sections.iter().map(|(name, section)| ((*name).to_owned(), section.clone())).collect();
         let (book, problems) = PresetBook::new(&sections);
-        let problems =
-            problems.into_iter().map(|problem| (problem.preset, problem.key, problem.text)).collect();
+        let problems = problems.into_iter().map(|problem| (problem.key, problem.text)).collect();
         (book, problems)
     }
 
@@ -323,17 +312,16 @@ mod tests {
             ("Ａ", section("twice")),
         ]);
         let expected = [
-            ("a", "aliases[0]", "config-preset-name-verb"),
-            ("a", "aliases[1]", "config-preset-name-empty"),
-            ("b", "output", "config-output-form"),
-            ("empty", "prompt", "config-preset-prompt-empty"),
-            ("ＤＲＡＷ", "", "config-preset-name-verb"),
-            ("Ａ", "", "config-preset-name-taken"),
-            ("a", "aliases[3]", "config-preset-name-taken"),
-            ("b", "aliases[0]", "config-preset-name-taken"),
+            ("a.aliases[0]", "config-preset-name-verb"),
+            ("a.aliases[1]", "config-preset-name-empty"),
+            ("b.output", "config-output-form"),
+            ("empty.prompt", "config-preset-prompt-empty"),
+            ("ＤＲＡＷ", "config-preset-name-verb"),
+            ("Ａ", "config-preset-name-taken"),
+            ("a.aliases[3]", "config-preset-name-taken"),
+            ("b.aliases[0]", "config-preset-name-taken"),
         ];
-        let found: Vec<_> =
-            problems.iter().map(|(preset, key, text)| (preset.as_str(), key.as_str(), *text)).collect();
+        let found: Vec<_> = problems.iter().map(|(key, text)| (key.as_str(), *text)).collect();
         assert_eq!(found, expected);
         assert_eq!(book.get("水彩").unwrap().name, "a");
         assert_eq!(book.get("draw"), None);

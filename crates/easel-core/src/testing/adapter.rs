@@ -55,6 +55,7 @@ struct State {
     recent: HashMap<(String, String), Vec<PictureRef>>,
     roles: HashMap<String, ChatRole>,
     downloads: Vec<String>,
+    hold: Option<Arc<Notify>>,
     next: u64,
 }
 
@@ -76,6 +77,13 @@ impl RecordingAdapter {
     /// What a link answers.
     pub fn serve(&self, url: &str, answer: Result<Bytes, DownloadError>) {
         self.with(|state| state.pictures.insert(url.to_owned(), answer));
+    }
+
+    /// Downloads wait for the returned notification.
+    pub fn hold_downloads(&self) -> Arc<Notify> {
+        let go = Arc::new(Notify::new());
+        self.with(|state| state.hold = Some(go.clone()));
+        go
     }
 
     /// What a quoted message holds.
@@ -149,6 +157,9 @@ impl PictureSource for RecordingAdapter {
             state.pictures.get(&url).cloned()
         });
         self.changed.notify_waiters();
+        if let Some(hold) = self.with(|state| state.hold.clone()) {
+            hold.notified().await;
+        }
         let bytes = answer.unwrap_or(Err(DownloadError::Expired))?;
         if bytes.len() as u64 > max_bytes {
             return Err(DownloadError::TooLarge { max_bytes });

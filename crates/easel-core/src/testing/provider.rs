@@ -26,6 +26,8 @@ pub enum Step {
     Hold(Arc<Notify>),
     /// Never answers.
     Hang,
+    /// Panics, as a bug would.
+    Panic,
 }
 
 /// Plays its script, then answers with pictures for ever. Records the keys and requests it saw.
@@ -129,6 +131,7 @@ impl ImageProvider for ScriptedProvider {
             Step::FailWith(make) => return Err(make()),
             Step::Hold(go) => go.notified().await,
             Step::Hang => std::future::pending().await,
+            Step::Panic => panic!("a scripted panic"),
         }
         let pictures = (0..request.count)
             .map(|_| GeneratedPicture { picture: test_picture(), revised_prompt: None })

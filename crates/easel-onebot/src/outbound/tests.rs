@@ -1,3 +1,5 @@
+//! The frames that go out, letter by letter.
+
 use bytes::Bytes;
 use easel_core::{
     ids::{AccountId, ChatId, Platform},

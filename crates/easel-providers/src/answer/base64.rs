@@ -54,6 +54,8 @@ pub(super) struct Decoder {
     padding: u8,
     line: usize,
     last: u8,
+    /// Characters that are not worth trying the fast way on, because it has just failed.
+    careful: usize,
 }
 
 impl Decoder {
@@ -67,6 +69,7 @@ impl Decoder {
             padding: 0,
             line: 0,
             last: 0,
+            careful: 0,
         }
     }
 
@@ -74,19 +77,22 @@ impl Decoder {
     pub(super) fn push(&mut self, run: &[u8]) -> io::Result<Fed> {
         let mut rest = run;
         while !rest.is_empty() {
-            if self.carried == 0 && self.padding == 0 {
-                let whole = (rest.len() & !3).min(BLOCK);
-                if let Some((block, after)) = rest.split_at_checked(whole)
-                    && !block.is_empty()
-                    && self.decode(block)?
-                {
-                    self.line = self.line.saturating_add(block.len());
-                    self.last = b'A';
-                    rest = after;
-                    continue;
+            if self.carried == 0 && self.padding == 0 && self.careful == 0 {
+                let (block, after) = rest.split_at((rest.len() & !3).min(BLOCK));
+                if !block.is_empty() {
+                    if self.decode(block)? {
+                        self.line = self.line.saturating_add(block.len());
+                        self.last = b'A';
+                        rest = after;
+                        continue;
+                    }
+                    self.careful = block.len();
                 }
             }
-            let piece = rest.get(..SCRATCH - 4).unwrap_or(rest);
+            // What another piece left over is completed first, so that the fast way can go on from there.
+            let wanted = if self.careful == 0 { 4 - self.carried } else { self.careful.min(SCRATCH - 4) };
+            let piece = rest.get(..wanted).unwrap_or(rest);
+            self.careful = self.careful.saturating_sub(piece.len());
             match self.push_carefully(piece)? {
                 Fed::All => rest = rest.get(piece.len()..).unwrap_or_default(),
                 Fed::Stopped(at) => return Ok(Fed::Stopped(run.len() - rest.len() + at)),
@@ -163,7 +169,9 @@ impl Decoder {
             // Encoders wrap at 64 or 76 characters; a longer or shorter line is the last one.
             Spacing::Prose => match space {
                 b'\n' if self.last == b'\r' => true,
-                b'\n' | b'\r' => self.padding == 0 && self.line.is_multiple_of(4) && (56..=128).contains(&self.line),
+                b'\n' | b'\r' => {
+                    self.padding == 0 && self.line.is_multiple_of(4) && (56..=128).contains(&self.line)
+                }
                 _ => false,
             },
         }
@@ -174,13 +182,15 @@ impl Decoder {
         let wanted = HEAD - self.head.len();
         let head = &mut self.head;
         let mut good = false;
-        self.sink.write_with(quads.len() / 4 * 3, |room| match STANDARD_NO_PAD.decode(quads, room.as_out()) {
-            Ok(bytes) => {
-                good = true;
-                head.extend_from_slice(bytes.get(..wanted).unwrap_or(bytes));
-                bytes.len()
+        self.sink.write_with(quads.len() / 4 * 3, |room| {
+            match STANDARD_NO_PAD.decode(quads, room.as_out()) {
+                Ok(bytes) => {
+                    good = true;
+                    head.extend_from_slice(bytes.get(..wanted).unwrap_or(bytes));
+                    bytes.len()
+                }
+                Err(_) => 0,
             }
-            Err(_) => 0,
         })?;
         Ok(good)
     }

@@ -1,12 +1,15 @@
 //! Which of the pictures and links in an answer are the result. Pure; looks at the skeleton only.
 //!
 //! The order is that of the known dialects: the Images API's `data`, the `images` of SiliconFlow and A1111, Gemini's
-//! candidates, chat `message.images`, chat contents, DashScope's `output`. All pictures of the first list that has any
+//! candidates, chat `message.images`, chat contents, `DashScope`'s `output`. All pictures of the first list that has any
 //! are the result; of a streamed chat only the last one.
 
 use serde_json::Value;
 
-use super::{Answer, BodyKind, Content, picture, prose, text::pieces};
+use super::{
+    Answer, BodyKind, Content, picture, prose,
+    text::{LONG_RUN, pieces},
+};
 
 /// A picture, or where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -173,7 +176,8 @@ impl Finder<'_> {
                     match map.get(key) {
                         Some(Value::String(text)) => self.value(text, revised),
                         Some(Value::Object(inner)) => {
-                            if let Some(Value::String(text)) = inner.get("url").or_else(|| inner.get("data")) {
+                            if let Some(Value::String(text)) = inner.get("url").or_else(|| inner.get("data"))
+                            {
                                 self.value(text, revised);
                             }
                         }
@@ -210,8 +214,10 @@ impl Finder<'_> {
         let text = text.trim();
         if is_absolute(text) || text.starts_with('/') {
             self.link(text, revised);
-        } else if let Some(kind) = short_content(text) {
-            self.choice.unusable = self.choice.unusable.or(kind);
+        } else {
+            // A long text that is neither a link nor base64 was meant to be a picture.
+            let damaged = (text.len() >= LONG_RUN).then_some("broken base64");
+            self.choice.unusable = self.choice.unusable.or_else(|| short_content(text)).or(damaged);
         }
     }
 
@@ -261,17 +267,17 @@ impl Finder<'_> {
     }
 }
 
-/// Texts that are too short to have become a slot hold placeholders, or a tiny file of a kind that is refused.
-/// `Some(None)` = a placeholder.
-fn short_content(text: &str) -> Option<Option<&'static str>> {
+/// Texts that are too short to have become a slot hold placeholders, or a tiny file of a kind that is refused: that
+/// kind.
+fn short_content(text: &str) -> Option<&'static str> {
     let base64 = text.rsplit_once(";base64,").map_or(text, |(_, base64)| base64);
-    let bytes = base64_simd::forgiving_decode_to_vec(base64.as_bytes()).ok().filter(|bytes| !bytes.is_empty())?;
-    Some(match picture::content(&bytes) {
+    let bytes = base64_simd::forgiving_decode_to_vec(base64.as_bytes()).ok()?;
+    match picture::content(&bytes) {
         Content::Svg => Some("svg"),
         Content::Html => Some("html"),
         Content::Video => Some("video"),
         Content::Picture(_) | Content::Other => None,
-    })
+    }
 }
 
 fn is_absolute(text: &str) -> bool {

@@ -52,7 +52,12 @@ impl Events {
     }
 
     /// Takes the next piece.
-    pub(super) fn push(&mut self, piece: &[u8], slots: &mut Slots, room: &mut usize) -> Result<(), AnswerError> {
+    pub(super) fn push(
+        &mut self,
+        piece: &[u8],
+        slots: &mut Slots,
+        room: &mut usize,
+    ) -> Result<(), AnswerError> {
         let mut rest = piece;
         while let Some((&byte, after)) = rest.split_first() {
             let after_cr = std::mem::take(&mut self.after_cr);
@@ -139,7 +144,8 @@ impl Events {
     fn dispatch(&mut self, slots: &mut Slots, room: &mut usize) -> Result<(), AnswerError> {
         let raw = std::mem::take(&mut self.raw);
         let Some(parser) = self.parser.take() else { return Ok(()) };
-        let Finished { value, end } = parser.finish(&mut Env { slots, room, streams: Some(&mut self.streams) })?;
+        let Finished { value, end } =
+            parser.finish(&mut Env { slots, room, streams: Some(&mut self.streams) })?;
         let text = String::from_utf8_lossy(&raw);
         if text.trim() == "[DONE]" {
             self.fold.done = true;
@@ -262,7 +268,8 @@ impl Fold {
             match delta.remove("content") {
                 // Text parts are in the continued text already.
                 Some(Value::Array(list)) => mine.parts.extend(
-                    list.into_iter().filter(|part| key == "message" || part.get("text").is_none_or(Value::is_string)),
+                    list.into_iter()
+                        .filter(|part| key == "message" || part.get("text").is_none_or(Value::is_string)),
                 ),
                 Some(Value::String(text)) => mine.parts.push(json!({ "type": "text", "text": text })),
                 _ => {}
@@ -297,20 +304,19 @@ impl Fold {
                     let text = (!content.is_empty()).then(|| json!({ "type": "text", "text": content }));
                     Value::Array(text.into_iter().chain(choice.parts).collect())
                 };
-                let mut value = json!({
-                    "message": { "content": content, "images": choice.images },
-                    "finish_reason": choice.finish_reason,
-                });
-                if !reasoning.is_empty() {
-                    value["message"]["reasoning_content"] = reasoning.into();
+                let mut message = Map::new();
+                message.insert("content".to_owned(), content);
+                message.insert("images".to_owned(), choice.images.into());
+                for (key, text) in [("reasoning_content", reasoning), ("refusal", choice.refusal)] {
+                    if !text.is_empty() {
+                        message.insert(key.to_owned(), text.into());
+                    }
                 }
-                if !choice.refusal.is_empty() {
-                    value["message"]["refusal"] = choice.refusal.into();
-                }
-                if let Some(error) = choice.error {
-                    value["error"] = error;
-                }
-                value
+                let mut value = Map::new();
+                value.insert("message".to_owned(), message.into());
+                value.extend(choice.finish_reason.map(|reason| ("finish_reason".to_owned(), reason)));
+                value.extend(choice.error.map(|error| ("error".to_owned(), error)));
+                value.into()
             })
             .collect();
         for (key, list) in [("data", self.data), ("candidates", self.candidates), ("choices", choices)] {

@@ -62,7 +62,8 @@ impl Streams {
 
     /// The finished texts, content and reasoning, by choice.
     pub(super) fn finish(self, cut: bool, slots: &mut Slots) -> Result<Vec<(String, String)>, AnswerError> {
-        let mut end = |text: Option<TextScanner>| text.map_or(Ok(String::new()), |text| text.finish(cut, slots));
+        let mut end =
+            |text: Option<TextScanner>| text.map_or(Ok(String::new()), |text| text.finish(cut, slots));
         self.texts.into_iter().map(|[content, reasoning]| Ok((end(content)?, end(reasoning)?))).collect()
     }
 }
@@ -226,7 +227,12 @@ impl Parser {
     fn push_byte(&mut self, state: State, byte: u8, env: &mut Env<'_>) -> Result<bool, AnswerError> {
         let space = matches!(byte, b' ' | b'\n' | b'\r' | b'\t');
         self.state = match state {
-            State::Value | State::ValueOrEnd | State::KeyOrEnd | State::Key | State::Colon | State::CommaOrEnd
+            State::Value
+            | State::ValueOrEnd
+            | State::KeyOrEnd
+            | State::Key
+            | State::Colon
+            | State::CommaOrEnd
                 if space =>
             {
                 state
@@ -262,7 +268,9 @@ impl Parser {
             }
             State::Escape(target) => return self.push_escape(target, byte, env).map(|()| true),
             State::Unicode(target, code, digits) => match char::from(byte).to_digit(16) {
-                Some(digit) if digits == 3 => return self.push_unit(target, code << 4 | digit, env).map(|()| true),
+                Some(digit) if digits == 3 => {
+                    return self.push_unit(target, code << 4 | digit, env).map(|()| true);
+                }
                 Some(digit) => State::Unicode(target, code << 4 | digit, digits + 1),
                 None => State::Bad,
             },
@@ -298,7 +306,10 @@ impl Parser {
         if streaming && let Some(continued) = self.continued() {
             return Target::Continued(continued);
         }
-        let prose = matches!(key, None | Some("content" | "text" | "reasoning_content" | "reasoning" | "message" | "output_text"));
+        let prose = matches!(
+            key,
+            None | Some("content" | "text" | "reasoning_content" | "reasoning" | "message" | "output_text")
+        );
         Target::Own(Box::new(TextScanner::new(prose)))
     }
 
@@ -313,8 +324,12 @@ impl Parser {
         }
         let field = match rest {
             [Frame::Object(_, field)] if field == "content" => Field::Content,
-            [Frame::Object(_, field)] if field == "reasoning_content" || field == "reasoning" => Field::Reasoning,
-            [Frame::Object(_, field), Frame::Array(_), Frame::Object(_, part)] if field == "content" && part == "text" => {
+            [Frame::Object(_, field)] if field == "reasoning_content" || field == "reasoning" => {
+                Field::Reasoning
+            }
+            [Frame::Object(_, field), Frame::Array(_), Frame::Object(_, part)]
+                if field == "content" && part == "text" =>
+            {
                 Field::Content
             }
             _ => return None,

@@ -27,7 +27,17 @@ const JSON_PLACES: [&str; 5] = [
 ];
 /// Keys under which any JSON text may hold a picture.
 const JSON_KEYS: [&str; 12] = [
-    "image_url", "url", "b64_json", "base64", "image", "images", "data", "output", "result", "results", "image_urls",
+    "image_url",
+    "url",
+    "b64_json",
+    "base64",
+    "image",
+    "images",
+    "data",
+    "output",
+    "result",
+    "results",
+    "image_urls",
     "urls",
 ];
 
@@ -79,7 +89,9 @@ pub(super) fn shown(text: &str, max: usize) -> String {
     let out = without_tags(&out);
     let kept: Vec<&str> = out
         .split_whitespace()
-        .filter(|word| !word.contains("://") && !word.contains(";base64,") && !word.contains([MARK_OPEN, MARK_CLOSE]))
+        .filter(|word| {
+            !word.contains("://") && !word.contains(";base64,") && !word.contains([MARK_OPEN, MARK_CLOSE])
+        })
         .collect();
     let line = kept.join(" ");
     match line.char_indices().nth(max) {
@@ -95,12 +107,9 @@ fn without_tags(text: &str) -> String {
     while let Some((before, after)) = rest.split_once('<') {
         out.push_str(before);
         let is_tag = after.starts_with(|first: char| first.is_ascii_alphabetic() || first == '/');
-        match after.split_once('>').filter(|_| is_tag) {
-            Some((_, after)) => rest = after,
-            None => {
-                out.push('<');
-                rest = after;
-            }
+        rest = after.split_once('>').filter(|_| is_tag).map_or(after, |(_, after)| after);
+        if !is_tag {
+            out.push('<');
         }
     }
     out.push_str(rest);

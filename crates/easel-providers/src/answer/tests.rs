@@ -1,3 +1,5 @@
+//! Answers of all shapes, in pieces of all sizes.
+
 use easel_core::media::{BytesBudget, Spool};
 use proptest::prelude::*;
 use serde_json::json;
@@ -96,7 +98,8 @@ fn base64_of_every_spelling_is_read() {
     for len in [400, 401, 402, 5000] {
         let picture = png(len);
         let text = b64(&picture);
-        let wrapped: String = text.as_bytes().chunks(76).flat_map(|line| [line, b"\\r\\n"].concat()).map(char::from).collect();
+        let wrapped: String =
+            text.as_bytes().chunks(76).flat_map(|line| [line, b"\\r\\n"].concat()).map(char::from).collect();
         let spellings = [
             text.clone(),
             text.trim_end_matches('=').to_owned(),
@@ -135,15 +138,27 @@ fn pictures_in_words_are_read() {
         }
         gives(serde_json::to_string(&content).unwrap(), &[&picture]);
     }
-    gives(chat(&json!([{ "type": "text", "text": "a" }, { "type": "image_url", "image_url": { "url": format!("data:image/png;base64,{text}") } }])), &[&picture]);
-    gives(chat(&json!([{ "type": "output_image", "image_url": format!("data:image/png;base64,{text}") }])), &[&picture]);
+    gives(
+        chat(
+            &json!([{ "type": "text", "text": "a" }, { "type": "image_url", "image_url": { "url": format!("data:image/png;base64,{text}") } }]),
+        ),
+        &[&picture],
+    );
+    gives(
+        chat(&json!([{ "type": "output_image", "image_url": format!("data:image/png;base64,{text}") }])),
+        &[&picture],
+    );
     gives(chat(&json!([{ "inlineData": { "mimeType": "image/png", "data": text } }])), &[&picture]);
 }
 
 #[test]
 fn all_pictures_of_the_winning_list_come_in_order() {
     let (one, two) = (png(600), png(900));
-    gives(json!({ "data": [{ "b64_json": b64(&one) }, { "b64_json": b64(&two) }], "images": [b64(&png(300))] }).to_string(), &[&one, &two]);
+    gives(
+        json!({ "data": [{ "b64_json": b64(&one) }, { "b64_json": b64(&two) }], "images": [b64(&png(300))] })
+            .to_string(),
+        &[&one, &two],
+    );
     gives(json!({ "images": [b64(&one), b64(&two)], "parameters": {} }).to_string(), &[&one, &two]);
     gives(json!([b64(&one), { "b64_json": b64(&two) }]).to_string(), &[&one, &two]);
     gives(
@@ -159,12 +174,11 @@ fn a_body_that_is_a_picture_is_a_picture() {
 }
 
 fn events(list: &[(&str, Value)]) -> String {
-    list.iter()
-        .map(|(name, data)| {
-            let name = if name.is_empty() { String::new() } else { format!("event: {name}\n") };
-            format!("{name}data: {data}\n\n")
-        })
-        .collect()
+    let event = |(name, data): &(&str, Value)| {
+        let name = if name.is_empty() { String::new() } else { format!("event: {name}\n") };
+        format!("{name}data: {data}\n\n")
+    };
+    list.iter().map(event).collect::<Vec<_>>().concat()
 }
 
 fn delta(delta: &Value) -> (&'static str, Value) {
@@ -196,12 +210,19 @@ fn base64_split_over_events_is_joined() {
 fn of_a_streamed_chat_the_last_picture_counts_and_earlier_ones_are_freed() {
     let (preview, result) = (png(600), png(800));
     let image = |bytes: &[u8]| json!({ "images": [{ "image_url": { "url": format!("data:image/png;base64,{}", b64(bytes)) } }] });
-    let body = events(&[delta(&json!({ "content": "Here" })), delta(&image(&preview)), delta(&image(&result))]);
+    let body =
+        events(&[delta(&json!({ "content": "Here" })), delta(&image(&preview)), delta(&image(&result))]);
     gives(&body, &[&result]);
     assert!(read(&body).slots[0].body.is_none());
     let body = events(&[
-        ("image_generation.partial_image", json!({ "type": "image_generation.partial_image", "b64_json": b64(&preview) })),
-        ("image_generation.completed", json!({ "type": "image_generation.completed", "b64_json": b64(&result) })),
+        (
+            "image_generation.partial_image",
+            json!({ "type": "image_generation.partial_image", "b64_json": b64(&preview) }),
+        ),
+        (
+            "image_generation.completed",
+            json!({ "type": "image_generation.completed", "b64_json": b64(&result) }),
+        ),
     ]);
     gives(&body, &[&result]);
     let answer = read(&body);
@@ -212,16 +233,23 @@ fn of_a_streamed_chat_the_last_picture_counts_and_earlier_ones_are_freed() {
 fn an_error_after_the_bytes_is_kept() {
     let body = json!({ "data": [{ "b64_json": b64(&png(500)) }], "error": { "code": "late" } }).to_string();
     assert_eq!(read(body).skeleton["error"]["code"], "late");
-    let body = events(&[("", json!({ "error": { "code": 429 }, "choices": [{ "delta": { "content": "" }, "finish_reason": "error" }] }))]);
+    let body = events(&[(
+        "",
+        json!({ "error": { "code": 429 }, "choices": [{ "delta": { "content": "" }, "finish_reason": "error" }] }),
+    )]);
     assert_eq!(read(body).skeleton["error"]["code"], 429);
-    let body = events(&[("", json!({ "message": "no", "type": "server_error", "code": "generation_failed" }))]);
+    let body =
+        events(&[("", json!({ "message": "no", "type": "server_error", "code": "generation_failed" }))]);
     assert_eq!(read(body).skeleton["error"]["message"], "no");
 }
 
 #[test]
 fn links_of_every_spelling_are_found() {
     let say = |text: &str| chat(&text.into());
-    links(say("![result](https://a.example/1.png?a=1&amp;b=2 \"picture\")"), &["https://a.example/1.png?a=1&b=2"]);
+    links(
+        say("![result](https://a.example/1.png?a=1&amp;b=2 \"picture\")"),
+        &["https://a.example/1.png?a=1&b=2"],
+    );
     links(say("https://a.example/out/2"), &["https://a.example/out/2"]);
     links(say("Here: https://a.example/2.webp."), &["https://a.example/2.webp"]);
     links(say("图在这里：https://a.example/2.webp，请查收"), &["https://a.example/2.webp"]);
@@ -230,13 +258,22 @@ fn links_of_every_spelling_are_found() {
     links(say("![x](/images/5.png)"), &["/images/5.png"]);
     links(say("/images/5.png"), &["/images/5.png"]);
     links(say("![x](//a.example/5.png)"), &["//a.example/5.png"]);
-    links(say("![a](https://a.example/1.png) ![b](https://a.example/2.png)\nhttps://a.example/1.png"), &["https://a.example/1.png", "https://a.example/2.png"]);
+    links(
+        say("![a](https://a.example/1.png) ![b](https://a.example/2.png)\nhttps://a.example/1.png"),
+        &["https://a.example/1.png", "https://a.example/2.png"],
+    );
     links(say("see our policy at https://a.example/policy for more"), &[]);
     links(say("<video src='https://a.example/generated_video.mp4'></video>"), &[]);
     links(say("![image](data:image/png;base64,...)"), &[]);
     links(json!({ "data": [{ "url": "https://a.example/x" }] }).to_string(), &["https://a.example/x"]);
-    links(json!({ "images": [{ "url": "https://a.example/y" }], "data": [] }).to_string(), &["https://a.example/y"]);
-    links(json!({ "output": { "results": [{ "url": "https://a.example/z" }] } }).to_string(), &["https://a.example/z"]);
+    links(
+        json!({ "images": [{ "url": "https://a.example/y" }], "data": [] }).to_string(),
+        &["https://a.example/y"],
+    );
+    links(
+        json!({ "output": { "results": [{ "url": "https://a.example/z" }] } }).to_string(),
+        &["https://a.example/z"],
+    );
     links(json!({ "output": { "choices": [{ "message": { "content": [{ "image": "https://a.example/q" }] } }] } }).to_string(), &["https://a.example/q"]);
 }
 
@@ -264,8 +301,15 @@ fn what_must_not_be_passed_on_is_named() {
     unusable(data(&[b"<!DOCTYPE html>".as_slice(), &[b' '; 500]].concat()), Some("html"));
     unusable(chat(&"https://a.example/x.mp4".into()), Some("video"));
     let text = b64(&png(900));
-    unusable(json!({ "data": [{ "b64_json": format!("{}*{}", &text[..300], &text[300..]) }] }).to_string(), Some("broken base64"));
-    unusable(json!({ "data": [{ "b64_json": &text[..401] }] }).to_string(), Some("broken base64"));
+    for at in [10, 300] {
+        let mut damaged = text.clone();
+        damaged.replace_range(at..=at, "*");
+        unusable(json!({ "data": [{ "b64_json": damaged }] }).to_string(), Some("broken base64"));
+    }
+    unusable(
+        json!({ "data": [{ "b64_json": text.get(..401).unwrap() }] }).to_string(),
+        Some("broken base64"),
+    );
     // Placeholders are no picture at all.
     let mut dot = png(400);
     dot[16..24].copy_from_slice(&[0, 0, 0, 1, 0, 0, 0, 1]);
@@ -335,7 +379,9 @@ fn refusals_are_quoted_without_pictures_and_links() {
 
 #[test]
 fn headers_tell_pixels() {
-    let size = |format, bytes: &[u8]| picture::dimensions(format, &easel_core::media::Body::from_bytes(bytes.to_vec()));
+    let size = |format, bytes: &[u8]| {
+        picture::dimensions(format, &easel_core::media::Body::from_bytes(bytes.to_vec()))
+    };
     let encode = |format| {
         let mut out = io::Cursor::new(Vec::new());
         image::DynamicImage::new_rgb8(37, 21).write_to(&mut out, format).unwrap();
@@ -357,7 +403,11 @@ fn body() -> impl Strategy<Value = String> {
             0 => json!({ "data": [{ "b64_json": text, "revised_prompt": before }], "x": after }).to_string(),
             1 => chat(&prose.into()),
             2 => json!({ "images": [text], "info": prose }).to_string().replace('/', "\\/"),
-            3 => events(&[delta(&json!({ "content": before })), delta(&json!({ "content": prose })), delta(&json!({ "content": after }))]),
+            3 => events(&[
+                delta(&json!({ "content": before })),
+                delta(&json!({ "content": prose })),
+                delta(&json!({ "content": after })),
+            ]),
             4 => chat(&format!("{{\"a\":\"{}\"}}", prose.replace(['"', '\\', '\n'], "")).into()),
             _ => prose,
         }
@@ -372,8 +422,8 @@ proptest! {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a share of a small length")]
         let len = (body.len() as f64 * end) as usize;
         let body = &body.as_bytes()[..len];
-        let once = read_in(&spool, body, &[], len % 2 == 0).unwrap();
-        let split = read_in(&spool, body, &pieces, len % 2 == 0).unwrap();
+        let once = read_in(&spool, body, &[], len.is_multiple_of(2)).unwrap();
+        let split = read_in(&spool, body, &pieces, len.is_multiple_of(2)).unwrap();
         prop_assert_eq!(&once.skeleton, &split.skeleton);
         prop_assert_eq!(choose(&once), choose(&split));
         prop_assert_eq!((once.whole, once.malformed, once.kind), (split.whole, split.malformed, split.kind));

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// A run of this many base64 characters can't be a word. Shorter ones would decode to less than a placeholder.
-const LONG_RUN: usize = 160;
+pub(super) const LONG_RUN: usize = 160;
 /// Shortest line of wrapped base64.
 const MIN_LINE: usize = 56;
 /// Longest `data:<mime>;…;base64,` that is recognised.
@@ -37,9 +37,18 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Result<&str, usize>> {
 #[derive(Debug)]
 enum Mode {
     Plain,
-    Base64 { slot: usize, decoder: Box<Decoder>, embedded: bool },
+    Base64 {
+        slot: usize,
+        decoder: Box<Decoder>,
+        embedded: bool,
+    },
     /// A backslash inside base64 that is itself inside JSON text inside a string.
-    Escape { slot: usize, decoder: Box<Decoder>, embedded: bool, seen: Vec<u8> },
+    Escape {
+        slot: usize,
+        decoder: Box<Decoder>,
+        embedded: bool,
+        seen: Vec<u8>,
+    },
     /// The rest of a field that held broken base64.
     Swallow,
 }
@@ -63,7 +72,12 @@ impl TextScanner {
     }
 
     /// Takes the next piece; `room` is what all texts of the answer may still hold.
-    pub(super) fn push(&mut self, piece: &[u8], slots: &mut Slots, room: &mut usize) -> Result<(), AnswerError> {
+    pub(super) fn push(
+        &mut self,
+        piece: &[u8],
+        slots: &mut Slots,
+        room: &mut usize,
+    ) -> Result<(), AnswerError> {
         let mut rest = piece;
         while !rest.is_empty() {
             rest = match std::mem::replace(&mut self.mode, Mode::Plain) {
@@ -104,7 +118,8 @@ impl TextScanner {
             }
             Mode::Plain | Mode::Swallow => {}
         }
-        Ok(String::from_utf8(self.out).unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned()))
+        Ok(String::from_utf8(self.out)
+            .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned()))
     }
 
     fn push_plain<'a>(
@@ -117,7 +132,8 @@ impl TextScanner {
             *room = room.checked_sub(1).ok_or(AnswerError::TooMuch("more text than a picture answer has"))?;
             self.out.push(byte);
             // Wrapped lines and the escapes of JSON inside JSON belong to a run; the decoder judges them.
-            let joins = (byte == b'\\' && self.run > 0) || (matches!(byte, b'\r' | b'\n') && self.run >= MIN_LINE);
+            let joins =
+                (byte == b'\\' && self.run > 0) || (matches!(byte, b'\r' | b'\n') && self.run >= MIN_LINE);
             if is_letter(byte) || (self.anchored && joins) {
                 self.run += 1;
                 if self.anchored && self.run >= LONG_RUN {
@@ -126,7 +142,8 @@ impl TextScanner {
                 }
             } else {
                 self.run = 0;
-                self.anchored = matches!(byte, b'"' | b'\'' | b'(' | b'>' | b'`') || byte.is_ascii_whitespace();
+                self.anchored =
+                    matches!(byte, b'"' | b'\'' | b'(' | b'>' | b'`') || byte.is_ascii_whitespace();
                 if byte == b',' && self.ends_with_data_prefix() {
                     let spacing = self.spacing_before_prefix();
                     let (slot, decoder) = slots.open(spacing)?;
@@ -161,7 +178,9 @@ impl TextScanner {
     fn ends_with_data_prefix(&self) -> bool {
         let Some(prefix) = self.prefix_start().and_then(|at| self.out.get(at..)) else { return false };
         prefix.to_ascii_lowercase().ends_with(b";base64,")
-            && !prefix.iter().any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'(' | b')'))
+            && !prefix
+                .iter()
+                .any(|byte| byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'(' | b')'))
     }
 
     fn spacing_before_prefix(&self) -> Spacing {
@@ -190,7 +209,10 @@ impl TextScanner {
         let ended_well = embedded
             && by.is_none_or(|byte| {
                 byte.is_ascii_whitespace()
-                    || matches!(byte, b')' | b'"' | b'\'' | b'<' | b'>' | b']' | b'}' | b',' | b';' | b'`' | b'|' | b'\\')
+                    || matches!(
+                        byte,
+                        b')' | b'"' | b'\'' | b'<' | b'>' | b']' | b'}' | b',' | b';' | b'`' | b'|' | b'\\'
+                    )
             });
         slots.close(slot, decoder, !ended_well)?;
         self.mode = if embedded { Mode::Plain } else { Mode::Swallow };

@@ -1,3 +1,5 @@
+//! What every status, header and body means.
+
 use easel_core::media::{BytesBudget, Spool};
 use easel_http::header::HeaderValue;
 use easel_testkit::samples;
@@ -17,7 +19,9 @@ fn read(body: &str) -> Answer {
 fn judged_with(status: u16, headers: &[(&'static str, &str)], body: &str, prompt: &str) -> Option<Failure> {
     let headers: HeaderMap = headers
         .iter()
-        .map(|(name, value)| (easel_http::header::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap()))
+        .map(|(name, value)| {
+            (easel_http::header::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+        })
         .collect();
     let redactor = Redactor::new([]);
     let advice = RetryAdvice::from_headers(&headers, chrono::Utc::now());
@@ -87,7 +91,8 @@ fn no_sample_is_forgotten_and_successes_are_no_failures() {
     for folder in ["openai", "chat_gateways"] {
         for (file, content) in samples::all(folder) {
             let name = format!("{folder}/{}", file.trim_end_matches(".json"));
-            let known = SAMPLES.iter().any(|(known, ..)| *known == name) || STREAMS.iter().any(|(known, _)| *known == name);
+            let known = SAMPLES.iter().any(|(known, ..)| *known == name)
+                || STREAMS.iter().any(|(known, _)| *known == name);
             if file.contains("error") || content.is_array() {
                 assert!(known, "{name} has no row");
             } else if !file.contains("request") {
@@ -110,11 +115,34 @@ fn openrouter_is_understood() {
     let error = |error: Value| json!({ "error": error, "user_id": "u" }).to_string();
     check(401, error(json!({ "code": 401, "message": "Missing Authentication header" })), ErrorClass::Auth);
     check(402, error(json!({ "code": 402, "message": "Insufficient credits" })), ErrorClass::Quota);
-    check(403, error(json!({ "code": 403, "message": "Input was flagged", "metadata": { "reasons": ["violence"] } })), ErrorClass::ModerationInput);
-    check(403, error(json!({ "code": 403, "message": "Blocked", "metadata": { "patterns": ["x"] } })), ErrorClass::ModerationInput);
-    check(400, error(json!({ "code": 400, "message": "no", "metadata": { "error_type": "content_policy_violation" } })), ErrorClass::ModerationInput);
-    check(404, error(json!({ "message": "The free variant has ended.", "error_type": "not_found", "http_status": 404 })), ErrorClass::NotFound);
-    let busy = error(json!({ "message": "at capacity", "error_type": "rate_limit_exceeded", "http_status": 429,
+    check(
+        403,
+        error(
+            json!({ "code": 403, "message": "Input was flagged", "metadata": { "reasons": ["violence"] } }),
+        ),
+        ErrorClass::ModerationInput,
+    );
+    check(
+        403,
+        error(json!({ "code": 403, "message": "Blocked", "metadata": { "patterns": ["x"] } })),
+        ErrorClass::ModerationInput,
+    );
+    check(
+        400,
+        error(
+            json!({ "code": 400, "message": "no", "metadata": { "error_type": "content_policy_violation" } }),
+        ),
+        ErrorClass::ModerationInput,
+    );
+    check(
+        404,
+        error(
+            json!({ "message": "The free variant has ended.", "error_type": "not_found", "http_status": 404 }),
+        ),
+        ErrorClass::NotFound,
+    );
+    let busy =
+        error(json!({ "message": "at capacity", "error_type": "rate_limit_exceeded", "http_status": 429,
         "availability": { "code": "capacity_exhausted", "retryable": true, "retry_after": 40 } }));
     let busy = check(429, busy, ErrorClass::Rate);
     assert_eq!(busy.key, KeyVerdict::Cool(Duration::from_secs(40)));
@@ -123,7 +151,12 @@ fn openrouter_is_understood() {
         "error": { "code": 502, "message": "Provider disconnected", "metadata": { "error_type": "provider_unavailable" } } }] });
     check(200, choice.to_string(), ErrorClass::Overload);
     check(200, error(json!({ "code": 429, "message": "Rate limit exceeded" })), ErrorClass::Rate);
-    check(200, json!({ "choices": [{ "message": { "content": "" }, "finish_reason": "content_filter" }] }).to_string(), ErrorClass::ModerationOutput);
+    check(
+        200,
+        json!({ "choices": [{ "message": { "content": "" }, "finish_reason": "content_filter" }] })
+            .to_string(),
+        ErrorClass::ModerationOutput,
+    );
 }
 
 #[test]
@@ -145,23 +178,40 @@ fn statuses_alone_are_enough() {
         (522, ErrorClass::Unanswered),
         (529, ErrorClass::Overload),
     ] {
-        for body in ["", "<html><title>Oops</title></html>", "null", "[]", "\"\"", "no", "{}", "{\"error\":null}"] {
+        for body in
+            ["", "<html><title>Oops</title></html>", "null", "[]", "\"\"", "no", "{}", "{\"error\":null}"]
+        {
             check(status, body, class);
         }
     }
     assert_eq!(check(403, "", ErrorClass::Auth).key, REST);
-    assert_eq!(check(502, "<html><title>502 Bad Gateway</title>", ErrorClass::Overload).message, "502 Bad Gateway");
+    assert_eq!(
+        check(502, "<html><title>502 Bad Gateway</title>", ErrorClass::Overload).message,
+        "502 Bad Gateway"
+    );
 }
 
 #[test]
 fn other_bodies_are_understood() {
-    check(422, json!({ "detail": [{ "loc": ["body", "image"], "msg": "Field required", "type": "missing" }] }).to_string(), ErrorClass::BadRequest);
-    let missing = judged(422, &json!({ "detail": [{ "loc": ["body", "image"], "msg": "Field required" }] }).to_string());
+    check(
+        422,
+        json!({ "detail": [{ "loc": ["body", "image"], "msg": "Field required", "type": "missing" }] })
+            .to_string(),
+        ErrorClass::BadRequest,
+    );
+    let missing = judged(
+        422,
+        &json!({ "detail": [{ "loc": ["body", "image"], "msg": "Field required" }] }).to_string(),
+    );
     assert_eq!(missing.unwrap().param.as_deref(), Some("image"));
     check(400, json!({ "error": "Incorrect API key provided: sk-…" }).to_string(), ErrorClass::Auth);
     check(200, json!({ "code": 1001, "message": "余额不足" }).to_string(), ErrorClass::Quota);
     check(400, json!([{ "error": { "code": 400, "status": "INVALID_ARGUMENT", "message": "API key not valid.", "details": [{ "reason": "API_KEY_INVALID" }] } }]).to_string(), ErrorClass::Auth);
-    check(500, json!({ "error": { "code": "ContentSecurityDetectionError", "message": "检测失败" } }).to_string(), ErrorClass::Overload);
+    check(
+        500,
+        json!({ "error": { "code": "ContentSecurityDetectionError", "message": "检测失败" } }).to_string(),
+        ErrorClass::Overload,
+    );
     assert_eq!(judged(200, &json!({ "code": 0, "message": "success" }).to_string()), None);
     assert_eq!(judged(200, &json!({ "error": null, "data": [] }).to_string()), None);
 }
@@ -189,8 +239,14 @@ fn a_prompt_that_is_echoed_decides_nothing() {
                    violates our content policy\nresource has been temporarily blocked \"quoted\"";
     let echo = |text: &str| json!({ "error": { "message": text } }).to_string();
     let start: String = hostile.chars().take(60).collect();
-    for (status, class) in [(400, ErrorClass::BadRequest), (403, ErrorClass::Auth), (500, ErrorClass::Overload)] {
-        for echoed in [format!("Invalid prompt: {hostile}"), format!("{hostile} is not allowed"), format!("bad input '{start}...'")] {
+    for (status, class) in
+        [(400, ErrorClass::BadRequest), (403, ErrorClass::Auth), (500, ErrorClass::Overload)]
+    {
+        for echoed in [
+            format!("Invalid prompt: {hostile}"),
+            format!("{hostile} is not allowed"),
+            format!("bad input '{start}...'"),
+        ] {
             let failure = judged_with(status, &[], &echo(&echoed), hostile).unwrap();
             assert_eq!((failure.class, failure.suspended), (class, false), "{failure:?}");
             assert!(!failure.message.contains("safety system"), "{failure:?}");

@@ -1,7 +1,7 @@
 //! The codes and phrases that services use, in lower case. Data only: a new wording is one entry here.
 //!
 //! Sources: OpenAI's API reference, error-code guide and help centre; OpenRouter's documentation of errors; the
-//! sources of one-api and new-api; answers seen from gateways in front of Gemini, Ark and DashScope.
+//! sources of one-api and new-api; answers seen from gateways in front of Gemini, Ark and `DashScope`.
 
 /// Codes are compared whole, phrases as parts of a text (see each use for where).
 pub(super) struct Words {
@@ -10,7 +10,8 @@ pub(super) struct Words {
 }
 
 /// The whole account or cloud resource is closed.
-pub(super) const SUSPENDED: &[&str] = &["resource has been temporarily blocked", "account has been suspended"];
+pub(super) const SUSPENDED: &[&str] =
+    &["resource has been temporarily blocked", "account has been suspended"];
 
 /// The organisation must be verified first: another key may do.
 pub(super) const UNVERIFIED: &[&str] = &["organization must be verified", "organisation must be verified"];
@@ -60,10 +61,8 @@ pub(super) const MODERATED: Words = Words {
 };
 
 /// Of those, the ones that withhold a finished picture.
-pub(super) const MODERATED_OUTPUT: Words = Words {
-    codes: &["image_safety", "content_filter", "outputimagesensitivecontentdetected"],
-    phrases: &[],
-};
+pub(super) const MODERATED_OUTPUT: Words =
+    Words { codes: &["image_safety", "content_filter", "outputimagesensitivecontentdetected"], phrases: &[] };
 
 pub(super) const AUTH: Words = Words {
     codes: &[
@@ -122,14 +121,27 @@ pub(super) const NOT_FOUND: Words = Words {
         "model_not_supported",
         "modelnotfound",
     ],
-    phrases: &["invalid url (", "no available channel", "no endpoints found", "无可用渠道", "model not found"],
+    phrases: &[
+        "invalid url (",
+        "no available channel",
+        "no endpoints found",
+        "无可用渠道",
+        "model not found",
+    ],
 };
 
 pub(super) const TOO_LARGE: Words =
     Words { codes: &["image_too_large", "payload_too_large", "request_too_large"], phrases: &[] };
 
 pub(super) const RATE: Words = Words {
-    codes: &["rate_limit_exceeded", "rate_limit_error", "slow_down", "requests", "tokens", "capacity_exhausted"],
+    codes: &[
+        "rate_limit_exceeded",
+        "rate_limit_error",
+        "slow_down",
+        "requests",
+        "tokens",
+        "capacity_exhausted",
+    ],
     phrases: &[],
 };
 

@@ -43,6 +43,7 @@ fn accepted(job: JobId, at: u64, prompt: &str) -> Entry {
         tier: None,
         count: 1,
         pictures: Vec::new(),
+        fallback: Vec::new(),
         quote: None,
     };
     Entry { job, at: UnixMillis(at), event: Event::Accepted { request: Box::new(request) } }

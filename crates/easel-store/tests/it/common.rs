@@ -53,6 +53,7 @@ pub(crate) fn accepted(job: JobId, prompt: &str) -> Entry {
         tier: None,
         count: 1,
         pictures: Vec::new(),
+        fallback: vec![],
         quote: None,
     };
     Entry { job, at: now(), event: Event::Accepted { request: Box::new(request) } }

@@ -34,11 +34,14 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Vec<Pa
     for image in &options.images {
         let path = std::path::absolute(image).map_err(|error| error.to_string())?;
         if !path.is_file() {
-            return Err(speech.say(&ProblemText::new("cli-no-picture").with("path", image.display().to_string())));
+            return Err(
+                speech.say(&ProblemText::new("cli-no-picture").with("path", image.display().to_string()))
+            );
         }
         images.push(path);
     }
-    let output = options.output.as_deref().map(std::path::absolute).transpose().map_err(|error| error.to_string())?;
+    let output =
+        options.output.as_deref().map(std::path::absolute).transpose().map_err(|error| error.to_string())?;
     let request = DrawRequest {
         prompt: options.prompt.clone(),
         images,
@@ -56,7 +59,8 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Vec<Pa
         });
         let command = ControlCommand::Draw { prompt, images, output, provider, size, count };
         let answer = control.call(command, |_| {}).await.map_err(|error| error.to_string())?;
-        let files = answer.rest.get("files").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+        let files =
+            answer.rest.get("files").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
         return Ok(files.iter().filter_map(|file| file.as_str()).map(PathBuf::from).collect());
     }
     let app = App::open(config, data_dir, false).await.map_err(|error| format!("{error:#}"))?;

@@ -64,7 +64,7 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
             () = signals.next() => break Exit::Done,
             Ok(()) = changed.changed() => {
                 let newer = changed.borrow_and_update().clone();
-                match app.reconfigure(&newer) {
+                match app.reconfigure(&newer).await {
                     Ok(()) => config = newer,
                     Err(error) => tracing::error!(error = format!("{error:#}"), "the new configuration can't be used; the old one stays"),
                 }
@@ -148,14 +148,17 @@ fn greet_onebot(app: &App, config: &Config, say: &impl Fn(ProblemText)) {
     let mut told = false;
     for section in &config.onebot {
         match section.mode {
-            Mode::Forward => say(ProblemText::new("start-dialing").with("url", easel_http::redact(&section.url))),
+            Mode::Forward => {
+                say(ProblemText::new("start-dialing").with("url", easel_http::redact(&section.url)));
+            }
             Mode::Http | Mode::Reverse => {
                 let Some(address) = listening.next() else { continue };
                 if section.mode == Mode::Http {
                     say(ProblemText::new("start-listening-http").with("address", address.to_string()));
                     continue;
                 }
-                let url = format!("ws://{address}{}", if section.path.is_empty() { "/ws" } else { &section.path });
+                let url =
+                    format!("ws://{address}{}", if section.path.is_empty() { "/ws" } else { &section.path });
                 let paths = if section.path.is_empty() { ANY_PATH } else { &section.path };
                 say(ProblemText::new("start-listening-ws")
                     .with("address", address.to_string())
@@ -202,11 +205,11 @@ fn report(outcome: &Outcome, speech: &Speech) {
 fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
     let path = config.bot.data_dir.display().to_string();
     for cause in error.chain() {
-        if let Some(AdapterError::Listen { address, source }) = cause.downcast_ref::<AdapterError>() {
-            if source.kind() == std::io::ErrorKind::AddrInUse {
-                let text = ProblemText::new("start-failed-port").with("address", address.clone());
-                return speech.say(&text.with("key", "onebot.listen"));
-            }
+        if let Some(AdapterError::Listen { address, source }) = cause.downcast_ref::<AdapterError>()
+            && source.kind() == std::io::ErrorKind::AddrInUse
+        {
+            let text = ProblemText::new("start-failed-port").with("address", address.clone());
+            return speech.say(&text.with("key", "onebot.listen"));
         }
         if let Some(error) = cause.downcast_ref::<OpenError>() {
             let text = match error {
@@ -217,9 +220,9 @@ fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
                 OpenError::Corrupt { backup: None, .. } => {
                     ProblemText::new("start-failed-store-no-backup").with("path", path)
                 }
-                other => {
-                    ProblemText::new("start-failed-storage").with("path", path).with("reason", other.to_string())
-                }
+                other => ProblemText::new("start-failed-storage")
+                    .with("path", path)
+                    .with("reason", other.to_string()),
             };
             return speech.say(&text);
         }

@@ -5,7 +5,7 @@ use easel_core::{
     i18n::{Args, Locale, Texts},
 };
 
-use crate::config::problem::{Problem, ProblemArg, ProblemText};
+use crate::config::problem::{Place, Problem, ProblemArg, ProblemText};
 
 /// The texts in one language.
 pub(crate) struct Speech {
@@ -43,11 +43,16 @@ impl Speech {
 
     /// A problem in one line, or in two with its mend: place, key, what is wrong, what to do.
     pub(crate) fn problem(&self, problem: &Problem) -> String {
-        let head = Args::new()
-            .with("place", problem.place.to_string())
-            .with("key", problem.key.clone())
-            .with("problem", self.say(&problem.text));
-        let mut lines = self.texts.get(self.locale, "config-problem-line", &head).trim().to_owned();
+        // What concerns no key is told by its place alone, and what has no place either by the sentence.
+        let (place, key) = match problem.key.as_str() {
+            "" => (String::new(), problem.place.to_string()),
+            key => (problem.place.to_string(), key.to_owned()),
+        };
+        let head = Args::new().with("place", place).with("key", key).with("problem", self.say(&problem.text));
+        let mut lines = self.texts.get(self.locale, "config-problem-line", &head).trim_start().to_owned();
+        if problem.key.is_empty() && problem.place == Place::Nowhere {
+            lines = self.say(&problem.text);
+        }
         if let Some(mend) = &problem.mend {
             let mend = Args::new().with("mend", self.say(mend));
             lines.push('\n');
@@ -70,7 +75,6 @@ impl Speech {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::problem::Place;
 
     #[test]
     fn terminal_languages() {
@@ -98,6 +102,9 @@ mod tests {
         .mend(ProblemText::new("config-nearest-key").with("nearest", "locale"));
         let english = Speech::new(Locale::EnUs).problem(&problem);
         assert_eq!(english, "3:1 bot.local: There is no key local.\n  → Did you mean locale?");
+        let missing = ProblemText::new("config-file-missing").with("file", "a.toml");
+        let english = Speech::new(Locale::EnUs).problem(&Problem::error(Place::Nowhere, "", missing));
+        assert_eq!(english, "The configuration file a.toml does not exist.");
         let chinese = Speech::new(Locale::ZhCn).problem(&problem);
         assert!(chinese.contains("没有名为 local 的键") && chinese.contains("locale"), "{chinese}");
     }

@@ -101,7 +101,8 @@ impl Overlay<'_> {
             let index = segment.parse::<usize>().ok().filter(|index| *index <= length).ok_or_else(|| {
                 let text = ProblemText::new("config-env-index").with("index", *segment);
                 let mend = ProblemText::new("config-env-index-mend").with("next", length as u64);
-                Box::new(Problem::error(self.place.clone(), path.to_string(), text).mend(mend))
+                let key = format!("{path}[{segment}]");
+                Box::new(Problem::error(self.place.clone(), key, text).mend(mend))
             })?;
             let items = node.items();
             if index == length {

@@ -169,11 +169,14 @@ pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a 
         .map(|(_, candidate)| candidate)
 }
 
-/// Letters to change; 1 when one name is a whole part of the other (`ttl_minutes` in `artifact_ttl_minutes`).
+/// Letters to change. A name of several words may also be meant by its last ones (`tokn` for `access_token`), which
+/// counts as one letter at least, so that a whole name that fits wins.
 fn distance(typed: &str, candidate: &str) -> usize {
-    let contained =
-        typed.len() >= 4 && candidate.split_inclusive('_').count() > 1 && candidate.contains(typed);
-    if contained { 1 } else { strsim::damerau_levenshtein(typed, candidate) }
+    let whole = strsim::damerau_levenshtein(typed, candidate);
+    let ends = candidate.match_indices('_').filter_map(|(at, _)| candidate.get(at + 1..));
+    let part =
+        ends.filter(|_| typed.chars().count() >= 4).map(|end| strsim::damerau_levenshtein(typed, end)).min();
+    part.map_or(whole, |part| whole.min(part.max(1)))
 }
 
 #[cfg(test)]
@@ -195,6 +198,7 @@ mod tests {
         check("admin", Some("admins"));
         check("ttl_minutes", Some("artifact_ttl_minutes"));
         check("artifact_max_cuont", Some("artifact_max_count"));
+        check("ttl_mintes", Some("artifact_ttl_minutes"));
         check("x", None);
         check("语言", None);
         check("password", None);

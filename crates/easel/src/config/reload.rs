@@ -129,15 +129,19 @@ impl Watcher {
                 }
                 let needs_restart: Vec<_> =
                     changes.iter().filter(|(_, restart)| *restart).map(|(key, _)| key.clone()).collect();
-                let changed: Vec<_> = changes.into_iter().map(|(key, _)| key).collect();
-                tracing::info!(changed = ?changed, "the configuration was read again");
+                let changed_keys: Vec<_> = changes.into_iter().map(|(key, _)| key).collect();
+                tracing::info!(changed = ?changed_keys, "the configuration was read again");
                 if !needs_restart.is_empty() {
                     tracing::warn!(keys = ?needs_restart, "these keys take effect after a restart");
                 }
                 let warnings = newer.warnings.clone();
                 self.config.send_replace(Arc::clone(&newer.config));
                 self.loaded = newer;
-                self.outcome.send_replace(Outcome::Applied { changed, needs_restart, warnings });
+                self.outcome.send_replace(Outcome::Applied {
+                    changed: changed_keys,
+                    needs_restart,
+                    warnings,
+                });
             }
             Err(refused) => {
                 tracing::error!(problems = %refused, "the changed configuration is wrong; the old one stays in force");
@@ -152,12 +156,17 @@ impl Watcher {
 fn watch_directory(file: &Path, events: &Arc<Notify>) -> Option<RecommendedWatcher> {
     let directory = file.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let wake = Arc::clone(events);
-    let watcher = notify::recommended_watcher(move |_| wake.notify_one());
-    let watched = watcher.and_then(|mut watcher| {
+    // Our own looks open and read the file; taking those for changes would never end.
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        if event.is_ok_and(|event| !event.kind.is_access()) {
+            wake.notify_one();
+        }
+    });
+    let directory_watch = watcher.and_then(|mut watcher| {
         watcher.watch(directory, RecursiveMode::NonRecursive)?;
         Ok(watcher)
     });
-    watched
+    directory_watch
         .inspect_err(|error| tracing::warn!(%error, "no events for the configuration's directory; comparing every two seconds"))
         .ok()
 }

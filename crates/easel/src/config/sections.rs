@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use easel_core::{
-    access,
     prompt::PresetBook,
     settings::{FeatureSection, SettingProblem},
 };
@@ -35,7 +34,7 @@ pub(crate) fn check(
             .collect::<Vec<_>>()
     };
     let mut problems = settings("bot", config.bot.validate());
-    problems.extend(settings("access", config.access.validate().into_iter().map(from_access).collect()));
+    problems.extend(settings("access", config.access.validate()));
     problems.extend(settings("jobs", config.jobs.validate()));
     problems.extend(settings("draw", config.draw.validate()));
     problems.extend(settings("edit", config.edit.validate()));
@@ -47,10 +46,7 @@ pub(crate) fn check(
     for (name, section) in &config.providers {
         problems.extend(provider(name, section, written, place));
     }
-    for problem in PresetBook::new(&config.presets).1 {
-        let found = SettingProblem::new(problem.key, problem.text).with("value", problem.value);
-        problems.extend(settings(&format!("presets.{}", problem.preset), vec![found]));
-    }
+    problems.extend(settings("presets", PresetBook::new(&config.presets).1));
     #[cfg(feature = "onebot")]
     problems.extend(same_address(config, place));
     problems.extend(unbuilt(written, place));
@@ -66,13 +62,8 @@ pub(crate) fn check(
     problems
 }
 
-fn from_access(problem: access::Problem) -> SettingProblem {
-    let with = |setting: SettingProblem, (name, value)| setting.with(name, value);
-    problem.args.into_iter().fold(SettingProblem::new(problem.key, problem.text), with)
-}
-
 /// The keys of other crates' sections that have a text of their own in `locales/`, under the key's name.
-const TOLD: [&str; 23] = [
+const TOLD: [&str; 22] = [
     "network.allow_hosts",
     "network.download_proxy",
     "network.max_answer_bytes",
@@ -90,7 +81,6 @@ const TOLD: [&str; 23] = [
     "providers.base_url",
     "providers.basic_auth",
     "providers.extra",
-    "providers.kind",
     "providers.max_retry_attempts",
     "providers.model",
     "providers.prices",

@@ -264,7 +264,7 @@ pub(crate) fn parse(text: &str) -> (Node, Vec<Problem>) {
 
 /// Takes out what stands on a line with a syntax error: the parser puts a made-up value there.
 fn drop_lines(node: &mut Node, broken: &BTreeSet<usize>) {
-    let mut keep = |node: &mut Node| {
+    let keep = |node: &mut Node| {
         drop_lines(node, broken);
         let places = [Some(&node.place), node.named.as_ref()];
         let on_broken_line = places.into_iter().flatten().filter_map(line).any(|line| broken.contains(&line));

@@ -1,3 +1,5 @@
+//! Which events matter, told by what the implementations send.
+
 use std::fmt::Write as _;
 
 use proptest::prelude::*;

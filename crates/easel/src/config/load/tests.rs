@@ -65,6 +65,8 @@ fn unknown_keys_name_the_nearest() {
     check("[bto]\n", &["1:2 bto unknown-key -> bot"]);
     check("[jobs]\nmax-running = 3\n", &["2:1 jobs.max-running unknown-key -> max_running"]);
     check("[draw]\nprovder = \"x\"\n", &["2:1 draw.provder unknown-key -> provider"]);
+    check("[[onebot]]\ntokn = \"x\"\n", &["2:1 onebot[0].tokn unknown-key -> access_token"]);
+    check("[access]\nmode = \"none\"\n", &["2:1 access.mode unknown-key -> group_filter_mode"]);
     check("colour = 1\n", &["1:1 colour unknown-key"]);
     check(
         "[[onebot]]\n[[onebot]]\nlisten = \"127.0.0.1:2\"\ntoken = \"x\"\n",
@@ -200,12 +202,12 @@ fn the_environment_overrides_by_the_type_at_the_path() {
 #[test]
 fn the_environment_is_refused_by_name() {
     let onebot = "[[onebot]]\n";
-    check_env(onebot, "EASEL__ONEBOT__2__LISTEN", "x", &["EASEL__ONEBOT__2__LISTEN onebot env-index"]);
+    check_env(onebot, "EASEL__ONEBOT__2__LISTEN", "x", &["EASEL__ONEBOT__2__LISTEN onebot[2] env-index"]);
     check_env(
         onebot,
         "EASEL__ONEBOT__FIRST__LISTEN",
         "x",
-        &["EASEL__ONEBOT__FIRST__LISTEN onebot env-index"],
+        &["EASEL__ONEBOT__FIRST__LISTEN onebot[FIRST] env-index"],
     );
     check_env(
         "",

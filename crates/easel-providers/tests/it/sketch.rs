@@ -17,7 +17,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 fn provider(extra: &serde_json::Value) -> Arc<dyn ImageProvider> {
-    let section: ProviderSection = serde_json::from_value(json!({ "kind": "sketch", "extra": extra })).unwrap();
+    let section: ProviderSection =
+        serde_json::from_value(json!({ "kind": "sketch", "extra": extra })).unwrap();
     assert_eq!(section.validate("sketch"), []);
     build("sketch", &section, &HttpClients::new(NetworkSection::default())).unwrap()
 }
@@ -27,7 +28,7 @@ fn context() -> (tempfile::TempDir, CallContext) {
     let cx = CallContext {
         job: JobId::generate(),
         key: None,
-        deadline: Instant::now() + Duration::from_secs(300),
+        deadline: Instant::now() + Duration::from_mins(5),
         cancel: CancellationToken::new(),
         spool: Spool::new(BytesBudget::new(64 << 20), dir.path()).unwrap(),
     };
@@ -36,7 +37,12 @@ fn context() -> (tempfile::TempDir, CallContext) {
 
 fn small(references: &[Bytes]) -> ImageRequest {
     let reference = |bytes: &Bytes| Reference {
-        picture: Picture { format: PictureFormat::Png, width: 1, height: 1, body: Body::from_bytes(bytes.clone()) },
+        picture: Picture {
+            format: PictureFormat::Png,
+            width: 1,
+            height: 1,
+            body: Body::from_bytes(bytes.clone()),
+        },
     };
     ImageRequest {
         operation: if references.is_empty() { Operation::Generate } else { Operation::Edit },
@@ -93,7 +99,13 @@ async fn an_edit_shows_its_picture() {
 #[tokio::test]
 async fn bad_references_are_refused_without_drawing() {
     let provider = provider(&json!({}));
-    for bad in [pictures::bomb_png(), pictures::truncated_png(), pictures::zero_byte(), pictures::html(), pictures::svg()] {
+    for bad in [
+        pictures::bomb_png(),
+        pictures::truncated_png(),
+        pictures::zero_byte(),
+        pictures::html(),
+        pictures::svg(),
+    ] {
         let (_dir, cx) = context();
         let error = provider.generate(&small(&[bad]), &cx).await.unwrap_err();
         assert_eq!((error.class, error.retry), (ErrorClass::BadRequest, Retry::NextProvider), "{error}");

@@ -1,0 +1,250 @@
+//! Which providers each feature asks, as running parts: slots that outlive an edit of the configuration.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use easel_core::{
+    access::Rules,
+    chain::{KeyPool, Link, ProviderSlot},
+    command::OutputWish,
+    dispatch::{Runtime, RuntimeParts, output_of},
+    ports::Output,
+    prompt::PresetBook,
+    settings::FeatureSection,
+};
+use easel_http::HttpClients;
+use easel_providers::{Kind, ProviderSection, config::KeyList, models, registry};
+use secrecy::ExposeSecret as _;
+
+use crate::config::{
+    Config,
+    discover::{self, Chosen, Discovered, Feature},
+};
+
+/// Name and kind of the embedded provider that draws when nothing is configured.
+const SKETCH: &str = "sketch";
+
+/// The model asked of a service from the environment that names none and lists none (S004-28).
+const FALLBACK_MODEL: &str = "gpt-image-2";
+/// How long the list of models is waited for; it is asked only when the environment names no model.
+const LIST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Who draws, for the start message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Drawing {
+    /// Provider names in the order of the drawing chain.
+    pub(crate) names: Vec<String>,
+    /// The environment pair that was found, if that is why.
+    pub(crate) environment: Option<&'static str>,
+    /// Whether it is the embedded sketch because nothing is configured.
+    pub(crate) built_in: bool,
+}
+
+/// Makes provider slots, and keeps those whose section did not change, so that what is known of their keys and
+/// health survives an edit of the configuration.
+pub(super) struct Factory {
+    http: HttpClients,
+    disabled: HashMap<String, HashSet<String>>,
+    slots: Mutex<BTreeMap<String, (String, Arc<ProviderSlot>)>>,
+    /// The models that were chosen for services from the environment, by address: the choice holds until the end.
+    models: Mutex<HashMap<String, String>>,
+}
+
+impl Factory {
+    /// A factory without slots. `disabled` are the fingerprints of keys that were found bad, by provider.
+    pub(super) fn new(http: HttpClients, disabled: HashMap<String, HashSet<String>>) -> Self {
+        Self { http, disabled, slots: Mutex::default(), models: Mutex::default() }
+    }
+
+    fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
+        // `Debug` hides the keys, so their fingerprints stand beside it.
+        let keys = section.keys();
+        let prints: Vec<_> = keys.iter().map(|key| key.fingerprint.clone()).collect();
+        let print = format!("{section:?} {prints:?}");
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, slot)) = slots.get(name)
+            && *known == print
+        {
+            return Ok(slot.clone());
+        }
+        let provider =
+            registry::build(name, section, &self.http).with_context(|| format!("providers.{name}"))?;
+        let none = HashSet::new();
+        let disabled = self.disabled.get(name).unwrap_or(&none);
+        let keys = KeyPool::new(keys, disabled);
+        let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
+        slots.insert(name.to_owned(), (print, slot.clone()));
+        Ok(slot)
+    }
+
+    async fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
+        let mut section = ProviderSection {
+            kind: Kind::OpenAiImages.name().to_owned(),
+            base_url: found.base_url.clone(),
+            api_keys: KeyList::Text(found.key.expose_secret().into()),
+            ..ProviderSection::default()
+        };
+        section.model = match &found.model {
+            Some(model) => model.clone(),
+            None => self.listed_model(found.name, &section).await,
+        };
+        self.slot(&found.name.to_lowercase(), &section)
+    }
+
+    /// The first model of the service's own list that makes pictures; [`FALLBACK_MODEL`] when there is none, or no
+    /// list (S004-03).
+    async fn listed_model(&self, name: &str, section: &ProviderSection) -> String {
+        let known = || self.models.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(model) = known().get(&section.base_url).cloned() {
+            return model;
+        }
+        let model = match self.list(section).await {
+            Ok(ids) => models::first_image_capable(ids.iter().map(String::as_str)).map_or_else(
+                || {
+                    tracing::warn!(
+                        service = name,
+                        model = FALLBACK_MODEL,
+                        "the service lists no model that makes pictures; IMAGE_MODEL names one"
+                    );
+                    FALLBACK_MODEL.to_owned()
+                },
+                str::to_owned,
+            ),
+            Err(error) => {
+                let error = format!("{error:#}");
+                tracing::warn!(
+                    service = name,
+                    error,
+                    model = FALLBACK_MODEL,
+                    "the service's models can't be listed; IMAGE_MODEL names one"
+                );
+                FALLBACK_MODEL.to_owned()
+            }
+        };
+        known().insert(section.base_url.clone(), model.clone());
+        model
+    }
+
+    async fn list(&self, section: &ProviderSection) -> anyhow::Result<Vec<String>> {
+        let (address, keys) = (section.address()?, section.keys());
+        let list = models::list(&self.http, section.proxy.expose(), &address, keys.first());
+        Ok(tokio::time::timeout(LIST_PATIENCE, list).await??)
+    }
+
+    fn sketch(&self) -> anyhow::Result<Arc<ProviderSlot>> {
+        self.slot(
+            SKETCH,
+            &ProviderSection { kind: Kind::Sketch.name().to_owned(), ..ProviderSection::default() },
+        )
+    }
+
+    /// The links of a feature, every configured provider, and who draws.
+    async fn chain(&self, config: &Config, feature: Feature) -> anyhow::Result<(Vec<Link>, Drawing)> {
+        let section = match feature {
+            Feature::Edit if !config.edit.names().is_empty() => &config.edit,
+            Feature::Draw | Feature::Edit => &config.draw,
+        };
+        let default = match feature {
+            Feature::Draw => default_output(&config.draw),
+            Feature::Edit => default_output(&config.edit).or_else(|| default_output(&config.draw)),
+        };
+        let (mut environment, mut built_in) = (None, false);
+        let slots = match discover::choose(config, feature, &|name| std::env::var(name).ok()) {
+            Chosen::Configured(_) => section
+                .names()
+                .into_iter()
+                .filter_map(|name| config.providers.get(name).map(|provider| (name, provider)))
+                .map(|(name, provider)| self.slot(name, provider))
+                .collect::<anyhow::Result<Vec<_>>>()?,
+            Chosen::Environment(found) => {
+                environment = Some(found.name);
+                vec![self.discovered(&found).await?]
+            }
+            Chosen::Sketch => {
+                built_in = true;
+                vec![self.sketch()?]
+            }
+        };
+        let drawing = Drawing {
+            names: slots.iter().map(|slot| slot.provider().name().to_owned()).collect(),
+            environment,
+            built_in,
+        };
+        let output = default.unwrap_or_default();
+        Ok((slots.into_iter().map(|slot| Link { slot, output }).collect(), drawing))
+    }
+
+    /// The running configuration, and who draws. Asks a service from the environment for its models, once.
+    pub(super) async fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
+        let (draw, drawing) = self.chain(config, Feature::Draw).await?;
+        let (edit, _) = self.chain(config, Feature::Edit).await?;
+        let mut providers: Vec<_> = draw.iter().chain(&edit).map(|link| link.slot.clone()).collect();
+        for (name, section) in &config.providers {
+            match self.slot(name, section) {
+                Ok(slot) => providers.push(slot),
+                // Providers that no chain names may be of a kind that is not built yet.
+                Err(error) => tracing::warn!(provider = name, error = format!("{error:#}"), "left out"),
+            }
+        }
+        let (presets, _) = PresetBook::new(&config.presets);
+        let runtime = Runtime::new(RuntimeParts {
+            prefixes: config.bot.prefixes.clone(),
+            rules: Rules::new(&config.access, &config.bot.admins),
+            presets,
+            draw,
+            edit,
+            providers,
+            locale: config.bot.locale,
+        });
+        Ok((runtime, drawing))
+    }
+}
+
+fn default_output(section: &FeatureSection) -> Option<Output> {
+    section.default_output.as_deref().and_then(OutputWish::parse).map(|wish| output_of(&wish))
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_http::NetworkSection;
+    use easel_testkit::provider::FakeProvider;
+
+    use super::*;
+
+    async fn chosen(models: &[&str], named: Option<&str>) -> (String, usize) {
+        let service = FakeProvider::start().await;
+        service.set_models(models);
+        let factory = Factory::new(HttpClients::new(NetworkSection::default()), HashMap::new());
+        let found = Discovered {
+            name: "OPENAI",
+            base_url: service.base_url(),
+            key: "sk-from-the-environment".to_owned().into(),
+            model: named.map(str::to_owned),
+        };
+        let first = factory.discovered(&found).await.unwrap();
+        let again = factory.discovered(&found).await.unwrap();
+        assert!(Arc::ptr_eq(&first, &again), "the same service keeps its slot");
+        (first.provider().model().to_owned(), service.requests().len())
+    }
+
+    #[tokio::test]
+    async fn a_service_from_the_environment_is_asked_once_for_its_models() {
+        let check =
+            |found: (String, usize), model: &str, requests| assert_eq!(found, (model.to_owned(), requests));
+        check(chosen(&["gpt-5", "flux-1-dev"], None).await, "flux-1-dev", 1);
+        check(chosen(&["gpt-5"], None).await, FALLBACK_MODEL, 1);
+        check(chosen(&["flux-1-dev"], Some("mine")).await, "mine", 0);
+    }
+
+    #[tokio::test]
+    async fn without_a_list_the_usual_model_is_taken() {
+        let factory = Factory::new(HttpClients::new(NetworkSection::default()), HashMap::new());
+        let section =
+            ProviderSection { base_url: "http://127.0.0.1:9/v1".to_owned(), ..ProviderSection::default() };
+        assert_eq!(factory.listed_model("OPENAI", &section).await, FALLBACK_MODEL);
+    }
+}
