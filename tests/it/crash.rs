@@ -61,7 +61,7 @@ async fn a_waiting_job_runs_after_a_kill_with_the_pictures_it_came_with() {
     world.provider.next_request().await;
     let waiting = Message::group(GROUP, USER + 1).text("/改图 排队的").image_url(&url);
     let waiting = world.bot.send(waiting).await;
-    world.bot.next_send_where("the place in the queue", |sent| sent.text.contains("前面还有 1 个")).await;
+    world.bot.next_send_where("the place in the queue", |sent| sent.text.contains("排在第 1 位")).await;
     until("the kept picture", || !events(&world, "collected").is_empty()).await;
     world.kill();
     files.status("/input.png", 404);
