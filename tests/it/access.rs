@@ -233,13 +233,13 @@ async fn jobs_beyond_the_places_wait_and_are_told_their_position() {
     let second = world.says("/生图 二").await;
     let told = world.hears().await;
     assert_eq!(told.quote, Some(second.to_string()));
-    assert!(told.text.contains("前面还有") && told.text.contains(" 号"), "{}", told.text);
+    assert!(told.text.contains("排在第") && told.text.contains(" 号"), "{}", told.text);
     // Somebody else does not wait behind the one who asks much.
     world.bot.send(by(OTHER, "/生图 三")).await;
     assert_eq!(world.provider.next_request().await.prompt().as_deref(), Some("三"));
     // The group's places are taken, then the queue is full.
     world.bot.send(by(OTHER + 1, "/生图 四")).await;
-    assert!(world.hears().await.text.contains("前面还有"));
+    assert!(world.hears().await.text.contains("排在第"));
     world.bot.send(by(OTHER + 2, "/生图 五")).await;
     let full = world.hears().await.text;
     assert!(full.contains("排队的人太多"), "{full}");

@@ -381,7 +381,7 @@ async fn jobs_are_listed_and_cancelled_by_those_who_may() {
     assert!(world.hears().await.text.contains("没有 999 号任务"));
 
     // Without a number: the latest of one's own.
-    assert_eq!(world.asks("/取消").await, format!("{} 号已取消。", jobs[1]));
+    assert!(world.asks("/取消").await.starts_with(&format!("{} 号已取消。", jobs[1])));
     assert_eq!(world.provider.next_hang_up().await.prompt().as_deref(), Some("第二张"));
 
     // A group admin sees and cancels everybody's; when the event does not tell the rank, the platform is asked.
@@ -389,7 +389,7 @@ async fn jobs_are_listed_and_cancelled_by_those_who_may() {
     world.bot.send(others("/任务").no_role()).await;
     assert!(world.hears().await.text.contains("第一张"));
     world.bot.send(others(&format!("/取消{}", jobs[0])).role(MemberRole::Admin)).await;
-    assert_eq!(world.hears().await.text, format!("{} 号已取消。", jobs[0]));
+    assert!(world.hears().await.text.starts_with(&format!("{} 号已取消。", jobs[0])));
     assert_eq!(world.provider.next_hang_up().await.prompt().as_deref(), Some("第一张"));
     assert!(world.asks("/任务").await.contains("没有正在画"));
     assert!(world.bot.sends().iter().all(|sent| sent.pictures.is_empty()));

@@ -328,7 +328,7 @@ async fn pictures_are_fetched_when_a_job_is_accepted_and_never_before() {
     let url = files.put("/second", picture.clone());
     world.bot.send(by(USER).text("/改图 第二张").image("e", &url)).await;
     let waits = world.hears().await.text;
-    assert!(waits.contains("前面还有"), "{waits}");
+    assert!(waits.contains("排在第"), "{waits}");
     assert_eq!(files.next_request().await.path, "/second");
     assert_eq!(world.provider.requests().len(), 1);
     // What is refused is not fetched.
