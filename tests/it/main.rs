@@ -2,6 +2,9 @@
 //!
 //! One test binary, because every further one would link the whole program again. Start at [`world`].
 
+#![expect(clippy::disallowed_methods, reason = "the real program runs in real time")]
+#![expect(unreachable_pub, reason = "everything here belongs to one test binary")]
+
 // `cfg(test)` tells the lints that helpers outside of test functions are tests too.
 #[cfg(test)]
 mod access;

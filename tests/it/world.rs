@@ -91,7 +91,8 @@ impl Easel {
             .map(|url| url.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != '/').to_owned());
     }
 
-    /// Waits for a line that holds `text`; panics with everything that was said when it does not come.
+    /// Waits for a line that holds `text`; panics with everything that was said when it does not come. The thread
+    /// waits, and with it the fakes of this test.
     pub fn wait_for(&self, text: &str) -> String {
         let until = Instant::now() + PATIENCE;
         if let Some(line) = self.output.lock().unwrap().iter().find(|line| line.contains(text)) {
@@ -105,6 +106,15 @@ impl Easel {
                     panic!("{text:?} was never said; easel said:\n{}", self.output())
                 }
             }
+        }
+    }
+
+    /// Like [`Easel::wait_for`], while the fakes of this test go on working.
+    pub async fn logs(&self, text: &str) {
+        let end = Instant::now() + PATIENCE;
+        while !self.output().contains(text) {
+            assert!(Instant::now() < end, "{text:?} was never said; easel said:\n{}", self.output());
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 

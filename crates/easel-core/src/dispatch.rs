@@ -11,3 +11,6 @@ pub use desk::Desk;
 pub use queue::{Answer, ChatQueues, Decide};
 pub use request::output_of;
 pub use runtime::{Runtime, RuntimeParts};
+
+#[cfg(test)]
+mod tests;

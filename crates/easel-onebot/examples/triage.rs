@@ -1,5 +1,6 @@
 //! Prints how long one frame of chatter costs: `cargo run --release -p easel-onebot --example triage`.
 
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
 #![expect(clippy::print_stdout, reason = "the numbers are what it is for")]
 
 use std::{hint::black_box, time::Instant};

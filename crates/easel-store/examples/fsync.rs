@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release -p easel-store --example fsync [DIR]`
 
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
 #![expect(clippy::print_stdout, reason = "it prints its result")]
 
 use std::{

@@ -1,5 +1,10 @@
 //! The data directory itself: made, probed, locked, and refused on network file systems.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the store's own threads are outside of tokio and of its time"
+)]
+
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read as _, Seek as _, Write as _},

@@ -265,3 +265,6 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
     }
     Some(record)
 }
+
+#[cfg(test)]
+mod tests;

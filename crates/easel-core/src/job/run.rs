@@ -312,7 +312,12 @@ impl Engine {
     }
 
     /// Keeps the result and records that it is about to be sent.
-    async fn store_result(&self, job: &Active, pictures: &[Picture], provider: String) -> Result<(), StoreError> {
+    async fn store_result(
+        &self,
+        job: &Active,
+        pictures: &[Picture],
+        provider: String,
+    ) -> Result<(), StoreError> {
         let artifacts = self.keep(job, pictures).await?;
         job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
@@ -374,10 +379,13 @@ impl Engine {
                 }
                 Delivered::No { failure, reason } => {
                     tracing::error!(job = %job.id, ?failure, reason, code = "E-DELIVERY", "the result could not be delivered");
+                    let outcome = Outcome::Failed { code: "E-DELIVERY".to_owned(), charged: Charged::Maybe };
                     if !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
+                        // The sentence says how to fetch the result, so from now on that must work.
+                        self.keeper.finished(job.id, outcome.clone()).await;
                         speaker.say(&UserError::new("error-not-delivered", "E-DELIVERY")).await;
                     }
-                    return Outcome::Failed { code: "E-DELIVERY".to_owned(), charged: Charged::Maybe };
+                    return outcome;
                 }
             }
         }
@@ -393,10 +401,11 @@ impl Engine {
         let delivered = matches!(outcome, Outcome::Delivered { .. } | Outcome::Unknown);
         let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
         self.release(job, outcome.clone(), delivered);
+        // Before it is durable: the person may ask for the result again at once.
+        self.keeper.finished(job.id, outcome).await;
         if let Err(error) = durable.await {
             Self::store_failed(&error);
         }
-        self.keeper.finished(job.id, outcome).await;
     }
 }
 

@@ -273,3 +273,120 @@ impl BodySink {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spool(bytes: u64) -> (tempfile::TempDir, Spool) {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::new(BytesBudget::new(bytes), dir.path()).unwrap();
+        (dir, spool)
+    }
+
+    fn files(dir: &tempfile::TempDir) -> usize {
+        fs::read_dir(dir.path()).unwrap().count()
+    }
+
+    /// Bytes that repeat with a period that divides no buffer.
+    fn pattern(len: usize) -> Vec<u8> {
+        (0..=250).cycle().take(len).collect()
+    }
+
+    #[test]
+    fn memory_is_counted_and_given_back() {
+        let (dir, spool) = spool(4 << 20);
+        let all = spool.budget().free();
+        let mut sink = spool.sink(0);
+        for piece in pattern(1 << 20).chunks(10_007) {
+            sink.write(piece).unwrap();
+        }
+        assert_eq!(sink.len(), 1 << 20);
+        let body = sink.finish().unwrap();
+        assert!(spool.budget().free() <= all - (1 << 20), "every byte is counted");
+        assert_eq!(body.in_memory().unwrap(), &pattern(1 << 20));
+        let shared = body.clone();
+        drop(body);
+        assert!(spool.budget().free() < all, "the clone still holds them");
+        drop(shared);
+        assert_eq!((spool.budget().free(), files(&dir)), (all, 0));
+    }
+
+    #[test]
+    fn without_budget_the_bytes_go_to_a_file() {
+        let (dir, spool) = spool(1 << 20);
+        let all = spool.budget().free();
+        let mut sink = spool.sink(64 << 10);
+        let bytes = pattern(3 << 20);
+        for piece in bytes.chunks(100_003) {
+            sink.write(piece).unwrap();
+        }
+        assert_eq!(spool.budget().free(), all, "what is in a file is not held in memory");
+        let body = sink.finish().unwrap();
+        assert_eq!((body.len(), body.in_memory(), files(&dir)), (3 << 20, None, 1));
+        assert_eq!(body.read().unwrap(), bytes);
+        assert_eq!(body.read_head(5).unwrap(), bytes[..5]);
+        assert_eq!(fs::read(body.in_file().unwrap()).unwrap(), bytes);
+        let shared = body.clone();
+        drop(body);
+        assert_eq!(files(&dir), 1);
+        drop(shared);
+        assert_eq!(files(&dir), 0, "temporary files go with their last reader");
+    }
+
+    #[test]
+    fn a_sink_that_is_given_up_leaves_nothing() {
+        let (dir, spool) = spool(8 << 10);
+        let all = spool.budget().free();
+        let mut sink = spool.sink(4 << 10);
+        sink.write(&pattern(100 << 10)).unwrap();
+        assert_eq!(files(&dir), 1);
+        drop(sink);
+        assert_eq!((files(&dir), spool.budget().free()), (0, all));
+    }
+
+    #[test]
+    fn a_decoder_writes_in_place() {
+        for budget in [4 << 20, 4 << 10] {
+            let (_dir, spool) = spool(budget);
+            let mut sink = spool.sink(0);
+            let bytes = pattern(300_000);
+            for piece in bytes.chunks(70_001) {
+                let fill = |room: &mut [u8]| {
+                    room[..piece.len()].copy_from_slice(piece);
+                    piece.len()
+                };
+                // More room than is used, as base64 needs it.
+                sink.write_with(piece.len() + 3, fill).unwrap();
+            }
+            assert_eq!(sink.len(), bytes.len() as u64);
+            assert_eq!(sink.finish().unwrap().read().unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn an_empty_body_is_a_body() {
+        let (_dir, spool) = spool(1 << 20);
+        let body = spool.sink(0).finish().unwrap();
+        assert!(body.is_empty());
+        assert_eq!(body.read_head(9).unwrap(), "");
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_removed() {
+        let (dir, spool) = spool(1 << 20);
+        fs::write(dir.path().join("old.part"), b"x").unwrap();
+        Spool::new(spool.budget().clone(), dir.path()).unwrap();
+        assert_eq!(files(&dir), 0);
+    }
+
+    #[test]
+    fn somebody_elses_file_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("kept.png");
+        fs::write(&path, b"bytes").unwrap();
+        drop(Body::from_file(&path).unwrap());
+        assert!(path.exists());
+        assert!(Body::from_file(&dir.path().join("none")).is_err());
+    }
+}

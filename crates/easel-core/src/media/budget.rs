@@ -66,3 +66,32 @@ impl Hold {
         self.permit.num_permits() as u64 * PAGE
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn holds_are_counted_in_pages_and_given_back() {
+        let budget = BytesBudget::new(10 * PAGE);
+        let mut one = budget.try_take(1).unwrap();
+        assert_eq!((one.bytes(), budget.free()), (PAGE, 9 * PAGE));
+        one.merge(budget.try_take(9 * PAGE).unwrap());
+        assert_eq!((one.bytes(), budget.free()), (10 * PAGE, 0));
+        assert!(budget.try_take(1).is_none());
+        drop(one);
+        assert_eq!(budget.free(), 10 * PAGE);
+        assert!(budget.try_take(10 * PAGE + 1).is_none(), "more than there is at all");
+    }
+
+    #[tokio::test]
+    async fn waiting_ends_when_a_hold_goes() {
+        let budget = BytesBudget::new(4 * PAGE);
+        let all = budget.take(100 * PAGE).await;
+        assert_eq!(all.bytes(), 4 * PAGE, "cut down to the whole budget");
+        let mut waiting = std::pin::pin!(budget.take(PAGE));
+        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
+        drop(all);
+        assert_eq!(waiting.await.bytes(), PAGE);
+    }
+}

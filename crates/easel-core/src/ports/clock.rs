@@ -1,5 +1,7 @@
 //! Wall-clock time as a port. Monotonic time is `tokio::time::Instant`, which tests can pause.
 
+#![expect(clippy::disallowed_methods, reason = "this is the clock that everybody else takes")]
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::ids::UnixMillis;

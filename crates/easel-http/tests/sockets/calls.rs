@@ -1,5 +1,7 @@
 //! Calls to configured services: what is sent, and errors that say how far it came.
 
+#![expect(clippy::disallowed_methods, reason = "the server ends with its test")]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -91,12 +91,16 @@ impl OneBot {
                     Err(CallFailure::Action(ActionFailure::Refused(SendFailure::Transient, reason))) => {
                         if reason.contains(PATH_UNREADABLE) {
                             link.learn_paths_unreadable();
-                        } else if !std::mem::replace(&mut second, true) {
-                            tokio::time::sleep(self.hub.timing.second_upload).await;
-                            continue;
+                            last = failed(&reason);
+                            break;
                         }
-                        last = after_second_refusal(reply, reason);
-                        break;
+                        // A refused file sometimes arrives all the same, so it is not sent twice.
+                        let is_file = matches!(reply.parts.as_slice(), [Part::File(_)]);
+                        if is_file || std::mem::replace(&mut second, true) {
+                            // QQ itself refused it, so no other way to the implementation helps.
+                            return Err(SendError::Failed { failure: SendFailure::Picture, reason });
+                        }
+                        tokio::time::sleep(self.hub.timing.second_upload).await;
                     }
                     Err(failure) => {
                         last = send_error(failure);
@@ -215,13 +219,6 @@ fn is_over(error: &SendError) -> bool {
             matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected | SendFailure::Picture)
         }
     }
-}
-
-/// QQ refused the upload twice: a picture may pass in another encoding or as a file, a file has no more to offer.
-fn after_second_refusal(reply: &Reply, reason: String) -> SendError {
-    let is_file = matches!(reply.parts.as_slice(), [Part::File(_)]);
-    let failure = if is_file { SendFailure::Transient } else { SendFailure::Picture };
-    SendError::Failed { failure, reason }
 }
 
 /// A path as implementations read it: absolute, percent-encoded.

@@ -94,6 +94,10 @@ pub(crate) async fn run(
         waiting,
         stalled: hub.timing.stalled_write,
     };
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this function awaits it, and ends it when the session ends"
+    )]
     let mut output = tokio::spawn({
         let gone = gone.clone();
         async move {

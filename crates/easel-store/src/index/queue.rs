@@ -1,5 +1,10 @@
 //! The thread that makes all changes, and what waits for it.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the store's own threads are outside of tokio and of its time"
+)]
+
 use std::{
     io,
     panic::{AssertUnwindSafe, catch_unwind},

@@ -1,5 +1,10 @@
 //! Opening sled, its fixed set of trees, and reading them.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the store's own threads are outside of tokio and of its time"
+)]
+
 use std::{
     any::Any,
     collections::BTreeMap,

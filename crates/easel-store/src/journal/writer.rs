@@ -4,6 +4,11 @@
 //! *sync* (one fdatasync for everything written). A lone append therefore costs one wake-up, one write and one
 //! fdatasync on the same thread; under load one thread writes while the other syncs.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the store's own threads are outside of tokio and of its time"
+)]
+
 use std::{
     fs::File,
     io,

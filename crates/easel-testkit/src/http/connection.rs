@@ -1,5 +1,7 @@
 //! One connection: reads messages from it, writes answers to it, properly or not.
 
+#![expect(clippy::disallowed_methods, reason = "fake peers of real programs live in real time")]
+
 use super::{Delivery, Headers, Reply, Request, Response};
 use bytes::{Buf, Bytes, BytesMut};
 use std::{

@@ -1,5 +1,7 @@
 //! The state of one fake implementation, shared by its links, and the way of a call through it.
 
+#![expect(clippy::disallowed_methods, reason = "fake peers of real programs live in real time")]
+
 use super::{
     Builder, Fault, MemberRole, Message, actions,
     dialect::{Asked, Failure},

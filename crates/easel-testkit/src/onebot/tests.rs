@@ -112,6 +112,7 @@ async fn the_fake_dials_with_its_headers_and_learns_of_a_refusal() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("ws://{}/onebot/v11/ws", listener.local_addr().unwrap());
     let fake = FakeOneBot::builder().token("tok").dialect(Dialect::Lagrange).split_roles().build();
+    #[expect(clippy::disallowed_methods, reason = "the test that starts it awaits it")]
     #[expect(clippy::result_large_err, reason = "the shape of the handshake callback is given")]
     let server = tokio::spawn(async move {
         let mut sockets = Vec::new();

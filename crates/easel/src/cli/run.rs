@@ -4,7 +4,7 @@ use std::{path::Path, time::Duration};
 
 use easel_core::ports::AdapterError;
 use easel_store::OpenError;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{Exit, speech::Speech};
 use crate::{
@@ -43,18 +43,20 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
         }
     };
     let stop = CancellationToken::new();
-    let control = match control_server::listen(&data_dir) {
-        Ok(listener) => Some(tokio::spawn(control_server::serve(listener, app.clone(), stop.clone()))),
+    let tasks = TaskTracker::new();
+    match control_server::listen(&data_dir) {
+        Ok(listener) => {
+            tasks.spawn(control_server::serve(listener, app.clone(), stop.clone()));
+        }
         Err(error) => {
             tracing::warn!(%error, "the control socket can't be opened; `easel draw` and `backup` need easel to be stopped");
-            None
         }
-    };
+    }
     greet(&app, &config, &source.path, speech);
     let watcher = Watcher::new(source, loaded);
     let newest = watcher.config();
     let mut outcome = watcher.outcome();
-    let watching = tokio::spawn(watcher.run(stop.clone()));
+    tasks.spawn(watcher.run(stop.clone()));
     // Only a service manager listens for this; without one nothing happens.
     sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
     tracing::info!("easel is ready");
@@ -100,10 +102,8 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
         }
     }
     stop.cancel();
-    watching.await.ok();
-    if let Some(control) = control {
-        control.await.ok();
-    }
+    tasks.close();
+    tasks.wait().await;
     control_server::remove(&data_dir);
     warn(speech.say(&ProblemText::new("stop-done")));
     exit

@@ -204,6 +204,7 @@ mod tests {
         };
         let watcher = Watcher::new(source.clone(), load(&source).unwrap());
         let (config, outcome, stop) = (watcher.config(), watcher.outcome(), CancellationToken::new());
+        #[expect(clippy::disallowed_methods, reason = "the test that starts it awaits it")]
         let task = tokio::spawn(watcher.run(stop.clone()));
         Running { _directory: directory, file, config, outcome, stop, task }
     }

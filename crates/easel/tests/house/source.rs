@@ -9,16 +9,16 @@ use std::{
 const MAX_LINES: usize = 600;
 
 /// A Rust file of the workspace.
-pub struct Source {
+pub(crate) struct Source {
     /// Path from the root of the workspace, with `/`.
-    pub path: String,
+    pub(crate) path: String,
     /// Its text.
-    pub text: String,
+    pub(crate) text: String,
 }
 
 impl Source {
     /// Whether the whole file is tests or belongs to them.
-    pub fn is_test(&self) -> bool {
+    pub(crate) fn is_test(&self) -> bool {
         let parts: Vec<&str> = self.path.split('/').collect();
         self.path.ends_with("/tests.rs")
             || parts.iter().any(|part| *part == "tests" || *part == "testing" || *part == "easel-testkit")
@@ -26,18 +26,18 @@ impl Source {
     }
 
     /// The text before the file's own tests.
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default()
     }
 }
 
 /// The root of the workspace.
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
 }
 
 /// Every Rust file below `crates/`.
-pub fn sources() -> Vec<Source> {
+pub(crate) fn sources() -> Vec<Source> {
     let root = root();
     let mut found = Vec::new();
     let mut folders = vec![root.join("crates")];

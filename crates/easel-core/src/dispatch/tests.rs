@@ -1,0 +1,288 @@
+//! The desk, told as conversations: who says what, and what comes back.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+use super::*;
+use crate::{
+    access::{AccessSection, LimitsState, Rules},
+    chain::{KeyPool, Link, ProviderSlot},
+    error::ErrorClass,
+    i18n::{Locale, Texts},
+    ids::{Chat, ChatKind},
+    job::{
+        engine::{Engine, EngineSettings},
+        kept::KeepLimits,
+        schedule::ScheduleLimits,
+    },
+    message::{ChatRole, Message, PictureLocator, PictureOrigin, PictureRef, Sender},
+    ports::{Adapter, Output},
+    prompt::PresetBook,
+    reply::Reaction,
+    testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
+};
+
+/// A group with a desk. `owner` is the owner of the bot, `boss` an admin of the group.
+struct World {
+    _dir: tempfile::TempDir,
+    adapter: Arc<RecordingAdapter>,
+    provider: Arc<ScriptedProvider>,
+    clock: Arc<HandClock>,
+    desk: Arc<Desk>,
+    next: AtomicU64,
+}
+
+fn world(access: &Value, script: Vec<Step>) -> World {
+    world_in(Locale::ZhCn, access, script)
+}
+
+/// Without a pause between two commands unless `access` says otherwise.
+fn world_in(locale: Locale, access: &Value, script: Vec<Step>) -> World {
+    let mut with_defaults = json!({"debounce_seconds": 0});
+    with_defaults.as_object_mut().unwrap().extend(access.as_object().unwrap().clone());
+    let access: AccessSection = serde_json::from_value(with_defaults).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let adapter = RecordingAdapter::new();
+    adapter.put_role("boss", ChatRole::Admin);
+    let provider = ScriptedProvider::new("p", script);
+    let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashSet::new()), 1));
+    let link = Link { slot: slot.clone(), output: Output::default() };
+    let runtime = Runtime::new(RuntimeParts {
+        prefixes: vec!["/".to_owned()],
+        rules: Rules::new(&access, &["onebot:owner".to_owned()]),
+        presets: PresetBook::new(&BTreeMap::new()).0,
+        draw: vec![link.clone()],
+        edit: vec![link],
+        providers: vec![slot],
+        locale,
+    });
+    let clock = Arc::new(HandClock::default());
+    let adapters: Vec<Arc<dyn Adapter>> = vec![adapter.clone()];
+    let limits = LimitsState::default();
+    let desk = Desk::new(runtime, &access, limits, Texts::new(), clock.clone(), adapters, TaskTracker::new());
+    let settings = EngineSettings {
+        schedule: ScheduleLimits {
+            max_running: 8,
+            max_running_per_chat: 4,
+            max_running_per_user: 1,
+            max_waiting: 200,
+        },
+        deadline: Duration::from_secs(900),
+        keep: KeepLimits { ttl_millis: 900_000, max_count: 2000, max_bytes: 1 << 30 },
+        max_download_bytes: 1 << 20,
+    };
+    let store = MemoryStore::default().ports();
+    desk.open(Engine::new(store, spool(dir.path(), 1 << 20), clock.clone(), desk.clone(), settings));
+    World { _dir: dir, adapter, provider, clock, desk, next: AtomicU64::new(1) }
+}
+
+impl World {
+    fn message(&self, user: &str, text: &str) -> Message {
+        Message {
+            chat: Chat {
+                platform: "onebot".into(),
+                account: "1".into(),
+                kind: ChatKind::Group,
+                id: "g".into(),
+                parent: None,
+            },
+            id: format!("m{}", self.next.fetch_add(1, Ordering::SeqCst)).as_str().into(),
+            sender: Sender { id: user.into(), name: String::new(), role: ChatRole::Unknown },
+            text: text.to_owned(),
+            mentions_me: false,
+            pictures: vec![],
+            mentions: vec![],
+            quote: None,
+            sent_at: crate::ids::UnixMillis(0),
+        }
+    }
+
+    /// What the desk says at once; `None` when it says nothing, or works.
+    async fn tell(&self, message: Message) -> Option<String> {
+        let answer = self.desk.decide(message).await?;
+        answer.await;
+        self.adapter.sends().last().map(|send| send.text.clone())
+    }
+
+    async fn says(&self, user: &str, text: &str) -> Option<String> {
+        self.tell(self.message(user, text)).await
+    }
+
+    /// As [`Self::says`], with a picture in the message.
+    async fn shows(&self, user: &str, text: &str) -> Option<String> {
+        let bytes = test_picture().body.read().unwrap();
+        let picture = PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Inline(bytes) };
+        self.tell(Message { pictures: vec![picture], ..self.message(user, text) }).await
+    }
+
+    /// Waits until `n` jobs have ended well.
+    async fn done(&self, n: usize) {
+        for number in 1.. {
+            let ended = self.adapter.reactions().iter().filter(|(_, mark)| *mark == Reaction::Done).count();
+            if ended >= n {
+                return;
+            }
+            self.adapter.reaction_number(number).await;
+        }
+    }
+}
+
+#[track_caller]
+fn assert_says(answer: Option<String>, part: &str) {
+    let answer = answer.expect("an answer");
+    assert!(answer.contains(part), "{part:?} is not in {answer:?}");
+    assert!(!answer.contains(['{', '}']), "{answer}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_asks_and_gets_a_picture() {
+    let world = world(&json!({}), vec![]);
+    assert_eq!(world.says("ann", "/生图 一只猫 16:9").await, None);
+    let sent = world.adapter.send_number(1).await;
+    assert_eq!((sent.text.as_str(), sent.pictures.len()), ("", 1));
+    assert_eq!(sent.target.quote, Some("m1".into()));
+    let request = &world.provider.requests()[0];
+    assert_eq!((&*request.prompt, request.output.ratio), ("一只猫", Some((16, 9))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn lists_decide_who_is_heard() {
+    let listed =
+        json!({"group_filter_mode": "whitelist", "group_filter_list": ["other"], "group_refusal": "text"});
+    let world = world(&listed, vec![]);
+    assert_says(world.says("ann", "/生图 猫").await, "本群还没有开通画图");
+    assert_eq!(world.says("bob", "/生图 猫").await, None, "said once an hour at most");
+    world.clock.advance_millis(3_600_000);
+    assert_says(world.says("bob", "/img帮助").await, "[E-LISTS]");
+    assert_eq!(world.says("owner", "/生图 猫").await, None);
+    world.done(1).await;
+
+    let blocked =
+        json!({"user_filter_mode": "blacklist", "user_filter_list": ["ann"], "user_refusal": "silent"});
+    let world = self::world(&blocked, vec![]);
+    assert_eq!(world.says("ann", "/生图 猫").await, None);
+    assert_eq!(world.says("bob", "/生图 猫").await, None);
+    world.done(1).await;
+    assert_eq!(world.provider.requests().len(), 1, "only one of them was heard");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_picture_does_not_count() {
+    let limit = json!({"rate_limit_max_calls_per_user": 1, "rate_limit_period_seconds": 60});
+    let world = world(&limit, vec![Step::Fail(ErrorClass::BadRequest)]);
+    assert_eq!(world.says("ann", "/生图 猫").await, None);
+    assert!(world.adapter.send_number(1).await.text.contains("[E-REQUEST]"));
+    world.adapter.reaction_number(2).await;
+    assert_eq!(world.says("ann", "/生图 猫").await, None, "the failure was given back");
+    world.done(1).await;
+    assert_says(world.says("ann", "/生图 猫").await, "最多 1 次。60 秒后再来吧");
+    assert_eq!(world.says("owner", "/生图 猫").await, None, "the owner has no limits");
+    world.done(2).await;
+    world.clock.advance_millis(60_000);
+    assert_eq!(world.says("ann", "/生图 猫").await, None);
+    world.done(3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hasty_member_waits_a_moment() {
+    let world = world(&json!({"debounce_seconds": 3}), vec![]);
+    assert_eq!(world.says("ann", "/生图 猫").await, None);
+    assert_says(world.says("ann", "/生图 狗").await, "3 秒后再发吧");
+    assert_says(world.says("ann", "/img帮助").await, "画架");
+    assert_eq!(world.says("bob", "/生图 狗").await, None, "the pause is one person's");
+    world.clock.advance_millis(3_000);
+    world.done(2).await;
+    assert_eq!(world.says("ann", "/生图 狗").await, None);
+    world.done(3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn helps_hints_and_silence() {
+    let world = world(&json!({}), vec![]);
+    assert_says(world.says("ann", "/img帮助").await, "/生图 描述");
+    assert_says(world.says("ann", "/生图帮助").await, "张数");
+    assert_says(world.says("ann", "/预设列表").await, "/手办化、/手办化2、/手办化3");
+    assert_says(world.says("ann", "/文生图预设列表").await, "还没有预设");
+    for silent in ["/不认识的命令 猫", "随便聊聊", "生图 猫", "/自拍 笑一个"] {
+        assert_eq!(world.says("ann", silent).await, None, "{silent}");
+    }
+    assert_says(world.says("ann", "/生图").await, "例如：/生图");
+    assert_says(world.says("ann", "/改图 变成水彩").await, "[E-NEEDS-PICTURE]");
+    let long = format!("/生图 {}", "长".repeat(4001));
+    assert_says(world.says("ann", &long).await, "最多 4000 字");
+    assert_says(world.says("ann", "/生图@nobody 猫").await, "“nobody”");
+    assert!(world.provider.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_are_listed_and_cancelled() {
+    let world = world(&json!({}), vec![Step::Hold(Arc::new(Notify::new()))]);
+    assert_says(world.says("ann", "/任务").await, "没有正在画或排队的");
+    assert_says(world.says("ann", "/取消").await, "不用取消");
+    assert_eq!(world.says("ann", "/生图 一只很慢的猫").await, None);
+    world.provider.arrivals(1).await;
+    assert_eq!(world.shows("ann", "/手办化").await, None);
+    assert!(world.adapter.send_number(3).await.text.contains("排在第 1 位"));
+
+    let list = world.says("ann", "/任务").await.unwrap();
+    assert!(list.contains("1 号　一只很慢的猫　已画 0 秒"), "{list}");
+    assert!(list.contains("2 号　手办化　排在第 1 位"), "{list}");
+    assert!(list.ends_with("/取消 1"), "{list}");
+    assert_says(world.says("bob", "/任务").await, "没有正在画或排队的");
+    assert_says(world.says("boss", "/任务").await, "这里正在画和排队的任务（2 个）");
+
+    assert_says(world.says("bob", "/取消 1").await, "只有本人和管理员能取消");
+    assert_says(world.says("bob", "/取消 9").await, "没有 9 号任务");
+    assert_says(world.says("ann", "/取消 2").await, "2 号已取消。");
+    assert_says(world.says("boss", "/取消 1").await, "仍可能扣费");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_is_sent_again_to_whom_it_belongs() {
+    let world = world(&json!({}), vec![]);
+    assert_says(world.says("ann", "/重发图片").await, "[E-RESEND]");
+    assert_eq!(world.says("ann", "/生图 猫").await, None);
+    world.done(1).await;
+    assert_eq!(world.says("ann", "/重发图片").await, Some(String::new()));
+    let sends = world.adapter.sends();
+    assert_eq!(sends.last().unwrap().pictures, sends[1].pictures);
+    assert_eq!(world.provider.requests().len(), 1, "nothing is drawn anew");
+    assert_says(world.says("bob", "/重发图片").await, "[E-RESEND]");
+}
+
+#[tokio::test(start_paused = true)]
+async fn figurines_by_every_name_carry_their_style() {
+    for (text, style) in [
+        ("/手办化", "PVC 手办"),
+        ("/手办化2 穿红衣服", "树脂雕像"),
+        ("/figurine3", "展示柜手办"),
+        // The old command counts from the second style on (S001-32).
+        ("/aiimg手办化", "树脂雕像"),
+        ("/aiimg 手办化2", "展示柜手办"),
+    ] {
+        let world = world(&json!({}), vec![]);
+        assert_eq!(world.shows("ann", text).await, None);
+        assert_eq!(world.adapter.send_number(1).await.text, format!("✨ {style}，做好了！"), "{text}");
+        assert_eq!(world.provider.requests()[0].references.len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn english_is_spoken_where_it_is_set() {
+    let world = world_in(Locale::EnUs, &json!({}), vec![Step::Fail(ErrorClass::Quota)]);
+    assert_says(world.says("ann", "/help").await, "/draw description");
+    assert_says(world.says("ann", "/draw").await, "for example: /draw a corgi");
+    assert_says(world.says("ann", "/jobs").await, "Nothing is in progress");
+    assert_eq!(world.says("ann", "/draw a cat").await, None);
+    assert!(world.adapter.send_number(4).await.text.contains("run out of credit"));
+}

@@ -1,0 +1,156 @@
+//! The stored form of every entry, letter by letter.
+//!
+//! A journal of an older easel must be readable by every later one: a line here may gain an optional field, and is
+//! never changed otherwise.
+
+use super::*;
+use crate::{
+    ids::ChatKind,
+    message::{PictureLocator, PictureOrigin},
+};
+
+/// The entry is written as `stored`, and `stored` is read as the entry.
+#[track_caller]
+fn check(event: Event, stored: &str) {
+    let entry = Entry {
+        job: serde_json::from_str(r#""01989000-0000-7000-8000-000000000001""#).unwrap(),
+        at: UnixMillis(1_789_000_000_123),
+        event,
+    };
+    let prefix = r#"{"job":"01989000-0000-7000-8000-000000000001","at":1789000000123,"#;
+    let line = serde_json::to_string(&entry).unwrap();
+    assert_eq!(line, format!("{prefix}{stored}"));
+    assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry);
+}
+
+fn request() -> StoredRequest {
+    StoredRequest {
+        chat: Chat {
+            platform: "onebot".into(),
+            account: "10001".into(),
+            kind: ChatKind::Group,
+            id: "700".into(),
+            parent: None,
+        },
+        user: "20002".into(),
+        message: "-55".into(),
+        feature: "draw".to_owned(),
+        prompt: "一只\"猫\"\n和狗".to_owned(),
+        preset: None,
+        provider: None,
+        size: None,
+        ratio: None,
+        tier: None,
+        count: 1,
+        pictures: vec![],
+        fallback: vec![],
+        quote: None,
+    }
+}
+
+fn picture() -> StoredPicture {
+    StoredPicture {
+        blob: "a-0.png".to_owned(),
+        format: PictureFormat::Png,
+        width: 1024,
+        height: 768,
+        bytes: 2_000_000,
+    }
+}
+
+#[test]
+fn accepted() {
+    check(
+        Event::Accepted { request: Box::new(request()) },
+        r#""event":"accepted","request":{"chat":{"platform":"onebot","account":"10001","kind":"group","id":"700","parent":null},"user":"20002","message":"-55","feature":"draw","prompt":"一只\"猫\"\n和狗","count":1}}"#,
+    );
+    let platform = PictureLocator::Platform {
+        url: Some("https://a/?x&y".to_owned()),
+        file: Some("F.jpg".to_owned()),
+        message: Some("-54".into()),
+    };
+    let full = StoredRequest {
+        chat: Chat { kind: ChatKind::Direct, parent: Some("9".into()), ..request().chat },
+        feature: "edit".to_owned(),
+        preset: Some("手办化".to_owned()),
+        provider: Some("main".to_owned()),
+        size: Some((2048, 1152)),
+        ratio: Some((16, 9)),
+        tier: Some(2),
+        count: 9,
+        pictures: vec![PictureRef { origin: PictureOrigin::Message, locator: platform }],
+        fallback: vec![PictureRef {
+            origin: PictureOrigin::Avatar,
+            locator: PictureLocator::Url("https://b".to_owned()),
+        }],
+        quote: Some("-53".into()),
+        ..request()
+    };
+    check(
+        Event::Accepted { request: Box::new(full) },
+        r#""event":"accepted","request":{"chat":{"platform":"onebot","account":"10001","kind":"direct","id":"700","parent":"9"},"user":"20002","message":"-55","feature":"edit","prompt":"一只\"猫\"\n和狗","preset":"手办化","provider":"main","size":[2048,1152],"ratio":[16,9],"tier":2,"count":9,"pictures":[{"origin":"message","locator":{"platform":{"url":"https://a/?x&y","file":"F.jpg","message":"-54"}}}],"fallback":[{"origin":"avatar","locator":{"url":"https://b"}}],"quote":"-53"}}"#,
+    );
+}
+
+#[test]
+fn work() {
+    check(
+        Event::Collected { inputs: vec![picture()] },
+        r#""event":"collected","inputs":[{"blob":"a-0.png","format":"png","width":1024,"height":768,"bytes":2000000}]}"#,
+    );
+    check(
+        Event::Asking { provider: "main".to_owned(), key: "0a1b2c3d".to_owned(), attempt: 1 },
+        r#""event":"asking","provider":"main","key":"0a1b2c3d","attempt":1}"#,
+    );
+    let answered = |error| Event::Answered {
+        provider: "main".to_owned(),
+        key: String::new(),
+        attempt: 2,
+        duration_ms: 1_500,
+        error,
+    };
+    check(
+        answered(None),
+        r#""event":"answered","provider":"main","key":"","attempt":2,"duration_ms":1500,"error":null}"#,
+    );
+    let failure = StoredFailure {
+        class: ErrorClass::ModerationInput,
+        charged: Charged::Maybe,
+        status: Some(400),
+        detail: "refused".to_owned(),
+    };
+    check(
+        answered(Some(failure)),
+        r#""event":"answered","provider":"main","key":"","attempt":2,"duration_ms":1500,"error":{"class":"moderation_input","charged":"maybe","status":400,"detail":"refused"}}"#,
+    );
+    check(
+        Event::Stored { artifacts: vec![picture()], provider: "main".to_owned() },
+        r#""event":"stored","artifacts":[{"blob":"a-0.png","format":"png","width":1024,"height":768,"bytes":2000000}],"provider":"main"}"#,
+    );
+}
+
+#[test]
+fn end() {
+    check(Event::Sending, r#""event":"sending"}"#);
+    let finished = |outcome| Event::Finished { outcome };
+    check(
+        finished(Outcome::Delivered { message: Some("-56".into()) }),
+        r#""event":"finished","outcome":{"kind":"delivered","message":"-56"}}"#,
+    );
+    check(
+        finished(Outcome::Failed { code: "E-RATE".to_owned(), charged: Charged::No }),
+        r#""event":"finished","outcome":{"kind":"failed","code":"E-RATE","charged":"no"}}"#,
+    );
+    check(finished(Outcome::Cancelled), r#""event":"finished","outcome":{"kind":"cancelled"}}"#);
+    check(finished(Outcome::Unknown), r#""event":"finished","outcome":{"kind":"unknown"}}"#);
+    check(Event::Expired, r#""event":"expired"}"#);
+}
+
+/// Fields that an older easel did not know are absent in its lines, and ones of a newer easel are passed over.
+#[test]
+fn older_and_newer_lines_are_read() {
+    let line = r#"{"job":"01989000-0000-7000-8000-000000000001","at":1,"event":"accepted","request":{"chat":{"platform":"onebot","account":"1","kind":"group","id":"7"},"user":"2","message":"3","feature":"draw","prompt":"x","count":1,"mood":"new"}}"#;
+    let entry: Entry = serde_json::from_str(line).unwrap();
+    let Event::Accepted { request } = entry.event else { panic!("another event") };
+    assert_eq!((request.prompt.as_str(), request.quote), ("x", None));
+}
