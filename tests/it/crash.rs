@@ -16,7 +16,9 @@ use easel_testkit::{
 };
 use serde_json::Value;
 
-use crate::world::{Easel, GROUP, USER, World, configuration, easel, journal, run, said, until, world, world_with};
+use crate::world::{
+    Easel, GROUP, USER, World, configuration, easel, journal, run, said, until, world, world_with,
+};
 
 /// One job at a time, so that the second one waits.
 fn one_at_a_time(provider: &str) -> String {
@@ -59,7 +61,7 @@ async fn a_waiting_job_runs_after_a_kill_with_the_pictures_it_came_with() {
     world.provider.next_request().await;
     let waiting = Message::group(GROUP, USER + 1).text("/改图 排队的").image_url(&url);
     let waiting = world.bot.send(waiting).await;
-    world.bot.next_send_where("the place in the queue", |sent| sent.text.contains("前面还有 1 个")).await;
+    world.bot.next_send_where("the place in the queue", |sent| sent.text.contains("排在第 1 位")).await;
     until("the kept picture", || !events(&world, "collected").is_empty()).await;
     world.kill();
     files.status("/input.png", 404);
@@ -80,7 +82,8 @@ async fn a_job_that_was_being_drawn_is_closed_as_interrupted_and_not_asked_again
     let message = world.says("/生图 一只猫").await;
     world.provider.next_request().await;
     world.kill_and_start().await;
-    let told = world.bot.next_send_where("the interruption", |sent| sent.text.contains("[E-INTERRUPTED]")).await;
+    let told =
+        world.bot.next_send_where("the interruption", |sent| sent.text.contains("[E-INTERRUPTED]")).await;
     assert!(told.text.contains("可能已经扣费"), "{}", told.text);
     assert_eq!(told.quote.as_deref(), Some(message.to_string().as_str()));
     let ends = ended(&world, 1).await;
@@ -130,7 +133,11 @@ async fn a_send_without_an_outcome_ends_unknown_and_is_fetched_by_hand() {
     let ends = ended(&world, 1).await;
     assert_eq!(ends[0]["outcome"]["kind"], "unknown", "{ends:?}");
     world.asks("/任务").await;
-    assert_eq!(world.bot.sends().iter().filter(|sent| !sent.pictures.is_empty()).count(), 1, "sent again by itself");
+    assert_eq!(
+        world.bot.sends().iter().filter(|sent| !sent.pictures.is_empty()).count(),
+        1,
+        "sent again by itself"
+    );
     world.says("/重发图片").await;
     assert_eq!(world.bot.next_picture().await.picture(), first.picture());
     assert_eq!(world.provider.requests().len(), 1);
@@ -215,17 +222,24 @@ async fn after_any_number_of_kills_every_accepted_job_has_ended_exactly_once() {
             _ => pictures == 0 && sentences >= 1,
         };
         assert!(good, "{text} ended as {outcome} with {pictures} pictures and {sentences} sentences");
-        let name = ["delivered", "unknown"].into_iter().find(|name| outcome.contains(name)).unwrap_or("failed");
+        let name =
+            ["delivered", "unknown"].into_iter().find(|name| outcome.contains(name)).unwrap_or("failed");
         *outcomes.entry(name.to_owned()).or_default() += 1;
     }
     // Whoever is left was never accepted: nobody told them so, and nothing was drawn for them.
     for (message, text) in asked {
         let id: i64 = message.parse().unwrap();
-        assert!(world.bot.reactions().iter().all(|mark| mark.message_id != id), "{text} was promised and forgotten");
+        assert!(
+            world.bot.reactions().iter().all(|mark| mark.message_id != id),
+            "{text} was promised and forgotten"
+        );
         let answers = sends.iter().filter(|sent| sent.quote.as_deref() == Some(message.as_str())).count();
         assert_eq!(answers, 0, "{text} was answered without being accepted");
     }
-    assert!(outcomes.contains_key("delivered") && outcomes.contains_key("failed"), "the kills hit nothing: {outcomes:?}");
+    assert!(
+        outcomes.contains_key("delivered") && outcomes.contains_key("failed"),
+        "the kills hit nothing: {outcomes:?}"
+    );
 }
 
 #[tokio::test]

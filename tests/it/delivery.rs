@@ -138,7 +138,10 @@ async fn an_unreadable_path_gives_way_to_base64_and_is_not_tried_again() {
     let world = world_of(|provider| onebot(provider, "image_delivery = \"file\""), bot).await;
     for _ in 0..2 {
         world.says("/生图 一只猫").await;
-        world.bot.next_send_where("a delivered picture", |sent| sent.delivered && !sent.pictures.is_empty()).await;
+        world
+            .bot
+            .next_send_where("a delivered picture", |sent| sent.delivered && !sent.pictures.is_empty())
+            .await;
     }
     let origins: Vec<_> =
         with_pictures(&world).into_iter().map(|sent| sent.pictures[0].origin == Origin::Base64).collect();
@@ -166,7 +169,8 @@ async fn a_picture_that_is_refused_goes_smaller_and_then_as_a_file() {
     assert_eq!(outcome(&world).await["kind"], "delivered");
     let last = with_pictures(&world).pop().unwrap();
     assert!(!last.delivered && with_pictures(&world).len() <= 5);
-    let encoded = last.segments.iter().find(|segment| segment["type"] == "image").unwrap()["data"]["file"].clone();
+    let encoded =
+        last.segments.iter().find(|segment| segment["type"] == "image").unwrap()["data"]["file"].clone();
     assert!(encoded.as_str().unwrap().starts_with("base64:///9j/"), "the step before was a JPEG");
     assert_eq!(world.provider.requests().len(), 1);
 }
@@ -182,7 +186,8 @@ async fn a_picture_that_can_be_sent_in_no_way_is_told_and_can_be_fetched() {
     let told = world.bot.next_send_where("a sentence", |sent| sent.text.contains("[E-DELIVERY]")).await;
     assert!(told.text.contains("重发图片"), "{}", told.text);
     world.says("/重发图片").await;
-    let sent = world.bot.next_send_where("the picture", |sent| sent.delivered && !sent.pictures.is_empty()).await;
+    let sent =
+        world.bot.next_send_where("the picture", |sent| sent.delivered && !sent.pictures.is_empty()).await;
     assert_eq!(format_of(&sent), ImageFormat::Png);
     assert_eq!(world.provider.requests().len(), 1);
 }
@@ -210,7 +215,10 @@ async fn an_answer_with_a_foreign_echo_or_none_is_no_answer() {
     // The look-up of the quote runs into its time limit; the send that follows is answered and told apart.
     let quoted = world.bot.add_message(&Message::group(GROUP, USER).text("一句话"));
     world.bot.send(Message::group(GROUP, USER).reply(quoted).text("/生图 一只猫")).await;
-    let end = world.bot.next_send_where("an end", |sent| sent.text.contains("[E-") || !sent.pictures.is_empty()).await;
+    let end = world
+        .bot
+        .next_send_where("an end", |sent| sent.text.contains("[E-") || !sent.pictures.is_empty())
+        .await;
     assert!(end.delivered);
     world.bot.fault("send_group_msg", Fault::AnswerTwice);
     world.says("/生图 又一只").await;
@@ -254,7 +262,8 @@ async fn a_refused_mark_costs_nobody_his_picture() {
     let world = world().await;
     world.bot.fault_times("set_msg_emoji_like", 100, Fault::retcode(1200, "msg not found"));
     let message = world.says("/生图 一只猫").await;
-    let told = world.bot.next_send_where("a text instead of the mark", |sent| sent.text.contains("收到")).await;
+    let told =
+        world.bot.next_send_where("a text instead of the mark", |sent| sent.text.contains("收到")).await;
     assert_eq!(told.quote, Some(message.to_string()));
     assert!(world.bot.next_picture().await.delivered);
     assert_eq!(outcome(&world).await["kind"], "delivered");
