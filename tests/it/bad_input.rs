@@ -134,15 +134,44 @@ async fn provider_answers_of_any_shape_end_in_a_picture_or_a_sentence() {
     let good = json!({ "created": 1, "data": [{ "b64_json": STANDARD.encode(&picture) }] }).to_string();
     let nested = format!("{}1{}", "[".repeat(3000), "]".repeat(3000));
     let mut bodies: Vec<Vec<u8>> = [
-        "", " ", "null", "true", "0", "\"\"", "[]", "{}", "{", "]", "data: [DONE]", "data: {", "event: error\n\n",
-        "{\"data\":null}", "{\"data\":0}", "{\"data\":\"x\"}", "{\"data\":[null]}", "{\"data\":[[]]}", "{\"data\":[{}]}",
-        "{\"data\":[{\"b64_json\":null}]}", "{\"data\":[{\"b64_json\":17}]}", "{\"data\":[{\"b64_json\":\"\"}]}",
-        "{\"data\":[{\"b64_json\":\"====\"}]}", "{\"data\":[{\"b64_json\":\"AAAA\"}]}", "{\"data\":[{\"url\":\"\"}]}",
-        "{\"data\":[{\"url\":\"not a url\"}]}", "{\"data\":[{\"url\":\"file:///etc/passwd\"}]}",
-        "{\"data\":[{\"url\":\"javascript:alert(1)\"}]}", "{\"data\":[{\"url\":\"http://10.0.0.1/a.png\"}]}",
-        "{\"data\":{\"data\":{\"data\":{}}}}", "{\"error\":null}", "{\"choices\":[]}", "{\"choices\":[{\"message\":null}]}",
-        "{\"choices\":[{\"message\":{\"content\":\"我不会画。\"}}]}", "{\"candidates\":[{\"content\":{\"parts\":[]}}]}",
-        "{\"data\":[{\"b64_json\":\"\\ud800\"}]}", "\u{feff}{}", "\u{0}\u{0}\u{0}",
+        "",
+        " ",
+        "null",
+        "true",
+        "0",
+        "\"\"",
+        "[]",
+        "{}",
+        "{",
+        "]",
+        "data: [DONE]",
+        "data: {",
+        "event: error\n\n",
+        "{\"data\":null}",
+        "{\"data\":0}",
+        "{\"data\":\"x\"}",
+        "{\"data\":[null]}",
+        "{\"data\":[[]]}",
+        "{\"data\":[{}]}",
+        "{\"data\":[{\"b64_json\":null}]}",
+        "{\"data\":[{\"b64_json\":17}]}",
+        "{\"data\":[{\"b64_json\":\"\"}]}",
+        "{\"data\":[{\"b64_json\":\"====\"}]}",
+        "{\"data\":[{\"b64_json\":\"AAAA\"}]}",
+        "{\"data\":[{\"url\":\"\"}]}",
+        "{\"data\":[{\"url\":\"not a url\"}]}",
+        "{\"data\":[{\"url\":\"file:///etc/passwd\"}]}",
+        "{\"data\":[{\"url\":\"javascript:alert(1)\"}]}",
+        "{\"data\":[{\"url\":\"http://10.0.0.1/a.png\"}]}",
+        "{\"data\":{\"data\":{\"data\":{}}}}",
+        "{\"error\":null}",
+        "{\"choices\":[]}",
+        "{\"choices\":[{\"message\":null}]}",
+        "{\"choices\":[{\"message\":{\"content\":\"我不会画。\"}}]}",
+        "{\"candidates\":[{\"content\":{\"parts\":[]}}]}",
+        "{\"data\":[{\"b64_json\":\"\\ud800\"}]}",
+        "\u{feff}{}",
+        "\u{0}\u{0}\u{0}",
     ]
     .iter()
     .map(|text| text.as_bytes().to_vec())
@@ -172,9 +201,12 @@ async fn provider_answers_of_any_shape_end_in_a_picture_or_a_sentence() {
 
 #[tokio::test]
 async fn an_answer_without_end_is_cut_at_the_bound() {
-    let bounded = |base: &str| configuration(base).replace("[network]\n", "[network]\nmax_answer_bytes = 2000000\n");
+    let bounded =
+        |base: &str| configuration(base).replace("[network]\n", "[network]\nmax_answer_bytes = 2000000\n");
     let world = world_with(bounded).await;
-    for endless in [Answer::raw(200, "application/json", " ".repeat(100_000)).endless(), Answer::draws().endless()] {
+    for endless in
+        [Answer::raw(200, "application/json", " ".repeat(100_000)).endless(), Answer::draws().endless()]
+    {
         world.provider.answer(endless);
         world.says("/生图 一只猫").await;
         // The first picture of an answer that goes on and on may be taken; anything else is told.
@@ -216,7 +248,8 @@ async fn a_flood_in_one_group_leaves_the_others_their_answers() {
     world.easel().logs("OneBot implementation identified").await;
     let before = world.bot.calls().len();
     for number in 0..1000 {
-        let text = if number % 10 == 0 { "/任务".to_owned() } else { format!("闲聊 {number}，不是命令") };
+        let text =
+            if number % 10 == 0 { "/任务".to_owned() } else { format!("闲聊 {number}，不是命令") };
         world.bot.send(Message::group(GROUP, USER + number % 50).text(&text)).await;
     }
     world.bot.send(Message::group(GROUP + 1, USER).text("/img帮助")).await;
@@ -231,7 +264,9 @@ async fn a_flood_in_one_group_leaves_the_others_their_answers() {
 async fn a_group_that_orders_hundreds_of_pictures_does_not_hold_up_another() {
     let limits = "[jobs]\nmax_running = 4\nmax_waiting = 60\n";
     let world = world_with(|base| {
-        configuration(base).replace("[jobs]\n", limits).replace("max_running_per_chat = 8", "max_running_per_chat = 2")
+        configuration(base)
+            .replace("[jobs]\n", limits)
+            .replace("max_running_per_chat = 8", "max_running_per_chat = 2")
     })
     .await;
     // The group's two places hang; whatever else is asked draws at once.

@@ -2,13 +2,14 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use easel_testkit::{
-    onebot::{FakeOneBot, Sent},
+    files::FileServer,
+    onebot::{FakeOneBot, Message, Sent},
     pictures,
     provider::{Answer, ChatShape, FakeProvider, ProviderRequest},
 };
 use serde_json::json;
 
-use crate::world::{World, configuration, world, world_of, world_with};
+use crate::world::{GROUP, USER, World, configuration, world, world_of, world_with};
 
 const FIRST_KEY: &str = "sk-first-0123456789";
 const SECOND_KEY: &str = "sk-second-0123456789";
@@ -58,11 +59,14 @@ async fn end(world: &World) -> Sent {
     world.bot.next_send_where("a picture or a sentence with a code", ends).await
 }
 
+fn keys_of(world: &World) -> Vec<String> {
+    keys(&world.provider.requests()).into_iter().map(str::to_owned).collect()
+}
+
 fn keys(requests: &[ProviderRequest]) -> Vec<&str> {
     requests.iter().filter_map(|request| request.key.as_deref()).collect()
 }
 
-/// Asks once, expects this code, and that so many requests were made.
 #[track_caller]
 fn check_sentence(text: &str, code: &str) {
     assert!(text.contains(&format!("[{code}]")), "expected {code}, got {text}");
@@ -453,4 +457,51 @@ async fn one_job_may_mix_dialects() {
     other.answer(Answer::chat(ChatShape::MarkdownDataUrl, picture.clone()));
     world.says("/生图 一只猫").await;
     assert_eq!(world.bot.next_picture().await.picture(), picture);
+}
+#[tokio::test]
+async fn keys_of_one_account_share_its_quota() {
+    let keys = format!(
+        "{{ key = \"{FIRST_KEY}\", account = \"a\" }}, {{ key = \"{SECOND_KEY}\", account = \"a\" }}"
+    );
+    let world = world_with(|base| configuration(base).replace("\"sk-main-0123456789\"", &keys)).await;
+    world.provider.always(Answer::quota_exhausted());
+    world.says("/生图 一只猫").await;
+    check_sentence(&sentence(&world).await, "E-QUOTA");
+    assert_eq!(keys_of(&world), [FIRST_KEY]);
+}
+
+#[tokio::test]
+async fn an_address_is_understood_however_it_is_written() {
+    for end in ["", "/", "/v1", "/v1/", "/v1/images/generations"] {
+        let world = world_with(|base| configuration(&base.replace("/v1", end))).await;
+        world.says("/生图 一只猫").await;
+        world.bot.next_picture().await;
+        assert_eq!(world.provider.next_request().await.path(), "/v1/images/generations", "{end:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_edit_carries_its_pictures_and_gateways_with_another_spelling_get_theirs() {
+    let world = world().await;
+    let files = FileServer::start().await;
+    let inputs = [pictures::png(40, 30, 1), pictures::jpeg(50, 40, 2)];
+    let urls = [files.put("/a.png", inputs[0].clone()), files.put("/b.jpg", inputs[1].clone())];
+    world.provider.answer(Answer::unknown_parameter("image[]"));
+    let message =
+        Message::group(GROUP, USER).image("A.png", &urls[0]).text("/改图 合成一张").image("B.jpg", &urls[1]);
+    world.bot.send(message).await;
+    world.bot.next_picture().await;
+    let requests = world.provider.requests();
+    let names: Vec<Vec<String>> = requests
+        .iter()
+        .map(|request| request.pictures().into_iter().map(|picture| picture.name).collect())
+        .collect();
+    assert_eq!(names, [["image[]", "image[]"], ["image", "image"]]);
+    for request in &requests {
+        assert_eq!(request.path(), "/v1/images/edits");
+        assert!(
+            request.pictures().iter().map(|picture| &picture.bytes).eq(&inputs),
+            "the pictures were changed"
+        );
+    }
 }

@@ -76,11 +76,9 @@ async fn a_configured_path_is_the_only_one() {
 async fn only_the_right_token_is_let_in() {
     let world = lonely(with_token, FakeOneBot::builder().token(TOKEN).build()).await;
     let url = format!("ws://{}/ws", address(&world));
-    for (token, place, status) in [
-        ("", TokenIn::Header, 401),
-        ("wrong", TokenIn::Header, 403),
-        ("wrong", TokenIn::Query, 403),
-    ] {
+    for (token, place, status) in
+        [("", TokenIn::Header, 401), ("wrong", TokenIn::Header, 403), ("wrong", TokenIn::Query, 403)]
+    {
         let bot = FakeOneBot::builder().token(token).token_in(place).build();
         assert_eq!(refused(&bot, &url).await, status, "{token:?} in {place:?}");
     }
@@ -187,7 +185,10 @@ async fn a_wrong_token_of_ours_is_said_whatever_the_implementation_answers() {
         let section = format!("mode = \"forward\"\nurl = \"{url}\"\naccess_token = \"wrong-0123456789\"\n");
         let world = lonely(|base| with_section(base, &section), bot).await;
         world.easel().logs("wrong token").await;
-        assert!(!world.easel().output().contains("wrong-0123456789"), "{dialect:?}: the token stands in the log");
+        assert!(
+            !world.easel().output().contains("wrong-0123456789"),
+            "{dialect:?}: the token stands in the log"
+        );
     }
 }
 
@@ -195,7 +196,8 @@ async fn a_wrong_token_of_ours_is_said_whatever_the_implementation_answers() {
 async fn events_and_calls_go_over_http_and_a_wrong_signature_is_refused() {
     let bot = FakeOneBot::builder().token(TOKEN).build();
     let api = bot.serve_http().await;
-    let section = format!("mode = \"http\"\nlisten = \"127.0.0.1:0\"\nurl = \"{api}\"\naccess_token = \"{TOKEN}\"\n");
+    let section =
+        format!("mode = \"http\"\nlisten = \"127.0.0.1:0\"\nurl = \"{api}\"\naccess_token = \"{TOKEN}\"\n");
     let world = lonely(|base| with_section(base, &section), bot).await;
     let output = world.easel().output();
     let line = output.lines().find(|line| line.contains("OneBot HTTP 上报")).expect("where to post events");
@@ -262,8 +264,18 @@ async fn an_event_that_comes_twice_is_answered_once() {
 
 #[tokio::test]
 async fn answers_may_come_late_twice_broken_or_for_nobody() {
-    for fault in [Fault::AfterNext, Fault::AnswerTwice, Fault::BinaryFrame, Fault::NoEcho, Fault::WrongEcho, Fault::Malformed] {
-        let world = world_with(|base| configuration(base).replace("call_timeout_seconds = 5", "call_timeout_seconds = 1")).await;
+    for fault in [
+        Fault::AfterNext,
+        Fault::AnswerTwice,
+        Fault::BinaryFrame,
+        Fault::NoEcho,
+        Fault::WrongEcho,
+        Fault::Malformed,
+    ] {
+        let world = world_with(|base| {
+            configuration(base).replace("call_timeout_seconds = 5", "call_timeout_seconds = 1")
+        })
+        .await;
         world.bot.fault("set_msg_emoji_like", fault.clone());
         world.says("/生图 一只猫").await;
         let sent = world.bot.next_picture().await;
