@@ -23,7 +23,7 @@ fn two_keys(provider: &str) -> String {
 fn with_fallbacks(main: &str, others: &[&FakeProvider]) -> String {
     let mut text = configuration(main);
     for number in 1..=others.len() {
-        text.push_str(&format!("fallback_{number} = \"other-{number}\"\n"));
+        text += &format!("fallback_{number} = \"other-{number}\"\n");
     }
     for (index, other) in others.iter().enumerate() {
         text.push_str(&section(index + 1, &other.base_url(), "openai_images"));
@@ -268,7 +268,7 @@ async fn base64_that_can_be_repaired_is_repaired() {
     ] {
         world.provider.answer(Answer::json(200, &json!({ "created": 1, "data": [{ "b64_json": text }] })));
         world.says("/生图 一只猫").await;
-        assert_eq!(end(&world).await.picture(), picture, "base64 that begins with {:.30}", text);
+        assert_eq!(end(&world).await.picture(), picture, "base64 that begins with {text:.30}");
     }
     assert_eq!(world.provider.requests().len(), 4);
 }
