@@ -1,5 +1,7 @@
 //! The provider chain: keys, repetitions, fallbacks, and what may never be repeated because it may have been paid.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use easel_testkit::{
     files::FileServer,
@@ -23,7 +25,7 @@ fn two_keys(provider: &str) -> String {
 fn with_fallbacks(main: &str, others: &[&FakeProvider]) -> String {
     let mut text = configuration(main);
     for number in 1..=others.len() {
-        text += &format!("fallback_{number} = \"other-{number}\"\n");
+        writeln!(text, "fallback_{number} = \"other-{number}\"").unwrap();
     }
     for (index, other) in others.iter().enumerate() {
         text.push_str(&section(index + 1, &other.base_url(), "openai_images"));
