@@ -1,5 +1,7 @@
 //! The provider chain: keys, repetitions, fallbacks, and what may never be repeated because it may have been paid.
 
+use std::fmt::Write as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use easel_testkit::{
     files::FileServer,
@@ -22,7 +24,9 @@ fn two_keys(provider: &str) -> String {
 /// The usual configuration, followed by fallbacks that live at these addresses.
 fn with_fallbacks(main: &str, others: &[&FakeProvider]) -> String {
     let mut text = configuration(main);
-    text.extend((1..=others.len()).map(|number| format!("fallback_{number} = \"other-{number}\"\n")));
+    for number in 1..=others.len() {
+        writeln!(text, "fallback_{number} = \"other-{number}\"").unwrap();
+    }
     for (index, other) in others.iter().enumerate() {
         text.push_str(&section(index + 1, &other.base_url(), "openai_images"));
     }
