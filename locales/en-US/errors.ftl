@@ -98,3 +98,4 @@ error-storage = easel can’t write to its data directory and takes no new jobs.
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
 error-unknown-preset = The preset “{ $preset }” no longer exists. Try another one. [{ $code }]
 error-size = “{ $size }” is not a size. Write 2048x1152, 16:9 or 2K. [{ $code }]
+error-quote-gone = The quoted message can no longer be fetched, so nothing was drawn. Please send the picture again. [{ $code }]

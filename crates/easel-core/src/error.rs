@@ -179,6 +179,11 @@ impl ErrorClass {
         }
     }
 
+    /// Whether no provider may be asked again: told, never repeated.
+    pub fn is_final(self) -> bool {
+        self.retry() == Retry::Never
+    }
+
     /// Stable lower-case name, used in the ledger, logs and message keys.
     pub fn name(self) -> &'static str {
         match self {

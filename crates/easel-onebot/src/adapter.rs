@@ -192,6 +192,10 @@ impl Adapter for OneBot {
         }
     }
 
+    fn is_connected(&self, account: &AccountId) -> bool {
+        self.reach(account).is_ok()
+    }
+
     async fn run(
         self: Arc<Self>,
         inbox: Arc<dyn Inbox>,

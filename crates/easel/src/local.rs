@@ -100,6 +100,10 @@ impl Adapter for Local {
         AdapterCapabilities { group_reactions: true, direct_reactions: true, files: true }
     }
 
+    fn is_connected(&self, _account: &AccountId) -> bool {
+        true
+    }
+
     async fn run(
         self: Arc<Self>,
         _inbox: Arc<dyn Inbox>,

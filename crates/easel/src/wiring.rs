@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     path::Path,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -17,6 +17,7 @@ use easel_core::{
         DISABLED_KEYS,
         engine::{Engine, EngineSettings},
         kept::KeepLimits,
+        ledger::JobRecord,
         recover::Recovered,
         schedule::ScheduleLimits,
     },
@@ -62,8 +63,8 @@ pub(crate) struct App {
     pub(crate) store: Handle,
     /// What was found when the store was opened.
     pub(crate) report: OpenReport,
-    /// What an earlier run left behind.
-    pub(crate) recovered: Recovered,
+    /// What an earlier run left behind, until [`App::recover`] takes it.
+    remembered: Mutex<Vec<JobRecord>>,
     /// Who draws.
     pub(crate) drawing: Drawing,
     ports: Store,
@@ -135,14 +136,14 @@ impl App {
         );
         let engine = Engine::new(ports.clone(), spool, clock, desk.clone(), engine_settings(config));
         desk.open(engine.clone());
-        let recovered = engine.recover().await?;
+        let remembered = engine.remember().await?;
         Ok(Self {
             engine,
             desk,
             local,
             store,
             report,
-            recovered,
+            remembered: Mutex::new(remembered),
             drawing,
             ports,
             adapters,
@@ -177,6 +178,12 @@ impl App {
         }
         self.upkeep();
         Ok(running)
+    }
+
+    /// Puts the unfinished jobs of an earlier run on their way; after [`App::serve`], so that their peers can come back.
+    pub(crate) async fn recover(&self) -> Recovered {
+        let records = std::mem::take(&mut *self.remembered.lock().unwrap_or_else(PoisonError::into_inner));
+        self.engine.recover(records, &self.local.platform()).await
     }
 
     /// Sweeps artifacts and stores limits, now and then.

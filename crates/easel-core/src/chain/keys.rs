@@ -4,7 +4,10 @@ use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use crate::{error::KeyVerdict, ports::ApiKey};
+use crate::{
+    error::{ErrorClass, KeyVerdict},
+    ports::ApiKey,
+};
 
 /// How long a key whose account ran out of quota rests before it is tried again: resets are daily or monthly and not
 /// announced, and one refused call per hour costs nothing.
@@ -100,6 +103,27 @@ impl KeyPool {
             }
         }
         disabled
+    }
+
+    /// A call with this key succeeded: what made it rest is over.
+    pub fn worked(&mut self, fingerprint: &str) {
+        for (key, state) in &mut self.keys {
+            if &*key.fingerprint == fingerprint && !matches!(state, KeyState::Disabled) {
+                *state = KeyState::Ready;
+            }
+        }
+    }
+
+    /// Why no key is usable: what will pass soonest.
+    pub fn complaint(&self) -> ErrorClass {
+        let any = |test: fn(KeyState) -> bool| self.keys.iter().any(|(_, state)| test(*state));
+        if any(|state| matches!(state, KeyState::Cooling(_))) {
+            ErrorClass::Rate
+        } else if any(|state| matches!(state, KeyState::OutOfQuota(_))) {
+            ErrorClass::Quota
+        } else {
+            ErrorClass::Auth
+        }
     }
 
     /// Keys with their states, for the owner.

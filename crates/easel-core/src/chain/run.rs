@@ -83,7 +83,10 @@ pub enum Skip {
     /// It makes no pictures from words alone.
     NoGenerate,
     /// It needs a key and has none that is usable now.
-    NoUsableKey,
+    NoUsableKey {
+        /// What the keys suffer from: `rate`, `quota` or `auth`.
+        why: ErrorClass,
+    },
     /// Its circuit is open.
     CircuitOpen,
     /// Its model or route was missing a moment ago.
@@ -139,15 +142,24 @@ pub struct Chain<'a> {
     pub spool: &'a Spool,
     /// Keeps the ledger.
     pub log: &'a dyn AttemptLog,
-    /// Makes smaller references after a provider said that they are too large; `None` when they can't be smaller.
-    pub shrink: &'a (dyn Fn(&[Reference]) -> Option<Vec<Reference>> + Send + Sync),
+    /// Makes smaller references after a provider said that they are too large; `None` when they can't be smaller. Runs on
+    /// a blocking thread.
+    pub shrink: fn(&[Reference]) -> Option<Vec<Reference>>,
     /// Attempts already made for this job (earlier calls of a batch).
     pub attempts: u32,
+    /// Whether a create call of this job was sent and not answered; there is at most one further one then.
+    pub unanswered: bool,
 }
 
 /// What to do after a failure.
 enum Next {
-    Again { after: Duration, key: Option<ApiKey>, counted: bool },
+    Again {
+        after: Duration,
+        key: Option<ApiKey>,
+        counted: bool,
+    },
+    /// Once more with smaller references, else the next provider.
+    Smaller,
     Provider,
     Stop,
 }
@@ -172,7 +184,6 @@ impl Chain<'_> {
     pub async fn run(&mut self, request: &ImageRequest) -> Result<Success, ChainFailure> {
         let mut skipped = Vec::new();
         let mut last: Option<ProviderError> = None;
-        let mut unanswered = false;
         let mut request = request.clone();
         for (index, link) in self.links.iter().enumerate() {
             if let Err(skip) = admit(&link.slot, &request) {
@@ -181,18 +192,19 @@ impl Chain<'_> {
                 continue;
             }
             let last_link = index + 1 == self.links.len();
-            let outcome = self.ask(link, &mut request, &mut unanswered, last_link).await;
+            let outcome = self.ask(link, &mut request, last_link).await;
             link.slot.with(|state| state.circuit.unprobed());
             match outcome? {
                 Ok(success) => return Ok(success),
                 Err((error, stop)) => {
                     if let Some(mut error) = error {
-                        if unanswered {
+                        if self.unanswered {
                             error.charged = Charged::Maybe;
                         }
                         last = Some(error);
                     } else {
-                        skipped.push((link.slot.provider.name().to_owned(), Skip::NoUsableKey));
+                        let why = link.slot.with(|state| state.keys.complaint());
+                        skipped.push((link.slot.provider.name().to_owned(), Skip::NoUsableKey { why }));
                     }
                     if stop {
                         break;
@@ -212,7 +224,6 @@ impl Chain<'_> {
         &mut self,
         link: &Link,
         request: &mut ImageRequest,
-        unanswered: &mut bool,
         last_link: bool,
     ) -> Result<Result<Success, (Option<ProviderError>, bool)>, ChainFailure> {
         let slot = &link.slot;
@@ -247,16 +258,27 @@ impl Chain<'_> {
             }
             let failed = match self.call(link, request, key.clone(), &fingerprint).await? {
                 Ok(generated) => {
-                    slot.with(|state| state.circuit.succeeded());
+                    slot.with(|state| {
+                        state.circuit.succeeded();
+                        state.keys.worked(&fingerprint);
+                    });
                     return Ok(Ok(Success { generated, provider: slot.provider.name().to_owned() }));
                 }
                 Err(failed) => failed,
             };
             self.remember(slot, request.operation, &fingerprint, &failed).await;
-            let next =
-                self.next_step(slot, &failed, key.as_ref(), request, &mut tries, unanswered, last_link);
+            let next = self.next_step(slot, &failed, key.as_ref(), &mut tries, last_link);
             error = Some(failed);
             match next {
+                Next::Smaller => {
+                    let (shrink, references) = (self.shrink, request.references.clone());
+                    let smaller =
+                        tokio::task::spawn_blocking(move || shrink(&references)).await.ok().flatten();
+                    let Some(smaller) = smaller else { return Ok(Err((error, false))) };
+                    request.references = smaller.into();
+                    counted = false;
+                    forced = key;
+                }
                 Next::Stop => return Ok(Err((error, true))),
                 Next::Provider => return Ok(Err((error, false))),
                 Next::Again { counted: true, .. } if tries.total >= limit => return Ok(Err((error, false))),
@@ -346,15 +368,12 @@ impl Chain<'_> {
     }
 
     /// The policy: class and advice to action.
-    #[expect(clippy::too_many_arguments, reason = "one decision over all that is known")]
     fn next_step(
-        &self,
+        &mut self,
         slot: &ProviderSlot,
         error: &ProviderError,
         key: Option<&ApiKey>,
-        request: &mut ImageRequest,
         tries: &mut Tries,
-        unanswered: &mut bool,
         last_link: bool,
     ) -> Next {
         let again = |after| Next::Again { after, key: key.cloned(), counted: true };
@@ -362,11 +381,13 @@ impl Chain<'_> {
         let was_sent = error.status.is_some() || error.class != ErrorClass::Overload;
         // After a create call that was sent and not answered there is at most one further one in the whole job: the
         // first may have been paid.
-        if *unanswered && was_sent {
+        if self.unanswered && was_sent {
             return Next::Stop;
         }
-        if error.class == ErrorClass::Unanswered {
-            *unanswered = true;
+        // An overload after a part of the answer (a failed stream) may have been paid as well.
+        let maybe_paid = error.class == ErrorClass::Overload && error.charged == Charged::Maybe;
+        if error.class == ErrorClass::Unanswered || maybe_paid {
+            self.unanswered = true;
             return if tries.total < slot.max_retry_attempts {
                 again(Duration::ZERO)
             } else {
@@ -383,12 +404,8 @@ impl Chain<'_> {
                 corrected()
             }
             Retry::Corrected | Retry::NextProvider => {
-                if error.class == ErrorClass::TooLarge
-                    && !std::mem::replace(&mut tries.shrunk, true)
-                    && let Some(smaller) = (self.shrink)(&request.references)
-                {
-                    request.references = smaller.into();
-                    return corrected();
+                if error.class == ErrorClass::TooLarge && !std::mem::replace(&mut tries.shrunk, true) {
+                    return Next::Smaller;
                 }
                 Next::Provider
             }
@@ -409,9 +426,11 @@ impl Chain<'_> {
                 }
             }
             Retry::NextKey => {
+                let used_up = key.is_some_and(|key| tries.spent.contains(&key.fingerprint));
                 if error.class == ErrorClass::Rate
                     && let Some(wait) = error.retry_after
                     && wait <= MAX_HONOURED_RETRY_AFTER
+                    && !used_up
                 {
                     return again(wait);
                 }
@@ -463,7 +482,7 @@ fn admit(slot: &ProviderSlot, request: &ImageRequest) -> Result<(), Skip> {
             return Err(Skip::NotFound);
         }
         if capabilities.needs_key && state.keys.pick(now, &HashSet::new()).is_none() {
-            return Err(Skip::NoUsableKey);
+            return Err(Skip::NoUsableKey { why: state.keys.complaint() });
         }
         if state.circuit.admits(now) { Ok(()) } else { Err(Skip::CircuitOpen) }
     })

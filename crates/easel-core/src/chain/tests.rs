@@ -75,8 +75,9 @@ async fn walk_with(links: &[Link], request: ImageRequest, deadline: u64) -> Walk
         cancel: &CancellationToken::new(),
         spool: &spool(dir.path(), 1 << 20),
         log: &notes,
-        shrink: &|references| (references.len() > 1).then(|| vec![Reference { picture: test_picture() }]),
+        shrink: |references| (references.len() > 1).then(|| vec![Reference { picture: test_picture() }]),
         attempts: 0,
+        unanswered: false,
     };
     let result = chain.run(&request).await;
     Walk { result, asked: notes.0.into_inner().unwrap(), waited: begun.elapsed() }
@@ -299,7 +300,10 @@ async fn providers_that_cannot_do_it_are_skipped_with_a_reason() {
     ];
     let walk = walk_with(&links, request(1), 900).await.asked(&[]);
     let Err(ChainFailure::Skipped(reasons)) = walk.result else { panic!("{:?}", walk.result) };
-    assert_eq!(reasons, [("a".to_owned(), Skip::NoEdit), ("b".to_owned(), Skip::NoUsableKey)]);
+    assert_eq!(
+        reasons,
+        [("a".to_owned(), Skip::NoEdit), ("b".to_owned(), Skip::NoUsableKey { why: ErrorClass::Auth })]
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -326,4 +330,31 @@ async fn a_chain_entry_has_its_own_output_unless_the_person_wished_one() {
     walk_with(&links, ImageRequest { output: wish, ..request(0) }, 900).await.made_by("a");
     let seen: Vec<_> = provider.requests().iter().map(|request| request.output).collect();
     assert_eq!(seen, [Output { tier: Some(4), ..Output::default() }, wish]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn tries_of_one_key_end_and_the_others_are_used() {
+    let limited = || fail(ErrorClass::Rate, |error| error.retry_after = Some(Duration::from_secs(5)));
+    walk(&one([limited(), limited()], &["x", "y"], 2)).await.asked(&["1 a x", "2 a x", "3 a y"]).made_by("a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_ends_the_rest_of_a_key_and_a_resting_key_is_no_dead_key() {
+    let cooled = || fail(ErrorClass::Rate, |error| error.key = KeyVerdict::Cool(Duration::from_secs(60)));
+    let links = one([cooled()], &["x"], 3);
+    walk(&links).await.asked(&["1 a x", "2 a x"]).made_by("a");
+    walk(&links).await.asked(&["1 a x"]).made_by("a");
+    let needy = Capabilities {
+        generate: true,
+        edit: false,
+        max_references: 0,
+        max_count: 1,
+        needs_key: true,
+        paid: true,
+    };
+    let links = [link(ScriptedProvider::with_capabilities("a", needy, [cooled()]), &["x"], 1)];
+    walk(&links).await.failed(ErrorClass::Rate);
+    let walk = walk(&links).await;
+    let Err(ChainFailure::Skipped(reasons)) = walk.result else { panic!("{:?}", walk.result) };
+    assert_eq!(reasons, [("a".to_owned(), Skip::NoUsableKey { why: ErrorClass::Rate })]);
 }

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     future::Future,
+    panic::AssertUnwindSafe,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -10,7 +11,7 @@ use std::{
     },
 };
 
-use futures_util::{StreamExt as _, stream::FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
@@ -91,7 +92,13 @@ impl ChatQueues {
         let mut answers: FuturesUnordered<Answer> = FuturesUnordered::new();
         loop {
             while let Some(message) = self.pop(&chat) {
-                if let Some(mut answer) = decide.decide(message).await {
+                // A panic costs one command, not the chat's queue.
+                let decided =
+                    AssertUnwindSafe(decide.decide(message)).catch_unwind().await.unwrap_or_else(|_| {
+                        tracing::error!(%chat, code = "E-PANIC", "a command's decision panicked");
+                        None
+                    });
+                if let Some(mut answer) = decided {
                     // The first poll hands the frame to the socket, so that answers keep the order of decisions.
                     if futures_util::poll!(answer.as_mut()).is_pending() {
                         answers.push(answer);

@@ -88,7 +88,9 @@ impl Collector {
                     .await
                     .ok()
                     .flatten();
-            references.extend(quote.into_iter().flat_map(|quote| quote.pictures));
+            // Nobody pays for a picture without the one that it should look like.
+            let gone = || CollectError::User(UserError::new("error-quote-gone", "E-QUOTE"));
+            references.extend(quote.ok_or_else(gone)?.pictures);
         }
         if inline.is_empty() {
             references.extend_from_slice(&request.pictures);
@@ -171,32 +173,30 @@ impl Collector {
         Ok(all)
     }
 
-    /// Everything in memory, ready to be sent. Waits for the budget before it holds anything.
+    /// Everything ready to be sent: in memory where the budget has room, else read from its file while it is sent. Never
+    /// waits for bytes: the job may hold some already.
     ///
     /// # Errors
     /// When a kept picture is gone.
     pub async fn load(&self, inputs: Vec<Input>) -> Result<Vec<Reference>, StoreError> {
-        let kept: u64 =
-            inputs.iter().map(|input| if let Input::Kept(picture) = input { picture.bytes } else { 0 }).sum();
-        let mut hold = if kept > 0 { Some(self.spool.budget().take(kept).await) } else { None };
         let mut references = Vec::with_capacity(inputs.len());
         for input in inputs {
             references.push(match input {
                 Input::Ready(reference) => reference,
-                Input::Kept(picture) => {
-                    let body = self.blobs.get(&picture.blob).await?.ok_or_else(|| {
-                        StoreError::Damaged(format!("the input picture {} is gone", picture.blob))
-                    })?;
-                    let bytes = tokio::task::spawn_blocking(move || body.read())
-                        .await
-                        .map_err(|error| StoreError::Io(error.to_string()))?
-                        .map_err(|error| StoreError::Io(error.to_string()))?;
-                    // The first reference carries the whole hold: they live and die together.
-                    let body = match hold.take() {
-                        Some(hold) => Body::held(bytes, hold),
-                        None => Body::from_bytes(bytes),
+                Input::Kept(StoredPicture { blob, format, width, height, bytes }) => {
+                    let file =
+                        self.blobs.get(&blob).await?.ok_or_else(|| {
+                            StoreError::Damaged(format!("the input picture {blob} is gone"))
+                        })?;
+                    let body = match self.spool.budget().try_take(bytes) {
+                        Some(hold) => {
+                            let read = tokio::task::spawn_blocking(move || file.read())
+                                .await
+                                .map_err(|error| StoreError::Io(error.to_string()))?;
+                            Body::held(read.map_err(|error| StoreError::Io(error.to_string()))?, hold)
+                        }
+                        None => file,
                     };
-                    let StoredPicture { format, width, height, .. } = picture;
                     Reference { picture: Picture { format, width, height, body } }
                 }
             });

@@ -16,7 +16,7 @@ const FILE_FIRST_BYTES: u64 = 20 << 20;
 /// The pause before the same is tried again.
 const TRANSIENT_PAUSE: Duration = Duration::from_secs(2);
 /// How long a delivery waits for a peer that is not connected. Its picture stays fetchable afterwards.
-const RECONNECT_PATIENCE: Duration = Duration::from_mins(10);
+pub(super) const RECONNECT_PATIENCE: Duration = Duration::from_mins(10);
 /// The longest pause between two looks for a peer.
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(15);
 

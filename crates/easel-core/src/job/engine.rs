@@ -237,6 +237,14 @@ impl Active {
         }
     }
 
+    /// Its turn has come. A job that is being delivered already stays where it is.
+    fn begin(&self) {
+        let mut present = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if *present == Phase::Waiting {
+            *present = Phase::Running;
+        }
+    }
+
     /// Cancels unless it is being delivered; tells how far it was.
     fn try_cancel(&self) -> Option<Phase> {
         let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
@@ -480,7 +488,7 @@ impl Engine {
     /// Removes artifacts that are too old or too many; call it about once a minute.
     pub async fn sweep(&self) {
         let keep = self.settings.load().keep;
-        self.keeper.sweep(keep, &self.active()).await;
+        self.keeper.sweep(keep, || self.active()).await;
     }
 
     /// The sentence for a job that could not be recorded.
@@ -491,7 +499,7 @@ impl Engine {
 
 fn start_one(job: &Active) {
     if let Some(start) = job.start.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        job.enter(Phase::Running);
+        job.begin();
         // The task may have ended already (cancelled while it waited).
         start.send(()).ok();
     }

@@ -151,11 +151,15 @@ impl Keeper {
     }
 
     /// Removes what is too old or too much, and blobs that belong to no job. Called now and then.
-    pub async fn sweep(&self, limits: KeepLimits, needed: &HashSet<JobId>) {
+    ///
+    /// `needed` tells the jobs that have not ended. It is asked after the blobs were listed: a job accepted in between has
+    /// no blob in the list.
+    pub async fn sweep(&self, limits: KeepLimits, needed: impl Fn() -> HashSet<JobId>) {
         let now = self.clock.now();
         let expired = self.with(|state| expired(&state.kept, limits, now));
         self.expire(expired).await;
         let Ok(blobs) = self.store.blobs.list().await else { return };
+        let needed = needed();
         for (name, _) in blobs {
             let owner = name.split('-').next().and_then(JobId::parse);
             let kept = owner

@@ -210,6 +210,9 @@ pub struct JobRecord {
     /// The last provider asked.
     #[serde(default)]
     pub provider: String,
+    /// Whether something of it may have been paid: then it is never run again by itself.
+    #[serde(default)]
+    pub paid: bool,
 }
 
 impl JobRecord {
@@ -234,6 +237,7 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             artifacts: Vec::new(),
             attempts: 0,
             provider: String::new(),
+            paid: false,
         });
     }
     let mut record = record?;
@@ -247,8 +251,14 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             record.provider = provider;
         }
         Event::Answered { error, .. } => {
-            if error.is_some() {
-                record.stage = Stage::Waiting;
+            // After a success, after a failure that may have been paid and after a refusal, nobody is asked again by a
+            // later run: the stage stays, and the job ends as interrupted.
+            match error {
+                Some(error) if error.charged == Charged::No && !record.paid && !error.class.is_final() => {
+                    record.stage = Stage::Waiting;
+                }
+                Some(error) if error.charged == Charged::No => {}
+                _ => record.paid = true,
             }
         }
         Event::Stored { artifacts, provider } => {

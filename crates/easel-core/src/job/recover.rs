@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     error::{Charged, UserError},
-    ids::JobId,
+    ids::{JobId, Platform},
     ports::StoreError,
     reply::{Reply, Target},
 };
@@ -37,18 +37,36 @@ pub struct Recovered {
 }
 
 impl Engine {
-    /// Reads the ledger and puts every unfinished job on its way. Called once, before adapters run; deliveries wait for
-    /// their peers by themselves.
+    /// Reads the ledger and remembers what an earlier run kept and was asked. Called once, before anything arrives.
     ///
     /// # Errors
     /// When the ledger can't be read.
-    pub async fn recover(self: &Arc<Self>) -> Result<Recovered, StoreError> {
+    pub async fn remember(&self) -> Result<Vec<JobRecord>, StoreError> {
+        let records = self.store.ledger.load().await?;
+        for record in &records {
+            self.keeper.remember(record);
+        }
+        Ok(records)
+    }
+
+    /// Puts every unfinished one of the remembered jobs on its way. Called once, when the adapters listen; jobs wait for
+    /// their peers by themselves. Jobs of platforms that are not configured now stay as they are. Nobody waits any more
+    /// for the jobs of the platform `transient` (the command line): they are closed.
+    pub async fn recover(self: &Arc<Self>, records: Vec<JobRecord>, transient: &Platform) -> Recovered {
         let mut recovered = Recovered::default();
-        let mut needed = HashSet::new();
-        for record in self.store.ledger.load().await? {
-            self.keeper.remember(&record);
-            if !record.is_finished() {
-                needed.insert(record.id);
+        let unfinished = records.iter().filter(|record| !record.is_finished());
+        let needed: HashSet<_> = unfinished.map(|record| record.id).collect();
+        for record in records {
+            let platform = &record.request.chat.platform;
+            if !record.is_finished() && platform == transient {
+                let outcome = Outcome::Failed { code: "E-INTERRUPTED".to_owned(), charged: Charged::Maybe };
+                self.close(record.id, outcome.clone());
+                self.keeper.finished(record.id, outcome).await;
+                continue;
+            }
+            if !record.is_finished() && self.planner.adapter(platform).is_none() {
+                tracing::warn!(job = %record.id, %platform, "an unfinished job of a platform that is not configured");
+                continue;
             }
             match record.stage.clone() {
                 Stage::Finished(_) => {}
@@ -72,8 +90,8 @@ impl Engine {
             }
         }
         let keep = self.settings.load().keep;
-        self.keeper.sweep(keep, &needed).await;
-        Ok(recovered)
+        self.keeper.sweep(keep, || &self.active() | &needed).await;
+        recovered
     }
 
     fn close(&self, job: JobId, outcome: Outcome) {

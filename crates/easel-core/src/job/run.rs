@@ -1,13 +1,13 @@
 //! The life of one job on its own task: collect, wait, ask, store, deliver, record.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
 use super::{
     Outcome,
     collect::{CollectError, Input, Inputs, stored},
-    delivery::{Delivered, deliver, send_when_connected},
+    delivery::{Delivered, RECONNECT_PATIENCE, deliver, send_when_connected},
     engine::{Active, Engine, Phase, Plan},
     ledger::{Event, StoredPicture},
     sentences::{chain_sentence, deadline_sentence},
@@ -19,6 +19,10 @@ use crate::{
     ports::{Adapter, ImageRequest, Operation, Reference, SendFailure, StoreError},
     reply::{Reaction, Reply, Target},
 };
+
+/// The first and the longest pause between two looks for a peer.
+const PEER_PAUSE: Duration = Duration::from_millis(100);
+const PEER_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Where a job's life begins on this run.
 #[derive(Debug)]
@@ -108,7 +112,10 @@ impl Engine {
             Err(Stopped::Later) => tracing::info!(job = %job.id, "kept for the next start"),
             Err(Stopped::Cancelled { charged }) => {
                 tracing::info!(job = %job.id, ?charged, "cancelled");
-                self.finish(&job, Outcome::Cancelled).await;
+                // What may have been paid counts; else cancelling at the right moment would be free drawing.
+                self.finish_counting(&job, Outcome::Cancelled, charged == Charged::Maybe).await;
+                job.announced().await;
+                speaker.react(Reaction::Failed).await;
             }
             Err(Stopped::Failed { sentence, charged }) => {
                 tracing::info!(job = %job.id, code = sentence.code, ?charged, "failed");
@@ -147,6 +154,10 @@ impl Engine {
         beginning: Beginning,
     ) -> Result<Outcome, Stopped> {
         let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
+        if matches!(beginning, Beginning::Again { inputs: None }) {
+            // After a start the peer is not back yet, and only it knows the pictures that are meant.
+            self.await_peer(job, adapter).await?;
+        }
         let needs_collecting = !job.request.fallback.is_empty()
             || job.request.quote.is_some()
             || !job.request.pictures.is_empty()
@@ -177,15 +188,20 @@ impl Engine {
         }
         self.wait_for_turn(job, started).await?;
         let first_frame = inputs.first_frame;
-        let references = self.collector.load(inputs.pictures).await?;
+        let references = tokio::select! {
+            biased;
+            () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
+            references = self.collector.load(inputs.pictures) => references?,
+        };
         let (pictures, provider, charged_more) = self.ask(job, &plan, references).await?;
         if !job.enter(Phase::Delivering) {
             return Err(Stopped::Cancelled { charged: Charged::Maybe });
         }
-        if let Err(error) = self.store_result(job, &pictures, provider).await {
+        if let Err(error) = self.store_result(job, adapter, &pictures, provider).await {
+            let Stopped::Failed { sentence, .. } = error else { return Err(error) };
             // Paid for, so it is delivered all the same. For the ledger it is still being drawn: a crash from here on
             // closes it as interrupted, and nothing is sent twice.
-            tracing::error!(job = %job.id, %error, code = "E-STORE", "a result could not be stored; it is delivered without a copy");
+            tracing::error!(job = %job.id, code = sentence.code, "a result could not be stored; it is delivered without a copy");
         }
 
         let note =
@@ -271,6 +287,7 @@ impl Engine {
         let mut pictures: Vec<Picture> = Vec::new();
         let mut provider = String::new();
         let mut attempts = job.attempts;
+        let mut unanswered = false;
         while pictures.len() < wished {
             request.count = u8::try_from(wished - pictures.len()).unwrap_or(u8::MAX);
             let mut chain = Chain {
@@ -280,10 +297,13 @@ impl Engine {
                 cancel: &job.cancel,
                 spool: &self.spool,
                 log: &job.journal,
-                shrink: &|references| shrink_all(references),
+                shrink: shrink_all,
                 attempts,
+                unanswered,
             };
-            match chain.run(&request).await {
+            let walked = chain.run(&request).await;
+            unanswered = chain.unanswered;
+            match walked {
                 Ok(success) => {
                     attempts = chain.attempts;
                     provider = success.provider;
@@ -315,12 +335,40 @@ impl Engine {
     async fn store_result(
         &self,
         job: &Active,
+        adapter: &Arc<dyn Adapter>,
         pictures: &[Picture],
         provider: String,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Stopped> {
         let artifacts = self.keep(job, pictures).await?;
-        job.journal.write([Event::Stored { artifacts: artifacts.clone(), provider }, Event::Sending]).await?;
+        let stored = Event::Stored { artifacts: artifacts.clone(), provider };
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        if adapter.is_connected(&job.request.chat.account) {
+            job.journal.write([stored, Event::Sending]).await?;
+            return Ok(());
+        }
+        job.journal.write([stored]).await?;
+        self.await_peer(job, adapter).await?;
+        job.journal.write([Event::Sending]).await?;
+        Ok(())
+    }
+
+    /// Waits until the job's account can be spoken to, so that nothing is recorded as being sent that certainly is not.
+    /// Its place is free meanwhile. When the patience is over, the send itself says that nobody is there.
+    async fn await_peer(&self, job: &Active, adapter: &Arc<dyn Adapter>) -> Result<(), Stopped> {
+        let account = &job.request.chat.account;
+        let patience = tokio::time::Instant::now() + RECONNECT_PATIENCE;
+        let mut pause = PEER_PAUSE;
+        while !adapter.is_connected(account) && tokio::time::Instant::now() < patience {
+            if job.phase() == Phase::Delivering {
+                self.vacate(job);
+            }
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Stopped::Later),
+                () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PEER_PAUSE_MAX),
+            }
+        }
         Ok(())
     }
 
@@ -351,7 +399,7 @@ impl Engine {
             });
         }
         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
-
+        self.await_peer(job, adapter).await?;
         job.journal.write([Event::Sending]).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let speaker =
@@ -368,28 +416,34 @@ impl Engine {
         pictures: &[Picture],
         speaker: &Speaker,
     ) -> Outcome {
-        let mut message = None;
+        let (mut message, mut unknown, mut failed) = (None, false, None);
         for (index, picture) in pictures.iter().enumerate() {
             let caption = caption.filter(|_| index == 0);
             match deliver(adapter, target, job.id, index, caption, picture).await {
                 Delivered::Yes { message: id } => message = message.or(id),
                 Delivered::Unknown { reason } => {
-                    tracing::warn!(job = %job.id, reason, "nobody knows whether the result arrived; it is not sent again");
-                    return Outcome::Unknown;
+                    tracing::warn!(job = %job.id, index, reason, "nobody knows whether a picture arrived; it is not sent again");
+                    unknown = true;
                 }
                 Delivered::No { failure, reason } => {
-                    tracing::error!(job = %job.id, ?failure, reason, code = "E-DELIVERY", "the result could not be delivered");
-                    let outcome = Outcome::Failed { code: "E-DELIVERY".to_owned(), charged: Charged::Maybe };
-                    if !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
-                        // The sentence says how to fetch the result, so from now on that must work.
-                        self.keeper.finished(job.id, outcome.clone()).await;
-                        speaker.say(&UserError::new("error-not-delivered", "E-DELIVERY")).await;
+                    tracing::error!(job = %job.id, index, ?failure, reason, code = "E-DELIVERY", "a picture could not be delivered");
+                    failed = Some(failure);
+                    if matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
+                        break;
                     }
-                    return outcome;
                 }
             }
         }
-        Outcome::Delivered { message }
+        let Some(failure) = failed else {
+            return if unknown { Outcome::Unknown } else { Outcome::Delivered { message } };
+        };
+        let outcome = Outcome::Failed { code: "E-DELIVERY".to_owned(), charged: Charged::Maybe };
+        if !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
+            // The sentence says how to fetch the result, so from now on that must work.
+            self.keeper.finished(job.id, outcome.clone()).await;
+            speaker.say(&UserError::new("error-not-delivered", "E-DELIVERY")).await;
+        }
+        outcome
     }
 
     fn deadline(&self) -> Stopped {
@@ -398,9 +452,14 @@ impl Engine {
 
     /// Records the end of a job and frees its place.
     async fn finish(&self, job: &Active, outcome: Outcome) {
-        let delivered = matches!(outcome, Outcome::Delivered { .. } | Outcome::Unknown);
+        let counts = matches!(outcome, Outcome::Delivered { .. } | Outcome::Unknown);
+        self.finish_counting(job, outcome, counts).await;
+    }
+
+    /// The same; `counts` = the limits keep what they counted.
+    async fn finish_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
         let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
-        self.release(job, outcome.clone(), delivered);
+        self.release(job, outcome.clone(), counts);
         // Before it is durable: the person may ask for the result again at once.
         self.keeper.finished(job.id, outcome).await;
         if let Err(error) = durable.await {

@@ -59,14 +59,17 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         .iter()
         .filter_map(|(_, skip)| if let Skip::TooManyReferences { max } = skip { Some(*max) } else { None })
         .max();
+    let keys = reasons
+        .iter()
+        .find_map(|(_, skip)| if let Skip::NoUsableKey { why } = skip { Some(*why) } else { None });
     if reasons.is_empty() {
         UserError::new("error-no-provider", "E-NO-PROVIDER")
     } else if any(|skip| *skip == Skip::CircuitOpen) {
         UserError::new("error-overload", "E-OVERLOAD")
     } else if let Some(most) = most {
         UserError::new("error-too-many-pictures", "E-PICTURES").with("max", most as u64)
-    } else if any(|skip| *skip == Skip::NoUsableKey) {
-        UserError::new("error-auth", "E-AUTH")
+    } else if let Some(why) = keys {
+        class_sentence(why)
     } else if any(|skip| *skip == Skip::NotFound) {
         UserError::new("error-not-found", "E-MODEL")
     } else if any(|skip| *skip == Skip::NoEdit) {

@@ -141,6 +141,10 @@ impl World {
             })
             .collect()
     }
+    async fn recover(&self) -> Recovered {
+        let records = self.engine.remember().await.unwrap();
+        self.engine.recover(records, &"cli".into()).await
+    }
     /// The same ledger in a new process.
     fn restarted(&self, script: Vec<Step>) -> World {
         let next = world_with(self.store.clone(), script);
@@ -246,7 +250,7 @@ async fn inputs_come_in_order_quote_first_and_their_problems_are_told() {
     }
     let w = world(vec![]);
     w.asks(StoredRequest { pictures: vec![], quote: Some("gone".into()), ..edit });
-    assert_eq!(w.adapter.send_number(1).await.text, "error-needs-picture");
+    assert_eq!(w.adapter.send_number(1).await.text, "error-quote-gone");
 }
 
 #[tokio::test(start_paused = true)]
@@ -361,7 +365,7 @@ async fn kill_minus_nine_after_any_entry_loses_and_repeats_nothing() {
         assert_eq!(first.events()[cut], event);
         first.store.forget_after(cut + 1);
         let second = first.restarted(vec![]);
-        assert_eq!(second.engine.recover().await.unwrap(), recovered, "after {event}");
+        assert_eq!(second.recover().await, recovered, "after {event}");
         second.ended().await;
         assert!(second.engine.shutdown(Duration::from_secs(30)).await);
         assert_eq!(second.provider.requests().len(), asked, "after {event}");
@@ -374,7 +378,7 @@ async fn kill_minus_nine_after_any_entry_loses_and_repeats_nothing() {
         }
         // And a third start finds everything closed.
         let third = second.restarted(vec![]);
-        assert_eq!(third.engine.recover().await.unwrap(), Recovered::default(), "after {event}");
+        assert_eq!(third.recover().await, Recovered::default(), "after {event}");
         if event != "asking" && event != "answered" {
             assert!(third.engine.keeper().latest(&group("g"), &"u".into()).is_some(), "after {event}");
         }
@@ -388,7 +392,7 @@ async fn a_failed_try_before_the_crash_runs_again() {
     w.provider.arrivals(2).await;
     w.store.forget_after(3); // accepted, asking, answered with an error
     let next = w.restarted(vec![]);
-    assert_eq!(next.engine.recover().await.unwrap(), Recovered { rerun: 1, ..Recovered::default() });
+    assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
     next.adapter.send_number(1).await;
     next.ended().await;
     assert!(matches!(
@@ -411,7 +415,7 @@ async fn waiting_jobs_survive_a_stop_with_their_pictures() {
     }
     assert!(!w.engine.shutdown(Duration::from_secs(1)).await, "the first one hangs");
     let next = w.restarted(vec![]);
-    let recovered = next.engine.recover().await.unwrap();
+    let recovered = next.recover().await;
     assert_eq!(recovered, Recovered { rerun: 1, interrupted: 1, ..Recovered::default() });
     next.ended().await;
     assert!(next.adapter.downloads().is_empty(), "the kept copy is used: the link may have expired");
@@ -426,7 +430,7 @@ async fn a_re_delivered_message_is_recognised_after_a_restart() {
     w.asks(request("u", "m1"));
     w.ended().await;
     let next = w.restarted(vec![]);
-    next.engine.recover().await.unwrap();
+    next.recover().await;
     assert!(!next.engine.keeper().is_first(&group("g"), &"m1".into()));
     assert!(next.engine.keeper().is_first(&group("g"), &"m2".into()));
 }
@@ -468,4 +472,97 @@ async fn an_edit_is_announced_while_its_pictures_are_still_coming() {
     assert!(w.provider.requests().is_empty());
     go.notify_one();
     w.adapter.send_number(1).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_starts_before_the_peer_is_back_lose_no_stored_picture() {
+    let first = world(vec![]);
+    first.adapter.set_away(true);
+    first.asks(request("u", "m1"));
+    while !first.events().contains(&"stored".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(!first.events().contains(&"sending".to_owned()), "nothing is being sent to nobody");
+    assert!(first.engine.shutdown(Duration::from_secs(5)).await);
+    let second = first.restarted(vec![]);
+    second.adapter.set_away(true);
+    assert_eq!(second.recover().await, Recovered { delivered: 1, ..Recovered::default() });
+    assert!(second.engine.shutdown(Duration::from_secs(5)).await);
+    let third = second.restarted(vec![]);
+    assert_eq!(third.recover().await, Recovered { delivered: 1, ..Recovered::default() });
+    assert_eq!(third.adapter.send_number(1).await.pictures.len(), 1);
+    third.ended().await;
+    assert_eq!(third.events().last().unwrap(), "finished:delivered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_have_been_paid_is_not_bought_again_after_a_crash() {
+    // Four of six pictures are made and paid; the second call waits out a rate limit when the process dies.
+    let w = world(vec![Step::Picture, Step::Fail(ErrorClass::Rate), Step::Hang]);
+    w.asks(StoredRequest { count: 6, ..request("u", "m1") });
+    w.provider.arrivals(2).await;
+    while w.events().iter().filter(|event| *event == "answered").count() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let next = w.restarted(vec![]);
+    assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
+    assert_eq!(next.adapter.send_number(1).await.text, "error-interrupted");
+    assert!(next.provider.requests().is_empty());
+    // A refusal that could not be told before the crash is not asked again either.
+    let w = world(vec![Step::Fail(ErrorClass::ModerationInput)]);
+    w.adapter.set_away(true);
+    w.asks(request("u", "m1"));
+    while !w.events().contains(&"answered".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let next = w.restarted(vec![]);
+    assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
+    assert!(next.provider.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_of_the_command_line_are_closed_and_those_of_absent_platforms_stay() {
+    let w = world(vec![Step::Hang]);
+    let mut local = request("u", "m1");
+    local.chat.platform = "cli".into();
+    w.asks(local);
+    w.provider.arrivals(1).await;
+    w.store.forget_after(1);
+    let next = w.restarted(vec![]);
+    assert_eq!(next.recover().await, Recovered::default());
+    assert_eq!(next.events().last().unwrap(), "finished:failed");
+    assert!(next.provider.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_while_a_provider_draws_is_not_free() {
+    let w = world(vec![Step::Hang]);
+    let (settled, outcome) = std::sync::mpsc::channel();
+    let settle: Settle = Box::new(move |counts| settled.send(counts).unwrap());
+    w.engine.accept(request("u", "m1"), Brought { settle: Some(settle), ..Brought::default() }).unwrap();
+    w.provider.arrivals(1).await;
+    w.engine.cancel(&group("g"), &"u".into(), false, None);
+    w.ended().await;
+    assert_eq!(outcome.try_recv(), Ok(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn inputs_beyond_the_budget_never_wait_for_themselves() {
+    let w = world(vec![]);
+    // The budget of the world is 1 MiB; both pictures are 700 kB of a PNG's own trailing chunk.
+    let mut large = test_picture().body.read().unwrap().to_vec();
+    let end = large.split_off(large.len() - 12);
+    large.extend_from_slice(&(700_000u32).to_be_bytes());
+    large.extend_from_slice(b"prVt");
+    large.resize(large.len() + 700_004, 0);
+    large.extend_from_slice(&end);
+    for url in ["http://x/a.png", "http://x/b.png"] {
+        w.adapter.serve(url, Ok(large.clone().into()));
+    }
+    w.asks(StoredRequest {
+        pictures: vec![url("http://x/a.png"), url("http://x/b.png")],
+        ..request("u", "m1")
+    });
+    w.adapter.send_number(1).await;
+    assert_eq!(w.provider.requests()[0].references.len(), 2);
 }

@@ -134,6 +134,9 @@ pub trait Adapter: PictureSource {
     /// What it can do on this account.
     fn capabilities(&self, account: &AccountId) -> AdapterCapabilities;
 
+    /// Whether the account can be spoken to now. A send to one that can't fails as [`SendFailure::Disconnected`].
+    fn is_connected(&self, account: &AccountId) -> bool;
+
     /// Runs until `stop`: listens or connects, reconnects for ever, delivers messages to the inbox. Calls `ready`
     /// once, when it listens (or has started to dial).
     ///

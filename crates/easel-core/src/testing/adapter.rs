@@ -56,6 +56,7 @@ struct State {
     roles: HashMap<String, ChatRole>,
     downloads: Vec<String>,
     hold: Option<Arc<Notify>>,
+    away: bool,
     next: u64,
 }
 
@@ -77,6 +78,11 @@ impl RecordingAdapter {
     /// What a link answers.
     pub fn serve(&self, url: &str, answer: Result<Bytes, DownloadError>) {
         self.with(|state| state.pictures.insert(url.to_owned(), answer));
+    }
+
+    /// Whether the peer is away: then sends fail as disconnected.
+    pub fn set_away(&self, away: bool) {
+        self.with(|state| state.away = away);
     }
 
     /// Downloads wait for the returned notification.
@@ -178,6 +184,10 @@ impl Adapter for RecordingAdapter {
         AdapterCapabilities { group_reactions: true, direct_reactions: false, files: true }
     }
 
+    fn is_connected(&self, _account: &AccountId) -> bool {
+        self.with(|state| !state.away)
+    }
+
     async fn run(
         self: Arc<Self>,
         _inbox: Arc<dyn Inbox>,
@@ -210,6 +220,10 @@ impl Adapter for RecordingAdapter {
             }
         }
         let result = self.with(|state| {
+            if state.away {
+                let reason = "away".to_owned();
+                return Err(SendError::Failed { failure: SendFailure::Disconnected, reason });
+            }
             if reply.has_media()
                 && let Some(failure) = state.failures.pop_front()
             {
@@ -230,7 +244,7 @@ impl Adapter for RecordingAdapter {
     }
 
     async fn quote(&self, _chat: &Chat, message: &MessageId) -> Option<Quote> {
-        self.with(|state| state.quotes.get(message.as_str()).cloned())
+        self.with(|state| if state.away { None } else { state.quotes.get(message.as_str()).cloned() })
     }
 
     fn recent_pictures(&self, chat: &Chat, user: &UserId, _within: Duration) -> Vec<PictureRef> {

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use easel_core::ports::AdapterError;
+use easel_core::{job::recover::Recovered, ports::AdapterError};
 use easel_store::OpenError;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -52,7 +52,8 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
             tracing::warn!(%error, "the control socket can't be opened; `easel draw` and `backup` need easel to be stopped");
         }
     }
-    greet(&app, &config, &source.path, speech);
+    let recovered = app.recover().await;
+    greet(&app, &config, &source.path, recovered, speech);
     let watcher = Watcher::new(source, loaded);
     let newest = watcher.config();
     let mut outcome = watcher.outcome();
@@ -116,7 +117,7 @@ async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<(std::sync::A
 }
 
 /// Says in plain words what runs, who draws, whether that may cost money, and what to do next.
-fn greet(app: &App, config: &Config, path: &Path, speech: &Speech) {
+fn greet(app: &App, config: &Config, path: &Path, recovered: Recovered, speech: &Speech) {
     let say = |text: ProblemText| tell(speech.say(&text));
     let path = path.display().to_string();
     say(ProblemText::new("start-title").with("version", env!("CARGO_PKG_VERSION")));
@@ -130,7 +131,6 @@ fn greet(app: &App, config: &Config, path: &Path, speech: &Speech) {
             warn(notice);
         }
     }
-    let recovered = app.recovered;
     if recovered.rerun + recovered.delivered + recovered.interrupted > 0 {
         say(ProblemText::new("start-resumed")
             .with("resumed", (recovered.rerun + recovered.delivered) as u64)
