@@ -173,7 +173,7 @@ async fn what_was_not_drawn_does_not_count() {
     // Refused words count for nothing.
     world.refuses(by(USER, "/生图"), "E-NEEDS-PROMPT").await;
     world.refuses(by(USER, "/改图 没有图"), "E-NEEDS-PICTURE").await;
-    // A failure is given back, and so is a cancelled job.
+    // A failure is given back.
     world.provider.answer(Answer::content_policy());
     let request = world.says("/生图 被拒").await;
     assert!(world.hears().await.text.contains("[E-"));
@@ -184,7 +184,7 @@ async fn what_was_not_drawn_does_not_count() {
     world.provider.next_request().await;
     assert!(world.asks("/取消").await.contains("已取消"));
     world.provider.next_hang_up().await;
-    world.draws(by(USER, "/生图 一只猫")).await;
+    // The provider was drawing already and may have been paid: cancelling then is no free drawing.
     world.refuses(by(USER, "/生图 一只猫"), "E-LIMIT").await;
 }
 
