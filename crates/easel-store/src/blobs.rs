@@ -307,11 +307,6 @@ mod tests {
         BlobFiles::open(dir.path()).unwrap();
         assert!(!dir.path().join("blobs/0123.tmp").exists());
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn files_of_every_length_come_back_as_they_were_written() {
