@@ -112,7 +112,7 @@ impl Wire {
         }
         let Choice { found, unusable, said } = candidates::choose(&answer);
         if found.is_empty() {
-            let mut error = classify::no_picture(&answer, &said, unusable).into_error(&self.name, &facts);
+            let mut error = classify::no_picture(&answer, &said, unusable, prompt).into_error(&self.name, &facts);
             error.said = redactor.redact(&said);
             return Err(error);
         }

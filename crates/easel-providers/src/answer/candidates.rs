@@ -42,6 +42,11 @@ pub struct Choice {
     pub said: String,
 }
 
+/// A text in the form that [`Choice::said`] has: one line, without links and markup.
+pub(crate) fn spoken(text: &str) -> String {
+    prose::shown(text, usize::MAX)
+}
+
 /// Longest text that is shown to a person.
 const MAX_SAID: usize = 300;
 
