@@ -55,11 +55,7 @@ pub(crate) fn family(model: &str) -> Family {
 
 /// The size to send, or `None` when the wish is open. In place of a size that was `refused` before, a classic one is
 /// tried; when that was refused too, none is sent.
-pub(crate) fn choose(
-    model: &str,
-    wish: &Output,
-    refused: impl Fn((u32, u32)) -> bool,
-) -> Option<(u32, u32)> {
+pub(crate) fn choose(model: &str, wish: &Output, refused: impl Fn((u32, u32)) -> bool) -> Option<(u32, u32)> {
     let wished = wished(wish)?;
     let steps = match family(model) {
         Family::Fixed(list) => [Some(nearest(list, wished)), None],

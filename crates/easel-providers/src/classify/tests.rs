@@ -282,11 +282,18 @@ fn successes_without_a_picture_are_told_apart() {
 fn a_key_is_closed_for_good_only_when_the_service_says_so() {
     const CLOSED: KeyVerdict = KeyVerdict::Disable;
     const SPENT: KeyVerdict = KeyVerdict::OutOfQuota;
-    let error = |message: &str, code: &str| json!({ "error": { "message": message, "code": code } }).to_string();
+    let error =
+        |message: &str, code: &str| json!({ "error": { "message": message, "code": code } }).to_string();
     for (status, message, code, class, key) in [
         (401, "无效的令牌", "", ErrorClass::Auth, CLOSED),
         (401, "该令牌已过期", "", ErrorClass::Auth, CLOSED),
-        (401, "该令牌额度已用尽 !token.UnlimitedQuota && token.RemainQuota = 0", "", ErrorClass::Quota, SPENT),
+        (
+            401,
+            "该令牌额度已用尽 !token.UnlimitedQuota && token.RemainQuota = 0",
+            "",
+            ErrorClass::Quota,
+            SPENT,
+        ),
         (401, "Invalid API key: insufficient balance", "invalid_api_key", ErrorClass::Quota, SPENT),
         (401, "", "insufficient_user_quota", ErrorClass::Quota, SPENT),
         (403, "该令牌额度已用尽", "", ErrorClass::Quota, SPENT),
