@@ -456,8 +456,8 @@ fn of_very_many_links_the_last_ones_count() {
     links(chat(&all(&|link| format!("![x]({link}) ")).into()), &last);
     links(chat(&all(&|link| format!("see {link} ")).into()), &last);
     links(chat(&all(&|link| format!("<img src=\"{link}\">")).into()), &last);
-    let list: Vec<String> = (0..3000).map(address).collect();
-    links(chat(&json!({ "images": list }).to_string().into()), &last);
+    let entries: Vec<String> = (0..3000).map(address).collect();
+    links(chat(&json!({ "images": entries }).to_string().into()), &last);
 }
 
 #[test]

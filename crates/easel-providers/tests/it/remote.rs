@@ -483,14 +483,16 @@ async fn a_chat_answer_full_of_links_is_fetched_from_its_end() {
     assert_eq!(fetched.len(), 1);
     let good = format!("![x]({}{})", bench.peer.origin(), fetched[0].path());
     let host = bench.peer.origin();
-    let others: String = (0..3000).map(|nth| format!("![x]({host}/img/other{nth}.png)\n")).collect();
+    let others: Vec<_> = (0..3000).map(|nth| format!("![x]({host}/img/other{nth}.png)\n")).collect();
+    let others = others.concat();
     bench.peer.answer(Answer::text(&format!("{others}{good}")));
     assert_eq!(bench.draws().await, std::slice::from_ref(&picture));
     assert_eq!(bench.peer.downloads().len(), 2);
 
     // A few links that lead nowhere are passed over, and no more than a few.
     let blocked = |count: u8| -> String {
-        (0..count).map(|nth| format!("\n![x](http://192.168.77.{nth}/a.png)")).collect()
+        let links: Vec<_> = (0..count).map(|nth| format!("\n![x](http://192.168.77.{nth}/a.png)")).collect();
+        links.concat()
     };
     bench.peer.answer(Answer::text(&format!("{good}{}", blocked(2))));
     assert_eq!(bench.draws().await, [picture]);
