@@ -1,7 +1,7 @@
 //! From an answer to a class of failure: pure, the same for every dialect that speaks in OpenAI's terms.
 //!
 //! The order of reading is fixed: suspension of the account, moderation, failures of the checker itself, then codes,
-//! then the status. Codes are compared before texts, and the job's own prompt is taken out of every text first,
+//! then quota, then the key, then the status. Codes are compared before texts, and the job's own prompt is taken out of every text first,
 //! because services echo it and a prompt may say anything.
 
 mod words;
@@ -12,7 +12,7 @@ use easel_core::error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry};
 use easel_http::{Redactor, RetryAdvice, header::HeaderMap};
 use serde_json::Value;
 
-use crate::answer::{Answer, BodyKind};
+use crate::answer::{Answer, BodyKind, candidates::spoken};
 use words::{
     AUTH, CHECKER, MODERATED, MODERATED_OUTPUT, NOT_FOUND, OVERLOAD, QUOTA, RATE, REFUSED, TOO_LARGE,
 };
@@ -136,14 +136,15 @@ pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
     Some(failure)
 }
 
-/// What a success without a picture is: `said` are the model's words, `unusable` the kind of what it made instead.
-pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>) -> Failure {
+/// What a success without a picture is: `said` are the model's words, `unusable` the kind of what it made instead,
+/// `prompt` the job's own prompt, which models like to repeat.
+pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>, prompt: &str) -> Failure {
     let class = if unusable.is_some() || (!answer.whole && answer.len > 0) || answer.previews {
         ErrorClass::ResultLost
     } else if answer.kind == BodyKind::Html {
         // A web page instead of an API: the address is wrong, and nobody drew anything.
         ErrorClass::NotFound
-    } else if REFUSED.iter().any(|phrase| said.to_lowercase().contains(phrase)) {
+    } else if refuses(said, prompt) {
         ErrorClass::ModerationInput
     } else {
         ErrorClass::Empty
@@ -159,6 +160,15 @@ pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>) -
         (None, _) => "the answer holds no picture".to_owned(),
     };
     Failure { message, ..Failure::new(class) }
+}
+
+/// Whether a model's words, as [`crate::answer::candidates::Choice::said`] has them, are a refusal.
+fn refuses(said: &str, prompt: &str) -> bool {
+    let prompt = prompt.to_lowercase();
+    // The words came without line breaks and links, and so would the prompt in them.
+    let own = without_prompt(&said.to_lowercase(), &spoken(&prompt));
+    let own = without_prompt(&own, &prompt);
+    REFUSED.iter().any(|phrase| own.contains(phrase))
 }
 
 fn judge(signals: &Signals, status: u16) -> Failure {
@@ -181,14 +191,22 @@ fn judge(signals: &Signals, status: u16) -> Failure {
         return Failure::new(if output { ErrorClass::ModerationOutput } else { ErrorClass::ModerationInput });
     }
     let keyed = |class, key| Failure { key, ..Failure::new(class) };
-    if is(AUTH.codes) || (matches!(status, 400 | 401 | 403) && begins(AUTH.phrases)) {
-        return keyed(ErrorClass::Auth, KeyVerdict::Disable);
-    }
     if says(words::UNVERIFIED) {
         return keyed(ErrorClass::Quota, KeyVerdict::Cool(FORBIDDEN_REST));
     }
-    if status == 402 || is(QUOTA.codes) || (matches!(status, 0 | 400 | 403 | 429) && says(QUOTA.phrases)) {
+    // Before the key itself: gateways answer 401 when a key is good and its quota is used up.
+    if status == 402
+        || is(QUOTA.codes)
+        || (matches!(status, 0 | 400 | 401 | 403 | 429) && says(QUOTA.phrases))
+    {
         return keyed(ErrorClass::Quota, KeyVerdict::OutOfQuota);
+    }
+    if is(AUTH.codes) {
+        return keyed(ErrorClass::Auth, KeyVerdict::Disable);
+    }
+    // Only a 401 or a code closes a key for good; words with another status let it rest.
+    if matches!(status, 400 | 403) && begins(AUTH.phrases) {
+        return keyed(ErrorClass::Auth, KeyVerdict::Cool(FORBIDDEN_REST));
     }
     if is(NOT_FOUND.codes) || begins(NOT_FOUND.phrases) {
         return Failure::new(ErrorClass::NotFound);
@@ -331,7 +349,7 @@ fn errors(root: &Value, success: bool) -> Vec<&Value> {
         Value::Array(list) => list.first().unwrap_or(root),
         other => other,
     };
-    let present = |value: &&Value| !matches!(value, Value::Null | Value::Bool(false)) && **value != "";
+    let present = |value: &&Value| !is_blank(value);
     found.extend(root.get("error").filter(present));
     for choice in root.get("choices").and_then(Value::as_array).into_iter().flatten() {
         found.extend(choice.get("error").filter(present));
@@ -352,6 +370,18 @@ fn errors(root: &Value, success: bool) -> Vec<&Value> {
         found.push(root);
     }
     found
+}
+
+/// Says nothing. Gateways that always write an error object leave it blank in a success.
+fn is_blank(value: &Value) -> bool {
+    match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::Bool(true) => false,
+        Value::Number(number) => number.as_f64() == Some(0.0),
+        Value::String(text) => text.trim().is_empty(),
+        Value::Array(list) => list.iter().all(is_blank),
+        Value::Object(map) => map.values().all(is_blank),
+    }
 }
 
 fn head(facts: &Facts<'_>) -> String {

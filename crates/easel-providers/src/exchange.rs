@@ -8,7 +8,7 @@ use chrono::Utc;
 use easel_core::{
     error::{ErrorClass, KeyVerdict, ProviderError, Retry},
     media::Picture,
-    ports::{CallContext, Generated, GeneratedPicture},
+    ports::{CallContext, Generated, GeneratedPicture, ImageRequest},
 };
 use easel_http::{
     BaseUrl, Call, HttpClient, HttpClients, HttpError, ProviderTimeouts, Redactor, RetryAdvice, Stage,
@@ -20,7 +20,7 @@ use std::time::Duration;
 use crate::{
     answer::{
         Answer, AnswerError, AnswerReader, Content,
-        candidates::{self, Choice, Place},
+        candidates::{self, Choice, Found, Place},
     },
     classify::{self, Facts, Failure},
     config::{ProviderSection, is_local},
@@ -29,6 +29,8 @@ use crate::{
 
 /// Answers that are no success are read up to this length.
 const MAX_REFUSAL: u64 = 256 * 1024;
+/// Links that are tried beyond the wished pictures, when others lead nowhere.
+const SPARE_LINKS: usize = 3;
 
 /// A provider's line to its service.
 #[derive(Debug)]
@@ -90,17 +92,18 @@ impl Wire {
         }
     }
 
-    /// Sends the call and makes pictures of the answer. `learn` is shown a refusal and says whether the next request
-    /// would be another one.
+    /// Sends the call and makes pictures of the answer: as many as `request` wishes, even if the answer offers more.
+    /// `learn` is shown a refusal and says whether the next request would be another one.
     pub(crate) async fn draw(
         &self,
         call: Call,
-        prompt: &str,
+        request: &ImageRequest,
         cx: &CallContext,
         learn: impl FnOnce(&Failure) -> bool,
     ) -> Result<Generated, ProviderError> {
         let Answered { status, headers, advice, answer } = self.exchange(call, cx).await?;
         let redactor = Redactor::new(cx.key.iter().map(|key| &key.secret).chain(&self.basic));
+        let prompt = &*request.prompt;
         let facts = Facts { status, headers: &headers, advice, answer: &answer, prompt, redactor: &redactor };
         if let Some(failure) = classify::failure(&facts) {
             let corrected = learn(&failure);
@@ -110,37 +113,35 @@ impl Wire {
             }
             return Err(error);
         }
-        let Choice { found, unusable, said } = candidates::choose(&answer);
+        let Choice { found, last_first, unusable, said } = candidates::choose(&answer);
         if found.is_empty() {
-            let mut error = classify::no_picture(&answer, &said, unusable).into_error(&self.name, &facts);
+            let mut error =
+                classify::no_picture(&answer, &said, unusable, prompt).into_error(&self.name, &facts);
             error.said = redactor.redact(&said);
             return Err(error);
         }
-        let mut pictures = Vec::with_capacity(found.len());
+        let wished = usize::from(request.count.max(1));
+        let mut links = wished + SPARE_LINKS;
+        let mut pictures = Vec::with_capacity(wished.min(found.len()));
         let mut lost = None;
-        for found in found {
-            let picture = match found.place {
-                Place::Slot(index) => answer.slots.get(index).and_then(picture_of).ok_or_else(|| {
-                    ProviderError::new(
-                        &*self.name,
-                        ErrorClass::ResultLost,
-                        "the picture's header can't be read",
-                    )
-                }),
-                Place::Url(url) => self.fetch(&url, cx).await,
-                Place::Path(path) => match self.base.url().join(&path) {
-                    Ok(url) => self.fetch(url.as_str(), cx).await,
-                    Err(_) => {
-                        Err(ProviderError::new(&*self.name, ErrorClass::ResultLost, "unreadable result path"))
-                    }
-                },
-            };
-            match picture {
-                Ok(picture) => {
-                    pictures.push(GeneratedPicture { picture, revised_prompt: found.revised_prompt });
-                }
-                Err(error) => lost = Some(error),
+        let ordered: Box<dyn Iterator<Item = Found> + Send> =
+            if last_first { Box::new(found.into_iter().rev()) } else { Box::new(found.into_iter()) };
+        for Found { place, revised_prompt } in ordered {
+            if pictures.len() == wished {
+                break;
             }
+            if !matches!(place, Place::Slot(_)) {
+                let Some(left) = links.checked_sub(1) else { continue };
+                links = left;
+            }
+            match self.picture_at(place, &answer, cx).await {
+                Ok(picture) => pictures.push(GeneratedPicture { picture, revised_prompt }),
+                // The first one tried was the likeliest, so its failure says most.
+                Err(error) => lost = lost.or(Some(error)),
+            }
+        }
+        if last_first {
+            pictures.reverse();
         }
         match lost {
             // Part of a paid result is better than none.
@@ -150,11 +151,33 @@ impl Wire {
                 Err(error)
             }
             lost => {
-                if let Some(error) = lost {
+                if let Some(error) = lost.filter(|_| pictures.len() < wished) {
                     tracing::warn!(provider = %self.name, %error, "part of a result is lost");
                 }
                 Ok(Generated { pictures, request_id: classify::request_id(&headers) })
             }
+        }
+    }
+
+    /// The picture that an answer carries or leads to.
+    async fn picture_at(
+        &self,
+        place: Place,
+        answer: &Answer,
+        cx: &CallContext,
+    ) -> Result<Picture, ProviderError> {
+        let lost = |detail| ProviderError::new(&*self.name, ErrorClass::ResultLost, detail);
+        match place {
+            Place::Slot(index) => answer
+                .slots
+                .get(index)
+                .and_then(picture_of)
+                .ok_or_else(|| lost("the picture's header can't be read")),
+            Place::Url(url) => self.fetch(&url, cx).await,
+            Place::Path(path) => match self.base.url().join(&path) {
+                Ok(url) => self.fetch(url.as_str(), cx).await,
+                Err(_) => Err(lost("unreadable result path")),
+            },
         }
     }
 

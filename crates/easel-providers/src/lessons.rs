@@ -1,8 +1,9 @@
 //! What a provider's refusals taught about the parameters that its model takes. Kept per provider (and so per model)
 //! until restart.
 //!
-//! A parameter that a refusal names goes one step down per repetition: the size to a classic one and then away, a
-//! gateway's spelling of the picture field to the other one, everything else away.
+//! A parameter that a refusal names goes one step down per repetition: a size to a classic one and then away, a
+//! gateway's spelling of the picture field to the other one, everything else away. A size is remembered by its value,
+//! because one person's impossible wish says nothing about the sizes that others wish.
 
 use std::{
     collections::BTreeSet,
@@ -10,6 +11,7 @@ use std::{
 };
 
 use easel_core::error::ErrorClass;
+use serde_json::{Map, Value};
 
 use crate::classify::Failure;
 
@@ -17,16 +19,63 @@ use crate::classify::Failure;
 pub(crate) const IMAGE_FIELD: &str = "image[]";
 /// The other spelling.
 pub(crate) const PLAIN_IMAGE_FIELD: &str = "image";
+const SIZE: &str = "size";
+
+/// Refused sizes that are remembered; people can wish for any number of them.
+const MAX_REFUSED_SIZES: usize = 256;
+/// How services say that they don't know a parameter at all, in lower case.
+const UNKNOWN: [&str; 8] = [
+    "unknown parameter",
+    "unknown_parameter",
+    "unknown field",
+    "unknown argument",
+    "unsupported parameter",
+    "unsupported_parameter",
+    "unrecognized request argument",
+    "extra inputs are not permitted",
+];
 
 /// What is known so far.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Known {
     /// Parameters that are not sent any more.
-    pub(crate) dropped: BTreeSet<String>,
-    /// How often the size was refused.
-    pub(crate) size_step: u8,
+    dropped: BTreeSet<String>,
+    /// Values of `size` that were refused.
+    refused_sizes: BTreeSet<String>,
     /// Pictures go as repeated `image`.
     pub(crate) plain_image_field: bool,
+}
+
+impl Known {
+    /// Whether the parameter may be sent with this value.
+    pub(crate) fn allows(&self, name: &str, value: &Value) -> bool {
+        !self.dropped.contains(name) && (name != SIZE || !self.refuses_size(&words(value)))
+    }
+
+    /// Whether this value of `size` was refused before.
+    pub(crate) fn refuses_size(&self, size: &str) -> bool {
+        self.refused_sizes.contains(size)
+    }
+}
+
+/// The optional parameters that one request carried.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sent {
+    names: BTreeSet<String>,
+    size: Option<String>,
+}
+
+impl Sent {
+    /// Of the fields of a request; those that no request can do without are left out.
+    pub(crate) fn new(fields: &Map<String, Value>) -> Self {
+        let optional = |name: &&String| !matches!(name.as_str(), "model" | "prompt");
+        Self { names: fields.keys().filter(optional).cloned().collect(), size: fields.get(SIZE).map(words) }
+    }
+
+    /// Pictures went in fields of the documented name.
+    pub(crate) fn add_image_field(&mut self) {
+        self.names.insert(IMAGE_FIELD.to_owned());
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,28 +87,44 @@ impl Lessons {
         self.lock().clone()
     }
 
-    /// Learns from a refusal of a request that carried the optional parameters `sent`; says whether another request
-    /// would be sent now.
-    pub(crate) fn learn(&self, failure: &Failure, sent: &BTreeSet<String>) -> bool {
+    /// Learns from the refusal of the request that carried `sent`; says whether another request would be sent now.
+    /// What other requests taught meanwhile changes nothing: the lesson is about what this one carried.
+    pub(crate) fn learn(&self, failure: &Failure, sent: &Sent) -> bool {
         if failure.class != ErrorClass::BadRequest {
             return false;
         }
-        let Some(name) = named(failure, sent) else { return false };
+        let Some(name) = named(failure, &sent.names) else { return false };
         let mut known = self.lock();
-        match name.as_str() {
-            "size" => {
-                known.size_step = known.size_step.saturating_add(1);
-                true
+        match (name.as_str(), &sent.size) {
+            (SIZE, Some(size)) if !is_unknown(failure) => {
+                if known.refused_sizes.len() >= MAX_REFUSED_SIZES {
+                    known.refused_sizes.pop_first();
+                }
+                known.refused_sizes.insert(size.clone());
             }
-            IMAGE_FIELD => !std::mem::replace(&mut known.plain_image_field, true),
-            _ => known.dropped.insert(name),
+            (IMAGE_FIELD, _) => known.plain_image_field = true,
+            _ => {
+                known.dropped.insert(name);
+            }
         }
+        true
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
         // The value is whole after every statement above, so a poisoned lock holds a good one.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The value of a parameter as it stands in a form.
+fn words(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Whether the parameter itself is refused, and not just its value.
+fn is_unknown(failure: &Failure) -> bool {
+    let message = failure.message.to_lowercase();
+    UNKNOWN.iter().any(|phrase| failure.code == *phrase || message.contains(phrase))
 }
 
 /// The parameter of ours that the refusal is about.
@@ -90,4 +155,85 @@ fn has_word(text: &str, word: &str) -> bool {
         let after = text.get(at + word.len()..).and_then(|after| after.chars().next());
         !joins(before) && !joins(after)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use easel_core::error::{KeyVerdict, Retry};
+    use serde_json::json;
+
+    use super::*;
+
+    fn refusal(param: &str, code: &str, message: &str) -> Failure {
+        Failure {
+            class: ErrorClass::BadRequest,
+            retry: Retry::NextProvider,
+            key: KeyVerdict::Fine,
+            retry_after: None::<Duration>,
+            suspended: false,
+            param: (!param.is_empty()).then(|| param.to_owned()),
+            message: message.to_owned(),
+            code: code.to_owned(),
+        }
+    }
+
+    fn sent(fields: &Value) -> Sent {
+        Sent::new(fields.as_object().unwrap())
+    }
+
+    #[test]
+    fn a_refused_size_is_not_held_against_others() {
+        let lessons = Lessons::default();
+        let refused = refusal("size", "invalid_value", "Invalid value: '3840x1280'.");
+        for size in ["3840x1280", "1280x3840", "3840x1280"] {
+            assert!(lessons.learn(&refused, &sent(&json!({ "size": size }))), "another request follows");
+        }
+        let known = lessons.known();
+        for (size, allowed) in [("3840x1280", false), ("1280x3840", false), ("1024x1024", true)] {
+            assert_eq!(known.allows("size", &size.into()), allowed, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_that_is_unknown_goes_for_all_values() {
+        for failure in [
+            refusal("size", "unknown_parameter", "no"),
+            refusal("", "", "Unknown parameter: 'size'."),
+            refusal("size", "", "Extra inputs are not permitted"),
+        ] {
+            let lessons = Lessons::default();
+            assert!(lessons.learn(&failure, &sent(&json!({ "size": "1024x1024" }))));
+            assert!(!lessons.known().allows("size", &"1536x1024".into()), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_came_late_still_leads_to_another_request() {
+        let lessons = Lessons::default();
+        let (failure, sent) = (refusal("quality", "", "no"), sent(&json!({ "quality": "high" })));
+        assert!(lessons.learn(&failure, &sent));
+        assert!(lessons.learn(&failure, &sent));
+    }
+
+    #[test]
+    fn what_a_request_needs_is_never_dropped() {
+        let lessons = Lessons::default();
+        let sent = sent(&json!({ "model": "m", "prompt": "p", "n": 2 }));
+        for name in ["model", "prompt", "seed"] {
+            assert!(!lessons.learn(&refusal(name, "", "no"), &sent), "{name}");
+        }
+    }
+
+    #[test]
+    fn refused_sizes_are_bounded() {
+        let lessons = Lessons::default();
+        for side in 0..1000 {
+            let size = format!("{side}x{side}");
+            assert!(lessons.learn(&refusal("size", "", "no"), &sent(&json!({ "size": size }))));
+            assert!(lessons.known().refuses_size(&size));
+        }
+        assert_eq!(lessons.known().refused_sizes.len(), MAX_REFUSED_SIZES);
+    }
 }

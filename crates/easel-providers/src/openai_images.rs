@@ -5,7 +5,7 @@
 //! form names its files `image[]`, which some gateways only know as repeated `image`; the answer may be base64, a URL
 //! that lives an hour, or a stream that nobody asked for.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use easel_core::{
@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use crate::{
     config::ProviderSection,
     exchange::Wire,
-    lessons::{IMAGE_FIELD, Known, Lessons, PLAIN_IMAGE_FIELD},
+    lessons::{IMAGE_FIELD, Known, Lessons, PLAIN_IMAGE_FIELD, Sent},
     references,
     registry::BuildError,
     sizes,
@@ -81,7 +81,7 @@ impl ImageProvider for OpenAiImages {
     async fn generate(&self, request: &ImageRequest, cx: &CallContext) -> Result<Generated, ProviderError> {
         let known = self.lessons.known();
         let fields = fields(&self.model, &self.extra, request, &known);
-        let mut sent: BTreeSet<String> = fields.keys().cloned().collect();
+        let mut sent = Sent::new(&fields);
         let call = match request.operation {
             Operation::Generate => {
                 let body = serde_json::to_vec(&fields).map_err(|error| self.broken(&error))?;
@@ -89,14 +89,14 @@ impl ImageProvider for OpenAiImages {
             }
             Operation::Edit => {
                 if !known.plain_image_field {
-                    sent.insert(IMAGE_FIELD.to_owned());
+                    sent.add_image_field();
                 }
                 let pictures =
                     references::bytes(&request.references).await.map_err(|error| self.broken(&error))?;
                 self.wire.post("images/edits", cx).multipart(form(fields, request, pictures, &known))
             }
         };
-        self.wire.draw(call, &request.prompt, cx, |failure| self.lessons.learn(failure, &sent)).await
+        self.wire.draw(call, request, cx, |failure| self.lessons.learn(failure, &sent)).await
     }
 }
 
@@ -120,16 +120,18 @@ fn fields(
     if request.count > 1 {
         fields.insert("n".to_owned(), request.count.into());
     }
-    if let Some((width, height)) = sizes::choose(model, &request.output, known.size_step) {
+    let refused = |(width, height)| known.refuses_size(&format!("{width}x{height}"));
+    if let Some((width, height)) = sizes::choose(model, &request.output, refused) {
         fields.insert("size".to_owned(), format!("{width}x{height}").into());
     }
+    let size_is_open = sizes::wished(&request.output).is_none();
     for (key, value) in extra {
         // The owner's size is a default; a wish of the person wins.
-        if key != "size" || (!fields.contains_key("size") && known.size_step == 0) {
+        if key != "size" || size_is_open {
             fields.insert(key.clone(), value.clone());
         }
     }
-    fields.retain(|key, _| matches!(key.as_str(), "model" | "prompt") || !known.dropped.contains(key));
+    fields.retain(|key, value| known.allows(key, value));
     fields
 }
 

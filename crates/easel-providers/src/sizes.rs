@@ -53,16 +53,15 @@ pub(crate) fn family(model: &str) -> Family {
     FAMILIES.iter().find(|(start, _)| name.starts_with(start)).map_or(Family::Free, |(_, family)| *family)
 }
 
-/// The size to send, or `None` when the wish is open. `step` counts refusals so far: after the first one a classic
-/// size is tried, after the second none is sent.
-pub(crate) fn choose(model: &str, wish: &Output, step: u8) -> Option<(u32, u32)> {
+/// The size to send, or `None` when the wish is open. In place of a size that was `refused` before, a classic one is
+/// tried; when that was refused too, none is sent.
+pub(crate) fn choose(model: &str, wish: &Output, refused: impl Fn((u32, u32)) -> bool) -> Option<(u32, u32)> {
     let wished = wished(wish)?;
-    match (family(model), step) {
-        (Family::Fixed(list), 0) => Some(nearest(list, wished)),
-        (Family::Free, 0) => Some(lawful(wished)),
-        (Family::Free, 1) => Some(nearest(CLASSIC, wished)),
-        _ => None,
-    }
+    let steps = match family(model) {
+        Family::Fixed(list) => [Some(nearest(list, wished)), None],
+        Family::Free => [Some(lawful(wished)), Some(nearest(CLASSIC, wished))],
+    };
+    steps.into_iter().flatten().find(|size| !refused(*size))
 }
 
 /// The ratio of a wish in lowest terms.
@@ -161,8 +160,8 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(model: &str, wish: Output, step: u8, expected: Option<(u32, u32)>) {
-        assert_eq!(choose(model, &wish, step), expected);
+    fn check(model: &str, wish: Output, refused: &[(u32, u32)], expected: Option<(u32, u32)>) {
+        assert_eq!(choose(model, &wish, |size| refused.contains(&size)), expected);
     }
 
     const OPEN: Output = Output { size: None, ratio: None, tier: None };
@@ -170,28 +169,31 @@ mod tests {
     #[test]
     fn wishes_become_sizes() {
         let wide = Output { ratio: Some((16, 9)), ..OPEN };
-        check("gpt-image-2", OPEN, 0, None);
-        check("gpt-image-2", wide, 0, Some((1280, 720)));
-        check("gpt-image-2.5-flare", Output { tier: Some(4), ..wide }, 0, Some((3840, 2160)));
-        check("openai/gpt-image-2", Output { tier: Some(2), ..OPEN }, 0, Some((2048, 2048)));
-        check("gpt-image-2", Output { size: Some((2048, 1152)), ..OPEN }, 0, Some((2048, 1152)));
-        check("gpt-image-2", Output { size: Some((1000, 1000)), ..OPEN }, 0, Some((1008, 1008)));
-        check("gpt-image-2", Output { size: Some((256, 256)), ..OPEN }, 0, Some((816, 816)));
-        check("gpt-image-2", Output { size: Some((4096, 4096)), ..OPEN }, 0, Some((2880, 2880)));
-        check("gpt-image-2", Output { ratio: Some((5, 4)), ..OPEN }, 0, Some((1152, 912)));
-        check("gpt-image-1", wide, 0, Some((1536, 1024)));
-        check("gpt-image-1.5", Output { tier: Some(4), ..OPEN }, 0, Some((1024, 1024)));
-        check("dall-e-3", wide, 0, Some((1792, 1024)));
-        check("dall-e-2", Output { size: Some((300, 300)), ..OPEN }, 0, Some((256, 256)));
-        check("some-gateway-model", wide, 0, Some((1280, 720)));
+        check("gpt-image-2", OPEN, &[], None);
+        check("gpt-image-2", wide, &[], Some((1280, 720)));
+        check("gpt-image-2.5-flare", Output { tier: Some(4), ..wide }, &[], Some((3840, 2160)));
+        check("openai/gpt-image-2", Output { tier: Some(2), ..OPEN }, &[], Some((2048, 2048)));
+        check("gpt-image-2", Output { size: Some((2048, 1152)), ..OPEN }, &[], Some((2048, 1152)));
+        check("gpt-image-2", Output { size: Some((1000, 1000)), ..OPEN }, &[], Some((1008, 1008)));
+        check("gpt-image-2", Output { size: Some((256, 256)), ..OPEN }, &[], Some((816, 816)));
+        check("gpt-image-2", Output { size: Some((4096, 4096)), ..OPEN }, &[], Some((2880, 2880)));
+        check("gpt-image-2", Output { ratio: Some((5, 4)), ..OPEN }, &[], Some((1152, 912)));
+        check("gpt-image-1", wide, &[], Some((1536, 1024)));
+        check("gpt-image-1.5", Output { tier: Some(4), ..OPEN }, &[], Some((1024, 1024)));
+        check("dall-e-3", wide, &[], Some((1792, 1024)));
+        check("dall-e-2", Output { size: Some((300, 300)), ..OPEN }, &[], Some((256, 256)));
+        check("some-gateway-model", wide, &[], Some((1280, 720)));
     }
 
     #[test]
     fn a_refused_size_steps_down() {
         let wide = Output { ratio: Some((16, 9)), ..OPEN };
-        check("gpt-image-2", wide, 1, Some((1536, 1024)));
-        check("gpt-image-2", wide, 2, None);
-        check("dall-e-3", wide, 1, None);
+        let (exact, classic) = ((1280, 720), (1536, 1024));
+        check("gpt-image-2", wide, &[exact], Some(classic));
+        check("gpt-image-2", wide, &[classic], Some(exact));
+        check("gpt-image-2", wide, &[exact, classic], None);
+        check("gpt-image-2", Output { ratio: Some((1, 1)), ..OPEN }, &[exact, classic], Some((1024, 1024)));
+        check("dall-e-3", wide, &[(1792, 1024)], None);
     }
 
     proptest! {

@@ -4,6 +4,8 @@
 //! candidates, chat `message.images`, chat contents, `DashScope`'s `output`. All pictures of the first list that has any
 //! are the result; of a streamed chat only the last one.
 
+use std::collections::HashSet;
+
 use serde_json::Value;
 
 use super::{
@@ -12,7 +14,7 @@ use super::{
 };
 
 /// A picture, or where it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Place {
     /// Arrived with the answer: index into [`Answer::slots`].
     Slot(usize),
@@ -36,10 +38,17 @@ pub struct Found {
 pub struct Choice {
     /// The pictures of the result, in order; may be empty.
     pub found: Vec<Found>,
+    /// Where fewer pictures are wished than found, the last ones are the result: models talk about drafts first.
+    pub last_first: bool,
     /// Something was made, and it is nothing that may be passed on: its kind, for example `svg`.
     pub unusable: Option<&'static str>,
     /// What the model said in words, trimmed, without pictures and links.
     pub said: String,
+}
+
+/// A text in the form that [`Choice::said`] has: one line, without links and markup.
+pub(crate) fn spoken(text: &str) -> String {
+    prose::shown(text, usize::MAX)
 }
 
 /// Longest text that is shown to a person.
@@ -72,12 +81,9 @@ pub fn choose(answer: &Answer) -> Choice {
     if answer.kind == BodyKind::Events && streams_previews && choice.found.len() > 1 {
         choice.found.drain(..choice.found.len() - 1);
     }
-    let mut seen: Vec<Place> = Vec::new();
-    choice.found.retain(|found| {
-        let fresh = !seen.contains(&found.place);
-        seen.push(found.place.clone());
-        fresh
-    });
+    let mut seen = HashSet::new();
+    choice.found.retain(|found| seen.insert(found.place.clone()));
+    choice.last_first = streams_previews || root.is_string();
     choice.said = said(root);
     choice
 }

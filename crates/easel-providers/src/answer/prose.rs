@@ -15,6 +15,11 @@ pub(super) enum Mention {
     Video,
 }
 
+/// Most pictures that one text is taken to mention: the last ones, because drafts stand before the result.
+const MAX_MENTIONS: usize = 64;
+/// Words beyond this many bytes are not shown to anybody.
+const MAX_SHOWN_BYTES: usize = 16 * 1024;
+
 const PICTURE_ENDINGS: [&str; 8] = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".avif", ".jfif"];
 const VIDEO_ENDINGS: [&str; 4] = [".mp4", ".webm", ".mov", ".mkv"];
 /// Where JSON texts hold their final picture, best first (flow2api's spellings, then the common ones).
@@ -47,13 +52,12 @@ pub(super) fn is_video(link: &str) -> bool {
     VIDEO_ENDINGS.iter().any(|ending| path.ends_with(ending)) || path.contains("generated_video")
 }
 
-/// Everything that the text mentions, in order.
+/// What the text mentions, in order; of very many, the last ones.
 pub(super) fn mentions(text: &str) -> Vec<Mention> {
     if let Some(value) = as_json(text) {
-        let mut found = in_json(&value);
+        let found = in_json(&value);
         if !found.is_empty() {
-            found.truncate(64);
-            return found;
+            return last_of(found);
         }
     }
     let mut found = Vec::new();
@@ -67,6 +71,11 @@ pub(super) fn mentions(text: &str) -> Vec<Mention> {
             Ok(words) => in_words(words, &mut found),
         }
     }
+    last_of(found)
+}
+
+fn last_of(mut found: Vec<Mention>) -> Vec<Mention> {
+    found.drain(..found.len().saturating_sub(MAX_MENTIONS));
     found
 }
 
@@ -75,6 +84,10 @@ pub(super) fn shown(text: &str, max: usize) -> String {
     let mut words = String::new();
     for piece in pieces(text).flatten() {
         words.push_str(piece);
+        if words.len() > MAX_SHOWN_BYTES {
+            words.truncate(words.floor_char_boundary(MAX_SHOWN_BYTES));
+            break;
+        }
     }
     let mut out = String::new();
     let mut rest = words.as_str();
@@ -172,8 +185,9 @@ fn in_value(text: &str) -> Vec<Mention> {
 
 fn in_words(words: &str, found: &mut Vec<Mention>) {
     let mut here: Vec<(usize, String, bool)> = Vec::new();
+    // Each of the searches below looks at the last places only: every place may cost a walk through the whole text.
     // Markdown pictures and the attributes of HTML name a picture whatever their link looks like.
-    for (at, _) in words.match_indices("![") {
+    for (at, _) in words.rmatch_indices("![").take(MAX_MENTIONS) {
         let target = words.get(at..).and_then(|rest| Some((rest.find("](")?, rest)));
         if let Some((offset, rest)) = target {
             let link = rest.get(offset + 2..).unwrap_or_default().trim_start().trim_start_matches('<');
@@ -181,7 +195,7 @@ fn in_words(words: &str, found: &mut Vec<Mention>) {
             here.push((at + offset + 2, link.get(..end).unwrap_or_default().to_owned(), true));
         }
     }
-    for (at, _) in words.match_indices("src=") {
+    for (at, _) in words.rmatch_indices("src=").take(MAX_MENTIONS) {
         let rest = words.get(at + 4..).unwrap_or_default();
         let quote = rest.chars().next().filter(|first| matches!(first, '"' | '\''));
         let link = quote.map_or(rest, |quote| rest.trim_start_matches(quote));
@@ -191,7 +205,8 @@ fn in_words(words: &str, found: &mut Vec<Mention>) {
         });
         here.push((at + 4, link.get(..end.unwrap_or(link.len())).unwrap_or_default().to_owned(), true));
     }
-    for (at, _) in words.match_indices("http") {
+    let explicit = here.len();
+    for (at, _) in words.rmatch_indices("http").take(MAX_MENTIONS) {
         let rest = words.get(at..).unwrap_or_default();
         if !rest.starts_with("http://") && !rest.starts_with("https://") {
             continue;
@@ -204,6 +219,10 @@ fn in_words(words: &str, found: &mut Vec<Mention>) {
             })
             .unwrap_or(rest.len());
         let link = rest.get(..end).unwrap_or_default().trim_end_matches(['.', ',', ';', '!', '?']);
+        // An address that a picture's own link carries as a parameter.
+        if here.iter().take(explicit).any(|(_, outer, _)| outer.len() > link.len() && outer.contains(link)) {
+            continue;
+        }
         let alone = {
             let before = words.get(..at).unwrap_or_default().rsplit('\n').next().unwrap_or_default();
             let after = rest.get(link.len()..).unwrap_or_default().split('\n').next().unwrap_or_default();

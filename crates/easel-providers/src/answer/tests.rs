@@ -262,6 +262,10 @@ fn links_of_every_spelling_are_found() {
         say("![a](https://a.example/1.png) ![b](https://a.example/2.png)\nhttps://a.example/1.png"),
         &["https://a.example/1.png", "https://a.example/2.png"],
     );
+    links(
+        say("![a](https://a.example/get?from=https://b.example/1.png)"),
+        &["https://a.example/get?from=https://b.example/1.png"],
+    );
     links(say("see our policy at https://a.example/policy for more"), &[]);
     links(say("<video src='https://a.example/generated_video.mp4'></video>"), &[]);
     links(say("![image](data:image/png;base64,...)"), &[]);
@@ -375,6 +379,7 @@ fn refusals_are_quoted_without_pictures_and_links() {
     assert_eq!(said("I'm sorry,\n I can't create that image."), "I'm sorry, I can't create that image.");
     assert_eq!(said("不行 ![x](https://a.example/1.png) 抱歉 https://a.example"), "不行 抱歉");
     assert_eq!(said(&"很长".repeat(400)).chars().count(), 301);
+    assert_eq!(said(&format!("a{}", "很长".repeat(40_000))).chars().count(), 301);
 }
 
 #[test]
@@ -440,4 +445,24 @@ proptest! {
             choose(&answer);
         }
     }
+}
+
+#[test]
+fn of_very_many_links_the_last_ones_count() {
+    let address = |nth: usize| format!("https://a.example/{nth}.png");
+    let last: Vec<String> = (2936..3000).map(address).collect();
+    let last: Vec<&str> = last.iter().map(String::as_str).collect();
+    let all = |write: &dyn Fn(String) -> String| (0..3000).map(address).map(write).collect::<String>();
+    links(chat(&all(&|link| format!("![x]({link}) ")).into()), &last);
+    links(chat(&all(&|link| format!("see {link} ")).into()), &last);
+    links(chat(&all(&|link| format!("<img src=\"{link}\">")).into()), &last);
+    let entries: Vec<String> = (0..3000).map(address).collect();
+    links(chat(&json!({ "images": entries }).to_string().into()), &last);
+}
+
+#[test]
+fn the_last_picture_counts_where_models_talk() {
+    let last_first = |body: String| choose(&read(body)).last_first;
+    assert!(last_first(chat(&"![a](https://a.example/1.png)".into())));
+    assert!(!last_first(json!({ "data": [{ "url": "https://a.example/x" }] }).to_string()));
 }

@@ -263,7 +263,7 @@ fn successes_without_a_picture_are_told_apart() {
         let answer = read(body);
         let choice = choose(&answer);
         assert!(choice.found.is_empty(), "{choice:?}");
-        no_picture(&answer, &choice.said, choice.unusable).class
+        no_picture(&answer, &choice.said, choice.unusable, "").class
     };
     let sample = |name: &str| class(&samples::text(name));
     assert_eq!(sample("openai/generations_empty_data.json"), ErrorClass::Empty);
@@ -276,4 +276,75 @@ fn successes_without_a_picture_are_told_apart() {
     assert_eq!(class("<!doctype html><title>New API</title>"), ErrorClass::NotFound);
     assert_eq!(class(""), ErrorClass::Empty);
     assert_eq!(class("{\"data\":[{\"b64_json\":\"iVBOR"), ErrorClass::ResultLost);
+}
+
+#[test]
+fn a_key_is_closed_for_good_only_when_the_service_says_so() {
+    const CLOSED: KeyVerdict = KeyVerdict::Disable;
+    const SPENT: KeyVerdict = KeyVerdict::OutOfQuota;
+    let error =
+        |message: &str, code: &str| json!({ "error": { "message": message, "code": code } }).to_string();
+    for (status, message, code, class, key) in [
+        (401, "无效的令牌", "", ErrorClass::Auth, CLOSED),
+        (401, "该令牌已过期", "", ErrorClass::Auth, CLOSED),
+        (
+            401,
+            "该令牌额度已用尽 !token.UnlimitedQuota && token.RemainQuota = 0",
+            "",
+            ErrorClass::Quota,
+            SPENT,
+        ),
+        (401, "Invalid API key: insufficient balance", "invalid_api_key", ErrorClass::Quota, SPENT),
+        (401, "", "insufficient_user_quota", ErrorClass::Quota, SPENT),
+        (403, "该令牌额度已用尽", "", ErrorClass::Quota, SPENT),
+        (403, "该令牌无权访问模型 gpt-image-2", "", ErrorClass::Auth, REST),
+        (403, "Invalid API key for this model", "", ErrorClass::Auth, REST),
+        (403, "no", "invalid_api_key", ErrorClass::Auth, CLOSED),
+        (400, "该令牌不支持此参数", "", ErrorClass::BadRequest, FINE),
+        (400, "API key not valid.", "", ErrorClass::Auth, REST),
+        (400, "API key not valid.", "API_KEY_INVALID", ErrorClass::Auth, CLOSED),
+    ] {
+        let failure = check(status, error(message, code), class);
+        assert_eq!(failure.key, key, "{status} {message}: {failure:?}");
+    }
+}
+
+#[test]
+fn a_blank_error_is_no_error() {
+    for error in [
+        json!(null),
+        json!(false),
+        json!(""),
+        json!({}),
+        json!([]),
+        json!([{}]),
+        json!({ "message": "", "code": null }),
+        json!({ "message": " ", "type": "", "param": null, "code": 0 }),
+    ] {
+        let body = json!({ "error": error, "data": [{ "url": "https://a.example/1.png" }] }).to_string();
+        assert_eq!(judged(200, &body), None, "{body}");
+        let body = json!({ "choices": [{ "message": { "content": "x" }, "error": error }] }).to_string();
+        assert_eq!(judged(200, &body), None, "{body}");
+        check(500, json!({ "error": error }).to_string(), ErrorClass::Overload);
+    }
+    for error in [json!(true), json!("no"), json!({ "message": "no" }), json!({ "code": "server_error" })] {
+        check(200, json!({ "error": error, "data": [] }).to_string(), ErrorClass::Overload);
+    }
+}
+
+#[test]
+fn a_prompt_that_a_model_repeats_is_no_refusal() {
+    #[track_caller]
+    fn check(said: &str, prompt: &str, class: ErrorClass) {
+        let body = json!({ "choices": [{ "message": { "content": said } }] }).to_string();
+        let answer = read(&body);
+        let choice = choose(&answer);
+        assert_eq!(no_picture(&answer, &choice.said, choice.unusable, prompt).class, class, "{said}");
+    }
+    let prompt = "A poster that  says: I can't help\n画一张违规停车的罚单 https://a.example/x";
+    check("Here you are: A poster that says: I can't help 画一张违规停车的罚单", prompt, ErrorClass::Empty);
+    check(&format!("Sure! {prompt}"), prompt, ErrorClass::Empty);
+    check("drawing \"a POSTER that says: i can't help 画一张违规...\"", prompt, ErrorClass::Empty);
+    check("抱歉，无法生成：画一张违规停车的罚单", prompt, ErrorClass::ModerationInput);
+    check("I can't help with that.", "一只猫", ErrorClass::ModerationInput);
 }

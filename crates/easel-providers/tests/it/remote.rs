@@ -459,3 +459,70 @@ async fn the_model_list_names_a_model() {
         models::list(&clients, "", &easel_http::BaseUrl::parse(&peer.origin(), true).unwrap(), None).await;
     assert!(error.is_err());
 }
+
+#[tokio::test]
+async fn only_the_wished_pictures_are_fetched() {
+    let bench = Bench::images().await;
+    let many: Vec<_> = (0..40).map(|nth| pictures::png(20, 20, nth)).collect();
+    for count in [1, 3] {
+        bench.peer.answer(Answer::url(many.clone()));
+        let before = bench.peer.downloads().len();
+        let made = bench.ask(&ImageRequest { count, ..words("猫") }).await.unwrap();
+        assert_eq!(bytes(&made), many[..usize::from(count)]);
+        assert_eq!(bench.peer.downloads().len() - before, usize::from(count));
+    }
+}
+
+#[tokio::test]
+async fn a_chat_answer_full_of_links_is_fetched_from_its_end() {
+    let bench = Bench::chat().await;
+    let picture = pictures::png(20, 20, 1);
+    bench.peer.answer(Answer::chat(ChatShape::MarkdownUrl, picture.clone()));
+    assert_eq!(bench.draws().await, std::slice::from_ref(&picture));
+    let fetched = bench.peer.downloads();
+    assert_eq!(fetched.len(), 1);
+    let good = format!("![x]({}{})", bench.peer.origin(), fetched[0].path());
+    let host = bench.peer.origin();
+    let others: Vec<_> = (0..3000).map(|nth| format!("![x]({host}/img/other{nth}.png)\n")).collect();
+    let others = others.concat();
+    bench.peer.answer(Answer::text(&format!("{others}{good}")));
+    assert_eq!(bench.draws().await, std::slice::from_ref(&picture));
+    assert_eq!(bench.peer.downloads().len(), 2);
+
+    // A few links that lead nowhere are passed over, and no more than a few.
+    let blocked = |count: u8| -> String {
+        let links: Vec<_> = (0..count).map(|nth| format!("\n![x](http://192.168.77.{nth}/a.png)")).collect();
+        links.concat()
+    };
+    bench.peer.answer(Answer::text(&format!("{good}{}", blocked(2))));
+    assert_eq!(bench.draws().await, [picture]);
+    bench.peer.answer(Answer::text(&format!("{good}{}", blocked(60))));
+    is(&bench.fails().await, ErrorClass::ResultLost, Retry::Never, Charged::Maybe);
+    assert_eq!(bench.peer.downloads().len(), 3);
+}
+
+#[tokio::test]
+async fn an_impossible_size_is_not_held_against_others() {
+    let bench = Bench::images().await;
+    let wish =
+        |ratio| ImageRequest { output: Output { ratio: Some(ratio), ..Output::default() }, ..words("猫") };
+    bench.peer.answers([Answer::invalid_size(), Answer::invalid_size()]);
+    for impossible in [(21, 9), (9, 21)] {
+        assert_eq!(bench.ask(&wish(impossible)).await.unwrap_err().retry, Retry::Corrected);
+    }
+    for (ratio, size) in [((16, 9), "1280x720"), ((21, 9), "1536x1024"), ((9, 21), "1024x1536")] {
+        bench.ask(&wish(ratio)).await.unwrap();
+        assert_eq!(bench.peer.requests().pop().unwrap().size().as_deref(), Some(size));
+    }
+}
+
+#[tokio::test]
+async fn a_paid_picture_next_to_a_blank_error_is_kept() {
+    let bench = Bench::images().await;
+    let picture = pictures::png(20, 20, 1);
+    for error in [json!({}), json!({ "message": "", "code": null }), json!(null)] {
+        let body = json!({ "error": error, "data": [{ "b64_json": b64(&picture) }] });
+        bench.peer.answer(Answer::json(200, &body));
+        assert_eq!(bench.draws().await, std::slice::from_ref(&picture));
+    }
+}
