@@ -19,7 +19,7 @@ use easel_core::{
     media::Body,
     ports::{Blobs, StoreError},
 };
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use uuid::Uuid;
 
 use crate::files::{remove_if_there, remove_leftovers, store_error, sync_dir};
@@ -30,6 +30,8 @@ pub(crate) struct BlobFiles {
     /// Bodies in here are immutable and on the same disk: they are linked, not copied.
     spool: Arc<Path>,
     unsynced: Arc<Unsynced>,
+    /// Writers at once: each holds a block of memory, and a disk is not faster with more of them.
+    writers: Semaphore,
     closed: AtomicBool,
 }
 
@@ -77,6 +79,7 @@ impl BlobFiles {
             dir: dir.into(),
             spool: data.join("spool").into(),
             unsynced: Arc::default(),
+            writers: Semaphore::new(WRITERS),
             closed: AtomicBool::new(false),
         })
     }
@@ -109,6 +112,8 @@ impl BlobFiles {
     }
 }
 
+/// Pictures that are written at once.
+const WRITERS: usize = 4;
 /// Pictures from this size on go around the page cache.
 const DIRECT_FROM: usize = 256 * 1024;
 
@@ -193,6 +198,7 @@ impl Blobs for BlobFiles {
         let tmp = self.dir.join(format!("{}.tmp", Uuid::now_v7().simple()));
         // The clone keeps a spooled file alive until it is linked or copied, also when the caller goes away.
         let (body, spool) = (body.clone(), Arc::clone(&self.spool));
+        let _writer = self.writers.acquire().await.map_err(|_| StoreError::Closed)?;
         blocking("store a picture", move || {
             let placed = place(&body, &spool, &tmp, &path);
             if placed.is_err() {
