@@ -33,6 +33,9 @@ pub(super) fn empty_outbox(outbox: &Path) {
     }
 }
 
+/// Counts the files in the outbox: two jobs may make pictures of one name at the same time.
+static FILES: AtomicU64 = AtomicU64::new(0);
+
 /// A file that was made for one send.
 struct Temporary(PathBuf);
 
@@ -209,9 +212,7 @@ impl OneBot {
             None => return Err(std::io::Error::other("the picture has no bytes")),
         };
         tokio::fs::create_dir_all(&self.outbox).await?;
-        // Two jobs may make pictures of one name at the same time.
-        static COUNTER: AtomicU64 = AtomicU64::new(0);
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
         let path = self.outbox.join(format!("{}-{number}-{}", std::process::id(), picture.name));
         tokio::fs::write(&path, &bytes).await?;
         Ok((file_url(&path)?, Some(Temporary(path))))

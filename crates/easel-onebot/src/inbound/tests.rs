@@ -221,8 +221,7 @@ fn words_around_a_picture_stay_apart() {
             {"type": "text", "data": {"text": after}},
         ]);
         let raw = serde_json::value::RawValue::from_string(segments.to_string()).unwrap();
-        let content =
-            message::collect(&wire::segments(Some(&raw)), "", easel_core::message::PictureOrigin::Message);
+        let content = collect(&wire::segments(Some(&raw)), "", easel_core::message::PictureOrigin::Message);
         assert_eq!(content.text, expected);
     }
     check("/draw cat", "dog", "/draw cat dog");

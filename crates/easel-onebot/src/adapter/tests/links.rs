@@ -105,8 +105,7 @@ async fn an_older_socket_takes_over_again() {
     let gone = CancellationToken::new();
     let (calls, _calls) = mpsc::channel(1);
     let (control, _control) = mpsc::channel(1);
-    let connection =
-        crate::transport::connection::Connection::new(calls, control, Arc::default(), gone.clone());
+    let connection = transport::connection::Connection::new(calls, control, Arc::default(), gone.clone());
     let newer = Arc::new(Link::socket(Arc::new(connection), Arc::clone(&older.section), &Timing::default()));
     account.set_link(Arc::clone(&newer));
     assert!(Arc::ptr_eq(&account.link().unwrap(), &newer));
