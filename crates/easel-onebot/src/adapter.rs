@@ -34,7 +34,7 @@ use crate::{
     config::OneBotSection,
     hub::{Account, CallFailure, Dialect, Hub, Link, Section},
     inbound::{role, wire},
-    outbound::{self, ActionFailure},
+    outbound::{self, ActionFailure, MUTED},
     transport::{self, CallError, Timing},
 };
 
@@ -106,6 +106,7 @@ impl OneBot {
             }
             read.push(Arc::new(Section { config, token, index, address: OnceLock::new() }));
         }
+        send::empty_outbox(&deps.outbox);
         let plain = deps.http.plain();
         let downloads =
             deps.http.user_downloads().map_err(|error| AdapterError::Config(error.to_string()))?;
@@ -248,16 +249,20 @@ impl Adapter for OneBot {
         if target.chat.kind == ChatKind::Group
             && account.is_muted(target.chat.id.as_str(), self.hub.clock.now())
         {
-            return Err(SendError::Failed {
-                failure: SendFailure::Forbidden,
-                reason: "the account is muted there".to_owned(),
-            });
+            return Err(SendError::Failed { failure: SendFailure::Forbidden, reason: MUTED.to_owned() });
         }
         if reply.has_media() {
             let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
             self.pace.turn(&target.chat, interval).await;
         }
-        let sent = self.deliver(&link, target, reply).await?;
+        let sent = self.deliver(&link, target, reply).await.inspect_err(|error| {
+            if let SendError::Failed { failure: SendFailure::Forbidden, reason } = error
+                && target.chat.kind == ChatKind::Group
+                && reason.starts_with(MUTED)
+            {
+                account.learn_muted(target.chat.id.as_str(), self.hub.clock.now());
+            }
+        })?;
         if let Some(id) = &sent.message {
             account.remember_own(id.as_str(), self.hub.clock.now());
         }

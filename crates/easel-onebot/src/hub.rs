@@ -18,7 +18,7 @@ use easel_core::{
     ports::{Clock, Inbox},
 };
 use secrecy::SecretString;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
     config::OneBotSection,
@@ -28,6 +28,12 @@ use crate::{
     transport::{CallError, HttpLink, Reply, Timing, connection::Connection},
 };
 
+/// Messages older than this are not answered: after downtime an implementation delivers what was missed, and nobody
+/// waits any more for a picture asked for hours ago. By the clock of this machine; messages without a time are taken.
+const STALE_MS: u64 = 5 * 60 * 1000;
+/// How long a group counts as muted after a send was refused for that reason; its end is told by nobody when the
+/// notice of its beginning got lost.
+const MUTED_AFTER_REFUSAL_SECONDS: i64 = 10 * 60;
 /// Redelivered messages are dropped for this long.
 const DUPLICATE_LIFE_MS: u64 = 10 * 60 * 1000;
 /// Message ids per account that are remembered against double delivery.
@@ -77,7 +83,8 @@ pub(crate) struct Account {
     /// Its number.
     pub(crate) id: AccountId,
     memory: Mutex<Memory>,
-    link: Mutex<Option<Arc<Link>>>,
+    /// Newest first. An old connection may live on beside a newer one and is used again when that ends.
+    links: Mutex<Vec<Arc<Link>>>,
     /// Whether it is logged in to QQ, as far as the implementation told.
     online: AtomicBool,
 }
@@ -172,7 +179,8 @@ impl Link {
             return Ok(reply);
         }
         let failure = judge(reply.retcode, &reply.text);
-        if failure == ActionFailure::Absent {
+        // An implementation that can never send would be of no use, so that is not remembered, whatever it says.
+        if failure == ActionFailure::Absent && !reply.doubtful && !action.starts_with("send_") {
             facts(&self.facts).absent.insert(action);
         }
         Err(CallFailure::Action(failure))
@@ -269,32 +277,31 @@ impl Account {
                 own: Seen::new(OWN_MESSAGES, DUPLICATE_LIFE_MS * 24),
                 muted: HashMap::new(),
             }),
-            link: Mutex::new(None),
+            links: Mutex::default(),
             online: AtomicBool::new(true),
         }
     }
 
     /// The way to make calls; `None` while there is none.
     pub(crate) fn link(&self) -> Option<Arc<Link>> {
-        self.link_slot().clone().filter(|link| link.is_up())
+        self.links().iter().find(|link| link.is_up()).cloned()
     }
 
     /// The newest connection wins: an old one may be half open for minutes.
     pub(crate) fn set_link(&self, link: Arc<Link>) {
         self.online.store(true, Ordering::Relaxed);
-        *self.link_slot() = Some(link);
+        let mut links = self.links();
+        links.retain(|known| known.is_up() && !Arc::ptr_eq(known, &link));
+        links.insert(0, link);
     }
 
-    /// Forgets a link, unless a newer one took its place.
+    /// Forgets a link; an older one that is still up takes its place.
     pub(crate) fn clear_link(&self, old: &Arc<Link>) {
-        let mut slot = self.link_slot();
-        if slot.as_ref().is_some_and(|link| Arc::ptr_eq(link, old)) {
-            *slot = None;
-        }
+        self.links().retain(|link| !Arc::ptr_eq(link, old));
     }
 
-    fn link_slot(&self) -> MutexGuard<'_, Option<Arc<Link>>> {
-        self.link.lock().unwrap_or_else(PoisonError::into_inner)
+    fn links(&self) -> MutexGuard<'_, Vec<Arc<Link>>> {
+        self.links.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it is logged in to QQ.
@@ -332,6 +339,15 @@ impl Account {
             // Negative means until it is lifted; a day at most, in case the notice of that gets lost.
             let seconds = u64::try_from(seconds).unwrap_or(24 * 60 * 60).min(30 * 24 * 60 * 60);
             memory.muted.insert(group, UnixMillis(now.0 + seconds * 1000));
+        }
+    }
+
+    /// Takes note that a send to a group was refused because the account is muted there.
+    pub(crate) fn learn_muted(&self, group: &str, now: UnixMillis) {
+        if let Ok(id) = group.parse()
+            && !self.is_muted(group, now)
+        {
+            self.set_muted(id, MUTED_AFTER_REFUSAL_SECONDS, now);
         }
     }
 
@@ -423,13 +439,31 @@ impl Hub {
                 memory.ring.push_message(&message.chat, sender, message.id.as_str(), raw, now);
             }
         }
+        let age = now.0.saturating_sub(message.sent_at.0);
+        let is_stale = message.sent_at.0 > 0 && age > STALE_MS;
+        if !is_stale {
+            // Who hears the others is logged in. Without heartbeats nothing else tells the end of `bot_offline`.
+            account.set_online(true);
+        }
         // Another account of the same owner is no member that may give commands.
         if self.is_own(message.sender.id.as_str()) {
             return;
         }
         let for_us =
             message.chat.kind.is_direct() || message.mentions_me || inbox.starts_command(&message.text);
-        if for_us && !self.came_by_another_account(&message) {
+        if !for_us {
+            return;
+        }
+        if is_stale {
+            debug!(account = %account.id, message = %message.id, age_ms = age, "a command is too old to be answered");
+            return;
+        }
+        // Nobody could see the answer, not even that there is none.
+        if message.chat.kind == ChatKind::Group && account.is_muted(message.chat.id.as_str(), now) {
+            debug!(account = %account.id, group = %message.chat.id, "a command came from a group that muted the account");
+            return;
+        }
+        if !self.came_by_another_account(&message) {
             inbox.deliver(message);
         }
     }

@@ -51,7 +51,8 @@ pub(crate) enum Inbound<'a> {
     Message(Box<Frame<'a>>),
     /// The account was logged out of QQ.
     Offline,
-    /// The bot was muted (seconds; 0 lifts it, negative is without end) in a group.
+    /// The bot was muted (seconds; 0 lifts it, negative is without end) in a group. A mute of the whole group is none:
+    /// it leaves out administrators, and whether the bot is one shows when it sends.
     Muted {
         /// The group.
         group: i64,
@@ -82,25 +83,17 @@ pub(crate) fn parse(frame: &str) -> Result<Inbound<'_>, serde_json::Error> {
             Inbound::Alive {
                 self_id: text(frame.self_id).map(std::borrow::Cow::into_owned),
                 interval_ms: int(frame.interval).filter(|_| heartbeat).and_then(|ms| u64::try_from(ms).ok()),
-                online: frame.status.filter(|_| heartbeat).and_then(|status| {
-                    #[derive(serde::Deserialize)]
-                    struct Status {
-                        online: bool,
-                    }
-                    serde_json::from_str::<Status>(status.get()).ok().map(|status| status.online)
-                }),
+                online: if heartbeat { frame.status.and_then(is_online) } else { comes_up(&frame) },
             }
         }
         "notice" => match text(frame.notice_type).as_deref() {
             Some("bot_offline") => Inbound::Offline,
-            Some("group_ban")
-                if matches!(text(frame.user_id).as_deref(), Some("0"))
-                    || text(frame.user_id) == text(frame.self_id) =>
-            {
+            Some("group_ban") if is_zero(frame.user_id) || text(frame.user_id) == text(frame.self_id) => {
+                let lifted = is(frame.sub_type, "lift_ban");
                 match (int(frame.group_id), int(frame.duration)) {
-                    (Some(group), Some(seconds)) => {
-                        let lifted = is(frame.sub_type, "lift_ban");
-                        Inbound::Muted { group, seconds: if lifted { 0 } else { seconds } }
+                    (Some(group), _) if lifted => Inbound::Muted { group, seconds: 0 },
+                    (Some(group), Some(seconds)) if !is_zero(frame.user_id) => {
+                        Inbound::Muted { group, seconds }
                     }
                     _ => Inbound::Other,
                 }
@@ -109,6 +102,31 @@ pub(crate) fn parse(frame: &str) -> Result<Inbound<'_>, serde_json::Error> {
         },
         _ => Inbound::Other,
     })
+}
+
+/// Whether a heartbeat's status says that the account is logged in.
+fn is_online(status: &serde_json::value::RawValue) -> Option<bool> {
+    #[derive(serde::Deserialize)]
+    struct Status {
+        online: bool,
+    }
+    serde_json::from_str::<Status>(status.get()).ok().map(|status| status.online)
+}
+
+/// Whether a lifecycle frame says that the implementation began to work.
+fn comes_up(frame: &Frame<'_>) -> Option<bool> {
+    (is(frame.meta_event_type, "lifecycle") && !is(frame.sub_type, "disable")).then_some(true)
+}
+
+/// The number that names everybody.
+fn is_zero(id: wire::Raw<'_>) -> bool {
+    text(id).as_deref() == Some("0")
+}
+
+/// Whether words on both sides of something that is no text would become one word without a space between them.
+fn would_glue(before: &[u8], after: &str) -> bool {
+    before.last().is_some_and(u8::is_ascii_alphanumeric)
+        && after.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
 }
 
 /// White space, and characters that look like nothing: QQ clients put both around commands and mentions.

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    files::sync_dir,
+    files::{create_private, create_private_dir, sync_dir},
     index::{Trees, trees::TABLES, value},
     journal::{Journal, line},
 };
@@ -108,7 +108,7 @@ pub(crate) fn write(to: &Path, facts: Facts, trees: &Trees, journal: &Journal) -
     if work.exists() {
         fs::remove_dir_all(&work)?;
     }
-    fs::create_dir(&work)?;
+    create_private_dir(&work)?;
     let made = write_parts(&work, facts, trees, journal).and_then(|manifest| pack(&tmp, &work, &manifest));
     fs::remove_dir_all(&work)?;
     let size = made.inspect_err(|_| drop(fs::remove_file(&tmp)))?;
@@ -188,7 +188,7 @@ impl Write for PartWriter {
 }
 
 fn pack(tmp: &Path, work: &Path, manifest: &Manifest) -> io::Result<u64> {
-    let file = File::create(tmp)?;
+    let file = create_private(tmp)?;
     let mut tar = tar::Builder::new(GzEncoder::new(BufWriter::new(file), Compression::default()));
     let mtime = manifest.taken_at.0 / 1000;
     let json = serde_json::to_vec_pretty(manifest)?;

@@ -59,14 +59,17 @@ impl Unsynced {
         if names.is_empty() {
             return Ok(());
         }
-        for name in names {
-            match File::open(dir.join(&name)).and_then(|file| file.sync_all()) {
-                // It was removed in the meantime.
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
+        let sync = |name: &String| match File::open(dir.join(name)).and_then(|file| file.sync_all()) {
+            // It was removed in the meantime.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            synced => synced,
+        };
+        let synced = names.iter().try_for_each(sync).and_then(|()| sync_dir(dir));
+        if synced.is_err() {
+            // Nobody is woken for them: the next blob, or the end, tries them again.
+            self.names.lock().unwrap_or_else(PoisonError::into_inner).extend(names);
         }
-        sync_dir(dir)
+        synced
     }
 }
 
@@ -74,7 +77,7 @@ impl BlobFiles {
     pub(crate) fn open(data: &Path) -> io::Result<Self> {
         let dir = data.join("blobs");
         fs::create_dir_all(&dir)?;
-        remove_leftovers(&dir)?;
+        remove_leftovers(&dir, |name| name.bytes().all(|b| b.is_ascii_hexdigit()))?;
         Ok(Self {
             dir: dir.into(),
             spool: data.join("spool").into(),
@@ -303,6 +306,20 @@ mod tests {
             assert!(blobs.remove(name).await.is_err(), "{name:?}");
         }
         assert!(blobs.list().await.unwrap().is_empty());
+    }
+
+    #[test]
+    fn names_that_could_not_be_synced_wait_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let unsynced = Unsynced::default();
+        unsynced.add("a.png");
+        let gone = dir.path().join("gone");
+        unsynced.sync(&gone).unwrap_err();
+        fs::create_dir(&gone).unwrap();
+        fs::write(gone.join("a.png"), "").unwrap();
+        assert!(unsynced.names.lock().unwrap().contains("a.png"));
+        unsynced.sync(&gone).unwrap();
+        assert!(unsynced.names.lock().unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -39,19 +39,39 @@ pub(crate) fn remove_if_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes everything in `dir` whose name ends in `.tmp`: leftovers of a process that died.
-pub(crate) fn remove_leftovers(dir: &Path) -> io::Result<()> {
+/// Removes the files in `dir` whose names, without the ending `.tmp`, are `ours`: leftovers of a process that died.
+/// Folders and files of other names stay, because people may keep their own things beside ours.
+pub(crate) fn remove_leftovers(dir: &Path, ours: impl Fn(&str) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let entry = entry?;
-        if entry.path().extension().is_some_and(|ending| ending == "tmp") {
-            if entry.file_type()?.is_dir() {
-                fs::remove_dir_all(entry.path())?;
-            } else {
-                fs::remove_file(entry.path())?;
-            }
+        let is_ours =
+            entry.file_name().to_str().and_then(|name| name.strip_suffix(".tmp")).is_some_and(&ours);
+        if is_ours && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Makes a folder in one that is there. A new one can be read by its owner alone: what it holds are keys and chats.
+pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
+    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    match builder.create(dir) {
+        Err(error) if !(error.kind() == ErrorKind::AlreadyExists && dir.is_dir()) => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Makes or empties a file. A new one can be read by its owner alone.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
 }
 
 /// What can be done about an I/O error.
@@ -87,4 +107,37 @@ pub(crate) fn stamp(at: UnixMillis) -> String {
         .ok()
         .and_then(DateTime::from_timestamp_millis)
         .map_or_else(|| at.0.to_string(), |time| time.format("%Y%m%dT%H%M%S%3fZ").to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_our_own_leftovers_are_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for name in ["generation.tmp", "notes.tmp", "generation"] {
+            fs::write(at(name), "").unwrap();
+        }
+        fs::create_dir(at("folder.tmp")).unwrap();
+        remove_leftovers(dir.path(), |name| matches!(name, "generation" | "folder")).unwrap();
+        assert!(!at("generation.tmp").exists());
+        for name in ["notes.tmp", "generation", "folder.tmp"] {
+            assert!(at(name).exists(), "{name}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn new_folders_and_files_are_the_owners_alone() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let dir = tempfile::tempdir().unwrap();
+        let (folder, file) = (dir.path().join("folder"), dir.path().join("file"));
+        create_private_dir(&folder).unwrap();
+        create_private_dir(&folder).unwrap();
+        create_private(&file).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+    }
 }

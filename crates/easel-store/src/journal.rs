@@ -70,7 +70,7 @@ impl Journal {
         options: &OpenOptions,
         listener: Listener,
     ) -> io::Result<(Arc<Self>, Mended)> {
-        remove_leftovers(dir)?;
+        remove_leftovers(dir, segment::is_stem)?;
         let segments = segment::list(dir)?;
         for void in &segments.void {
             fs::remove_file(&void.path)?;

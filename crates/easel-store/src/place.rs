@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    files::{Trouble, trouble},
+    files::{Trouble, create_private_dir, trouble},
     report::OpenError,
 };
 
@@ -27,7 +27,10 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn take(dir: &Path, wait: Duration, mounts: &Path) -> Result<Self, OpenError> {
-        fs::create_dir_all(dir).map_err(|error| open_error(dir, &error))?;
+        if let Some(above) = dir.parent().filter(|above| !above.as_os_str().is_empty()) {
+            fs::create_dir_all(above).map_err(|error| open_error(dir, &error))?;
+        }
+        create_private_dir(dir).map_err(|error| open_error(dir, &error))?;
         let dir = fs::canonicalize(dir).map_err(|error| open_error(dir, &error))?;
         // Where the kernel keeps no such list there is nothing to judge by.
         if let Ok(list) = fs::read_to_string(mounts)

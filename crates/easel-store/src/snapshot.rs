@@ -10,7 +10,7 @@ use easel_core::ids::UnixMillis;
 
 use crate::{
     archive::{self, Facts, Ignore, Manifest},
-    files::stamp,
+    files::{self, stamp},
     index::Trees,
     journal::Journal,
 };
@@ -30,6 +30,32 @@ pub(crate) fn take(data: &Path, facts: Facts, trees: &Trees, journal: &Journal) 
         fs::remove_file(dir.join(old))?;
     }
     Ok(path)
+}
+
+/// Removes what a process that died left of a snapshot: the archive, and the folder with its parts.
+pub(crate) fn remove_leftovers(data: &Path) -> io::Result<()> {
+    let dir = data.join("backups");
+    files::remove_leftovers(&dir, |name| time_of(name).is_some())?;
+    for entry in fs::read_dir(&dir)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let parts = name.to_str().and_then(|name| name.strip_suffix(".parts.tmp"));
+        if parts.and_then(time_of).is_none() || !entry.file_type()?.is_dir() {
+            continue;
+        }
+        // Only what was written there; the folder itself goes when that was all.
+        for part in fs::read_dir(entry.path())? {
+            let part = part?;
+            if part.path().extension().is_some_and(|ending| ending == "jsonl") && part.file_type()?.is_file()
+            {
+                fs::remove_file(part.path())?;
+            }
+        }
+        if let Err(error) = fs::remove_dir(entry.path()) {
+            tracing::warn!(folder = %entry.path().display(), %error, "a left-over folder stays");
+        }
+    }
+    Ok(())
 }
 
 /// Names of the snapshots, oldest first.

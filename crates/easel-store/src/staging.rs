@@ -3,7 +3,7 @@
 
 use std::{
     fs, io,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,10 @@ use crate::files::{sync_dir, write_durably};
 
 const FOLDER: &str = "restoring";
 const READY: &str = "ready";
+/// What may be replaced.
+const PARTS: [&str; 3] = ["db", "journal", "generation"];
+/// What else is written into the folder on the way.
+const HELPERS: [&str; 4] = ["generation.tmp", "lines", READY, "ready.tmp"];
 
 /// One part that is replaced.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -22,9 +26,36 @@ pub(crate) struct Part {
     pub(crate) aside: Option<PathBuf>,
 }
 
+impl Part {
+    /// Whether it stays within the data directory and what easel keeps there.
+    fn is_ours(&self) -> bool {
+        let within = |path: &Path| path.components().all(|step| matches!(step, Component::Normal(_)));
+        PARTS.contains(&self.name.as_str()) && self.aside.as_deref().is_none_or(within)
+    }
+}
+
+/// Refuses a folder that holds something of other people: it would be deleted.
+fn refuse_foreign(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let name = entry?.file_name();
+        if !PARTS.iter().chain(&HELPERS).any(|ours| name == *ours) {
+            return Err(io::Error::other(format!(
+                "{} is not easel's; move it somewhere else",
+                folder.join(name).display()
+            )));
+        }
+    }
+    Ok(())
+}
+
 /// An empty folder to build the new parts in.
 pub(crate) fn begin(dir: &Path) -> io::Result<PathBuf> {
     let folder = dir.join(FOLDER);
+    refuse_foreign(&folder)?;
     remove_any(&folder)?;
     fs::create_dir(&folder)?;
     Ok(folder)
@@ -45,11 +76,23 @@ pub(crate) fn roll_forward(dir: &Path) -> io::Result<bool> {
     let parts: Vec<Part> = match fs::read(folder.join(READY)) {
         Ok(json) => serde_json::from_slice(&json)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            remove_any(&folder)?;
+            match refuse_foreign(&folder) {
+                Ok(()) => remove_any(&folder)?,
+                Err(error) => tracing::warn!(%error, "a folder in the data directory stays as it is"),
+            }
             return Ok(false);
         }
+        // Somebody's own file of that name.
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => return Ok(false),
         Err(error) => return Err(error),
     };
+    refuse_foreign(&folder)?;
+    if !parts.iter().all(Part::is_ours) {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} names parts that are not easel's", folder.join(READY).display()),
+        ));
+    }
     for Part { name, aside } in parts {
         let (new, place) = (folder.join(&name), dir.join(&name));
         if !new.exists() {
@@ -121,6 +164,33 @@ mod tests {
             assert!(!folder.exists());
             assert!(!roll_forward(dir.path()).unwrap());
         }
+    }
+
+    #[test]
+    fn a_folder_of_somebody_else_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join(FOLDER);
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("diary.txt"), "").unwrap();
+        assert!(!roll_forward(dir.path()).unwrap());
+        begin(dir.path()).unwrap_err();
+        assert!(folder.join("diary.txt").exists());
+    }
+
+    #[test]
+    fn a_decision_can_not_lead_out_of_the_data_directory() {
+        #[track_caller]
+        fn check(name: &str, aside: Option<&str>) {
+            let dir = tempfile::tempdir().unwrap();
+            let folder = begin(dir.path()).unwrap();
+            let parts = [Part { name: name.to_owned(), aside: aside.map(PathBuf::from) }];
+            fs::write(folder.join(READY), serde_json::to_vec(&parts).unwrap()).unwrap();
+            roll_forward(dir.path()).unwrap_err();
+        }
+        check("blobs", None);
+        check("../db", None);
+        check("db", Some("../elsewhere"));
+        check("db", Some("/elsewhere"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Opening: everything that is checked, mended and told before the first record is read.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     path::Path,
     sync::{Arc, RwLock},
     time::Duration,
@@ -58,9 +59,8 @@ fn open_blocking(dir: &Path, options: OpenOptions) -> Result<(Handle, OpenReport
     let io = |error: std::io::Error| open_error(dir, &error);
     let mut report =
         OpenReport { finished_restore: staging::roll_forward(dir).map_err(io)?, ..OpenReport::default() };
-    for leftovers in [dir.clone(), dir.join("backups")] {
-        remove_leftovers(&leftovers).map_err(io)?;
-    }
+    remove_leftovers(dir, |name| name == "generation").map_err(io)?;
+    snapshot::remove_leftovers(dir).map_err(io)?;
     let blobs = BlobFiles::open(dir).map_err(io)?;
     let queue = Queue::new();
     let index_entries = queue.listener();
@@ -90,32 +90,10 @@ fn open_index(
     report: &mut OpenReport,
 ) -> Result<Index, OpenError> {
     let dir = &place.dir;
-    let failed = |error: StoreError| OpenError::Io(error.to_string());
     let db = dir.join("db");
-    let side = dir.join("generation");
     report.removed_generating = trees::remove_generating(&db).map_err(|error| open_error(dir, &error))?;
     let trees = open_trees(dir, options, report)?;
-    let trees = compact_if_bloated(dir, options, trees, report)?;
-    let mut engine = Engine::new(Arc::new(trees), side.clone()).map_err(failed)?;
-    if report.replaced_database.is_none()
-        && let Some((expected_generation, found_generation, missing_records)) = engine.loss()
-    {
-        report.loss = Some(SuspectedLoss {
-            expected_generation,
-            found_generation,
-            missing_records,
-            newest_snapshot: snapshot::newest(dir),
-        });
-    }
-    report.migrated_from = migrations::migrate(&mut engine, MIGRATIONS, SCHEMA, |engine, schema| {
-        let facts = Facts { taken_at: options.clock.now(), schema, generation: engine.generation() };
-        snapshot::take(dir, facts, engine.trees(), journal).map(drop).map_err(|error| {
-            OpenError::Io(format!("no snapshot could be taken before the migration: {error}"))
-        })
-    })?;
-    let mut reconciled = Ok(());
-    journal.with_folded(|records| reconciled = engine.reconcile(records));
-    reconciled.map_err(failed)?;
+    let engine = guarded(dir, || prepare(dir, options, journal, trees, report))?;
 
     let slot = Arc::new(RwLock::new(Some(Arc::clone(engine.trees()))));
     let (lock, cache_bytes, folding) = (Arc::clone(place), options.cache_bytes, Arc::clone(journal));
@@ -138,6 +116,40 @@ fn open_index(
     };
     queue.start(engine, Arc::clone(&slot), rebuild).map_err(|error| open_error(dir, &error))?;
     Ok(Index::new(slot, queue))
+}
+
+/// Reads the opened database for the first time: compacts it, compares it with what was recorded, and makes its index
+/// equal to the journal.
+fn prepare(
+    dir: &Path,
+    options: &OpenOptions,
+    journal: &Arc<Journal>,
+    trees: Trees,
+    report: &mut OpenReport,
+) -> Result<Engine, OpenError> {
+    let trees = compact_if_bloated(dir, options, trees, report)?;
+    let mut engine =
+        Engine::new(Arc::new(trees), dir.join("generation")).map_err(|error| use_error(dir, error))?;
+    if report.replaced_database.is_none()
+        && let Some((expected_generation, found_generation, missing_records)) = engine.loss()
+    {
+        report.loss = Some(SuspectedLoss {
+            expected_generation,
+            found_generation,
+            missing_records,
+            newest_snapshot: snapshot::newest(dir),
+        });
+    }
+    report.migrated_from = migrations::migrate(&mut engine, MIGRATIONS, SCHEMA, |engine, schema| {
+        let facts = Facts { taken_at: options.clock.now(), schema, generation: engine.generation() };
+        snapshot::take(dir, facts, engine.trees(), journal).map(drop).map_err(|error| {
+            OpenError::Io(format!("no snapshot could be taken before the migration: {error}"))
+        })
+    })?;
+    let mut reconciled = Ok(());
+    journal.with_folded(|records| reconciled = engine.reconcile(records));
+    reconciled.map_err(|error| use_error(dir, error))?;
+    Ok(engine)
 }
 
 /// Opens sled; a database that can't be opened is moved aside and restored from the newest good snapshot. Without one
@@ -177,24 +189,53 @@ fn database_error(dir: &Path, error: DbError) -> OpenError {
     }
 }
 
+/// An error of the opened database: sled finds some damage only when it reads.
+fn use_error(dir: &Path, error: StoreError) -> OpenError {
+    match error {
+        StoreError::Io(detail) => OpenError::Io(detail),
+        error => OpenError::Corrupt { detail: error.to_string(), backup: snapshot::newest(dir) },
+    }
+}
+
+/// Does `work` on the database; sled answers some damage with a panic.
+fn guarded<T>(dir: &Path, work: impl FnOnce() -> Result<T, OpenError>) -> Result<T, OpenError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        Err(OpenError::Corrupt { detail: trees::panic_text(panic.as_ref()), backup: snapshot::newest(dir) })
+    })
+}
+
 fn compact_if_bloated(
     dir: &Path,
     options: &OpenOptions,
     trees: Trees,
     report: &mut OpenReport,
 ) -> Result<Trees, OpenError> {
-    let failed = |error: sled::Error| OpenError::Io(trees::sled_error(&error).to_string());
+    let failed = |error: sled::Error| use_error(dir, trees::sled_error(&error));
     let before_bytes = trees.db.size_on_disk().map_err(failed)?;
     if before_bytes <= options.bloat_allowance_bytes
         || before_bytes <= 4 * trees.live_bytes().map_err(failed)? + options.bloat_allowance_bytes
     {
         return Ok(trees);
     }
-    restore::rebuild_database(dir, trees, options.cache_bytes)
-        .map_err(|error| OpenError::Io(error.to_string()))?;
+    restore::rebuild_database(dir, trees, options.cache_bytes).map_err(|error| use_error(dir, error))?;
     let trees = Trees::open(&dir.join("db"), options.cache_bytes, options.database_lock_wait)
         .map_err(|error| database_error(dir, error))?;
     let after_bytes = trees.db.size_on_disk().map_err(failed)?;
     report.compacted = Some(Compacted { before_bytes, after_bytes });
     Ok(trees)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_that_shows_late_is_told_as_damage() {
+        let dir = tempfile::tempdir().unwrap();
+        let damaged = |result: Result<(), OpenError>| matches!(result, Err(OpenError::Corrupt { .. }));
+        assert!(damaged(guarded(dir.path(), || panic!("a page is cut"))));
+        assert!(damaged(Err(use_error(dir.path(), StoreError::Damaged("x".to_owned())))));
+        assert!(!damaged(Err(use_error(dir.path(), StoreError::Io("x".to_owned())))));
+        assert!(guarded(dir.path(), || Ok(())).is_ok());
+    }
 }

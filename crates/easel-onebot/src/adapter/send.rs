@@ -1,6 +1,9 @@
 //! One reply on its way: which way the pictures take, what follows a refusal. An unknown outcome ends it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use easel_core::{
     media::Body,
@@ -18,6 +21,20 @@ use crate::{
 
 /// Calls that one reply may cost.
 const MAX_ATTEMPTS: u32 = 5;
+
+/// Removes what an earlier run left in the outbox when it was killed in the middle of a send: files alone.
+pub(super) fn empty_outbox(outbox: &Path) {
+    for entry in std::fs::read_dir(outbox).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_file())
+            && let Err(error) = std::fs::remove_file(entry.path())
+        {
+            debug!(%error, "a leftover in the outbox could not be removed");
+        }
+    }
+}
+
+/// Counts the files in the outbox: two jobs may make pictures of one name at the same time.
+static FILES: AtomicU64 = AtomicU64::new(0);
 
 /// A file that was made for one send.
 struct Temporary(PathBuf);
@@ -103,8 +120,11 @@ impl OneBot {
                         tokio::time::sleep(self.hub.timing.second_upload).await;
                     }
                     Err(failure) => {
+                        // Without its action nothing was sent. Any other refusal that is not understood may hide a
+                        // message that did arrive, and another way would show the picture twice.
+                        let absent = failure == CallFailure::Action(ActionFailure::Absent);
                         last = send_error(failure);
-                        if is_over(&last) {
+                        if is_over(&last) || (!absent && is_permanent(&last)) {
                             return Err(last);
                         }
                         break;
@@ -192,7 +212,8 @@ impl OneBot {
             None => return Err(std::io::Error::other("the picture has no bytes")),
         };
         tokio::fs::create_dir_all(&self.outbox).await?;
-        let path = self.outbox.join(&picture.name);
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let path = self.outbox.join(format!("{}-{number}-{}", std::process::id(), picture.name));
         tokio::fs::write(&path, &bytes).await?;
         Ok((file_url(&path)?, Some(Temporary(path))))
     }
@@ -219,6 +240,11 @@ fn is_over(error: &SendError) -> bool {
             matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected | SendFailure::Picture)
         }
     }
+}
+
+/// Whether the implementation refused for a reason that is not known here.
+fn is_permanent(error: &SendError) -> bool {
+    matches!(error, SendError::Failed { failure: SendFailure::Permanent, .. })
 }
 
 /// A path as implementations read it: absolute, percent-encoded.

@@ -123,10 +123,16 @@ fn read_content<'a>(
     let mut content = Content::default();
     // Right after the quote, mobile clients mention the quoted sender by themselves.
     let mut after_quote = false;
+    let mut apart = false;
     for segment in segments {
+        apart |= !matches!(segment, Segment::Text(_));
         match segment {
             Segment::Text(text) => {
                 after_quote &= text.chars().all(is_blank);
+                if apart && super::would_glue(content.text.as_bytes(), text) {
+                    content.text.push(' ');
+                }
+                apart &= text.is_empty();
                 content.text.push_str(text);
             }
             Segment::At(who) => {
@@ -212,9 +218,13 @@ fn decode(base64: &str) -> Option<Bytes> {
     base64_simd::forgiving_decode_to_vec(base64.as_bytes()).ok().map(Bytes::from)
 }
 
+/// Extensions of pictures, those included that only some builds can decode: a plain refusal helps more than silence.
+const PICTURE_EXTENSIONS: [&str; 10] =
+    ["png", "jpg", "jpeg", "jfif", "webp", "gif", "bmp", "heic", "heif", "avif"];
+
 /// Whether a file's name promises a picture that easel can read.
 fn names_picture(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| {
-        ["png", "jpg", "jpeg", "webp", "gif", "bmp"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+        PICTURE_EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
     })
 }

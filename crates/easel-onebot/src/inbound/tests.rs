@@ -131,7 +131,7 @@ fn notices_that_matter() {
     );
     check(
         r#"{"post_type":"notice","notice_type":"group_ban","group_id":7,"user_id":0,"self_id":3,"duration":-1,"sub_type":"ban"}"#,
-        "Muted { group: 7, seconds: -1 }",
+        "Other",
     );
     check(
         r#"{"post_type":"notice","notice_type":"group_ban","group_id":7,"user_id":0,"self_id":3,"duration":0,"sub_type":"lift_ban"}"#,
@@ -208,4 +208,40 @@ proptest! {
             drop(message_from(&event, &me(), &|_| None));
         }
     }
+}
+
+#[test]
+fn words_around_a_picture_stay_apart() {
+    #[track_caller]
+    fn check(before: &str, after: &str, expected: &str) {
+        let segments = serde_json::json!([
+            {"type": "text", "data": {"text": before}},
+            {"type": "image", "data": {"file": "a.png"}},
+            {"type": "text", "data": {"text": ""}},
+            {"type": "text", "data": {"text": after}},
+        ]);
+        let raw = serde_json::value::RawValue::from_string(segments.to_string()).unwrap();
+        let content = collect(&wire::segments(Some(&raw)), "", easel_core::message::PictureOrigin::Message);
+        assert_eq!(content.text, expected);
+    }
+    check("/draw cat", "dog", "/draw cat dog");
+    check("/draw cat ", "dog", "/draw cat dog");
+    check("画一只", "猫", "画一只猫");
+    check("/", "draw", "/draw");
+}
+
+#[test]
+fn lifecycle_frames_tell_that_the_account_is_there() {
+    #[track_caller]
+    fn check(json: &str, expected: Option<bool>) {
+        let Ok(Inbound::Alive { online, .. }) = parse(json) else { panic!("{json}") };
+        assert_eq!(online, expected, "{json}");
+    }
+    check(r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect"}"#, Some(true));
+    check(r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"disable"}"#, None);
+    check(
+        r#"{"post_type":"meta_event","meta_event_type":"heartbeat","status":{"online":false}}"#,
+        Some(false),
+    );
+    check(r#"{"post_type":"meta_event","meta_event_type":"heartbeat"}"#, None);
 }

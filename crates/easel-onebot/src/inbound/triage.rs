@@ -102,6 +102,7 @@ fn judge<'a>(frame: &'a str, me: &Identity, starts_command: &dyn Fn(&str) -> boo
         let text = unquote(message)?;
         let mut holds_picture = false;
         for piece in cq::pieces(text) {
+            words.apart |= matches!(piece, cq::Piece::Code(..));
             match piece {
                 cq::Piece::Text(text) => words.push(&cq::unescape(text)),
                 cq::Piece::Code("at", params) => {
@@ -179,9 +180,14 @@ fn walk_segments<'a>(
         })?;
         match unquote(kind?)? {
             "text" => words.push_json(member(data?, "text")?)?,
-            "at" => any |= found(Found::At(bare(member(data?, "qq")?)?)),
-            "image" | "mface" => any |= found(Found::Picture(element)),
-            _ => {}
+            kind => {
+                words.apart = true;
+                match kind {
+                    "at" => any |= found(Found::At(bare(member(data?, "qq")?)?)),
+                    "image" | "mface" => any |= found(Found::Picture(element)),
+                    _ => {}
+                }
+            }
         }
         Some(())
     })?;
@@ -217,6 +223,8 @@ struct Words {
     bytes: [u8; WORDS],
     len: usize,
     full: bool,
+    /// Something that is no text came after the last word.
+    apart: bool,
 }
 
 /// Longer than any prefix and verb.
@@ -224,12 +232,21 @@ const WORDS: usize = 256;
 
 impl Default for Words {
     fn default() -> Self {
-        Self { bytes: [0; WORDS], len: 0, full: false }
+        Self { bytes: [0; WORDS], len: 0, full: false, apart: false }
     }
 }
 
 impl Words {
+    /// Takes text as the full parse does: with a space where something between two words was left out.
     fn push(&mut self, text: &str) {
+        if self.apart && super::would_glue(self.bytes.get(..self.len).unwrap_or_default(), text) {
+            self.put(" ");
+        }
+        self.apart &= text.is_empty();
+        self.put(text);
+    }
+
+    fn put(&mut self, text: &str) {
         let text = if self.len == 0 { super::trim_start(text) } else { text };
         let room = WORDS - self.len;
         let take = text.floor_char_boundary(room.min(text.len()));

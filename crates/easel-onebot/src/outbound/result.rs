@@ -6,6 +6,9 @@ use easel_core::ports::SendFailure;
 /// Part of the reason when the implementation can't open a path; the adapter then stops using paths there.
 pub(crate) const PATH_UNREADABLE: &str = "the implementation cannot read the path";
 
+/// The reason when a group muted the account; the adapter then remembers it.
+pub(crate) const MUTED: &str = "the account is muted there";
+
 /// Why an action did not work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ActionFailure {
@@ -33,7 +36,7 @@ pub(crate) fn judge(retcode: i64, text: &str) -> ActionFailure {
         return ActionFailure::Refused(SendFailure::Transient, reason(PATH_UNREADABLE));
     }
     if has(&["\"result\": 120", "\"result\":120", "禁言", "MUTED"]) {
-        return ActionFailure::Refused(SendFailure::Forbidden, reason("the account is muted there"));
+        return ActionFailure::Refused(SendFailure::Forbidden, reason(MUTED));
     }
     if retcode == 110
         || has(&["\"result\": 110", "\"result\":110", "移出", "GROUP_NOT_FOUND", "不是好友", "被拉黑"])
@@ -41,7 +44,7 @@ pub(crate) fn judge(retcode: i64, text: &str) -> ActionFailure {
         return ActionFailure::Refused(SendFailure::Forbidden, reason("the account is not a member there"));
     }
     // After the listener of NapCat's kernel timed out, the message may be in the chat or not.
-    if has(&["Timeout: NTEvent", "timeout", "Timeout"]) {
+    if has(&["Timeout: NTEvent", "timeout", "Timeout", "timed out", "ETIMEDOUT", "超时"]) {
         return ActionFailure::Unknown(reason("the implementation ran out of time"));
     }
     if has(&["unsupported file type", "文件过大", "图片过大", "too large", "too big", "图片大小"])
@@ -78,6 +81,9 @@ mod tests {
             }
         }
         check(1200, "Timeout: NTEvent serviceAndMethod:NodeIKernelMsgService/sendMsg", None);
+        check(1200, "发送超时", None);
+        check(100, "context deadline: request timed out", None);
+        check(1200, "connect ETIMEDOUT 10.0.0.1:443", None);
         check(
             1200,
             "EventChecker Failed: … \"errMsg\": \"rich media transfer failed\"",

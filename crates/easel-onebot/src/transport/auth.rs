@@ -13,6 +13,11 @@ pub(crate) enum Refusal {
     /// It showed another one.
     #[error("the peer sent another token; compare access_token on both sides")]
     Wrong,
+    /// It is a web page, and no token guards the address.
+    #[error(
+        "the request comes from a web page (it has an Origin header) and no token is set; set access_token on both sides"
+    )]
+    Page,
     /// It wrote the right token without `Bearer`.
     #[error(
         "the peer sent the right token without the word Bearer; it must send `Authorization: Bearer <token>`"
@@ -34,9 +39,18 @@ impl Refusal {
     pub(crate) fn status(self) -> u16 {
         match self {
             Self::Missing | Self::Unsigned => 401,
-            Self::Wrong | Self::Bare | Self::TokenScheme | Self::BadSignature => 403,
+            Self::Page | Self::Wrong | Self::Bare | Self::TokenScheme | Self::BadSignature => 403,
         }
     }
+}
+
+/// Refuses requests of web pages where no token is set: any page that the owner's browser shows can reach an address
+/// of the owner's machine, and browsers name the page in `Origin`. Implementations send no such header.
+///
+/// # Errors
+/// [`Refusal::Page`].
+pub(crate) fn check_origin(expected: Option<&SecretString>, origin: bool) -> Result<(), Refusal> {
+    if origin && expected.is_none() { Err(Refusal::Page) } else { Ok(()) }
 }
 
 /// Checks what a peer showed in `Authorization` and in the query string.
@@ -73,6 +87,15 @@ pub(crate) fn check(
         return Err(if same(header) { Refusal::Bare } else { Refusal::Wrong });
     }
     Err(if from_query.is_some_and(|token| !token.is_empty()) { Refusal::Wrong } else { Refusal::Missing })
+}
+
+/// Checks that a posted event has a signature at all, which is known before its body is read.
+///
+/// # Errors
+/// [`Refusal::Unsigned`].
+pub(crate) fn check_signed(key: Option<&SecretString>, signature: Option<&str>) -> Result<(), Refusal> {
+    let signed = signature.is_some_and(|text| !text.trim().is_empty());
+    if signed || key.is_none() { Ok(()) } else { Err(Refusal::Unsigned) }
 }
 
 /// Checks the signature of a posted event: HMAC-SHA1 over the raw body, in hex.
@@ -138,6 +161,14 @@ mod tests {
         refused(Some("Token tok en"), None, Err(Refusal::TokenScheme));
         refused(Some("other"), None, Err(Refusal::Wrong));
         assert_eq!(check(None, Some("Bearer whatever"), None), Ok(()));
+    }
+
+    #[test]
+    fn web_pages_need_a_token() {
+        assert_eq!(check_origin(None, true), Err(Refusal::Page));
+        assert_eq!(Refusal::Page.status(), 403);
+        assert_eq!(check_origin(None, false), Ok(()));
+        assert_eq!(check_origin(Some(&SecretString::from("token")), true), Ok(()));
     }
 
     #[test]

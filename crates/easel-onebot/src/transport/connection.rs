@@ -38,6 +38,8 @@ pub(crate) struct Reply {
     pub(crate) text: String,
     /// The result.
     pub(crate) data: Option<Box<RawValue>>,
+    /// Nothing in it shows that the implementation wrote it: a proxy's page, or the server behind a wrong address.
+    pub(crate) doubtful: bool,
 }
 
 impl Reply {
@@ -48,6 +50,7 @@ impl Reply {
             retcode: answer.retcode,
             text: answer.text.clone().into_owned(),
             data: answer.data.map(ToOwned::to_owned),
+            doubtful: false,
         }
     }
 
@@ -147,12 +150,15 @@ impl Connection {
         let _forget = Forget { connection: self, number };
 
         let outgoing = Outgoing { payload, progress: Arc::clone(&progress) };
+        let mut queued = Queued { waiting: &self.waiting, bytes };
         let attempt = async {
             tokio::select! {
                 biased;
                 () = self.gone.cancelled() => return None,
                 sent = self.calls.send(outgoing) => sent.ok()?,
             }
+            // From here on the writer counts them down.
+            queued.bytes = 0;
             tokio::select! {
                 biased;
                 reply = answer => reply.ok(),
@@ -205,6 +211,18 @@ impl Connection {
     fn lock(&self) -> std::sync::MutexGuard<'_, Pending> {
         // Nothing panics while the maps are half changed.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Bytes that are counted as waiting and did not reach the writer's queue: they go however the call's future ends.
+struct Queued<'a> {
+    waiting: &'a AtomicU64,
+    bytes: u64,
+}
+
+impl Drop for Queued<'_> {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 

@@ -10,10 +10,13 @@ use axum::{
     http::StatusCode,
 };
 use bytes::Bytes;
-use easel_core::ports::AdapterError;
+use easel_core::{ids::AccountId, ports::AdapterError};
 use easel_http::{HttpClient, HttpError};
 use secrecy::SecretString;
-use tokio::sync::oneshot;
+use tokio::{
+    sync::{Semaphore, oneshot},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -76,16 +79,23 @@ impl HttpLink {
                 warn!("wrong token: the OneBot HTTP API refused the access_token; compare it on both sides");
                 return Ok(refused(1403));
             }
-            404 => return Ok(refused(1404)),
             _ => {}
         }
         let frame: Option<wire::Frame<'_>> = serde_json::from_slice(&body).ok();
         match frame {
+            Some(_) | None if status == 404 && !frame.as_ref().is_some_and(is_answer) => {
+                Ok(Reply { doubtful: true, ..refused(404) })
+            }
             Some(frame) => Ok(Reply::keep(&Answer::read(&frame))),
             // A gateway's page or a cut answer: nobody knows what happened behind it.
             None => Err(CallError::Unknown("the HTTP API answered with something else than JSON")),
         }
     }
+}
+
+/// Whether JSON is an implementation's answer, not some gateway's page.
+fn is_answer(frame: &wire::Frame<'_>) -> bool {
+    wire::int(frame.retcode).is_some()
 }
 
 /// The body in parts; pictures are encoded here, because HTTP wants them before the request.
@@ -106,10 +116,17 @@ fn segments(payload: &Payload) -> std::io::Result<Vec<Bytes>> {
         .collect()
 }
 
+/// Events that are read at once: each may be as large as `max_frame_bytes`, and nobody has proved yet who sent it.
+const BODIES: usize = 8;
+/// For a body to arrive, the wait for its turn included.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
 struct Receiver {
     hub: Arc<Hub>,
     section: Arc<Section>,
     link: Arc<Link>,
+    /// [`BODIES`] seats.
+    bodies: Semaphore,
 }
 
 /// Listens for events and keeps the account known, until `stop`.
@@ -126,7 +143,7 @@ pub(crate) async fn run(
     info!(section = section.index, address = %section.config.listen, "waiting for OneBot events over HTTP");
     let link = HttpLink::new(hub.http.clone(), &section);
     let link = Arc::new(Link::http(link, Arc::clone(&section), &hub.timing));
-    let receiver = Arc::new(Receiver { hub, section, link });
+    let receiver = Arc::new(Receiver { hub, section, link, bodies: Semaphore::new(BODIES) });
     ready.send(()).ok();
     let router = Router::new().fallback(take).with_state(Arc::clone(&receiver));
     let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
@@ -143,14 +160,34 @@ async fn take(State(receiver): State<Arc<Receiver>>, request: Request<Body>) -> 
     if !reverse::path_fits(&section.config.path, head.uri.path()) {
         return StatusCode::NOT_FOUND;
     }
-    let Ok(body) = to_bytes(body, section.config.max_frame_bytes).await else {
-        warn!(section = section.index, "a OneBot event is larger than max_frame_bytes, or broke off");
-        return StatusCode::PAYLOAD_TOO_LARGE;
-    };
-    let signature = reverse::header(&head.headers, "x-signature");
-    if let Err(refusal) = auth::check_signature(section.token.as_ref(), signature, &body) {
+    let refuse = |refusal: auth::Refusal| {
         warn!(section = section.index, reason = %refusal, "a OneBot event was refused");
-        return StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN);
+        StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN)
+    };
+    let token = section.token.as_ref();
+    let signature = reverse::header(&head.headers, "x-signature");
+    let unread = auth::check_origin(token, head.headers.contains_key("origin"))
+        .and_then(|()| auth::check_signed(token, signature));
+    if let Err(refusal) = unread {
+        return refuse(refusal);
+    }
+    let reading = async {
+        let _seat = receiver.bodies.acquire().await;
+        to_bytes(body, section.config.max_frame_bytes).await
+    };
+    let body = match timeout(BODY_TIME, reading).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => {
+            warn!(section = section.index, "a OneBot event is larger than max_frame_bytes, or broke off");
+            return StatusCode::PAYLOAD_TOO_LARGE;
+        }
+        Err(_) => {
+            warn!(section = section.index, "a OneBot event took too long to arrive");
+            return StatusCode::REQUEST_TIMEOUT;
+        }
+    };
+    if let Err(refusal) = auth::check_signature(token, signature, &body) {
+        return refuse(refusal);
     }
     receiver.handle(reverse::header(&head.headers, "x-self-id"), &body);
     // An empty answer at once: the implementation waits for it and would take content for a quick reply.
@@ -163,7 +200,10 @@ impl Receiver {
         let known = account.map(str::trim).filter(|id| !id.is_empty() && *id != "0");
         if let Some(id) = known {
             let me = Identity { id: id.to_owned(), alias: None };
+            let online = self.hub.account(&AccountId::new(id)).is_none_or(|account| account.is_online());
             match inbound::triage(frame, &me, &|text| inbox.starts_command(text)) {
+                // Chatter, too, shows that the account is logged in again.
+                _ if !online => {}
                 Triage::Chatter => return,
                 Triage::Picture(picture) => {
                     return self.bind(id).remember_frame(&picture, self.hub.clock.now());

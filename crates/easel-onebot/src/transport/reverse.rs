@@ -130,8 +130,10 @@ fn admit(
         return Err(refuse(StatusCode::NOT_FOUND));
     }
     let header = |name| header(request.headers(), name);
-    if let Err(refusal) = auth::check(section.token.as_ref(), header("authorization"), request.uri().query())
-    {
+    let token = section.token.as_ref();
+    let admitted = auth::check_origin(token, request.headers().contains_key("origin"))
+        .and_then(|()| auth::check(token, header("authorization"), request.uri().query()));
+    if let Err(refusal) = admitted {
         warn!(section = section.index, %from, reason = %refusal, "a OneBot peer was refused");
         return Err(refuse(StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN)));
     }

@@ -247,15 +247,22 @@ impl Session {
     /// How often a living peer is heard.
     fn beat(&self) -> Duration {
         let timing: &Timing = &self.hub.timing;
-        // A late heartbeat is not a missed one.
-        self.interval.map_or(timing.heartbeat, |interval| interval + interval / 4).max(timing.heartbeat_floor)
+        // A late heartbeat is not a missed one. A peer that promises one per hour, or none at all, answers our own pings
+        // in the meantime.
+        self.interval
+            .map_or(timing.heartbeat, |interval| interval + interval / 4)
+            .min(timing.heartbeat)
+            .max(timing.heartbeat_floor)
     }
 
     /// Handles one frame. Chatter must get through here with as little work as possible.
     fn take(&mut self, frame: &str) -> Option<End> {
         if let Some((account, me)) = &self.bound {
             let inbox = &self.inbox;
+            // While the account counts as logged out, chatter is parsed, too: it shows that it is back.
+            let online = account.is_online();
             match inbound::triage(frame, me, &|text| inbox.starts_command(text)) {
+                _ if !online => {}
                 Triage::Chatter => return None,
                 Triage::Picture(picture) => {
                     account.remember_frame(&picture, self.hub.clock.now());

@@ -183,10 +183,10 @@ fn is_lock_error(error: &io::Error) -> bool {
     error.to_string().contains("could not acquire lock")
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> String {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     let text =
         panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("opening it panicked: {}", text.unwrap_or("no text"))
+    format!("reading it panicked: {}", text.unwrap_or("no text"))
 }
 
 pub(crate) fn sled_error(error: &sled::Error) -> StoreError {

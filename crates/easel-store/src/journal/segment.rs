@@ -28,10 +28,21 @@ impl Segment {
     }
 
     fn parse(path: PathBuf) -> Option<Self> {
-        let stem = path.file_name()?.to_str()?.strip_prefix("ledger-")?.strip_suffix(".jsonl")?;
-        let (digits, base) = stem.strip_suffix("-base").map_or((stem, false), |digits| (digits, true));
-        Some(Self { number: digits.parse().ok()?, base, path })
+        let (number, base) = parts(path.file_name()?.to_str()?.strip_suffix(".jsonl")?)?;
+        Some(Self { number, base, path })
     }
+}
+
+/// Number and kind of a segment by its name without the ending.
+fn parts(stem: &str) -> Option<(u64, bool)> {
+    let stem = stem.strip_prefix("ledger-")?;
+    let (digits, base) = stem.strip_suffix("-base").map_or((stem, false), |digits| (digits, true));
+    Some((digits.parse().ok()?, base))
+}
+
+/// Whether a name without its ending is one of a segment.
+pub(crate) fn is_stem(stem: &str) -> bool {
+    parts(stem).is_some()
 }
 
 /// The segments in order, and the void ones.

@@ -185,13 +185,14 @@ fn kind(written: &str, key: String, place: &dyn Fn(&str) -> Place) -> Problem {
     Problem::error(place(&key), key, ProblemText::new(text).with("value", written)).mend(mend)
 }
 
-/// The value of `key` as it was written, unless it is a secret or no single value.
+/// The value of `key` as it was written, unless it is a secret or no single value. Addresses lose the user name and
+/// the password that people write into them.
 fn value_of(written: &Node, key: &str) -> Option<String> {
     let mut value = None;
     written.each(&KeyPath::default(), &mut |path, node| {
         if path.to_string() == key && !schema::holds_secret(path) {
             value = match &node.value {
-                Value::Text(text) => Some(text.clone()),
+                Value::Text(text) => Some(easel_http::redact(text)),
                 Value::Integer(number) => Some(number.to_string()),
                 _ => None,
             };

@@ -44,12 +44,20 @@ pub(crate) struct Drawing {
     pub(crate) built_in: bool,
 }
 
+/// A slot and what it was made of.
+struct Kept {
+    section: ProviderSection,
+    /// The keys' fingerprints: those of `api_keys_file` do not stand in the section.
+    prints: Vec<String>,
+    slot: Arc<ProviderSlot>,
+}
+
 /// Makes provider slots, and keeps those whose section did not change, so that what is known of their keys and
 /// health survives an edit of the configuration.
 pub(super) struct Factory {
     http: HttpClients,
     disabled: HashMap<String, HashSet<String>>,
-    slots: Mutex<BTreeMap<String, (String, Arc<ProviderSlot>)>>,
+    slots: Mutex<BTreeMap<String, Kept>>,
     /// The models that were chosen for services from the environment, by address: the choice holds until the end.
     models: Mutex<HashMap<String, String>>,
 }
@@ -61,15 +69,14 @@ impl Factory {
     }
 
     fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
-        // `Debug` hides the keys, so their fingerprints stand beside it.
         let keys = section.keys();
-        let prints: Vec<_> = keys.iter().map(|key| key.fingerprint.clone()).collect();
-        let print = format!("{section:?} {prints:?}");
+        let prints: Vec<String> = keys.iter().map(|key| key.fingerprint.to_string()).collect();
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, slot)) = slots.get(name)
-            && *known == print
+        if let Some(kept) = slots.get(name)
+            && kept.section == *section
+            && kept.prints == prints
         {
-            return Ok(slot.clone());
+            return Ok(kept.slot.clone());
         }
         let provider =
             registry::build(name, section, &self.http).with_context(|| format!("providers.{name}"))?;
@@ -77,7 +84,7 @@ impl Factory {
         let disabled = self.disabled.get(name).unwrap_or(&none);
         let keys = KeyPool::new(keys, disabled);
         let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
-        slots.insert(name.to_owned(), (print, slot.clone()));
+        slots.insert(name.to_owned(), Kept { section: section.clone(), prints, slot: slot.clone() });
         Ok(slot)
     }
 
@@ -238,6 +245,21 @@ mod tests {
         check(chosen(&["gpt-5", "flux-1-dev"], None).await, "flux-1-dev", 1);
         check(chosen(&["gpt-5"], None).await, FALLBACK_MODEL, 1);
         check(chosen(&["flux-1-dev"], Some("mine")).await, "mine", 0);
+    }
+
+    #[tokio::test]
+    async fn a_changed_secret_makes_a_new_slot() {
+        let factory = Factory::new(HttpClients::new(NetworkSection::default()), HashMap::new());
+        let section = |basic_auth: &str| ProviderSection {
+            kind: Kind::OpenAiImages.name().to_owned(),
+            base_url: "http://127.0.0.1:9/v1".to_owned(),
+            basic_auth: basic_auth.into(),
+            ..ProviderSection::default()
+        };
+        let slot = |basic_auth: &str| factory.slot("main", &section(basic_auth)).unwrap();
+        let first = slot("me:old");
+        assert!(Arc::ptr_eq(&first, &slot("me:old")));
+        assert!(!Arc::ptr_eq(&first, &slot("me:new")));
     }
 
     #[tokio::test]

@@ -68,16 +68,52 @@ async fn two_accounts_in_one_group_answer_once() {
     let second = FakeOneBot::builder().self_id(3_001_000_002).build();
     second.connect(&rig.url("/onebot/v11/ws/")).await.unwrap();
     rig.reachable(&second).await;
-    first.send(command().time(1_789_000_000).message_id(1)).await;
+    let now = i64::try_from(SystemClock.now().0 / 1000).unwrap();
+    first.send(command().time(now - 1).message_id(1)).await;
     assert_eq!(rig.next().await.chat.account.as_str(), "3001000001");
-    second.send(command().time(1_789_000_001).message_id(2)).await;
+    second.send(command().time(now).message_id(2)).await;
     // A mention names one of them and always counts.
-    second.send(command().time(1_789_000_001).at(second.self_id()).message_id(3)).await;
+    second.send(command().time(now).at(second.self_id()).message_id(3)).await;
     assert_eq!(rig.next().await.id.as_str(), "3");
     // Their own messages are no commands to each other.
     first.send(Event::group(GROUP, second.self_id()).text("/生图 狗")).await;
-    first.send(command().time(1_789_000_100).message_id(5)).await;
+    first.send(command().time(now + 100).message_id(5)).await;
     assert_eq!(rig.next().await.id.as_str(), "5");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn missed_commands_and_those_of_a_group_that_muted_the_account_are_not_answered() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let now = i64::try_from(SystemClock.now().0 / 1000).unwrap();
+    peer.send(command().time(now - 3600).message_id(1)).await;
+    peer.send(command().time(now - 60).message_id(2)).await;
+    assert_eq!(rig.next().await.id.as_str(), "2");
+    let account = rig.adapter.hub.account(&target(&peer).chat.account).unwrap();
+    account.learn_muted(target(&peer).chat.id.as_str(), SystemClock.now());
+    peer.send(command().message_id(3)).await;
+    peer.send(Event::private(MEMBER).text("/生图 猫").message_id(4)).await;
+    assert_eq!(rig.next().await.id.as_str(), "4");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn an_older_socket_takes_over_again() {
+    let (rig, first) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let account = rig.adapter.hub.account(&target(&first).chat.account).unwrap();
+    let older = account.link().unwrap();
+    let gone = CancellationToken::new();
+    let (calls, _calls) = mpsc::channel(1);
+    let (control, _control) = mpsc::channel(1);
+    let connection = transport::connection::Connection::new(calls, control, Arc::default(), gone.clone());
+    let newer = Arc::new(Link::socket(Arc::new(connection), Arc::clone(&older.section), &Timing::default()));
+    account.set_link(Arc::clone(&newer));
+    assert!(Arc::ptr_eq(&account.link().unwrap(), &newer));
+    gone.cancel();
+    assert!(Arc::ptr_eq(&account.link().unwrap(), &older));
+    account.clear_link(&newer);
+    account.clear_link(&older);
+    assert!(account.link().is_none());
     rig.end().await;
 }
 

@@ -54,6 +54,8 @@ fn frames_are_sorted() {
     check(&json!([text(" \u{200b}\u{3000}/生图 猫")]), "parse");
     check(&json!([text("说 /生图 猫")]), "chatter");
     check(&json!([text("/"), image, text("生图 猫")]), "parse");
+    check(&json!([text("#dr"), image, text("aw")]), "parse");
+    check(&json!([text("/dr"), image, text("aw")]), "picture");
     check(&json!([image]), "picture");
     check(&json!([{"data": {}, "type": "mface"}]), "picture");
     check(&json!([image, text("/生图")]), "parse");

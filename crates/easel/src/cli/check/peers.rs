@@ -2,10 +2,12 @@
 
 use std::{io, time::Duration};
 
-use easel_http::{HttpClients, ProviderTimeouts};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use easel_http::{Call, HttpClients, HttpError, ProviderTimeouts, Response};
 #[cfg(feature = "onebot")]
 use easel_onebot::{Mode, OneBotSection};
 use easel_providers::{Kind, ProviderSection};
+use secrecy::SecretString;
 use tokio::{net::TcpListener, net::TcpStream, time::timeout};
 
 use super::{Finding, PATIENCE, host_of};
@@ -13,6 +15,9 @@ use crate::config::{Config, problem::ProblemText};
 
 /// A name that is resolvable from everywhere and meant for such looks.
 const WELL_KNOWN: &str = "www.example.com";
+
+/// Keys of one provider that are tried at most.
+const MOST_KEYS: usize = 5;
 
 /// Whether a OneBot connection can be made: the address is free to listen on, or somebody answers there.
 #[cfg(feature = "onebot")]
@@ -42,7 +47,9 @@ pub(super) async fn onebot(place: &str, section: &OneBotSection, running: bool) 
 #[cfg(feature = "onebot")]
 async fn reach(place: &str, address: &str) -> Finding {
     let Ok(url) = url::Url::parse(address) else {
-        let text = ProblemText::new("check-onebot-unreached").with("address", address).with("detail", "");
+        let text = ProblemText::new("check-onebot-unreached")
+            .with("address", easel_http::redact(address))
+            .with("detail", "");
         return Finding::bad(place, text);
     };
     let text = |key: &str| ProblemText::new(key).with("address", host_of(&url));
@@ -60,7 +67,7 @@ async fn reach(place: &str, address: &str) -> Finding {
     }
 }
 
-/// Whether a provider answers and takes the first key, by its list of models, which costs nothing.
+/// Whether a provider answers and takes one of the first keys, by its list of models, which costs nothing.
 pub(super) async fn provider(place: &str, section: &ProviderSection, clients: &HttpClients) -> Finding {
     let kind = Kind::parse(&section.kind);
     if !kind.is_some_and(Kind::is_remote) {
@@ -74,7 +81,9 @@ pub(super) async fn provider(place: &str, section: &ProviderSection, clients: &H
     };
     let address = match section.address() {
         Ok(address) => address,
-        Err(error) => return unreached(&section.base_url, error.to_string()),
+        Err(error) => {
+            return unreached(&easel_http::redact(&section.base_url), easel_http::redact(&error.to_string()));
+        }
     };
     let host = host_of(address.url());
     let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds));
@@ -84,11 +93,7 @@ pub(super) async fn provider(place: &str, section: &ProviderSection, clients: &H
     };
     // An endpoint that is used as it stands has no list of models beside it: only its server is asked for.
     let list = if address.is_full() { address.url().clone() } else { address.join("models") };
-    let mut call = client.get(list.as_str()).within(PATIENCE);
-    if let Some(key) = section.keys().first() {
-        call = call.bearer(&key.secret);
-    }
-    let answered = call.send().await;
+    let answered = ask(section, || client.get(list.as_str()).within(PATIENCE)).await;
     let text =
         |key: &str| ProblemText::new(key).with("host", host.as_str()).with("kind", section.kind.as_str());
     let status = |key: &str, status: u16| text(key).with("status", u64::from(status));
@@ -102,6 +107,26 @@ pub(super) async fn provider(place: &str, section: &ProviderSection, clients: &H
         Ok(answer) => Finding::good(place, status("check-provider-answers", answer.status.as_u16())),
         Err(error) => unreached(&host, error.to_string()),
     }
+}
+
+/// Asks with the credentials that the provider itself would send: basic authentication instead of a key. A key that is
+/// refused is followed by the next, because one that works is enough to draw.
+async fn ask(section: &ProviderSection, call: impl Fn() -> Call) -> Result<Response, HttpError> {
+    let basic = section.basic_auth.expose();
+    if !basic.is_empty() {
+        let encoded = SecretString::from(STANDARD.encode(basic));
+        return call().basic_encoded(&encoded).send().await;
+    }
+    let keys = section.keys();
+    let Some((first, others)) = keys.split_first() else { return call().send().await };
+    let mut answered = call().bearer(&first.secret).send().await;
+    for key in others.iter().take(MOST_KEYS - 1) {
+        if !answered.as_ref().is_ok_and(|answer| matches!(answer.status.as_u16(), 401 | 403)) {
+            break;
+        }
+        answered = call().bearer(&key.secret).send().await;
+    }
+    answered
 }
 
 /// Whether names resolve into the range of made-up addresses, so that picture links would be refused.

@@ -101,6 +101,38 @@ async fn a_provider_is_asked_with_its_key() {
     }
 }
 
+#[tokio::test]
+async fn a_provider_is_asked_as_it_will_be_when_it_draws() {
+    use easel_providers::ProviderSection;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    for (credentials, accepted, requests) in [
+        (serde_json::json!({ "api_keys": ["k1", "k2"] }), "bearer k2", 2),
+        (serde_json::json!({ "api_keys": ["k1"], "basic_auth": "me:pw" }), "basic bwu6chc=", 1),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut section = credentials;
+        section["kind"] = "openai_images".into();
+        section["model"] = "m".into();
+        section["base_url"] = format!("http://{}", listener.local_addr().unwrap()).into();
+        let section: ProviderSection = serde_json::from_value(section).unwrap();
+        let server = async {
+            for _ in 0..requests {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut request = vec![0; 4096];
+                let length = stream.read(&mut request).await.unwrap();
+                let request = String::from_utf8_lossy(&request[..length]).to_lowercase();
+                let status = if request.contains(accepted) { "200 OK" } else { "401 Unauthorized" };
+                let answer =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{{}}");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        };
+        let clients = HttpClients::new(easel_http::NetworkSection::default());
+        let ((), finding) = tokio::join!(server, peers::provider("providers.p", &section, &clients));
+        assert_eq!(finding.text.key, "check-provider-good", "{accepted}");
+    }
+}
+
 #[test]
 fn a_directory_below_a_file_cannot_be_made() {
     let directory = tempfile::tempdir().unwrap();
