@@ -114,7 +114,7 @@ async fn one_message_that_two_accounts_see_is_answered_once() {
     let second = FakeOneBot::builder().self_id(3_001_000_002).build();
     second.connect(&format!("ws://{}/ws", address(&world))).await.unwrap();
     until("the second account", || world.easel().output().contains("3001000002")).await;
-    let message = Message::group(GROUP, USER).text("/生图 一只猫").time(1_795_000_000);
+    let message = Message::group(GROUP, USER).text("/生图 一只猫");
     world.bot.send(message.clone().message_id(11)).await;
     second.send(message.message_id(22)).await;
     world.bot.next_picture().await;
