@@ -348,7 +348,11 @@ impl Engine {
         }
         job.journal.write([stored]).await?;
         self.await_peer(job, adapter).await?;
-        job.journal.write([Event::Sending]).await?;
+        if let Err(error) = job.journal.write([Event::Sending]).await {
+            // For the ledger it is stored and not sent: sent now, the next start would send it again.
+            Self::store_failed(&error);
+            return Err(Stopped::Later);
+        }
         Ok(())
     }
 
