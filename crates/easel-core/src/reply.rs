@@ -1,5 +1,7 @@
 //! What easel sends back, platform-neutral.
 
+use tokio::sync::watch;
+
 use crate::{
     ids::{Chat, MessageId},
     media::Picture,
@@ -51,6 +53,36 @@ pub struct OutgoingPicture {
     pub picture: Picture,
     /// File name with extension, ASCII, unique (it holds the job id).
     pub name: String,
+}
+
+/// Says when a reply that is on its way may become whole at the peer: not before its job's record is durable.
+///
+/// Adapters that can stop short of the end use the time until then for everything but the last bytes.
+#[derive(Clone, Debug)]
+pub struct Clearance(watch::Receiver<bool>);
+
+/// Gives the clearance; dropped without giving it, it withholds it for good.
+#[derive(Debug)]
+pub struct Grant(watch::Sender<bool>);
+
+impl Clearance {
+    /// A clearance and who gives it.
+    pub fn new() -> (Grant, Self) {
+        let (sender, receiver) = watch::channel(false);
+        (Grant(sender), Self(receiver))
+    }
+
+    /// Waits for it; false when it is withheld for good.
+    pub async fn given(&self) -> bool {
+        self.0.clone().wait_for(|given| *given).await.is_ok()
+    }
+}
+
+impl Grant {
+    /// From here on the peer may have the whole.
+    pub fn give(&self) {
+        self.0.send_replace(true);
+    }
 }
 
 /// Proof of delivery.

@@ -23,7 +23,7 @@ use easel_core::{
         Adapter, AdapterCapabilities, AdapterError, Clock, DownloadError, Inbox, PictureSource, SendError,
         SendFailure,
     },
-    reply::{OutgoingPicture, Reaction, Reply, Sent, Target},
+    reply::{Clearance, OutgoingPicture, Reaction, Reply, Sent, Target},
 };
 use easel_http::{HttpClient, HttpClients};
 use tokio::{sync::oneshot, task::JoinSet};
@@ -146,6 +146,37 @@ impl OneBot {
         Ok((account, link))
     }
 
+    /// Sends a reply to its account's link, at its turn.
+    async fn send_with(
+        &self,
+        target: &Target,
+        reply: &Reply,
+        clearance: Option<&Clearance>,
+    ) -> Result<Sent, SendError> {
+        let (account, link) = self.reach(&target.chat.account)?;
+        if target.chat.kind == ChatKind::Group
+            && account.is_muted(target.chat.id.as_str(), self.hub.clock.now())
+        {
+            return Err(SendError::Failed { failure: SendFailure::Forbidden, reason: MUTED.to_owned() });
+        }
+        if reply.has_media() {
+            let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
+            self.pace.turn(&target.chat, interval).await;
+        }
+        let sent = self.deliver(&link, target, reply, clearance).await.inspect_err(|error| {
+            if let SendError::Failed { failure: SendFailure::Forbidden, reason } = error
+                && target.chat.kind == ChatKind::Group
+                && reason.starts_with(MUTED)
+            {
+                account.learn_muted(target.chat.id.as_str(), self.hub.clock.now());
+            }
+        })?;
+        if let Some(id) = &sent.message {
+            account.remember_own(id.as_str(), self.hub.clock.now());
+        }
+        Ok(sent)
+    }
+
     fn link(&self, account: &AccountId) -> Option<Arc<Link>> {
         self.hub.account(account)?.link()
     }
@@ -245,28 +276,16 @@ impl Adapter for OneBot {
     }
 
     async fn send(&self, target: &Target, reply: &Reply) -> Result<Sent, SendError> {
-        let (account, link) = self.reach(&target.chat.account)?;
-        if target.chat.kind == ChatKind::Group
-            && account.is_muted(target.chat.id.as_str(), self.hub.clock.now())
-        {
-            return Err(SendError::Failed { failure: SendFailure::Forbidden, reason: MUTED.to_owned() });
-        }
-        if reply.has_media() {
-            let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
-            self.pace.turn(&target.chat, interval).await;
-        }
-        let sent = self.deliver(&link, target, reply).await.inspect_err(|error| {
-            if let SendError::Failed { failure: SendFailure::Forbidden, reason } = error
-                && target.chat.kind == ChatKind::Group
-                && reason.starts_with(MUTED)
-            {
-                account.learn_muted(target.chat.id.as_str(), self.hub.clock.now());
-            }
-        })?;
-        if let Some(id) = &sent.message {
-            account.remember_own(id.as_str(), self.hub.clock.now());
-        }
-        Ok(sent)
+        self.send_with(target, reply, None).await
+    }
+
+    async fn send_early(
+        &self,
+        target: &Target,
+        reply: &Reply,
+        clearance: &Clearance,
+    ) -> Result<Sent, SendError> {
+        self.send_with(target, reply, Some(clearance)).await
     }
 
     async fn react(&self, target: &Target, reaction: Reaction) -> Result<(), SendError> {

@@ -186,6 +186,11 @@ impl Link {
         Err(CallFailure::Action(failure))
     }
 
+    /// Whether the end of a call can be held back here.
+    pub(crate) fn holds_back(&self) -> bool {
+        matches!(self.wire, Wire::Socket(_))
+    }
+
     /// Whether calls can be made now.
     pub(crate) fn is_up(&self) -> bool {
         match &self.wire {

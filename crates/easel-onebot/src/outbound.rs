@@ -10,7 +10,7 @@ pub(crate) use result::{ActionFailure, MUTED, PATH_UNREADABLE, judge};
 use easel_core::{
     ids::{Chat, ChatKind, MessageId, UserId},
     media::Body,
-    reply::{Part, Reaction, Target},
+    reply::{Clearance, Part, Reaction, Target},
 };
 use serde_json::{Value, json};
 
@@ -27,12 +27,14 @@ pub(crate) struct Call {
     pub(crate) params: Payload,
     /// Whether it shows something in a chat, so that an unknown outcome matters and sending takes its time.
     pub(crate) is_send: bool,
+    /// Its last bytes stay here until this is given.
+    pub(crate) clearance: Option<Clearance>,
 }
 
 impl Call {
     /// A call that looks something up or marks something.
     pub(crate) fn lookup(action: &'static str, params: &Value) -> Self {
-        Self { action, params: Payload::from_json(params.to_string()), is_send: false }
+        Self { action, params: Payload::from_json(params.to_string()), is_send: false, clearance: None }
     }
 }
 
@@ -94,7 +96,7 @@ pub(crate) fn send_message(target: &Target, parts: &[Part], sources: &[Source], 
     writer.raw("],\"auto_escape\":false,\"timeout\":");
     writer.raw(&timeout_ms.to_string());
     writer.raw("}");
-    Call { action, params: writer.finish(), is_send: true }
+    Call { action, params: writer.finish(), is_send: true, clearance: None }
 }
 
 /// Sends a file.
@@ -109,7 +111,7 @@ pub(crate) fn upload_file(chat: &Chat, name: &str, source: &Source) -> Call {
     writer.raw(",\"name\":");
     writer.string(name);
     writer.raw("}");
-    Call { action, params: writer.finish(), is_send: true }
+    Call { action, params: writer.finish(), is_send: true, clearance: None }
 }
 
 /// Opens `params` with whom it is for.
@@ -154,7 +156,7 @@ pub(crate) fn upload_chunk(chunk: &Chunk<'_>) -> Call {
     writer.raw(",\"chunk_data\":\"");
     writer.base64(chunk.body, chunk.offset, chunk.len);
     writer.raw("\"}");
-    Call { action: "upload_file_stream", params: writer.finish(), is_send: false }
+    Call { action: "upload_file_stream", params: writer.finish(), is_send: false, clearance: None }
 }
 
 /// Ends a stream upload.

@@ -136,7 +136,7 @@ mod direct {
     //! Writing around the page cache (`O_DIRECT`): whole, aligned blocks from aligned memory.
 
     use std::{
-        fs::OpenOptions,
+        fs::{File, OpenOptions},
         io::{self, Write as _},
         os::unix::fs::OpenOptionsExt as _,
         path::Path,
@@ -151,6 +151,18 @@ mod direct {
         let flags = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).map_err(io::Error::other)?;
         let mut file =
             OpenOptions::new().write(true).create(true).truncate(true).custom_flags(flags).open(path)?;
+        // Memory that begins on a block's boundary (our allocator's large pieces do) goes to the disk as it lies.
+        let aligned = if bytes.as_ptr().align_offset(ALIGN) == 0 { bytes.len() & !(ALIGN - 1) } else { 0 };
+        let (whole, rest) = bytes.split_at(aligned);
+        file.write_all(whole)?;
+        if !rest.is_empty() {
+            write_padded(&mut file, rest)?;
+        }
+        file.set_len(bytes.len() as u64)
+    }
+
+    /// Writes through an aligned block of our own; the last one is filled up with zeros.
+    fn write_padded(file: &mut File, bytes: &[u8]) -> io::Result<()> {
         let size = CHUNK.min(bytes.len().next_multiple_of(ALIGN));
         let mut memory = vec![0; size + ALIGN];
         let start = memory.as_ptr().align_offset(ALIGN);
@@ -163,7 +175,7 @@ mod direct {
             let whole = block.get(..padded).ok_or(io::ErrorKind::InvalidInput)?;
             file.write_all(whole)?;
         }
-        file.set_len(bytes.len() as u64)
+        Ok(())
     }
 }
 

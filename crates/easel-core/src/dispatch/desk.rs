@@ -362,7 +362,7 @@ impl Desk {
                 Ok(pictures) => {
                     let mut failed = None;
                     for (index, picture) in pictures.iter().enumerate() {
-                        let outcome = deliver(&adapter, &target, job, index, None, picture).await;
+                        let outcome = deliver(&adapter, &target, job, index, None, picture, None).await;
                         tracing::info!(%job, index, ?outcome, "resent");
                         // Whoever is muted or gone can't be told either.
                         if let Delivered::No { failure, .. } = outcome

@@ -6,7 +6,7 @@ use crate::{
     ids::{JobId, MessageId},
     media::{Picture, compact},
     ports::{Adapter, SendError, SendFailure},
-    reply::{OutgoingPicture, Part, Reply, Target},
+    reply::{Clearance, OutgoingPicture, Part, Reply, Target},
 };
 
 /// Sends per delivery at most, whatever fails.
@@ -60,7 +60,7 @@ fn next_shape(shape: Shape, failure: SendFailure, retried: bool, files: bool) ->
     }
 }
 
-/// Sends one picture with its caption.
+/// Sends one picture with its caption. With a `clearance` it may begin before the job's record is durable.
 pub async fn deliver(
     adapter: &Arc<dyn Adapter>,
     target: &Target,
@@ -68,6 +68,7 @@ pub async fn deliver(
     index: usize,
     caption: Option<&str>,
     picture: &Picture,
+    clearance: Option<&Clearance>,
 ) -> Delivered {
     let files = adapter.capabilities(&target.chat.account).files;
     let large = picture.body.len() > FILE_FIRST_BYTES;
@@ -88,7 +89,7 @@ pub async fn deliver(
                 .chain([Part::Picture(outgoing)])
                 .collect(),
         };
-        match send_when_connected(adapter, target, &Reply { parts }).await {
+        match send_when_connected(adapter, target, &Reply { parts }, clearance).await {
             Ok(message) => return Delivered::Yes { message },
             Err(SendError::Unknown { reason }) => return Delivered::Unknown { reason },
             Err(SendError::Failed { failure, reason }) => {
@@ -129,11 +130,16 @@ pub async fn send_when_connected(
     adapter: &Arc<dyn Adapter>,
     target: &Target,
     reply: &Reply,
+    clearance: Option<&Clearance>,
 ) -> Result<Option<MessageId>, SendError> {
     let patience = tokio::time::Instant::now() + RECONNECT_PATIENCE;
     let mut pause = Duration::from_millis(250);
     loop {
-        match adapter.send(target, reply).await {
+        let sent = match clearance {
+            Some(clearance) => adapter.send_early(target, reply, clearance).await,
+            None => adapter.send(target, reply).await,
+        };
+        match sent {
             Ok(sent) => return Ok(sent.message),
             Err(SendError::Failed { failure: SendFailure::Disconnected, .. })
                 if tokio::time::Instant::now() + pause < patience =>
@@ -174,7 +180,7 @@ mod tests {
         let recorder = RecordingAdapter::new();
         recorder.fail_sends(failures);
         let adapter: Arc<dyn Adapter> = recorder.clone();
-        let outcome = deliver(&adapter, &target(), JobId::generate(), 0, Some("手办"), &picture).await;
+        let outcome = deliver(&adapter, &target(), JobId::generate(), 0, Some("手办"), &picture, None).await;
         (outcome, recorder)
     }
 

@@ -111,7 +111,7 @@ impl Engine {
                 let reply = Reply::text(engine.planner.say(&target.chat, &sentence));
                 let told = tokio::select! {
                     biased;
-                    told = send_when_connected(&adapter, &target, &reply) => told,
+                    told = send_when_connected(&adapter, &target, &reply, None) => told,
                     // Not told yet: the next start tells it.
                     () = engine.stop.cancelled() => return,
                 };

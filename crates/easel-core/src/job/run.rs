@@ -15,9 +15,10 @@ use super::{
 use crate::{
     chain::{Chain, ChainFailure},
     error::{Charged, UserError},
+    ids::MessageId,
     media::{Picture, shrink},
     ports::{Adapter, ImageRequest, Operation, Reference, SendFailure, StoreError},
-    reply::{Reaction, Reply, Target},
+    reply::{Clearance, Reaction, Reply, Target},
 };
 
 /// The first and the longest pause between two looks for a peer.
@@ -49,6 +50,17 @@ enum Stopped {
     Failed { sentence: UserError, charged: Charged },
     /// easel is stopping and the job has not been paid: it runs after the next start.
     Later,
+}
+
+/// What became of a job's pictures.
+#[derive(Debug, Default)]
+struct Transmitted {
+    /// The first message that carries one.
+    message: Option<MessageId>,
+    /// Nobody knows about at least one.
+    unknown: bool,
+    /// At least one is certainly not there.
+    failed: Option<SendFailure>,
 }
 
 impl Stopped {
@@ -197,18 +209,37 @@ impl Engine {
         if !job.enter(Phase::Delivering) {
             return Err(Stopped::Cancelled { charged: Charged::Maybe });
         }
-        if let Err(error) = self.store_result(job, adapter, &pictures, provider).await {
-            let Stopped::Failed { sentence, .. } = error else { return Err(error) };
-            // Paid for, so it is delivered all the same. For the ledger it is still being drawn: a crash from here on
-            // closes it as interrupted, and nothing is sent twice.
-            tracing::error!(job = %job.id, code = sentence.code, "a result could not be stored; it is delivered without a copy");
-        }
-
         let note =
             first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
         let caption: Vec<String> = plan.caption.into_iter().chain(note).collect();
         let caption = (!caption.is_empty()).then(|| caption.join("\n"));
-        let outcome = self.send(job, adapter, &speaker.target, caption.as_deref(), &pictures, speaker).await;
+        let caption = caption.as_deref();
+
+        let stored = self.keep(job, &pictures, provider);
+        let transmitted = if adapter.is_connected(&job.request.chat.account) {
+            // The picture travels while its record is written; its last bytes wait for the record.
+            let (grant, clearance) = Clearance::new();
+            let record = async {
+                let written = match stored.await {
+                    Ok(stored) => job.journal.write([stored, Event::Sending]).await,
+                    Err(error) => Err(error),
+                };
+                if let Err(error) = written {
+                    Self::deliver_without_copy(job, &error);
+                }
+                grant.give();
+            };
+            let transmit =
+                Self::transmit(job, adapter, &speaker.target, caption, &pictures, Some(&clearance));
+            tokio::join!(record, transmit).1
+        } else {
+            match stored.await {
+                Ok(stored) => self.wait_to_send(job, adapter, stored).await?,
+                Err(error) => Self::deliver_without_copy(job, &error),
+            }
+            Self::transmit(job, adapter, &speaker.target, caption, &pictures, None).await
+        };
+        let outcome = self.delivered(job, transmitted, speaker).await;
         if let Some(sentence) = charged_more {
             speaker.say(&sentence).await;
         }
@@ -331,22 +362,17 @@ impl Engine {
         Ok((pictures, provider, None))
     }
 
-    /// Keeps the result and records that it is about to be sent.
-    async fn store_result(
+    /// Records a result whose account is away, and, once it is back, that it is about to be sent.
+    async fn wait_to_send(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
-        pictures: &[Picture],
-        provider: String,
+        stored: Event,
     ) -> Result<(), Stopped> {
-        let artifacts = self.keep(job, pictures).await?;
-        let stored = Event::Stored { artifacts: artifacts.clone(), provider };
-        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
-        if adapter.is_connected(&job.request.chat.account) {
-            job.journal.write([stored, Event::Sending]).await?;
+        if let Err(error) = job.journal.write([stored]).await {
+            Self::deliver_without_copy(job, &error);
             return Ok(());
         }
-        job.journal.write([stored]).await?;
         self.await_peer(job, adapter).await?;
         if let Err(error) = job.journal.write([Event::Sending]).await {
             // For the ledger it is stored and not sent: sent now, the next start would send it again.
@@ -354,6 +380,13 @@ impl Engine {
             return Err(Stopped::Later);
         }
         Ok(())
+    }
+
+    /// A result could not be recorded. It is paid for, so it is delivered all the same. For the ledger it is still being
+    /// drawn: a crash from here on closes it as interrupted, and nothing is sent twice.
+    fn deliver_without_copy(job: &Active, error: &StoreError) {
+        let code = Self::store_failed(error).code;
+        tracing::error!(job = %job.id, code, "a result could not be stored; it is delivered without a copy");
     }
 
     /// Waits until the job's account can be spoken to, so that nothing is recorded as being sent that certainly is not.
@@ -376,14 +409,16 @@ impl Engine {
         Ok(())
     }
 
-    async fn keep(&self, job: &Active, pictures: &[Picture]) -> Result<Vec<StoredPicture>, StoreError> {
+    /// Keeps the result's pictures; the entry that says so.
+    async fn keep(&self, job: &Active, pictures: &[Picture], provider: String) -> Result<Event, StoreError> {
         let mut artifacts = Vec::with_capacity(pictures.len());
         for (index, picture) in pictures.iter().enumerate() {
             let blob = format!("{}-{index}.{}", job.id, picture.format.extension());
             self.store.blobs.put(&blob, &picture.body).await?;
             artifacts.push(stored(blob, picture));
         }
-        Ok(artifacts)
+        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        Ok(Event::Stored { artifacts, provider })
     }
 
     /// Delivers what an earlier run stored and did not begin to send.
@@ -408,36 +443,44 @@ impl Engine {
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let speaker =
             Speaker { engine: Arc::clone(self), adapter: Arc::clone(adapter), target: target.clone() };
-        Ok(self.send(job, adapter, target, caption.as_deref(), &pictures, &speaker).await)
+        let transmitted =
+            Self::transmit(job, adapter, target, caption.as_deref(), &pictures, None).await;
+        Ok(self.delivered(job, transmitted, &speaker).await)
     }
 
-    async fn send(
-        &self,
+    /// Sends the pictures one after the other.
+    async fn transmit(
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         target: &Target,
         caption: Option<&str>,
         pictures: &[Picture],
-        speaker: &Speaker,
-    ) -> Outcome {
-        let (mut message, mut unknown, mut failed) = (None, false, None);
+        clearance: Option<&Clearance>,
+    ) -> Transmitted {
+        let mut transmitted = Transmitted::default();
         for (index, picture) in pictures.iter().enumerate() {
             let caption = caption.filter(|_| index == 0);
-            match deliver(adapter, target, job.id, index, caption, picture).await {
-                Delivered::Yes { message: id } => message = message.or(id),
+            match deliver(adapter, target, job.id, index, caption, picture, clearance).await {
+                Delivered::Yes { message } => transmitted.message = transmitted.message.or(message),
                 Delivered::Unknown { reason } => {
                     tracing::warn!(job = %job.id, index, reason, "nobody knows whether a picture arrived; it is not sent again");
-                    unknown = true;
+                    transmitted.unknown = true;
                 }
                 Delivered::No { failure, reason } => {
                     tracing::error!(job = %job.id, index, ?failure, reason, code = "E-DELIVERY", "a picture could not be delivered");
-                    failed = Some(failure);
+                    transmitted.failed = Some(failure);
                     if matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
                         break;
                     }
                 }
             }
         }
+        transmitted
+    }
+
+    /// The end of a job whose pictures were sent; the person is told what did not arrive.
+    async fn delivered(&self, job: &Active, transmitted: Transmitted, speaker: &Speaker) -> Outcome {
+        let Transmitted { message, unknown, failed } = transmitted;
         let Some(failure) = failed else {
             return if unknown { Outcome::Unknown } else { Outcome::Delivered { message } };
         };
@@ -499,7 +542,7 @@ struct Speaker {
 impl Speaker {
     async fn say(&self, sentence: &UserError) {
         let text = self.engine.planner.say(&self.target.chat, sentence);
-        if let Err(error) = send_when_connected(&self.adapter, &self.target, &Reply::text(text)).await {
+        if let Err(error) = send_when_connected(&self.adapter, &self.target, &Reply::text(text), None).await {
             tracing::warn!(%error, code = sentence.code, "a sentence could not be delivered");
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     ids::{AccountId, Chat, MessageId, Platform, UserId},
     media::Body,
     message::{ChatRole, Message, PictureRef, Quote},
-    reply::{Reaction, Reply, Sent, Target},
+    reply::{Clearance, Reaction, Reply, Sent, Target},
 };
 
 /// Where an adapter puts what it receives. Implemented by the core.
@@ -87,6 +87,16 @@ pub enum SendError {
     },
 }
 
+impl SendError {
+    /// The clearance of a reply was withheld: nothing went out.
+    pub fn withheld() -> Self {
+        Self::Failed {
+            failure: SendFailure::Disconnected,
+            reason: "its record could not be written before easel stopped".to_owned(),
+        }
+    }
+}
+
 /// A picture reference could not be turned into bytes. Each variant has its own sentence for the person.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DownloadError {
@@ -155,6 +165,20 @@ pub trait Adapter: PictureSource {
     /// # Errors
     /// See [`SendError`]. The future is not cancelled by callers once it has started.
     async fn send(&self, target: &Target, reply: &Reply) -> Result<Sent, SendError>;
+
+    /// The same, begun before the job's record is durable: nothing that could show in the chat may leave before
+    /// `clearance`. An adapter that can hold the end of a message back overrides this; the others wait first.
+    ///
+    /// # Errors
+    /// See [`Adapter::send`]; a withheld clearance is [`SendFailure::Disconnected`].
+    async fn send_early(
+        &self,
+        target: &Target,
+        reply: &Reply,
+        clearance: &Clearance,
+    ) -> Result<Sent, SendError> {
+        if clearance.given().await { self.send(target, reply).await } else { Err(SendError::withheld()) }
+    }
 
     /// Marks the quoted message of `target`, replacing the job's earlier mark. Best effort.
     ///

@@ -8,7 +8,7 @@ use std::{
 use easel_core::{
     media::Body,
     ports::{SendError, SendFailure},
-    reply::{OutgoingPicture, Part, Reply, Sent, Target},
+    reply::{Clearance, OutgoingPicture, Part, Reply, Sent, Target},
 };
 use tracing::{debug, info};
 
@@ -47,12 +47,13 @@ impl Drop for Temporary {
 }
 
 impl OneBot {
-    /// Sends a reply over a link.
+    /// Sends a reply over a link; with a `clearance` nothing whole leaves before it is given.
     pub(super) async fn deliver(
         &self,
         link: &Link,
         target: &Target,
         reply: &Reply,
+        clearance: Option<&Clearance>,
     ) -> Result<Sent, SendError> {
         let pictures: Vec<&OutgoingPicture> = reply
             .parts
@@ -63,6 +64,7 @@ impl OneBot {
             })
             .collect();
         if pictures.is_empty() {
+            cleared(clearance).await?;
             let call = outbound::send_message(target, &reply.parts, &[], self.timeout_ms(0));
             let answer = link.call(call).await.map_err(send_error)?;
             return Ok(Sent { message: answer.message_id(), way: "text" });
@@ -99,10 +101,16 @@ impl OneBot {
                     continue;
                 }
             };
+            // Only inside the call is there an end that can be held back.
+            let held = clearance.filter(|_| way == Way::Base64 && link.holds_back());
+            if held.is_none() {
+                cleared(clearance).await?;
+            }
             let mut second = false;
             while attempts < MAX_ATTEMPTS {
                 attempts += 1;
-                let call = self.call_for(target, reply, &pictures, &sources, bytes);
+                let mut call = self.call_for(target, reply, &pictures, &sources, bytes);
+                call.clearance = held.cloned();
                 match link.call(call).await {
                     Ok(answer) => return Ok(sent(&answer, way)),
                     Err(CallFailure::Action(ActionFailure::Refused(SendFailure::Transient, reason))) => {
@@ -216,6 +224,14 @@ impl OneBot {
         let path = self.outbox.join(format!("{}-{number}-{}", std::process::id(), picture.name));
         tokio::fs::write(&path, &bytes).await?;
         Ok((file_url(&path)?, Some(Temporary(path))))
+    }
+}
+
+/// Waits for a clearance.
+async fn cleared(clearance: Option<&Clearance>) -> Result<(), SendError> {
+    match clearance {
+        Some(clearance) if !clearance.given().await => Err(SendError::withheld()),
+        _ => Ok(()),
     }
 }
 

@@ -149,7 +149,7 @@ impl Connection {
         self.lock().waiting.insert(number, sender);
         let _forget = Forget { connection: self, number };
 
-        let outgoing = Outgoing { payload, progress: Arc::clone(&progress) };
+        let outgoing = Outgoing { payload, progress: Arc::clone(&progress), clearance: call.clearance };
         let mut queued = Queued { waiting: &self.waiting, bytes };
         let attempt = async {
             tokio::select! {

@@ -1,7 +1,8 @@
 //! The one task that writes a socket.
 //!
 //! Small frames that wait together leave in one write. A picture's frame has a known length and is written piece by
-//! piece, its base64 encoded on the way, so that no frame is ever held whole.
+//! piece, its base64 encoded on the way, so that no frame is ever held whole. It may begin before its job's record is
+//! durable: then its last bytes wait, and without them the peer has nothing.
 
 use std::{
     io,
@@ -13,7 +14,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use easel_core::media::Body;
+use easel_core::{media::Body, reply::Clearance};
 use tokio::{
     io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _},
     sync::mpsc,
@@ -77,6 +78,8 @@ pub(crate) struct Outgoing {
     pub(crate) payload: Payload,
     /// Shared with the caller.
     pub(crate) progress: Arc<Progress>,
+    /// The frame's last bytes wait for it.
+    pub(crate) clearance: Option<Clearance>,
 }
 
 /// Writes until both queues are closed, a close frame was written, or the socket fails.
@@ -166,7 +169,7 @@ impl WriterTask {
             return None;
         }
         match call.payload.pieces() {
-            [Piece::Json(json)] if len <= SMALL => {
+            [Piece::Json(json)] if len <= SMALL && call.clearance.is_none() => {
                 frame::small(batch, TEXT, json, self.client);
                 handed.push(call.progress);
                 None
@@ -194,6 +197,13 @@ impl WriterTask {
                 Piece::Base64 { body, offset, len } => {
                     self.write_base64(&mut frame, body, *offset, *len).await?;
                 }
+            }
+        }
+        if let Some(clearance) = call.clearance {
+            let given = tokio::time::timeout(self.stalled, clearance.given()).await;
+            if !matches!(given, Ok(true)) {
+                // The peer has the beginning of a frame that must not end: only a new socket helps.
+                return Err(io::Error::other("a reply's record could not be written in time"));
             }
         }
         self.flush(&mut frame).await?;

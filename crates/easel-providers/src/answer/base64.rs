@@ -7,6 +7,7 @@ use std::io;
 
 use base64_simd::{AsOut as _, STANDARD_NO_PAD};
 use easel_core::media::{Body, BodySink};
+use memchr::memchr;
 
 /// Characters decoded at a time by the fast way; bounds what one write to a spool file holds.
 const BLOCK: usize = 64 * 1024;
@@ -78,15 +79,10 @@ impl Decoder {
         let mut rest = run;
         while !rest.is_empty() {
             if self.carried == 0 && self.padding == 0 && self.careful == 0 {
-                let (block, after) = rest.split_at((rest.len() & !3).min(BLOCK));
-                if !block.is_empty() {
-                    if self.decode(block)? {
-                        self.line = self.line.saturating_add(block.len());
-                        self.last = b'A';
-                        rest = after;
-                        continue;
-                    }
-                    self.careful = block.len();
+                let fast = self.push_fast(rest)?;
+                if fast > 0 {
+                    rest = rest.get(fast..).unwrap_or_default();
+                    continue;
                 }
             }
             // What another piece left over is completed first, so that the fast way can go on from there.
@@ -99,6 +95,26 @@ impl Decoder {
             }
         }
         Ok(Fed::All)
+    }
+
+    /// Decodes a block of whole quads where it lies; how many characters that took. What it could not take is noted as
+    /// work for the careful way.
+    fn push_fast(&mut self, text: &[u8]) -> io::Result<usize> {
+        let block = text.get(..(text.len() & !3).min(BLOCK)).unwrap_or_default();
+        let mut good = block;
+        if !self.decode(good)? {
+            // Most often it is the padding at the end that is refused: everything before it can still go fast.
+            good = memchr(b'=', block).and_then(|at| block.get(..at & !3)).unwrap_or_default();
+            if !self.decode(good)? {
+                good = &[];
+            }
+            self.careful = block.len() - good.len();
+        }
+        if !good.is_empty() {
+            self.line = self.line.saturating_add(good.len());
+            self.last = b'A';
+        }
+        Ok(good.len())
     }
 
     /// Nothing comes any more.
@@ -182,15 +198,11 @@ impl Decoder {
         let wanted = HEAD - self.head.len();
         let head = &mut self.head;
         let mut good = false;
-        self.sink.write_with(quads.len() / 4 * 3, |room| {
-            match STANDARD_NO_PAD.decode(quads, room.as_out()) {
-                Ok(bytes) => {
-                    good = true;
-                    head.extend_from_slice(bytes.get(..wanted).unwrap_or(bytes));
-                    bytes.len()
-                }
-                Err(_) => 0,
-            }
+        self.sink.write_with(quads.len() / 4 * 3, |memory| {
+            let at = memory.len();
+            good = STANDARD_NO_PAD.decode_append(quads, memory).is_ok();
+            let bytes = memory.get(at..).unwrap_or_default();
+            head.extend_from_slice(bytes.get(..wanted).unwrap_or(bytes));
         })?;
         Ok(good)
     }
