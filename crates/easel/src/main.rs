@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     easel_http::crypto::install();
     log();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8))
+        .worker_threads(std::env::var("EASEL_W").map_or(2, |w| w.parse().unwrap()))
         .max_blocking_threads(32)
         .enable_all()
         .build();
