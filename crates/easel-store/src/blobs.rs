@@ -3,10 +3,12 @@
 //! A blob has its name only when it is complete: it is written beside and renamed. That survives `kill -9` at once; the
 //! fsync that makes it survive a power cut follows in the background, many blobs at a time.
 
+mod fresh;
+
 use std::{
     collections::BTreeSet,
     fs::{self, File},
-    io::{self, Write as _},
+    io,
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
@@ -20,19 +22,25 @@ use easel_core::{
     ports::{Blobs, StoreError},
 };
 use tokio::sync::{Notify, Semaphore};
-use uuid::Uuid;
+
+use fresh::{Fresh, passing_name};
 
 use crate::files::{remove_if_there, remove_leftovers, store_error, sync_dir};
 
 /// The blob folder.
 pub(crate) struct BlobFiles {
-    dir: Arc<Path>,
-    /// Bodies in here are immutable and on the same disk: they are linked, not copied.
-    spool: Arc<Path>,
+    dirs: Arc<Dirs>,
+    spares: Arc<Mutex<Vec<Fresh>>>,
     unsynced: Arc<Unsynced>,
     /// Writers at once: each holds a block of memory, and a disk is not faster with more of them.
     writers: Semaphore,
     closed: AtomicBool,
+}
+
+struct Dirs {
+    blobs: Arc<Path>,
+    /// Bodies in here are immutable and on the same disk: they are linked, not copied.
+    spool: PathBuf,
 }
 
 /// Names that wait for their fsync.
@@ -73,14 +81,18 @@ impl Unsynced {
     }
 }
 
+fn lock(spares: &Mutex<Vec<Fresh>>) -> std::sync::MutexGuard<'_, Vec<Fresh>> {
+    spares.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl BlobFiles {
     pub(crate) fn open(data: &Path) -> io::Result<Self> {
         let dir = data.join("blobs");
         fs::create_dir_all(&dir)?;
         remove_leftovers(&dir, |name| name.bytes().all(|b| b.is_ascii_hexdigit()))?;
         Ok(Self {
-            dir: dir.into(),
-            spool: data.join("spool").into(),
+            dirs: Arc::new(Dirs { blobs: dir.into(), spool: data.join("spool") }),
+            spares: Arc::default(),
             unsynced: Arc::default(),
             writers: Semaphore::new(WRITERS),
             closed: AtomicBool::new(false),
@@ -92,12 +104,25 @@ impl BlobFiles {
     }
 
     pub(crate) fn dir(&self) -> &Arc<Path> {
-        &self.dir
+        &self.dirs.blobs
+    }
+
+    /// Makes files for the next pictures, beside the path of this one.
+    fn make_spares(&self) {
+        let (dirs, spares) = (Arc::clone(&self.dirs), Arc::clone(&self.spares));
+        drop(tokio::task::spawn_blocking(move || {
+            while lock(&spares).len() < SPARES {
+                // Whatever is wrong shows when a picture is stored.
+                let Ok(fresh) = Fresh::create(&dirs.blobs) else { break };
+                lock(&spares).push(fresh);
+            }
+        }));
     }
 
     /// Refuses everything from now on.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        lock(&self.spares).clear();
     }
 
     /// The path of a name, which must not lead out of the folder nor look like a file of our own.
@@ -108,7 +133,7 @@ impl BlobFiles {
         let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
         let ours = Path::new(name).extension().is_some_and(|ending| ending == "tmp");
         if legal && !ours && (1..=128).contains(&name.len()) && !name.starts_with('.') {
-            Ok(self.dir.join(name))
+            Ok(self.dirs.blobs.join(name))
         } else {
             Err(StoreError::Damaged(format!("{name:?} is no name of a blob")))
         }
@@ -117,83 +142,32 @@ impl BlobFiles {
 
 /// Pictures that are written at once.
 const WRITERS: usize = 4;
-/// Pictures from this size on go around the page cache.
-const DIRECT_FROM: usize = 256 * 1024;
+/// Files that lie ready for the next pictures: making one takes as long as writing a small picture.
+const SPARES: usize = 2;
 
-/// Writes a file. A picture is read back seldom, and filling the page cache with it costs several times the processor time
-/// of handing it to the disk; so large ones are written directly where the file system can do that.
-fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    #[cfg(target_os = "linux")]
-    if bytes.len() >= DIRECT_FROM && direct::write(path, bytes).is_ok() {
-        return Ok(());
+/// Writes `body` into a new file and names it.
+fn place(body: &Body, dirs: &Dirs, spare: Option<Fresh>, path: &Path) -> io::Result<()> {
+    let (bytes, file) = (body.in_memory(), body.in_file());
+    if let (None, Some(file)) = (bytes, file) {
+        let tmp = passing_name(&dirs.blobs);
+        let linked = file.starts_with(&dirs.spool) && fs::hard_link(file, &tmp).is_ok();
+        let copied = if linked { Ok(()) } else { fs::copy(file, &tmp).map(drop) };
+        // Renaming one link of a file onto another of the same file does nothing and leaves both.
+        let placed = copied.and_then(|()| fs::rename(&tmp, path));
+        return placed.and(remove_if_there(&tmp));
     }
-    // Whatever went wrong shows again here, if it is not about writing directly.
-    File::create(path)?.write_all(bytes)
-}
-
-#[cfg(target_os = "linux")]
-mod direct {
-    //! Writing around the page cache (`O_DIRECT`): whole, aligned blocks from aligned memory.
-
-    use std::{
-        fs::{File, OpenOptions},
-        io::{self, Write as _},
-        os::unix::fs::OpenOptionsExt as _,
-        path::Path,
-    };
-
-    /// What every disk is content with.
-    const ALIGN: usize = 4096;
-    /// Bytes written at a time.
-    const CHUNK: usize = 1024 * 1024;
-
-    pub(super) fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-        let flags = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).map_err(io::Error::other)?;
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).custom_flags(flags).open(path)?;
-        // Memory that begins on a block's boundary (our allocator's large pieces do) goes to the disk as it lies.
-        let aligned = if bytes.as_ptr().align_offset(ALIGN) == 0 { bytes.len() & !(ALIGN - 1) } else { 0 };
-        let (whole, rest) = bytes.split_at(aligned);
-        file.write_all(whole)?;
-        if !rest.is_empty() {
-            write_padded(&mut file, rest)?;
+    let bytes = body.read()?;
+    if let Some(mut spare) = spare {
+        spare.write(&bytes)?;
+        match spare.name(path) {
+            // Somebody cleaned up by hand: the next one is new.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            named => return named,
         }
-        file.set_len(bytes.len() as u64)
     }
-
-    /// Writes through an aligned block of our own; the last one is filled up with zeros.
-    fn write_padded(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-        let size = CHUNK.min(bytes.len().next_multiple_of(ALIGN));
-        let mut memory = vec![0; size + ALIGN];
-        let start = memory.as_ptr().align_offset(ALIGN);
-        let block = memory.get_mut(start..start + size).ok_or(io::ErrorKind::OutOfMemory)?;
-        for part in bytes.chunks(CHUNK) {
-            let padded = part.len().next_multiple_of(ALIGN);
-            let (filled, rest) = block.split_at_mut_checked(part.len()).ok_or(io::ErrorKind::InvalidInput)?;
-            filled.copy_from_slice(part);
-            rest.fill(0);
-            let whole = block.get(..padded).ok_or(io::ErrorKind::InvalidInput)?;
-            file.write_all(whole)?;
-        }
-        Ok(())
-    }
-}
-
-/// Writes `body` at `tmp`, then gives it its name.
-fn place(body: &Body, spool: &Path, tmp: &Path, path: &Path) -> io::Result<()> {
-    match (body.in_memory(), body.in_file()) {
-        (Some(bytes), _) => write(tmp, bytes)?,
-        (None, Some(file)) => {
-            let linked = file.starts_with(spool) && fs::hard_link(file, tmp).is_ok();
-            if !linked {
-                fs::copy(file, tmp)?;
-            }
-        }
-        (None, None) => File::create(tmp)?.write_all(&body.read()?)?,
-    }
-    fs::rename(tmp, path)?;
-    // Renaming one link of a file onto another of the same file does nothing and leaves both.
-    remove_if_there(tmp)
+    let mut fresh = Fresh::create(&dirs.blobs)?;
+    fresh.write(&bytes)?;
+    fresh.name(path)
 }
 
 async fn blocking<T: Send + 'static>(
@@ -210,18 +184,13 @@ async fn blocking<T: Send + 'static>(
 impl Blobs for BlobFiles {
     async fn put(&self, name: &str, body: &Body) -> Result<(), StoreError> {
         let path = self.path(name)?;
-        let tmp = self.dir.join(format!("{}.tmp", Uuid::now_v7().simple()));
         // The clone keeps a spooled file alive until it is linked or copied, also when the caller goes away.
-        let (body, spool) = (body.clone(), Arc::clone(&self.spool));
+        let (body, dirs) = (body.clone(), Arc::clone(&self.dirs));
         let _writer = self.writers.acquire().await.map_err(|_| StoreError::Closed)?;
-        blocking("store a picture", move || {
-            let placed = place(&body, &spool, &tmp, &path);
-            if placed.is_err() {
-                remove_if_there(&tmp)?;
-            }
-            placed
-        })
-        .await?;
+        let spare = body.in_memory().and_then(|_| lock(&self.spares).pop());
+        let placed = blocking("store a picture", move || place(&body, &dirs, spare, &path)).await;
+        self.make_spares();
+        placed?;
         self.unsynced.add(name);
         Ok(())
     }
@@ -241,7 +210,7 @@ impl Blobs for BlobFiles {
     }
 
     async fn list(&self) -> Result<Vec<(String, u64)>, StoreError> {
-        let dir = Arc::clone(&self.dir);
+        let dir = Arc::clone(&self.dirs.blobs);
         blocking("list the stored pictures", move || {
             let mut out = Vec::new();
             for entry in fs::read_dir(&dir)? {
@@ -343,16 +312,24 @@ mod tests {
         assert!(!dir.path().join("blobs/0123.tmp").exists());
     }
 
-    #[test]
-    fn files_of_every_length_come_back_as_they_were_written() {
+    #[tokio::test]
+    async fn files_that_lie_ready_are_never_taken_for_pictures() {
         let dir = tempfile::tempdir().unwrap();
-        let whole: Vec<u8> = (0..3_300_000_u32).map(|n| n.to_le_bytes()[usize::from(n % 7 == 0)]).collect();
-        for len in
-            [0, 1, DIRECT_FROM - 1, DIRECT_FROM, DIRECT_FROM + 1, 1 << 20, (1 << 20) + 4095, whole.len()]
-        {
-            let path = dir.path().join(len.to_string());
-            write(&path, &whole[..len]).unwrap();
-            assert!(fs::read(&path).unwrap() == whole[..len], "{len}");
+        let blobs = BlobFiles::open(dir.path()).unwrap();
+        blobs.put("a.png", &Body::from_bytes("one")).await.unwrap();
+        assert_eq!(blobs.list().await.unwrap().len(), 1);
+        // Swept by hand: the next picture gets a new file.
+        for _ in 0..2 {
+            blobs.spares.lock().unwrap().push(Fresh::create(blobs.dir()).unwrap());
         }
+        for entry in fs::read_dir(blobs.dir()).unwrap().map(Result::unwrap) {
+            if entry.path().extension().is_some_and(|ending| ending == "tmp") {
+                fs::remove_file(entry.path()).unwrap();
+            }
+        }
+        blobs.put("b.png", &Body::from_bytes("two")).await.unwrap();
+        assert_eq!(blobs.get("b.png").await.unwrap().unwrap().read().unwrap(), "two");
+        blobs.close();
+        assert!(blobs.spares.lock().unwrap().is_empty());
     }
 }

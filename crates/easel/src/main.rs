@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     easel_http::crypto::install();
     log();
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(std::env::var("EASEL_W").map_or(2, |w| w.parse().unwrap()))
+        .worker_threads(workers())
         .max_blocking_threads(32)
         .enable_all()
         .build();
@@ -41,6 +41,13 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// Half of the cores, for the others have work as well (files, the journal, pictures that are turned or shrunk, and the
+/// peers). One worker hands a picture from the provider to the chat in less time than two that wake each other for every
+/// piece of it.
+fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| cores.get() / 2).clamp(1, 8)
 }
 
 async fn execute(cli: Cli) -> Exit {

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     chain::{Chain, ChainFailure},
     error::{Charged, UserError},
-    ids::MessageId,
+    ids::{JobId, MessageId},
     media::{Picture, shrink},
     ports::{Adapter, ImageRequest, Operation, Reference, SendFailure, StoreError},
     reply::{Clearance, Reaction, Reply, Target},
@@ -215,29 +215,29 @@ impl Engine {
         let caption = (!caption.is_empty()).then(|| caption.join("\n"));
         let caption = caption.as_deref();
 
-        let stored = self.keep(job, &pictures, provider);
+        let artifacts = artifacts_of(job.id, &pictures);
+        let stored = Event::Stored { artifacts: artifacts.clone(), provider };
+        let keep = self.keep(job, &artifacts, &pictures);
+        let target = &speaker.target;
         let transmitted = if adapter.is_connected(&job.request.chat.account) {
-            // The picture travels while its record is written; its last bytes wait for the record.
+            // The picture travels while its files and its record are written; its last bytes wait for both. For the next
+            // start, "sending" without the files means that they never left.
             let (grant, clearance) = Clearance::new();
             let record = async {
-                let written = match stored.await {
-                    Ok(stored) => job.journal.write([stored, Event::Sending]).await,
-                    Err(error) => Err(error),
-                };
-                if let Err(error) = written {
+                let (kept, written) = tokio::join!(keep, job.journal.write([stored, Event::Sending]));
+                if let Err(error) = kept.and(written) {
                     Self::deliver_without_copy(job, &error);
                 }
                 grant.give();
             };
-            let transmit =
-                Self::transmit(job, adapter, &speaker.target, caption, &pictures, Some(&clearance));
+            let transmit = Self::transmit(job, adapter, target, caption, &pictures, Some(&clearance));
             tokio::join!(record, transmit).1
         } else {
-            match stored.await {
-                Ok(stored) => self.wait_to_send(job, adapter, stored).await?,
+            match keep.await {
+                Ok(()) => self.wait_to_send(job, adapter, stored).await?,
                 Err(error) => Self::deliver_without_copy(job, &error),
             }
-            Self::transmit(job, adapter, &speaker.target, caption, &pictures, None).await
+            Self::transmit(job, adapter, target, caption, &pictures, None).await
         };
         let outcome = self.delivered(job, transmitted, speaker).await;
         if let Some(sentence) = charged_more {
@@ -409,16 +409,18 @@ impl Engine {
         Ok(())
     }
 
-    /// Keeps the result's pictures; the entry that says so.
-    async fn keep(&self, job: &Active, pictures: &[Picture], provider: String) -> Result<Event, StoreError> {
-        let mut artifacts = Vec::with_capacity(pictures.len());
-        for (index, picture) in pictures.iter().enumerate() {
-            let blob = format!("{}-{index}.{}", job.id, picture.format.extension());
-            self.store.blobs.put(&blob, &picture.body).await?;
-            artifacts.push(stored(blob, picture));
+    /// Writes the result's files.
+    async fn keep(
+        &self,
+        job: &Active,
+        artifacts: &[StoredPicture],
+        pictures: &[Picture],
+    ) -> Result<(), StoreError> {
+        for (artifact, picture) in artifacts.iter().zip(pictures) {
+            self.store.blobs.put(&artifact.blob, &picture.body).await?;
         }
-        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
-        Ok(Event::Stored { artifacts, provider })
+        self.keeper.note_artifacts(job.id, &job.request, artifacts);
+        Ok(())
     }
 
     /// Delivers what an earlier run stored and did not begin to send.
@@ -513,6 +515,14 @@ impl Engine {
             Self::store_failed(&error);
         }
     }
+}
+
+/// Where a job's pictures are kept.
+fn artifacts_of(job: JobId, pictures: &[Picture]) -> Vec<StoredPicture> {
+    let artifact = |(index, picture): (usize, &Picture)| {
+        stored(format!("{job}-{index}.{}", picture.format.extension()), picture)
+    };
+    pictures.iter().enumerate().map(artifact).collect()
 }
 
 /// All references smaller, or `None` when none could be made so.
