@@ -51,6 +51,10 @@ error-limit-user-day = You have used up your { $max } for 24 hours. Come back in
         [one] { $hours } hour
        *[other] { $hours } hours
     }. [{ $code }]
+error-limit-moderation = The content check has refused your wishes { $max } times or more in a short while, and services close accounts over that. Come back in { $minutes ->
+        [one] { $minutes } minute
+       *[other] { $minutes } minutes
+    } with milder ones. [{ $code }]
 error-debounce = That was quick! Try again in { $seconds ->
         [one] { $seconds } second
        *[other] { $seconds } seconds
@@ -70,6 +74,8 @@ error-needs-picture = Which picture? Send it along with the command, or quote on
 error-needs-prompt = What shall I draw? Write it after the command, for example: { $example } [{ $code }]
 error-prompt-too-long = The description is too long; the limit is { $limit } characters. Please shorten it. [{ $code }]
 error-nothing-to-resend = There is no picture to resend; pictures are only kept for a while. Please draw a new one. [{ $code }]
+error-resend-gone = Your last picture is no longer on easel’s disk, so it can’t be sent again. Please draw a new one. [{ $code }]
+error-resend-some-gone = Some of your last pictures are no longer on easel’s disk; these are the ones that are left. [{ $code }]
 error-no-such-job = There is no job { $job }; it may be over. The command “jobs” shows those that exist. [{ $code }]
 error-nothing-to-cancel = You have no picture in progress or waiting, so there is nothing to cancel. [{ $code }]
 error-not-your-job = Job { $job } is somebody else’s; only they and admins can cancel it. [{ $code }]

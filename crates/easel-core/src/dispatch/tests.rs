@@ -1,7 +1,7 @@
 //! The desk, told as conversations: who says what, and what comes back.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -55,7 +55,7 @@ fn world_in(locale: Locale, access: &Value, script: Vec<Step>) -> World {
     let adapter = RecordingAdapter::new();
     adapter.put_role("boss", ChatRole::Admin);
     let provider = ScriptedProvider::new("p", script);
-    let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashSet::new()), 1));
+    let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashMap::new()), 1));
     let link = Link { slot: slot.clone(), output: Output::default() };
     let runtime = Runtime::new(RuntimeParts {
         prefixes: vec!["/".to_owned()],
