@@ -185,10 +185,10 @@ check-key-disabled = Key { $key } was refused by the service{ $status ->
        *[other] {" "}({ $status })
     }, { $since } ago, and is not used any more.
 check-key-disabled-mend = Replace it in api_keys. When the account is in order again: easel keys reset { $provider }
-check-key-quota = The account of key { $key } has been out of quota{ $status ->
+check-key-quota = The account of key { $key } ran out of quota{ $status ->
         [0] {""}
        *[other] {" "}({ $status })
-    } for { $since }. It is tried again in { $rest }.
+    }, { $since } ago. It is tried again in { $rest }.
 check-key-quota-mend = Top up the account. To try at once: easel keys reset { $provider }
 check-key-cooling = Key { $key } rests{ $status ->
         [0] {""}

@@ -185,7 +185,7 @@ check-key-disabled = 密钥 { $key } 在 { $since }前被服务商拒绝{ $statu
        *[other] （{ $status }）
     }，已停用。
 check-key-disabled-mend = 在 api_keys 里换一个。账号已经恢复正常的话：easel keys reset { $provider }
-check-key-quota = 密钥 { $key } 的账号额度已用完 { $since }{ $status ->
+check-key-quota = 密钥 { $key } 的账号额度在 { $since }前用完{ $status ->
         [0] {""}
        *[other] （{ $status }）
     }，{ $rest }后会再试。

@@ -137,10 +137,10 @@ pub(crate) fn findings(lines: &[KeyLine], speech: &Speech) -> Vec<Finding> {
         .collect()
 }
 
-/// A span of time for people, rounded up to minutes below an hour, to hours below two days.
+/// A span of time for people, at least a minute, rounded up to minutes below an hour, to hours below two days.
 fn span(speech: &Speech, seconds: u64) -> String {
     let (key, count) = match seconds {
-        0..3600 => ("span-minutes", seconds.div_ceil(60)),
+        0..3600 => ("span-minutes", seconds.div_ceil(60).max(1)),
         3600..172_800 => ("span-hours", seconds.div_ceil(3600)),
         _ => ("span-days", seconds / 86_400),
     };
@@ -302,7 +302,7 @@ mod tests {
         fn check(seconds: u64, expected: &str) {
             assert_eq!(span(&Speech::new(Locale::EnUs), seconds), expected);
         }
-        check(0, "0 min");
+        check(0, "1 min");
         check(61, "2 min");
         check(3_600, "1 h");
         check(90_000, "25 h");
