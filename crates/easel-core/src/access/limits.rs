@@ -144,7 +144,9 @@ impl Limits {
         let groups = groups.map(|(window, span)| (window, Scope::Group, span, group));
         let users = [(&mut self.user, Span::Period), (&mut self.user_day, Span::Day)];
         let users = users.map(|(window, span)| (window, Scope::User, span, Some(user)));
-        let refused = [(&mut self.refused, Scope::User, Span::Refusals, Some(user))];
+        // Whoever was never refused waits for nobody, however many were.
+        let refused_user = self.refused.knows(user).then_some(user);
+        let refused = [(&mut self.refused, Scope::User, Span::Refusals, refused_user)];
         for (window, scope, span, key) in groups.into_iter().chain(users).chain(refused) {
             let Some(Err(retry_after)) = key.map(|key| window.check(key, now_ms)) else { continue };
             if worst.is_none_or(|limited| limited.retry_after.ms < retry_after.ms) {

@@ -135,6 +135,11 @@ impl SlidingWindow {
         }
     }
 
+    /// Whether anything of `key` is remembered.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.taken.contains_key(key)
+    }
+
     /// Gives back what a ticket took; good for once.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is good for one refund")]
     pub fn refund(&mut self, ticket: Ticket) {
