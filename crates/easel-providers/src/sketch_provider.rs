@@ -14,14 +14,12 @@ use easel_core::{
         Output,
     },
 };
-use easel_http::HttpClients;
 use image::RgbaImage;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::{
     config::ProviderSection,
-    registry::BuildError,
     sizes,
     sketch::{self, MAX_SIDE, MIN_SIDE, ReferencePixels, SketchRequest},
 };
@@ -42,19 +40,14 @@ struct Sketch {
     room: Arc<Semaphore>,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "all kinds are built by functions of one shape")]
-pub(crate) fn build(
-    name: &str,
-    section: &ProviderSection,
-    _: &HttpClients,
-) -> Result<Arc<dyn ImageProvider>, BuildError> {
+pub(crate) fn build(name: &str, section: &ProviderSection) -> Arc<dyn ImageProvider> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Ok(Arc::new(Sketch {
+    Arc::new(Sketch {
         name: name.into(),
         seed: section.extra.get("seed").and_then(Value::as_u64).unwrap_or(0),
         edit: section.supports_edit.unwrap_or(true),
         room: Arc::new(Semaphore::new(cores)),
-    }))
+    })
 }
 
 #[async_trait]
