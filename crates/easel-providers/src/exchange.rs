@@ -20,10 +20,11 @@ use std::time::Duration;
 use crate::{
     answer::{
         Answer, AnswerError, AnswerReader, Content,
-        candidates::{self, Choice, Found, Place},
+        candidates::{Choice, Found, Place},
     },
     classify::{self, Facts, Failure},
     config::{ProviderSection, is_local},
+    dialect::Dialect,
     registry::BuildError,
 };
 
@@ -33,7 +34,6 @@ const MAX_REFUSAL: u64 = 256 * 1024;
 const SPARE_LINKS: usize = 3;
 
 /// A provider's line to its service.
-#[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) name: Arc<str>,
     pub(crate) base: BaseUrl,
@@ -41,6 +41,7 @@ pub(crate) struct Wire {
     pub(crate) paid: bool,
     http: HttpClient,
     pub(crate) results: HttpClient,
+    dialect: &'static dyn Dialect,
     basic: Option<SecretString>,
     max_answer_bytes: u64,
 }
@@ -58,6 +59,7 @@ impl Wire {
         name: &str,
         section: &ProviderSection,
         clients: &HttpClients,
+        dialect: &'static dyn Dialect,
     ) -> Result<Self, BuildError> {
         let base = section.address()?;
         let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds.max(1)));
@@ -72,6 +74,7 @@ impl Wire {
             http: clients.provider(section.proxy.expose(), timeouts)?,
             results: clients.results(section.proxy.expose(), base.origin().clone())?,
             base,
+            dialect,
             basic,
             max_answer_bytes: clients.network().max_answer_bytes,
         })
@@ -87,9 +90,15 @@ impl Wire {
     pub(crate) fn authorised(&self, call: Call, cx: &CallContext) -> Call {
         match (&self.basic, &cx.key) {
             (Some(basic), _) => call.basic_encoded(basic),
-            (None, Some(key)) => call.bearer(&key.secret),
+            (None, Some(key)) => self.dialect.authorise(call, &key.secret),
             (None, None) => call,
         }
+    }
+
+    /// Takes the secrets of a call out of what comes back, and the owner's address, which may hold one.
+    pub(crate) fn redactor(&self, cx: &CallContext) -> Redactor {
+        let address = SecretString::from(self.base.url().as_str().trim_end_matches('/'));
+        Redactor::new(cx.key.iter().map(|key| &key.secret).chain(&self.basic).chain([&address]))
     }
 
     /// Sends the call and makes pictures of the answer: as many as `request` wishes, even if the answer offers more.
@@ -102,10 +111,10 @@ impl Wire {
         learn: impl FnOnce(&Failure) -> bool,
     ) -> Result<Generated, ProviderError> {
         let Answered { status, headers, advice, answer } = self.exchange(call, cx).await?;
-        let redactor = Redactor::new(cx.key.iter().map(|key| &key.secret).chain(&self.basic));
+        let redactor = self.redactor(cx);
         let prompt = &*request.prompt;
         let facts = Facts { status, headers: &headers, advice, answer: &answer, prompt, redactor: &redactor };
-        if let Some(failure) = classify::failure(&facts) {
+        if let Some(failure) = self.dialect.failure(&facts) {
             let corrected = learn(&failure);
             let mut error = failure.into_error(&self.name, &facts);
             if corrected {
@@ -113,7 +122,7 @@ impl Wire {
             }
             return Err(error);
         }
-        let Choice { found, last_first, unusable, said } = candidates::choose(&answer);
+        let Choice { found, last_first, unusable, said } = self.dialect.choose(&answer);
         if found.is_empty() {
             let mut error =
                 classify::no_picture(&answer, &said, unusable, prompt).into_error(&self.name, &facts);

@@ -48,6 +48,22 @@ pub fn jpeg_with_exif(width: u32, height: u32, seed: u64, orientation: u16) -> B
     [start, &exif::segment(orientation), rest].concat().into()
 }
 
+/// A photo as telephones take it: a JPEG that lies on its side as `orientation` (1 to 8) says, and small for its many
+/// pixels. Its quarters, clockwise from the stored upper left: red, green, blue, white.
+pub fn photo(width: u32, height: u32, orientation: u16) -> Bytes {
+    let (left, right) = (width as usize / 2, width as usize - width as usize / 2);
+    let row = |a: [u8; 3], b: [u8; 3]| [a.repeat(left), b.repeat(right)].concat();
+    let (top, bottom) = (height as usize / 2, height as usize - height as usize / 2);
+    let raw = [row([255, 0, 0], [0, 255, 0]).repeat(top), row([255, 255, 255], [0, 0, 255]).repeat(bottom)]
+        .concat();
+    let mut plain = Vec::new();
+    JpegEncoder::new_with_quality(&mut plain, 80)
+        .encode(&raw, width, height, image::ExtendedColorType::Rgb8)
+        .expect("plain colours are encodable as JPEG");
+    let (start, rest) = plain.split_at(2);
+    [start, &exif::segment(orientation), rest].concat().into()
+}
+
 /// An animated GIF with two frames of different noise.
 pub fn gif_animated(width: u32, height: u32, seed: u64) -> Bytes {
     let mut out = Vec::new();

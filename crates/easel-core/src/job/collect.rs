@@ -266,8 +266,10 @@ fn picture_problem(problem: &PictureProblem) -> UserError {
         PictureProblem::Empty => UserError::new("error-picture-empty", "E-PICTURE-EMPTY"),
         PictureProblem::NotAPicture(_) => UserError::new("error-picture-unknown", "E-PICTURE-TYPE"),
         PictureProblem::Heic => UserError::new("error-picture-heic", "E-PICTURE-HEIC"),
-        PictureProblem::TooManyPixels => UserError::new("error-picture-pixels", "E-PICTURE-PIXELS")
+        PictureProblem::SideTooLong => UserError::new("error-picture-side", "E-PICTURE-SIDE")
             .with("side", u64::from(crate::media::MAX_SIDE)),
+        PictureProblem::TooManyPixels => UserError::new("error-picture-pixels", "E-PICTURE-PIXELS")
+            .with("megapixels", crate::media::MAX_DECODED_PIXELS / 1_000_000),
         PictureProblem::Damaged(why) => {
             tracing::info!(why, "an input picture is damaged");
             UserError::new("error-picture-truncated", "E-PICTURE-DAMAGED")
