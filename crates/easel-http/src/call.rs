@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::Stream;
 use reqwest::header::{self, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -97,8 +98,19 @@ impl Call {
 
     /// Sends these buffers one after the other, uncopied.
     pub fn body(mut self, content_type: &str, segments: impl IntoIterator<Item = Bytes>) -> Self {
-        let segments = segments.into_iter().collect();
-        self.body = Some(Outgoing { content_type: content_type.to_owned(), segments });
+        self.body = Some(Outgoing::segments(content_type, segments.into_iter().collect()));
+        self
+    }
+
+    /// Sends what the stream gives, exactly `length` bytes of it, and never holds it whole. An error of the stream ends
+    /// the call: the peer then has less than it was promised.
+    pub fn body_stream(
+        mut self,
+        content_type: &str,
+        length: u64,
+        stream: impl Stream<Item = std::io::Result<Bytes>> + Send + 'static,
+    ) -> Self {
+        self.body = Some(Outgoing::stream(content_type, length, stream));
         self
     }
 

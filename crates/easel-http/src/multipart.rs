@@ -58,10 +58,7 @@ impl Multipart {
     pub(crate) fn into_outgoing(mut self) -> Outgoing {
         let end = if self.segments.is_empty() { "--" } else { "\r\n--" };
         self.segments.push(Bytes::from(format!("{end}{}--\r\n", self.boundary)));
-        Outgoing {
-            content_type: format!("multipart/form-data; boundary={}", self.boundary),
-            segments: self.segments,
-        }
+        Outgoing::segments(&format!("multipart/form-data; boundary={}", self.boundary), self.segments)
     }
 
     fn open(&mut self, disposition: &str, content_type: Option<&str>) {
@@ -88,7 +85,7 @@ mod tests {
 
     fn written(form: Multipart) -> String {
         let body = form.into_outgoing();
-        String::from_utf8(body.segments.concat()).unwrap()
+        String::from_utf8(body.buffers().concat()).unwrap()
     }
 
     #[test]
@@ -113,7 +110,7 @@ mod tests {
     fn pictures_are_not_copied_and_boundaries_differ() {
         let picture = Bytes::from(vec![1; 1000]);
         let body = Multipart::new().file("image", "a.png", "image/png", picture.clone()).into_outgoing();
-        assert!(body.segments.iter().any(|segment| segment.as_ptr() == picture.as_ptr()));
+        assert!(body.buffers().iter().any(|segment| segment.as_ptr() == picture.as_ptr()));
         assert_ne!(Multipart::new().boundary, Multipart::new().boundary);
     }
 }

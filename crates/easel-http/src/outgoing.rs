@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,22 +14,60 @@ use futures_util::Stream;
 /// Bytes handed to the connection at a time: enough to keep it busy, few enough that progress can be seen.
 const PIECE_BYTES: usize = 256 * 1024;
 
-/// A body as a list of buffers, which are sent one after the other without being copied together.
-#[derive(Debug, Clone, Default)]
+/// A request body of known length.
 pub(crate) struct Outgoing {
     pub(crate) content_type: String,
-    pub(crate) segments: Vec<Bytes>,
+    content: Content,
 }
 
+enum Content {
+    /// Buffers that are sent one after the other without being copied together.
+    Segments(Vec<Bytes>),
+    /// Made while it is sent.
+    Stream { length: u64, stream: ByteStream },
+}
+
+type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
+
 impl Outgoing {
+    pub(crate) fn segments(content_type: &str, segments: Vec<Bytes>) -> Self {
+        Self { content_type: content_type.to_owned(), content: Content::Segments(segments) }
+    }
+
+    pub(crate) fn stream(
+        content_type: &str,
+        length: u64,
+        stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+    ) -> Self {
+        let content = Content::Stream { length, stream: Box::pin(stream) };
+        Self { content_type: content_type.to_owned(), content }
+    }
+
     pub(crate) fn length(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.len() as u64).sum()
+        match &self.content {
+            Content::Segments(segments) => segments.iter().map(|segment| segment.len() as u64).sum(),
+            Content::Stream { length, .. } => *length,
+        }
+    }
+
+    /// The buffers of a body that is made of some.
+    #[cfg(test)]
+    pub(crate) fn buffers(&self) -> &[Bytes] {
+        match &self.content {
+            Content::Segments(segments) => segments,
+            Content::Stream { .. } => &[],
+        }
     }
 
     /// The body as the client wants it. `progress` counts the pieces that the connection took.
     pub(crate) fn into_body(self, progress: Arc<Progress>) -> reqwest::Body {
-        let waiting = self.segments.into_iter().filter(|segment| !segment.is_empty()).collect();
-        reqwest::Body::wrap_stream(Pieces { waiting, progress })
+        match self.content {
+            Content::Segments(segments) => {
+                let waiting = segments.into_iter().filter(|segment| !segment.is_empty()).collect();
+                reqwest::Body::wrap_stream(Pieces { waiting, progress })
+            }
+            Content::Stream { stream, .. } => reqwest::Body::wrap_stream(Counted { stream, progress }),
+        }
     }
 }
 
@@ -66,6 +105,20 @@ impl Stream for Pieces {
             return Poll::Ready(Some(Ok(front.split_to(PIECE_BYTES))));
         }
         Poll::Ready(self.waiting.pop_front().map(Ok))
+    }
+}
+
+struct Counted {
+    stream: ByteStream,
+    progress: Arc<Progress>,
+}
+
+impl Stream for Counted {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.progress.step();
+        self.stream.as_mut().poll_next(cx)
     }
 }
 

@@ -20,10 +20,10 @@ use crate::{
     command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
     error::{Arg, UserError},
     i18n::{Args, HelpView, Texts},
-    ids::{Chat, Platform},
+    ids::{Chat, MessageId, Platform},
     job::{
         delivery::{Delivered, deliver},
-        engine::{Brought, CancelOutcome, Engine, JobLine, Phase, Plan, Planner},
+        engine::{Brought, CancelOutcome, Engine, JobLine, Phase, Plan, Planner, Settle},
         ledger::StoredRequest,
     },
     message::{ChatRole, Message},
@@ -209,31 +209,31 @@ impl Desk {
         let feature = request.feature.clone();
         match self.admit(message, &feature, role) {
             Err(refusal) => self.say(runtime, message, &refusal),
-            Ok(settle) => match engine.accept(request, Brought { inline, settle: Some(settle), watch: None })
-            {
-                Ok(accepted) => {
-                    tracing::debug!(job = %accepted.job, number = accepted.number, "accepted");
-                    None
+            Ok(Admitted { settle, since }) => {
+                match engine.accept(request, Brought { inline, settle: Some(settle), watch: None }) {
+                    Ok(accepted) => {
+                        tracing::debug!(job = %accepted.job, number = accepted.number, "accepted");
+                        None
+                    }
+                    Err(refusal) => {
+                        let (platform, user) = (message.chat.platform.as_str(), message.sender.id.as_str());
+                        self.with_access(|access| access.debounce.withdraw(platform, user, &feature, since));
+                        self.say(runtime, message, &refusal)
+                    }
                 }
-                Err(refusal) => self.say(runtime, message, &refusal),
-            },
+            }
         }
     }
 
     /// Debounce and limits. The returned settlement gives the counts back when the job is not delivered, also when it is
     /// dropped because the job was never accepted.
-    fn admit(
-        &self,
-        message: &Message,
-        feature: &str,
-        role: Role,
-    ) -> Result<Box<dyn FnOnce(bool) + Send>, UserError> {
+    fn admit(&self, message: &Message, feature: &str, role: Role) -> Result<Admitted, UserError> {
+        let now = self.clock.now().0;
         if role.passes_limits() {
-            return Ok(Box::new(|_| {}));
+            return Ok(Admitted { settle: Box::new(|_| {}), since: now });
         }
         let (platform, user) = (message.chat.platform.as_str(), message.sender.id.as_str());
         let group = (!message.chat.kind.is_direct()).then(|| message.chat.to_string());
-        let now = self.clock.now().0;
         let tickets = self.with_access(|access| {
             access.debounce.check(platform, user, feature, now).map_err(|wait| {
                 UserError::new("error-debounce", "E-DEBOUNCE").with("seconds", wait.seconds())
@@ -247,7 +247,7 @@ impl Desk {
         })?;
         let desk = self.myself.clone();
         let refund = Refund { desk, tickets: Some(tickets) };
-        Ok(Box::new(move |delivered| refund.settle(delivered)))
+        Ok(Admitted { settle: Box::new(move |delivered| refund.settle(delivered)), since: now })
     }
 
     fn help(&self, runtime: &Runtime, topic: HelpTopic) -> Arc<str> {
@@ -395,6 +395,13 @@ fn limit_sentence(limited: Limited) -> UserError {
     }
 }
 
+/// What a command that may become a job brings to the engine.
+struct Admitted {
+    settle: Settle,
+    /// When its pause began.
+    since: u64,
+}
+
 /// Gives limits back on drop, unless the job was delivered.
 struct Refund {
     desk: std::sync::Weak<Desk>,
@@ -426,6 +433,12 @@ impl Inbox for Desk {
         if let Some(desk) = self.myself.upgrade() {
             let decide: Arc<dyn Decide> = desk;
             self.queues.push(message, &decide);
+        }
+    }
+
+    fn recalled(&self, chat: &Chat, message: &MessageId) {
+        if !self.queues.take_back(chat, message) {
+            self.taken_back(chat, message);
         }
     }
 }
@@ -475,6 +488,12 @@ impl Decide for Desk {
             | Verb::Language
             | Verb::Providers
             | Verb::Status => None,
+        }
+    }
+
+    fn taken_back(&self, chat: &Chat, message: &MessageId) {
+        if let Some(engine) = self.engine.get() {
+            engine.recalled(chat, message);
         }
     }
 }

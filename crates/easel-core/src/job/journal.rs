@@ -1,7 +1,10 @@
 //! The ledger as one job writes it.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -29,6 +32,8 @@ pub(super) struct Journal {
     pending: Mutex<Vec<Entry>>,
     /// Called once, when the first group is durable.
     accepted: Mutex<Option<Callback>>,
+    /// Whether a provider was asked in this run.
+    asked: AtomicBool,
 }
 
 impl Journal {
@@ -39,7 +44,20 @@ impl Journal {
         keys: Arc<dyn KeyValue>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { job, ledger, keys, clock, pending: Mutex::default(), accepted: Mutex::default() }
+        Self {
+            job,
+            ledger,
+            keys,
+            clock,
+            pending: Mutex::default(),
+            accepted: Mutex::default(),
+            asked: AtomicBool::new(false),
+        }
+    }
+
+    /// Whether a provider was asked in this run, so that the job may cost something.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
     }
 
     /// Calls `f` when the next durable group is written.
@@ -94,6 +112,7 @@ impl Journal {
 #[async_trait]
 impl AttemptLog for Journal {
     async fn asking(&self, provider: &str, key: &str, attempt: u32) -> Result<(), StoreError> {
+        self.asked.store(true, Ordering::Release);
         let event = Event::Asking { provider: provider.to_owned(), key: key.to_owned(), attempt };
         self.write([event]).await
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use easel_http::{
     Bytes, HttpClient, HttpError, Multipart, NotSentCause, ProviderTimeouts, Stage, StatusCode,
 };
-use futures_util::FutureExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use secrecy::SecretString;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -70,6 +70,27 @@ async fn a_form_with_large_pictures_arrives_whole() {
                 Content-Type: image/png\r\n\r\n";
     let expected = [head.as_bytes(), &picture, b"\r\n--BOUND--\r\n"].concat();
     assert!(request.body == expected);
+}
+
+#[tokio::test]
+async fn a_body_is_made_while_it_is_sent() {
+    let peer = Peer::start(|_| ok("{}")).await;
+    let stream = |pieces: usize| {
+        futures_util::stream::iter((0..pieces).map(|n| Ok(Bytes::from(n.to_string().repeat(100_000)))))
+    };
+    direct().post(peer.url("/stream")).body_stream("application/json", 900_000, stream(9)).send().await.unwrap();
+    let request = &peer.seen()[0];
+    assert_eq!(request.header("content-type"), Some("application/json"));
+    assert_eq!(request.header("content-length"), Some("900000"));
+    assert_eq!(request.header("transfer-encoding"), None);
+    let expected: String = (0..9).map(|n| n.to_string().repeat(100_000)).collect();
+    assert!(request.body == expected.as_bytes());
+
+    // What breaks off in the middle ends the call; nobody can say here what the peer made of it.
+    let broken = stream(2).chain(futures_util::stream::iter([Err(std::io::Error::other("the disk"))]));
+    let call = direct().post(peer.url("/broken")).body_stream("application/json", 900_000, broken);
+    let outcome = call.send().await;
+    assert!(outcome.as_ref().is_err_and(|error| !error.nothing_sent()), "{outcome:?}");
 }
 
 #[tokio::test]

@@ -119,7 +119,15 @@ impl OneBot {
             }
             tried.push(fresh);
         }
-        Err(last)
+        let Some(file) = file else { return Err(last) };
+        // Nothing that can be reached from here has it; the implementation may.
+        match self.from_stream(&link, file.strip_prefix(FILE_TOKEN).unwrap_or(file), max_bytes).await {
+            Err(error) if may_be_stale(&error) => {
+                debug!(%error, "a picture could not be streamed");
+                Err(last)
+            }
+            settled => settled,
+        }
     }
 
     /// Downloads a link.

@@ -56,6 +56,11 @@ impl Payload {
         &self.pieces
     }
 
+    /// The pieces themselves, in order.
+    pub(crate) fn into_pieces(self) -> Vec<Piece> {
+        self.pieces
+    }
+
     /// Bytes on the wire.
     pub(crate) fn len(&self) -> u64 {
         self.pieces
