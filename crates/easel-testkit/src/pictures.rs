@@ -267,6 +267,17 @@ mod tests {
     }
 
     #[test]
+    fn the_webp_has_two_frames() {
+        let picture = webp_animated(31, 17, 1);
+        let decoder = image::codecs::webp::WebPDecoder::new(Cursor::new(&picture[..])).unwrap();
+        assert!(decoder.has_animation());
+        let frames = decoder.into_frames().collect_frames().unwrap();
+        assert_eq!(frames.len(), 2);
+        assert_ne!(frames[0].buffer(), frames[1].buffer());
+        assert_eq!(dimensions(&picture), (31, 17));
+    }
+
+    #[test]
     fn the_gif_has_two_frames() {
         let picture = gif_animated(9, 9, 1);
         let decoder = GifDecoder::new(Cursor::new(&picture[..])).unwrap();

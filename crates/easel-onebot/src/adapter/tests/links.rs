@@ -310,6 +310,20 @@ async fn http_events_are_verified_and_answered_at_once() {
     rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
     let sent = peer.next_picture().await;
     assert_eq!((sent.picture(), sent.quote.as_deref()), (bytes, Some("1654096211")));
+
+    // From a file, too, and one that breaks off was certainly not sent.
+    let bytes = content(1_000_003);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    let mut spooled = picture(Bytes::new());
+    spooled.picture.body = Body::from_file(file.path()).unwrap();
+    let reply = Reply { parts: vec![Part::Picture(spooled)] };
+    rig.adapter.send(&target(&peer), &reply).await.unwrap();
+    assert_eq!(peer.next_picture().await.picture(), bytes);
+    file.as_file().set_len(500_000).unwrap();
+    let error = rig.adapter.send(&target(&peer), &reply).await.unwrap_err();
+    assert!(matches!(error, SendError::Failed { .. }), "{error:?}");
+    assert_eq!(peer.sends().len(), 2);
     rig.end().await;
 }
 
