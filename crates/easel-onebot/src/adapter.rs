@@ -284,7 +284,8 @@ impl Adapter for OneBot {
         let message = target.quote.as_ref().ok_or_else(|| permanent("there is no message to mark"))?;
         let (account, link) = self.reach(&chat.account)?;
         if account.was_taken_back(message.as_str()) {
-            return Err(permanent("the message was taken back"));
+            // There is nothing left to mark, and a text instead of a mark would answer nothing.
+            return Ok(());
         }
         let mut lagrange = link.dialect() == Dialect::Lagrange || link.lacks("set_msg_emoji_like");
         let face = outbound::face(reaction);

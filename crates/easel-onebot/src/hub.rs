@@ -530,13 +530,7 @@ impl Hub {
     }
 
     /// A message was taken back.
-    pub(crate) fn take_back(
-        &self,
-        account: &Account,
-        me: &Identity,
-        recalled: &Recalled,
-        inbox: &dyn Inbox,
-    ) {
+    pub(crate) fn take_back(&self, account: &Account, me: &Identity, recalled: &Recalled, inbox: &dyn Inbox) {
         account.take_back(&recalled.message, self.clock.now());
         let (kind, id) = match &recalled.group {
             Some(group) => (ChatKind::Group, group),

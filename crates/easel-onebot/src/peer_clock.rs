@@ -98,8 +98,10 @@ impl PeerClock {
             return false;
         };
         let offs = || self.messages.iter().map(|(_, ahead)| *ahead);
-        let (Some(least), Some(most)) = (offs().min(), offs().max()) else { return false };
-        self.messages.len() == KEPT && most - least <= SAME_MS && u128::from(last.since(*first)) >= proof.as_millis()
+        let (Some(lowest), Some(highest)) = (offs().min(), offs().max()) else { return false };
+        self.messages.len() == KEPT
+            && highest - lowest <= SAME_MS
+            && u128::from(last.since(*first)) >= proof.as_millis()
     }
 
     fn tell(&mut self, skew: Skew) -> Option<Skew> {

@@ -81,8 +81,8 @@ pub fn webp_animated(width: u32, height: u32, seed: u64) -> Bytes {
         let still = webp(width, height, seed + step);
         // Twelve bytes of container stand before the one chunk of a lossless picture.
         let picture = still.get(12..).expect("more than a header");
-        // At the upper left corner, for 200 ms.
-        let mut frame = vec![0, 0, 0, 0, 0, 0, w[0], w[1], w[2], h[0], h[1], h[2], 200, 0, 0, 0];
+        // At the upper left corner, for 200 ms, in place of what was there rather than blended with it.
+        let mut frame = vec![0, 0, 0, 0, 0, 0, w[0], w[1], w[2], h[0], h[1], h[2], 200, 0, 0, 0x02];
         frame.extend_from_slice(picture);
         push_riff(&mut body, *b"ANMF", &frame);
     }

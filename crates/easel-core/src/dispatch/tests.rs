@@ -354,7 +354,8 @@ async fn a_request_that_is_taken_back_ends_while_it_costs_nothing() {
     assert_eq!(world.says("ann", "/生图 鸟").await, None);
     go.notify_one();
     world.done(2).await;
-    let prompts: Vec<_> = world.provider.requests().iter().map(|request| request.prompt.to_string()).collect();
+    let prompts: Vec<_> =
+        world.provider.requests().iter().map(|request| request.prompt.to_string()).collect();
     assert_eq!(prompts, ["在画的猫", "鸟"], "what was asked for is delivered, the rest never asked for");
 }
 

@@ -78,7 +78,12 @@ async fn a_body_is_made_while_it_is_sent() {
     let stream = |pieces: usize| {
         futures_util::stream::iter((0..pieces).map(|n| Ok(Bytes::from(n.to_string().repeat(100_000)))))
     };
-    direct().post(peer.url("/stream")).body_stream("application/json", 900_000, stream(9)).send().await.unwrap();
+    direct()
+        .post(peer.url("/stream"))
+        .body_stream("application/json", 900_000, stream(9))
+        .send()
+        .await
+        .unwrap();
     let request = &peer.seen()[0];
     assert_eq!(request.header("content-type"), Some("application/json"));
     assert_eq!(request.header("content-length"), Some("900000"));

@@ -54,7 +54,7 @@ struct Receiving {
 
 impl OneBot {
     /// Has the implementation fetch a picture and takes it chunk by chunk.
-    pub(super) async fn from_stream(
+    pub(super) async fn stream(
         &self,
         link: &Link,
         file: &str,
@@ -198,16 +198,21 @@ mod tests {
                 break;
             }
         }
-        let result = receiving.result.take().map(|result| {
-            result.map(|body| Body::from_bytes(body.read().unwrap()))
-        });
+        let result =
+            receiving.result.take().map(|result| result.map(|body| Body::from_bytes(body.read().unwrap())));
         (result, taken)
     }
 
     #[test]
     fn chunks_become_one_picture_in_memory_or_on_disk() {
         for budget in [1 << 20, 0] {
-            let frames = [info(7), chunk(0, b"abcd"), json!({"type": "stream", "data_type": "new"}), chunk(1, b"efg"), end(7)];
+            let frames = [
+                info(7),
+                chunk(0, b"abcd"),
+                json!({"type": "stream", "data_type": "new"}),
+                chunk(1, b"efg"),
+                end(7),
+            ];
             let (result, taken) = play(&frames, budget);
             assert_eq!((&result.unwrap().unwrap().read().unwrap()[..], taken), (&b"abcdefg"[..], 5));
             // Nothing depends on the first frame, nor on totals.
@@ -231,8 +236,16 @@ mod tests {
         check(&[chunk(0, b"a"), chunk(0, b"a"), end(2)], 2, "out of turn");
         check(&[chunk(0, b"a"), chunk(2, b"a"), end(2)], 2, "out of turn");
         check(&[chunk(0, b""), end(0)], 1, "empty");
-        check(&[json!({"type": "stream", "data_type": "file_chunk", "index": 0, "data": "*AAA"})], 1, "no base64");
-        check(&[json!({"type": "stream", "data_type": "file_chunk", "index": 0, "data": "AAA"})], 1, "no base64");
+        check(
+            &[json!({"type": "stream", "data_type": "file_chunk", "index": 0, "data": "*AAA"})],
+            1,
+            "no base64",
+        );
+        check(
+            &[json!({"type": "stream", "data_type": "file_chunk", "index": 0, "data": "AAA"})],
+            1,
+            "no base64",
+        );
         check(&[chunk(0, b"abc"), end(4)], 2, "too early");
         check(&[info(4), end(0)], 2, "too early");
         check(&[Value::Null], 1, "no known kind");

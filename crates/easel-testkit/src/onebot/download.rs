@@ -20,7 +20,10 @@ fn wanted(peer: &Peer, call: &Call) -> Option<(String, Bytes)> {
 }
 
 fn chunk_size(call: &Call) -> usize {
-    call.number("chunk_size").and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0).unwrap_or(CHUNK)
+    call.number("chunk_size")
+        .and_then(|size| usize::try_from(size).ok())
+        .filter(|size| *size > 0)
+        .unwrap_or(CHUNK)
 }
 
 /// The last frame's data.
@@ -55,8 +58,10 @@ pub(super) fn parts(peer: &Peer, call: &Call, fault: Option<&Fault>, last: &mut 
             }
             _ => {}
         }
-        parts.push(json!({ "type": "stream", "data_type": "file_chunk", "index": index, "base64_size": data.len(),
-            "data": data, "size": chunk.len(), "progress": 50 }));
+        parts.push(
+            json!({ "type": "stream", "data_type": "file_chunk", "index": index, "base64_size": data.len(),
+            "data": data, "size": chunk.len(), "progress": 50 }),
+        );
     }
     parts
 }

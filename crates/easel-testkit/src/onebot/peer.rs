@@ -3,8 +3,9 @@
 #![expect(clippy::disallowed_methods, reason = "fake peers of real programs live in real time")]
 
 use super::{
-    Builder, Fault, MemberRole, Message, actions, download,
+    Builder, Fault, MemberRole, Message, actions,
     dialect::{Asked, Failure},
+    download,
     fault::{self, Rule},
     http,
     link::{Frame, Link},
@@ -182,12 +183,13 @@ impl Peer {
     /// Takes a message back; the notice of it.
     pub(super) fn take_back(&self, id: i64) -> Value {
         let message = self.with(|state| state.messages.remove(&id)).expect("a message that was sent");
+        let of = |key: &str| message.get(key).cloned().unwrap_or_default();
         let mut notice = json!({ "time": self.now(), "self_id": self.settings.self_id, "post_type": "notice",
-            "notice_type": "friend_recall", "user_id": message["user_id"], "message_id": id });
-        if message["message_type"] == "group" {
+            "notice_type": "friend_recall", "user_id": of("user_id"), "message_id": id });
+        if of("message_type") == "group" {
             super::dialect::put(&mut notice, "notice_type", json!("group_recall"));
-            super::dialect::put(&mut notice, "group_id", message["group_id"].clone());
-            super::dialect::put(&mut notice, "operator_id", message["user_id"].clone());
+            super::dialect::put(&mut notice, "group_id", of("group_id"));
+            super::dialect::put(&mut notice, "operator_id", of("user_id"));
         }
         notice
     }

@@ -418,7 +418,10 @@ async fn a_picture_is_streamed_in_frames_of_one_echo() {
     fake.set_image_stream("a.png", bytes.clone());
     let ask = json!({ "file": "a.png", "chunk_size": 12_000 });
     let info = app.call("download_file_image_stream", ask.clone()).await;
-    assert_eq!((&info["data"]["data_type"], &info["data"]["file_size"]), (&json!("file_info"), &json!(30_000)));
+    assert_eq!(
+        (&info["data"]["data_type"], &info["data"]["file_size"]),
+        (&json!("file_info"), &json!(30_000))
+    );
     let mut got = Vec::new();
     for index in 0..3 {
         let chunk = app.json().await;

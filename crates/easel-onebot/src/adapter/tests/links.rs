@@ -382,14 +382,17 @@ async fn what_is_taken_back_is_told_and_never_quoted_again() {
     until("three notices", || rig.inbox.recalled.lock().unwrap().len() == 3).await;
     let recalled = std::mem::take(&mut *rig.inbox.recalled.lock().unwrap());
     assert_eq!(recalled[1], (message.chat.clone(), message.id.clone()));
-    assert_eq!((recalled[2].0.kind, recalled[2].0.id.as_str()), (ChatKind::Direct, MEMBER.to_string().as_str()));
+    assert_eq!(
+        (recalled[2].0.kind, recalled[2].0.id.as_str()),
+        (ChatKind::Direct, MEMBER.to_string().as_str())
+    );
     assert_eq!(recent(), 0, "nobody draws on a picture that was taken back");
     assert_eq!(rig.adapter.quote(&message.chat, &MessageId::from(shown.to_string())).await, None);
 
     let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
     rig.adapter.send(&target, &picture_reply(content(1000))).await.unwrap();
     assert_eq!(peer.next_picture().await.quote, None);
-    rig.adapter.react(&target, Reaction::Done).await.unwrap_err();
+    rig.adapter.react(&target, Reaction::Done).await.unwrap();
     assert!(peer.reactions().is_empty(), "a mark on it is not even tried");
     rig.end().await;
 }
@@ -408,7 +411,9 @@ async fn a_wrong_clock_is_told_once_and_commands_work_all_the_same() {
     let me = crate::inbound::Identity { id: "77".into(), alias: None };
     for id in 1..=4 {
         let event = peer.event(&command().message_id(id)).to_string();
-        let crate::inbound::Inbound::Message(frame) = crate::inbound::parse(&event).unwrap() else { panic!() };
+        let crate::inbound::Inbound::Message(frame) = crate::inbound::parse(&event).unwrap() else {
+            panic!()
+        };
         rig.adapter.hub.take_message(&account, &me, &frame, rig.inbox.as_ref());
     }
     assert_eq!(rig.next().await.id.as_str(), "3");
