@@ -132,8 +132,8 @@ async fn one_message_that_two_accounts_see_is_answered_once() {
     // Whichever socket is read first.
     let pictures = |bot: &FakeOneBot| bot.delivered().iter().filter(|sent| !sent.pictures.is_empty()).count();
     until("a picture", || pictures(&world.bot) + pictures(&second) > 0).await;
-    for bot in [&world.bot, &second] {
-        bot.send(Message::group(GROUP, USER).text("/img帮助")).await;
+    for (bot, words) in [(&world.bot, "/img帮助"), (&second, "/生图帮助")] {
+        bot.send(Message::group(GROUP, USER).text(words)).await;
         bot.next_send_where("help", |sent| !sent.text.is_empty()).await;
     }
     assert_eq!((pictures(&world.bot) + pictures(&second), world.provider.requests().len()), (1, 1));
