@@ -159,7 +159,7 @@ impl Call {
     /// cancel with a token where that matters.
     ///
     /// # Errors
-    /// `NotSent`, `Unanswered`, `Blocked`, `Deadline`, `Cancelled`, `BadUrl`, `BadHeader`.
+    /// `NotSent`, `Unreadable`, `Unanswered`, `Blocked`, `Deadline`, `Cancelled`, `BadUrl`, `BadHeader`.
     pub async fn send(self) -> Result<Response, HttpError> {
         let Self { client, method, target, headers, credentials, mut body, limits, problem } = self;
         if let Some(problem) = problem {
@@ -236,6 +236,7 @@ async fn exchange(
                             https: hop.url.scheme() == "https",
                             proxied: client.is_proxied(),
                             stage,
+                            unreadable: progress.is_unreadable(),
                         })
                     });
             }

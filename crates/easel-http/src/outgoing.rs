@@ -12,7 +12,7 @@ use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
@@ -53,6 +53,20 @@ impl Content {
         self.length
     }
 
+    /// `length` bytes from `offset` on, which lie where they lay. What reaches over the end breaks its call off.
+    #[must_use]
+    pub fn part(mut self, offset: u64, length: u64) -> Self {
+        self.length = length;
+        match &mut self.place {
+            Place::Memory(bytes) => {
+                let skipped = usize::try_from(offset).map_or(bytes.len(), |offset| offset.min(bytes.len()));
+                drop(bytes.split_to(skipped));
+            }
+            Place::File { at, .. } => *at += offset,
+        }
+        self
+    }
+
     /// The bytes, when they are in memory.
     #[cfg(test)]
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
@@ -68,7 +82,8 @@ impl Content {
         self.length -= length;
         let count = usize::try_from(length).map_err(io::Error::other)?;
         match &mut self.place {
-            Place::Memory(bytes) => Ok(bytes.split_to(count.min(bytes.len()))),
+            Place::Memory(bytes) if bytes.len() < count => Err(io::ErrorKind::UnexpectedEof.into()),
+            Place::Memory(bytes) => Ok(bytes.split_to(count)),
             Place::File { path, at } => {
                 let (path, from) = (Arc::clone(path), *at);
                 *at += length;
@@ -146,6 +161,35 @@ pub fn unforeseeable() -> String {
     format!("{:016x}{:016x}", random(), random())
 }
 
+/// Segments on their way, a piece of at most 256 KiB at a time, whoever writes them.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    waiting: VecDeque<Segment>,
+}
+
+impl Pieces {
+    /// Nothing is read yet.
+    pub fn new(segments: impl IntoIterator<Item = Segment>) -> Self {
+        Self { waiting: segments.into_iter().collect() }
+    }
+
+    /// The next piece, never an empty one; none when all was taken. Together they are as long as the segments say.
+    ///
+    /// # Errors
+    /// When a file is shorter than promised, or can't be read. No piece follows then.
+    pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        while self.waiting.front().is_some_and(|segment| segment.length() == 0) {
+            self.waiting.pop_front();
+        }
+        let Some(segment) = self.waiting.front_mut() else { return Ok(None) };
+        let piece = segment.take_piece().await;
+        if piece.is_err() {
+            self.waiting.clear();
+        }
+        piece.map(Some)
+    }
+}
+
 /// A body as a list of segments, which are sent one after the other without being copied together.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outgoing {
@@ -164,17 +208,13 @@ impl Outgoing {
     }
 
     fn into_pieces(self, progress: Arc<Progress>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
-        let waiting: VecDeque<_> = self.segments.into();
-        stream::unfold((waiting, progress), async |(mut waiting, progress)| {
+        stream::unfold((Pieces::new(self.segments), progress), async |(mut pieces, progress)| {
             progress.step();
-            while waiting.front().is_some_and(|segment| segment.length() == 0) {
-                waiting.pop_front();
-            }
-            let piece = waiting.front_mut()?.take_piece().await;
+            let piece = pieces.next().await;
             if piece.is_err() {
-                waiting.clear();
+                progress.unreadable.store(true, Ordering::Release);
             }
-            Some((piece, (waiting, progress)))
+            Some((piece.transpose()?, (pieces, progress)))
         })
     }
 }
@@ -186,6 +226,7 @@ impl Outgoing {
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     steps: AtomicU64,
+    unreadable: AtomicBool,
 }
 
 impl Progress {
@@ -195,6 +236,11 @@ impl Progress {
 
     pub(crate) fn step(&self) {
         self.steps.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether some of the body could not be read.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.unreadable.load(Ordering::Acquire)
     }
 }
 
@@ -262,10 +308,31 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn parts_are_cut_out_of_memory_and_files() {
+        let path = std::env::temp_dir().join(format!("easel-outgoing-{}", unforeseeable()));
+        let length = 2 * RAW_BYTES + 7;
+        let bytes = pattern(length);
+        std::fs::write(&path, &bytes).unwrap();
+        for (offset, count) in [(0, length), (3, 5), (1, length - 1), (length, 0), (0, RAW_BYTES)] {
+            let range = usize::try_from(offset).unwrap()..usize::try_from(offset + count).unwrap();
+            for content in [Content::from(bytes.clone()), Content::file(&path, length)] {
+                let part = content.part(offset, count);
+                assert!(sent(body([part.clone().into()])).await == bytes[range.clone()], "{part:?}");
+                let encoded = base64_simd::STANDARD.encode_to_string(&bytes[range.clone()]);
+                assert!(sent(body([Segment::Base64(part)])).await == encoded.as_bytes());
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[tokio::test]
     async fn a_file_that_goes_missing_or_short_breaks_the_body_off() {
         let path = std::env::temp_dir().join(format!("easel-outgoing-{}", unforeseeable()));
         std::fs::write(&path, pattern(1000)).unwrap();
-        for content in [Content::file(&path, 1001), Content::file(Path::new("/no/such/file"), 5)] {
+        let file = |length| Content::file(&path, length);
+        let missing = Content::file(Path::new("/no/such/file"), 5);
+        let short = Content::from(pattern(1000)).part(10, 991);
+        for content in [file(1001), file(1000).part(10, 991), missing, short] {
             let body = body([Segment::Base64(content), Bytes::from_static(b"end").into()]);
             let mut pieces = pin!(body.into_pieces(Arc::default()));
             assert!(pieces.next().await.unwrap().is_err());

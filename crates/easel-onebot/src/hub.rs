@@ -13,7 +13,7 @@ use std::{
 };
 
 use easel_core::{
-    ids::{AccountId, ChatKind, UnixMillis},
+    ids::{AccountId, Chat, ChatId, ChatKind, MessageId, Platform, UnixMillis},
     message::Message,
     ports::{Clock, Inbox},
 };
@@ -22,15 +22,16 @@ use tracing::{debug, info, warn};
 
 use crate::{
     config::OneBotSection,
-    inbound::{Identity, PictureFrame, message_from, wire::Frame},
+    inbound::{Identity, PictureFrame, Recalled, message_from, wire::Frame},
     outbound::{ActionFailure, Call, judge},
+    peer_clock::{PeerClock, Skew},
     recent::{Ring, Seen},
-    transport::{CallError, HttpLink, Reply, Timing, connection::Connection},
+    transport::{CallError, Frames, HttpLink, Reply, Timing, connection::Connection},
 };
 
-/// Messages older than this are not answered: after downtime an implementation delivers what was missed, and nobody
-/// waits any more for a picture asked for hours ago. By the clock of this machine; messages without a time are taken.
-const STALE_MS: u64 = 5 * 60 * 1000;
+/// The longest pause before and between the frames of a streamed answer: the implementation first fetches the picture
+/// from QQ itself.
+const FRAME_IDLE: Duration = Duration::from_secs(30);
 /// How long a group counts as muted after a send was refused for that reason; its end is told by nobody when the
 /// notice of its beginning got lost.
 const MUTED_AFTER_REFUSAL_SECONDS: i64 = 10 * 60;
@@ -40,6 +41,8 @@ const DUPLICATE_LIFE_MS: u64 = 10 * 60 * 1000;
 const DUPLICATES: usize = 8192;
 /// Own messages per account that are remembered, to recognise a quote of them.
 const OWN_MESSAGES: usize = 1024;
+/// Messages per account that are remembered as taken back.
+const TAKEN_BACK: usize = 1024;
 /// Commands that are remembered to recognise that two own accounts saw the same one.
 const SHARED: usize = 256;
 /// Two accounts see one message with at most this difference in time.
@@ -93,6 +96,9 @@ struct Memory {
     ring: Ring,
     delivered: Seen<String>,
     own: Seen<String>,
+    /// Messages that were taken back: neither quoted nor marked, because implementations refuse or drop that.
+    taken_back: Seen<String>,
+    clock: PeerClock,
     /// Groups that muted it, and until when.
     muted: HashMap<i64, UnixMillis>,
 }
@@ -175,6 +181,28 @@ impl Link {
             Wire::Http(link) => link.call(call, limit).await,
         }
         .map_err(CallFailure::Call)?;
+        self.judged(action, reply)
+    }
+
+    /// Makes a call whose answer comes in several frames; see [`Frames`].
+    ///
+    /// # Errors
+    /// See [`CallFailure`].
+    pub(crate) async fn call_frames(&self, call: Call, frames: Arc<Frames>) -> Result<Reply, CallFailure> {
+        let action = call.action;
+        if facts(&self.facts).absent.contains(action) {
+            return Err(CallFailure::Action(ActionFailure::Absent));
+        }
+        let idle = self.section.config.call_timeout().max(FRAME_IDLE);
+        let reply = match &self.wire {
+            Wire::Socket(connection) => connection.call_frames(call, idle, frames).await,
+            Wire::Http(link) => link.call_frames(call, idle, &frames).await,
+        }
+        .map_err(CallFailure::Call)?;
+        self.judged(action, reply)
+    }
+
+    fn judged(&self, action: &'static str, reply: Reply) -> Result<Reply, CallFailure> {
         if reply.ok {
             return Ok(reply);
         }
@@ -275,6 +303,8 @@ impl Account {
                 ring: Ring::default(),
                 delivered: Seen::new(DUPLICATES, DUPLICATE_LIFE_MS),
                 own: Seen::new(OWN_MESSAGES, DUPLICATE_LIFE_MS * 24),
+                taken_back: Seen::new(TAKEN_BACK, DUPLICATE_LIFE_MS * 24),
+                clock: PeerClock::default(),
                 muted: HashMap::new(),
             }),
             links: Mutex::default(),
@@ -361,6 +391,37 @@ impl Account {
         self.memory().own.insert(id.to_owned(), now);
     }
 
+    /// A message was taken back: it is not quoted any more, and its pictures are nobody's.
+    fn take_back(&self, id: &str, now: UnixMillis) {
+        let mut memory = self.memory();
+        memory.taken_back.insert(id.to_owned(), now);
+        memory.ring.forget(id);
+    }
+
+    /// Whether a message was taken back.
+    pub(crate) fn was_taken_back(&self, id: &str) -> bool {
+        self.memory().taken_back.contains(id)
+    }
+
+    /// The implementation told the time (0 = it did not).
+    pub(crate) fn hear_time(&self, time: UnixMillis, now: UnixMillis) {
+        if time.0 > 0 {
+            let warning = self.memory().clock.beat(time, now);
+            self.warn_of(warning);
+        }
+    }
+
+    fn warn_of(&self, warning: Option<Skew>) {
+        if let Some(skew) = warning {
+            warn!(
+                account = %self.id, seconds = skew.seconds(), evidence = skew.evidence(),
+                "the clock of this machine and the times of OneBot events differ; commands are judged by the events' \
+                 times as far as possible. Set the clock of this machine, or of the one where the implementation \
+                 runs (timedatectl set-ntp true)"
+            );
+        }
+    }
+
     /// Reads the ring.
     pub(crate) fn with_ring<T>(&self, read: impl FnOnce(&Ring) -> T) -> T {
         read(&self.memory().ring)
@@ -439,8 +500,8 @@ impl Hub {
                 memory.ring.push_message(&message.chat, sender, message.id.as_str(), raw, now);
             }
         }
-        let age = now.0.saturating_sub(message.sent_at.0);
-        let is_stale = message.sent_at.0 > 0 && age > STALE_MS;
+        let (is_stale, warning) = account.memory().clock.judge(message.sent_at, now, self.timing.clock_proof);
+        account.warn_of(warning);
         if !is_stale {
             // Who hears the others is logged in. Without heartbeats nothing else tells the end of `bot_offline`.
             account.set_online(true);
@@ -455,7 +516,7 @@ impl Hub {
             return;
         }
         if is_stale {
-            debug!(account = %account.id, message = %message.id, age_ms = age, "a command is too old to be answered");
+            debug!(account = %account.id, message = %message.id, sent_at = message.sent_at.0, "a command is too old to be answered");
             return;
         }
         // Nobody could see the answer, not even that there is none.
@@ -466,6 +527,23 @@ impl Hub {
         if !self.came_by_another_account(&message) {
             inbox.deliver(message);
         }
+    }
+
+    /// A message was taken back.
+    pub(crate) fn take_back(&self, account: &Account, me: &Identity, recalled: &Recalled, inbox: &dyn Inbox) {
+        account.take_back(&recalled.message, self.clock.now());
+        let (kind, id) = match &recalled.group {
+            Some(group) => (ChatKind::Group, group),
+            None => (ChatKind::Direct, &recalled.user),
+        };
+        let chat = Chat {
+            platform: Platform::new(crate::PLATFORM),
+            account: AccountId::new(&me.id),
+            kind,
+            id: ChatId::new(id),
+            parent: None,
+        };
+        inbox.recalled(&chat, &MessageId::new(&recalled.message));
     }
 
     /// Whether another own account in the same group delivered this message already: each sees it with an id of its

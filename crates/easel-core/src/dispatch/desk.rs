@@ -23,7 +23,7 @@ use crate::{
     command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
     error::{Arg, UserError},
     i18n::{Args, HelpView, Texts},
-    ids::{Chat, Platform},
+    ids::{Chat, MessageId, Platform},
     job::{
         delivery::{Delivered, deliver},
         engine::{Brought, CancelOutcome, Engine, JobLine, Phase, Plan, Planner, Settlement},
@@ -219,7 +219,7 @@ impl Desk {
         let feature = request.feature.clone();
         match self.admit(message, &feature, role) {
             Err(refusal) => self.say(runtime, message, &refusal),
-            Ok(tickets) => {
+            Ok(Admitted { tickets, since }) => {
                 request.tickets = (!tickets.is_empty()).then(|| Box::new(tickets.clone()));
                 match engine.accept(request, Brought { inline, watch: None }) {
                     Ok(accepted) => {
@@ -227,7 +227,11 @@ impl Desk {
                         None
                     }
                     Err(refusal) => {
-                        self.with_access(|access| access.limits.refund(tickets));
+                        let (platform, user) = (message.chat.platform.as_str(), message.sender.id.as_str());
+                        self.with_access(|access| {
+                            access.limits.refund(tickets);
+                            access.debounce.withdraw(platform, user, &feature, since);
+                        });
                         self.say(runtime, message, &refusal)
                     }
                 }
@@ -237,13 +241,13 @@ impl Desk {
 
     /// Debounce and limits. What was taken of the limits goes into the ledger with the job, and is given back by
     /// [`Planner::ended`].
-    fn admit(&self, message: &Message, feature: &str, role: Role) -> Result<Tickets, UserError> {
+    fn admit(&self, message: &Message, feature: &str, role: Role) -> Result<Admitted, UserError> {
+        let now = self.clock.now().0;
         if role.passes_limits() {
-            return Ok(Tickets::default());
+            return Ok(Admitted { tickets: Tickets::default(), since: now });
         }
         let (platform, user) = (message.chat.platform.as_str(), message.sender.id.as_str());
         let group = (!message.chat.kind.is_direct()).then(|| message.chat.to_string());
-        let now = self.clock.now().0;
         self.with_access(|access| {
             access.debounce.check(platform, user, feature, now).map_err(|wait| {
                 UserError::new("error-debounce", "E-DEBOUNCE").with("seconds", wait.seconds())
@@ -253,7 +257,7 @@ impl Desk {
                 .try_take(group.as_deref(), &format!("{platform}:{user}"), now)
                 .map_err(limit_sentence)?;
             access.debounce.accepted(platform, user, feature, now);
-            Ok(tickets)
+            Ok(Admitted { tickets, since: now })
         })
     }
 
@@ -411,6 +415,14 @@ fn limit_sentence(limited: Limited) -> UserError {
     }
 }
 
+/// What a command took that may become a job.
+struct Admitted {
+    /// Of the limits.
+    tickets: Tickets,
+    /// When its pause began.
+    since: u64,
+}
+
 impl Inbox for Desk {
     fn starts_command(&self, text: &str) -> bool {
         self.runtime.load().grammar.starts_command(text)
@@ -420,6 +432,12 @@ impl Inbox for Desk {
         if let Some(desk) = self.myself.upgrade() {
             let decide: Arc<dyn Decide> = desk;
             self.queues.push(message, &decide);
+        }
+    }
+
+    fn recalled(&self, chat: &Chat, message: &MessageId) {
+        if !self.queues.take_back(chat, message) {
+            self.taken_back(chat, message);
         }
     }
 }
@@ -469,6 +487,12 @@ impl Decide for Desk {
             | Verb::Language
             | Verb::Providers
             | Verb::Status => None,
+        }
+    }
+
+    fn taken_back(&self, chat: &Chat, message: &MessageId) {
+        if let Some(engine) = self.engine.get() {
+            engine.recalled(chat, message);
         }
     }
 }

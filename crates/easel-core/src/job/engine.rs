@@ -29,7 +29,7 @@ use super::{
 use crate::{
     chain::Link,
     error::UserError,
-    ids::{Chat, JobId, Platform, UnixMillis, UserId},
+    ids::{Chat, JobId, MessageId, Platform, UnixMillis, UserId},
     media::Spool,
     message::PictureRef,
     ports::{Adapter, Clock, Output, Store},
@@ -476,6 +476,27 @@ impl Engine {
                 None => CancelOutcome::TooLate { number: job.number },
             },
         }
+    }
+
+    /// The message that asked for a job was taken back. The job is cancelled unless a provider was asked: then it may be
+    /// paid for, so it goes on and its picture is delivered. Returns whether a job was cancelled.
+    pub fn recalled(&self, chat: &Chat, message: &MessageId) -> bool {
+        let found = self.with(|state| {
+            let asked_there = |job: &&Arc<Active>| {
+                let asked = &job.request;
+                // A platform's notice need not tell a temporary session from a direct chat.
+                asked.message == *message
+                    && asked.chat.id == chat.id
+                    && asked.chat.account == chat.account
+                    && asked.chat.platform == chat.platform
+                    && asked.chat.kind.is_direct() == chat.kind.is_direct()
+            };
+            state.active.values().find(asked_there).cloned()
+        });
+        let Some(job) = found else { return false };
+        let cancelled = !job.journal.has_asked() && job.try_cancel().is_some();
+        tracing::info!(job = %job.id, cancelled, "the request of a job was taken back");
+        cancelled
     }
 
     /// Jobs running and waiting now.

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -35,6 +35,8 @@ pub(super) struct Journal {
     accepted: Mutex<Option<Callback>>,
     /// How often a content check refused what the job asks for.
     refusals: AtomicU32,
+    /// Whether a provider was asked in this run.
+    asked: AtomicBool,
 }
 
 impl Journal {
@@ -53,12 +55,18 @@ impl Journal {
             pending: Mutex::default(),
             accepted: Mutex::default(),
             refusals: AtomicU32::new(0),
+            asked: AtomicBool::new(false),
         }
     }
 
     /// How often the content check of a provider refused the job's wish.
     pub(super) fn refusals(&self) -> u32 {
         self.refusals.load(Ordering::Relaxed)
+    }
+
+    /// Whether a provider was asked in this run, so that the job may cost something.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
     }
 
     /// Calls `f` when the next durable group is written.
@@ -113,6 +121,7 @@ impl Journal {
 #[async_trait]
 impl AttemptLog for Journal {
     async fn asking(&self, provider: &str, key: &str, attempt: u32) -> Result<(), StoreError> {
+        self.asked.store(true, Ordering::Release);
         let event = Event::Asking { provider: provider.to_owned(), key: key.to_owned(), attempt };
         self.write([event]).await
     }
