@@ -99,6 +99,10 @@ impl Keeper {
     pub(super) fn remember(&self, record: &JobRecord) {
         self.is_first(&record.request.chat, &record.request.message);
         if !record.is_finished() {
+            // Also without inputs: the job may get some before it is under way again.
+            self.with(|state| {
+                state.inputs.entry(record.id).or_default();
+            });
             for input in record.inputs.iter().flatten() {
                 self.note_input(record.id, input);
             }
@@ -223,10 +227,13 @@ impl Keeper {
 }
 
 impl State {
-    /// Whether a job keeps this blob: an artifact, or an input of a job that has not ended.
+    /// Whether a job keeps this blob: an artifact, or anything of a job that has not ended.
     fn keeps(&self, job: JobId, blob: &str) -> bool {
-        let artifacts = self.kept.get(&job).map(|kept| &kept.artifacts);
-        artifacts.into_iter().chain(self.inputs.get(&job)).flatten().any(|kept| kept.blob == blob)
+        self.inputs.contains_key(&job)
+            || self
+                .kept
+                .get(&job)
+                .is_some_and(|kept| kept.artifacts.iter().any(|artifact| artifact.blob == blob))
     }
 
     /// Which finished jobs lose their artifacts: too old, then the oldest beyond count and bytes. What jobs need that have

@@ -7,7 +7,7 @@
 //! | artifacts stored, not sending | delivered |
 //! | sending, no outcome | `unknown`, not sent again; `/重发图片` fetches it |
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Outcome,
@@ -55,8 +55,6 @@ impl Engine {
     /// for the jobs of the platform `transient` (the command line): they are closed.
     pub async fn recover(self: &Arc<Self>, records: Vec<JobRecord>, transient: &Platform) -> Recovered {
         let mut recovered = Recovered::default();
-        let unfinished = records.iter().filter(|record| !record.is_finished());
-        let needed: HashSet<_> = unfinished.map(|record| record.id).collect();
         for record in records {
             let platform = &record.request.chat.platform;
             if !record.is_finished() && platform == transient {
@@ -88,7 +86,7 @@ impl Engine {
                 }
             }
         }
-        self.keeper.sweep(|| &self.active() | &needed).await;
+        self.sweep().await;
         recovered
     }
 

@@ -467,6 +467,42 @@ async fn kept_inputs_go_with_their_job_however_it_ends() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_sweep_before_the_recovery_leaves_what_its_jobs_need() {
+    let w = world(vec![Step::Hang]);
+    w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    let waiting = w.asks(StoredRequest { pictures: vec![url("http://x/a.png")], ..request("u", "m2") });
+    while !w.events().contains(&"collected".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The process died after its pictures were recorded, or right before.
+    let recorded = w.events().iter().position(|event| event == "collected").unwrap();
+    for entries in [w.events().len(), recorded] {
+        let next = w.restarted(vec![]);
+        next.store.forget_after(entries);
+        next.engine.remember().await.unwrap();
+        next.engine.sweep().await;
+        assert_eq!(next.store.blob_names(), [format!("{}-in0.png", waiting.job)], "{entries} entries");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_told_its_place_is_not_told_twice_that_it_was_accepted() {
+    let w = world(vec![Step::Hang]);
+    let direct = |message| StoredRequest {
+        chat: Chat { kind: ChatKind::Direct, id: "u".into(), ..group("u") },
+        ..request("u", message)
+    };
+    w.asks(direct("m1"));
+    assert_eq!(w.adapter.send_number(1).await.text, "job-accepted");
+    w.asks(direct("m2"));
+    assert_eq!(w.adapter.send_number(2).await.text, "job-queued position=1 job=2");
+    w.engine.cancel(&direct("m1").chat, &"u".into(), false, Some(1));
+    assert_eq!(w.adapter.send_number(3).await.pictures.len(), 1, "nothing is said in between");
+}
+
+#[tokio::test(start_paused = true)]
 async fn numbers_outlive_a_restart_and_are_given_once() {
     let w = world(vec![Step::Hang]);
     assert_eq!(w.asks(request("u", "m1")).number, 1);
