@@ -268,8 +268,9 @@ fn picture_problem(problem: &PictureProblem) -> UserError {
         PictureProblem::Heic => UserError::new("error-picture-heic", "E-PICTURE-HEIC"),
         PictureProblem::SideTooLong => UserError::new("error-picture-side", "E-PICTURE-SIDE")
             .with("side", u64::from(crate::media::MAX_SIDE)),
-        PictureProblem::TooManyPixels => UserError::new("error-picture-pixels", "E-PICTURE-PIXELS")
-            .with("megapixels", crate::media::MAX_DECODED_PIXELS / 1_000_000),
+        PictureProblem::TooManyPixels { most } => {
+            UserError::new("error-picture-pixels", "E-PICTURE-PIXELS").with("megapixels", most / 1_000_000)
+        }
         PictureProblem::Damaged(why) => {
             tracing::info!(why, "an input picture is damaged");
             UserError::new("error-picture-truncated", "E-PICTURE-DAMAGED")

@@ -31,8 +31,11 @@ pub enum DecodeError {
     #[error("a side is longer than {MAX_SIDE} pixels")]
     SideTooLong,
     /// More pixels than can be decoded, found before they were allocated.
-    #[error("too many pixels to decode")]
-    TooManyPixels,
+    #[error("more than {most} pixels are too many to decode")]
+    TooManyPixels {
+        /// What a picture of its kind may have.
+        most: u64,
+    },
     /// Broken or cut off.
     #[error("the picture is damaged: {0}")]
     Damaged(String),
@@ -43,7 +46,7 @@ impl From<image::ImageError> for DecodeError {
         match error {
             image::ImageError::Limits(limit) => match limit.kind() {
                 LimitErrorKind::DimensionError => Self::SideTooLong,
-                _ => Self::TooManyPixels,
+                _ => Self::TooManyPixels { most: MAX_DECODED_PIXELS },
             },
             other => Self::Damaged(other.to_string()),
         }
@@ -141,6 +144,8 @@ pub(super) fn decode_jpeg(
     {
         return Ok((pixels, decoder(bytes, PictureFormat::Jpeg)?.orientation()?));
     }
+    // Another decoder, which holds the same.
+    frame.check(1)?;
     decode_as_stored(bytes, PictureFormat::Jpeg)
 }
 
@@ -148,7 +153,7 @@ fn decode_as_stored(bytes: &[u8], format: PictureFormat) -> Result<(DynamicImage
     let mut decoder = decoder(bytes, format)?;
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > MAX_DECODED_PIXELS {
-        return Err(DecodeError::TooManyPixels);
+        return Err(DecodeError::TooManyPixels { most: MAX_DECODED_PIXELS });
     }
     let orientation = decoder.orientation()?;
     Ok((DynamicImage::from_decoder(decoder)?, orientation))

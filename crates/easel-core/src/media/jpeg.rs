@@ -10,8 +10,9 @@ use jpeg_decoder::{Decoder, PixelFormat};
 
 use super::decode::DecodeError;
 
-/// What one such decode may need.
-const MAX_BYTES: u64 = 256 << 20;
+/// What one decode may need. Enough for a progressive photo of 48 megapixels with the usual 4:2:0 subsampling, with which
+/// the whole process stays below 250 MB.
+const MAX_BYTES: u64 = 210_000_000;
 
 /// The frame header: what decoding will cost, before anything is allocated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +75,19 @@ impl Frame {
         let pixels = u64::from(self.width) * u64::from(self.height);
         coefficients + self.samples / area + 3 * pixels / area
     }
+
+    /// Whether decoding at one `scale`th of each side needs no more than it may.
+    ///
+    /// # Errors
+    /// With the most pixels that a JPEG of this kind may have.
+    pub(super) fn check(&self, scale: u32) -> Result<(), DecodeError> {
+        let (cost, pixels) = (self.cost(scale), u64::from(self.width) * u64::from(self.height));
+        if cost <= MAX_BYTES {
+            return Ok(());
+        }
+        let most = u128::from(pixels) * u128::from(MAX_BYTES) / u128::from(cost);
+        Err(DecodeError::TooManyPixels { most: u64::try_from(most).unwrap_or(u64::MAX) })
+    }
 }
 
 /// The largest of the fractions 1/8, 1/4 and 1/2 (as 8, 4, 2) that leaves the longer side at least `side` long; 1 when
@@ -89,9 +103,7 @@ pub(super) fn scale_for(frame: &Frame, side: u32) -> u32 {
 /// # Errors
 /// See [`DecodeError`].
 pub(super) fn decode(bytes: &[u8], frame: &Frame, scale: u32) -> Result<Option<DynamicImage>, DecodeError> {
-    if frame.cost(scale) > MAX_BYTES {
-        return Err(DecodeError::TooManyPixels);
-    }
+    frame.check(scale)?;
     let mut decoder = Decoder::new(Cursor::new(bytes));
     decoder.set_max_decoding_buffer_size(usize::try_from(MAX_BYTES).unwrap_or(usize::MAX));
     let wanted = |side: u32| u16::try_from(side.div_ceil(scale)).unwrap_or(u16::MAX);
@@ -132,17 +144,20 @@ mod tests {
         assert_eq!((frame.width, frame.height, frame.progressive), (640, 480, false));
         assert_eq!(frame.samples, 3 * 640 * 480, "our encoder doesn't subsample");
         // 4:2:0, progressive, as cameras and web sites write it.
-        let sof = [8, 0x1c, 0x20, 0x1f, 0x80, 3, 1, 0x22, 0, 2, 0x11, 1, 3, 0x11, 1];
-        let head =
-            |kind: u8| [&[0xff, 0xd8, 0xff, 0xfe, 0, 4, 1, 2, 0xff, 0xff, kind, 0, 17][..], &sof].concat();
-        let (plain, slow) = (Frame::read(&head(0xc0)).unwrap(), Frame::read(&head(0xc2)).unwrap());
-        assert_eq!((plain.width, plain.height, plain.samples), (8064, 7200, 8064 * 7200 * 3 / 2));
-        assert!(
-            plain.cost(2) < slow.cost(2) && slow.cost(2) < MAX_BYTES,
-            "{} {}",
-            plain.cost(2),
-            slow.cost(2)
-        );
+        let frame = |kind: u8, sampling: u8| {
+            let sof = [8, 0x17, 0xa0, 0x1f, 0x80, 3, 1, sampling, 0, 2, 0x11, 1, 3, 0x11, 1];
+            let head = [0xff, 0xd8, 0xff, 0xfe, 0, 4, 1, 2, 0xff, 0xff, kind, 0, 17];
+            Frame::read(&[&head[..], &sof].concat()).unwrap()
+        };
+        let (plain, slow) = (frame(0xc0, 0x22), frame(0xc2, 0x22));
+        assert_eq!((plain.width, plain.height, plain.samples), (8064, 6048, 8064 * 6048 * 3 / 2));
+        assert!(plain.cost(2) < slow.cost(2));
+        assert_eq!((plain.check(2), slow.check(2)), (Ok(()), Ok(())));
+        // With more colour there are more coefficients, and room for fewer pixels.
+        for (sampling, most) in [(0x21, 40_000_000), (0x11, 28_000_000)] {
+            assert_eq!(frame(0xc0, sampling).check(2), Ok(()));
+            assert_eq!(frame(0xc2, sampling).check(2), Err(DecodeError::TooManyPixels { most }));
+        }
         for broken in
             [&b""[..], b"\xff\xd8", b"\xff\xd8\xff\xc0\0\x11", b"\xff\xd8\xff\xda\0\x02", b"no JPEG"]
         {
@@ -172,6 +187,6 @@ mod tests {
     #[test]
     fn what_would_cost_too_much_is_not_begun() {
         let frame = Frame { width: 65_000, height: 65_000, progressive: false, samples: 65_000 * 65_000 };
-        assert!(matches!(decode(b"", &frame, 2), Err(DecodeError::TooManyPixels)));
+        assert!(matches!(decode(b"", &frame, 2), Err(DecodeError::TooManyPixels { .. })));
     }
 }

@@ -29,10 +29,12 @@ pub enum PictureProblem {
     /// A side over [`MAX_SIDE`](super::MAX_SIDE) pixels.
     #[error("a side is too long")]
     SideTooLong,
-    /// It has to be turned or converted, and has more than
-    /// [`MAX_DECODED_PIXELS`](super::MAX_DECODED_PIXELS).
-    #[error("too many pixels to convert")]
-    TooManyPixels,
+    /// It has to be turned or converted, and has too many pixels for that.
+    #[error("more than {most} pixels are too many to convert")]
+    TooManyPixels {
+        /// What a picture of its kind may have.
+        most: u64,
+    },
     /// Cut off or damaged.
     #[error("damaged: {0}")]
     Damaged(String),
@@ -42,7 +44,7 @@ impl From<DecodeError> for PictureProblem {
     fn from(error: DecodeError) -> Self {
         match error {
             DecodeError::SideTooLong => Self::SideTooLong,
-            DecodeError::TooManyPixels => Self::TooManyPixels,
+            DecodeError::TooManyPixels { most } => Self::TooManyPixels { most },
             DecodeError::Damaged(why) => Self::Damaged(why),
         }
     }
@@ -191,7 +193,8 @@ fn jpeg(bytes: &Bytes, width: u32, height: u32) -> Result<Prepared, PictureProbl
     Ok(out)
 }
 
-/// A JPEG of more pixels is turned at half its sides: more than any engine looks at, and a third of the memory.
+/// A JPEG of more pixels, or one that would need too much memory, is turned at half its sides: more than any engine looks
+/// at, and a third of the memory.
 const MAX_TURNED_PIXELS: u64 = 25_000_000;
 
 /// Really turns the pixels, because engines ignore the EXIF orientation. The turned picture exists only as JPEG: the
@@ -199,7 +202,8 @@ const MAX_TURNED_PIXELS: u64 = 25_000_000;
 fn turn(bytes: &[u8]) -> Result<Prepared, PictureProblem> {
     let damaged = || PictureProblem::Damaged("no frame header".to_owned());
     let frame = Frame::read(bytes).ok_or_else(damaged)?;
-    let scale = if u64::from(frame.width) * u64::from(frame.height) > MAX_TURNED_PIXELS { 2 } else { 1 };
+    let pixels = u64::from(frame.width) * u64::from(frame.height);
+    let scale = if pixels > MAX_TURNED_PIXELS || frame.check(1).is_err() { 2 } else { 1 };
     let _room = room_for(frame.width, frame.height);
     let (pixels, orientation) = decode_jpeg(bytes, &frame, scale)?;
     let turned = encode::jpeg_turned(pixels, orientation, 95);
@@ -436,6 +440,16 @@ mod tests {
         refused(gif, &PictureProblem::SideTooLong);
         // What must be decoded and is too much for that says so; sides within the bound are not to blame.
         let gif = b"GIF89a\0\x20\0\x20\0\0\0,\0\0\0\0\0\x20\0\x20\0\x02\x02D\x01\0;";
-        refused(gif, &PictureProblem::TooManyPixels);
+        refused(gif, &PictureProblem::TooManyPixels { most: 0 });
+    }
+
+    #[test]
+    fn a_progressive_photo_that_needs_too_much_memory_is_refused_with_what_may_be() {
+        let mut photo = quarters(8064, 6048, 6).to_vec();
+        // Said to be progressive, with all its colour: the header is all that is looked at.
+        let header = photo.windows(4).position(|four| four == [0xff, 0xc0, 0, 17]).unwrap();
+        photo[header + 1] = 0xc2;
+        let problem = prepare(&photo.into()).unwrap_err();
+        assert_eq!(problem, PictureProblem::TooManyPixels { most: 28_000_000 });
     }
 }
