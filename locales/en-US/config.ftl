@@ -179,6 +179,22 @@ check-network-fake-ip = Names resolve into 198.18.0.0/15 (TUN mode of Clash, Mih
 check-network-fake-ip-mend = Write allow_fake_ip = true in [network].
 check-network-no-names = Names can't be resolved: { $detail }
 check-network-no-names-mend = Check the network and DNS.
+check-key-ready = Key { $key } can be used.
+check-key-disabled = Key { $key } was refused by the service{ $status ->
+        [0] {""}
+       *[other] {" "}({ $status })
+    }, { $since } ago, and is not used any more.
+check-key-disabled-mend = Replace it in api_keys. When the account is in order again: easel keys reset { $provider }
+check-key-quota = The account of key { $key } ran out of quota{ $status ->
+        [0] {""}
+       *[other] {" "}({ $status })
+    }, { $since } ago. It is tried again in { $rest }.
+check-key-quota-mend = Top up the account. To try at once: easel keys reset { $provider }
+check-key-cooling = Key { $key } rests{ $status ->
+        [0] {""}
+       *[other] {" "}({ $status })
+    }; it is used again in { $rest }.
+check-key-cooling-mend = Nothing needs doing. If it happens often, add keys of other accounts. To try at once: easel keys reset { $provider }
 check-store-good = The database can be opened.
 check-store-absent = There is no database yet; the first run creates it.
 check-store-notice = Found when the database was opened: { $detail }
@@ -187,6 +203,18 @@ check-store-bad-mend = Follow the advice; backups are in the folder "backups" of
 
 ## easel backup / restore
 
+keys-none = No provider has a key.
+keys-reset = { $count ->
+        [0] No key was out of use.
+        [one] One key is used again.
+       *[other] { $count } keys are used again.
+    }
+keys-unknown-provider = There is no provider { $provider } in the configuration. There is: { $names }.
+keys-store-failed = The data directory can't be opened: { $detail }
+span-minutes = { $count } min
+span-hours = { $count } h
+span-days = { $count } days
+span-unknown = some time
 backup-failed = The backup failed: { $detail }
 restore-state = It is the state of { $date }: { $records } records.
 backup-no-data = There is no data directory { $dir }, so there is nothing to back up; name it with --data-dir.

@@ -51,6 +51,10 @@ error-limit-user-day = You have used up your { $max } for 24 hours. Come back in
         [one] { $hours } hour
        *[other] { $hours } hours
     }. [{ $code }]
+error-limit-moderation = The content check has refused your wishes { $max } times or more in a short while, and services close accounts over that. Come back in { $minutes ->
+        [one] { $minutes } minute
+       *[other] { $minutes } minutes
+    } with milder ones. [{ $code }]
 error-debounce = That was quick! Try again in { $seconds ->
         [one] { $seconds } second
        *[other] { $seconds } seconds
@@ -70,6 +74,8 @@ error-needs-picture = Which picture? Send it along with the command, or quote on
 error-needs-prompt = What shall I draw? Write it after the command, for example: { $example } [{ $code }]
 error-prompt-too-long = The description is too long; the limit is { $limit } characters. Please shorten it. [{ $code }]
 error-nothing-to-resend = There is no picture to resend; pictures are only kept for a while. Please draw a new one. [{ $code }]
+error-resend-gone = Your last picture is no longer on easel’s disk, so it can’t be sent again. Please draw a new one. [{ $code }]
+error-resend-some-gone = Some of your last pictures are no longer on easel’s disk; these are the ones that are left. [{ $code }]
 error-no-such-job = There is no job { $job }; it may be over. The command “jobs” shows those that exist. [{ $code }]
 error-nothing-to-cancel = You have no picture in progress or waiting, so there is nothing to cancel. [{ $code }]
 error-not-your-job = Job { $job } is somebody else’s; only they and admins can cancel it. [{ $code }]
@@ -84,7 +90,8 @@ error-picture-expired = The picture’s link has expired. Please send the pictur
 error-picture-private = The picture’s link leads into a private network, so it wasn’t opened. Please send the picture itself. [{ $code }]
 error-picture-fake-ip = A proxy on this machine gave the picture’s link a made-up address, so it wasn’t opened. Send the picture itself, or ask the admin to switch on allow_fake_ip. [{ $code }]
 error-picture-download = The picture couldn’t be downloaded. Please send it again. [{ $code }]
-error-picture-pixels = The picture has too many pixels; the limit is { $side } per side. Please make it smaller. [{ $code }]
+error-picture-side = A side of the picture is too long; the limit is { $side } pixels. Please make it smaller. [{ $code }]
+error-picture-pixels = This picture has to be turned or converted first and has too many pixels for that; the limit is { $megapixels } megapixels. Please make it smaller. [{ $code }]
 error-picture-truncated = The picture is incomplete; perhaps the upload was cut. Please send it again. [{ $code }]
 error-picture-empty = The picture is empty. Please send another one. [{ $code }]
 error-too-many-pictures = That is too many pictures; the limit is { $max } at once. Try with fewer. [{ $code }]

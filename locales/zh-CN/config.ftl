@@ -179,6 +179,22 @@ check-network-fake-ip = 域名被解析到 198.18.0.0/15（Clash、Mihomo、Surg
 check-network-fake-ip-mend = 写 [network] allow_fake_ip = true。
 check-network-no-names = 无法解析域名：{ $detail }
 check-network-no-names-mend = 检查网络和 DNS。
+check-key-ready = 密钥 { $key } 可用。
+check-key-disabled = 密钥 { $key } 在 { $since }前被服务商拒绝{ $status ->
+        [0] {""}
+       *[other] （{ $status }）
+    }，已停用。
+check-key-disabled-mend = 在 api_keys 里换一个。账号已经恢复正常的话：easel keys reset { $provider }
+check-key-quota = 密钥 { $key } 的账号额度在 { $since }前用完{ $status ->
+        [0] {""}
+       *[other] （{ $status }）
+    }，{ $rest }后会再试。
+check-key-quota-mend = 给账号充值。想马上再试：easel keys reset { $provider }
+check-key-cooling = 密钥 { $key } 正在休息{ $status ->
+        [0] {""}
+       *[other] （{ $status }）
+    }，{ $rest }后继续使用。
+check-key-cooling-mend = 不用处理；经常这样就添加其他账号的密钥。想马上再试：easel keys reset { $provider }
 check-store-good = 数据库可以打开。
 check-store-absent = 还没有数据库，首次运行时建立。
 check-store-notice = 打开数据库时发现：{ $detail }
@@ -187,6 +203,17 @@ check-store-bad-mend = 按提示处理；备份在数据目录的 backups 里，
 
 ## easel backup / restore
 
+keys-none = 没有任何服务商配置了密钥。
+keys-reset = { $count ->
+        [0] 没有停用的密钥。
+       *[other] { $count } 个密钥重新启用。
+    }
+keys-unknown-provider = 配置里没有服务商 { $provider }。现有：{ $names }。
+keys-store-failed = 数据目录打不开：{ $detail }
+span-minutes = { $count } 分钟
+span-hours = { $count } 小时
+span-days = { $count } 天
+span-unknown = 一段时间
 backup-failed = 备份失败：{ $detail }
 restore-state = 它是 { $date } 的状态，共 { $records } 条记录。
 backup-no-data = 没有数据目录 { $dir }，没有可备份的内容；用 --data-dir 指明目录。

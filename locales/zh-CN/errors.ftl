@@ -29,6 +29,7 @@ error-limit-group = 本群画得有点快，每个时段最多 { $max } 次。{ 
 error-limit-user = 你画得有点快，每个时段最多 { $max } 次。{ $seconds } 秒后再来吧。[{ $code }]
 error-limit-group-day = 本群 24 小时内的 { $max } 次已经用完。大约 { $hours } 小时后再来吧。[{ $code }]
 error-limit-user-day = 你 24 小时内的 { $max } 次已经用完。大约 { $hours } 小时后再来吧。[{ $code }]
+error-limit-moderation = 短时间内你的请求已有 { $max } 次以上没通过内容审核，再这样下去服务商会封号。请 { $minutes } 分钟后换个温和的描述再来。[{ $code }]
 error-debounce = 手速太快啦，{ $seconds } 秒后再发吧。[{ $code }]
 
 ## 谁能用
@@ -45,6 +46,8 @@ error-needs-picture = 要改哪张图？把图和命令一起发，或者引用�
 error-needs-prompt = 想画什么？在命令后面写上描述，例如：{ $example } [{ $code }]
 error-prompt-too-long = 描述太长了，最多 { $limit } 字。请缩短后再发。[{ $code }]
 error-nothing-to-resend = 没有可以重发的图，图只会保留一小段时间。请重新画一张。[{ $code }]
+error-resend-gone = 你上一张图已经不在画架的磁盘上，没法重发了。请重新画一张。[{ $code }]
+error-resend-some-gone = 你上一次的图有几张已经不在画架的磁盘上，只剩这些了。[{ $code }]
 error-no-such-job = 没有 { $job } 号任务，可能已经结束了。发“任务”命令看看现在有哪些。[{ $code }]
 error-nothing-to-cancel = 你没有正在画或排队的图，不用取消。[{ $code }]
 error-not-your-job = { $job } 号任务是别人的，只有本人和管理员能取消。[{ $code }]
@@ -59,7 +62,8 @@ error-picture-expired = 图片链接已经失效了。请把图重新发一遍�
 error-picture-private = 图片链接指向内部网络，出于安全没有打开。请直接发图片。[{ $code }]
 error-picture-fake-ip = 图片链接被本机的代理解析成了假地址，没有打开。请直接发图片，或让管理员开启 allow_fake_ip。[{ $code }]
 error-picture-download = 图片没下载成功。请把图重新发一遍再试。[{ $code }]
-error-picture-pixels = 图片的像素太多，每边最多 { $side }。缩小一点再发吧。[{ $code }]
+error-picture-side = 图片太长或太宽了，每边最多 { $side } 像素。缩小一点再发吧。[{ $code }]
+error-picture-pixels = 这张图要先转正或转换格式，可是像素太多，最多 { $megapixels }00 万像素。缩小一点再发吧。[{ $code }]
 error-picture-truncated = 图片不完整，可能没传完。请重新发一遍。[{ $code }]
 error-picture-empty = 图片是空的，里面什么也没有。请换一张再发。[{ $code }]
 error-too-many-pictures = 图片太多了，一次最多 { $max } 张。少放几张再试试吧。[{ $code }]

@@ -5,7 +5,7 @@ use easel_testkit::{
     provider::Answer,
 };
 
-use crate::world::{GROUP, OWNER, USER, World, configuration, world_with};
+use crate::world::{GROUP, OWNER, USER, World, configuration, journal, until, world_with};
 
 /// Another ordinary member.
 const OTHER: i64 = 2_200_000_022;
@@ -196,6 +196,83 @@ async fn limits_survive_a_restart() {
     world.bot.disconnected().await;
     world.start().await;
     world.refuses(by(USER, "/生图 二"), "E-LIMIT").await;
+}
+
+#[tokio::test]
+async fn what_a_job_took_survives_a_kill_at_any_moment() {
+    let mut world = world("rate_limit_max_calls_per_user = 1\nrate_limit_period_seconds = 6000").await;
+    // Drawn, then killed before the counts are stored, which happens every few seconds.
+    world.draws(by(USER, "/生图 一")).await;
+    world.kill_and_start().await;
+    world.refuses(by(USER, "/生图 二"), "E-LIMIT").await;
+
+    // Killed between two tries: nobody was paid. It runs again, keeps its place, and gives it back when it fails.
+    world.provider.answer(Answer::rate_limited_for(15));
+    world.bot.send(by(OTHER, "/生图 一")).await;
+    let data = world.path("data");
+    let refused =
+        || journal(&data).iter().any(|(_, entry)| entry["event"] == "answered" && !entry["error"].is_null());
+    until("the refusal in the journal", refused).await;
+    for _ in 0..2 {
+        world.provider.next_request().await;
+    }
+    world.provider.answer(Answer::draws().held());
+    world.kill_and_start().await;
+    world.refuses(by(OTHER, "/生图 二"), "E-LIMIT").await;
+    world.provider.next_request().await;
+    world.kill_and_start().await;
+    // The one that was cut off while it was drawn may have been paid: it counts.
+    world.bot.next_send_where("the interruption", |sent| sent.text.contains("[E-INTERRUPTED]")).await;
+    world.refuses(by(OTHER, "/生图 三"), "E-LIMIT").await;
+}
+
+#[tokio::test]
+async fn a_job_that_fails_after_a_restart_is_given_back() {
+    let mut world = world("rate_limit_max_calls_per_user = 1\nrate_limit_period_seconds = 6000").await;
+    world.provider.answer(Answer::rate_limited_for(15));
+    world.says("/生图 一").await;
+    let data = world.path("data");
+    let refused = || journal(&data).iter().any(|(_, entry)| entry["event"] == "answered");
+    until("the refusal in the journal", refused).await;
+    world.provider.answer(Answer::content_policy());
+    world.kill_and_start().await;
+    assert!(world.hears().await.text.contains("[E-MODERATION]"));
+    let ended = || journal(&data).iter().any(|(_, entry)| entry["event"] == "finished");
+    until("the end of the job", ended).await;
+    world.draws(by(USER, "/生图 二")).await;
+    world.refuses(by(USER, "/生图 三"), "E-LIMIT").await;
+}
+
+#[tokio::test]
+async fn whoever_is_refused_by_content_checks_again_and_again_has_to_wait() {
+    let lines = "moderation_max_refusals_per_user = 2\nmoderation_period_seconds = 3600";
+    let mut world = world(lines).await;
+    let refused = async |world: &World, user: i64, answer: Answer| {
+        world.provider.answer(answer);
+        let request = world.bot.send(by(user, "/生图 不该画的")).await;
+        assert!(world.hears().await.text.contains("[E-MODERATION"));
+        world.marks(request, "106").await;
+    };
+    refused(&world, USER, Answer::content_policy()).await;
+    world.draws(by(USER, "/生图 正经的")).await;
+    refused(&world, USER, Answer::moderation_output()).await;
+    let asked = world.provider.requests().len();
+    let told = world.refuses(by(USER, "/生图 一只猫"), "E-LIMIT-MODERATION").await;
+    assert!(told.contains("内容审核") && told.contains("60 分钟"), "{told}");
+    world.refuses(Message::private(USER).text("/生图 一只猫"), "E-LIMIT-MODERATION").await;
+    assert_eq!(world.provider.requests().len(), asked, "nobody was asked");
+    assert!(world.asks("/img帮助").await.contains("/生图"), "everything else works on");
+    // Others are not meant, nor is the owner, whose account it is.
+    world.draws(by(OTHER, "/生图 一只猫")).await;
+    for _ in 0..3 {
+        refused(&world, OWNER, Answer::content_policy()).await;
+    }
+    world.draws(by(OWNER, "/生图 一只猫")).await;
+    // A restart is no way around it.
+    assert_eq!(world.easel.take().unwrap().stop(), Some(0));
+    world.bot.disconnected().await;
+    world.start().await;
+    world.refuses(by(USER, "/生图 一只猫"), "E-LIMIT-MODERATION").await;
 }
 
 #[tokio::test]

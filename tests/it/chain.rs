@@ -11,7 +11,7 @@ use easel_testkit::{
 };
 use serde_json::json;
 
-use crate::world::{GROUP, USER, World, configuration, world, world_of, world_with};
+use crate::world::{GROUP, USER, World, configuration, run, said, world, world_of, world_with};
 
 const FIRST_KEY: &str = "sk-first-0123456789";
 const SECOND_KEY: &str = "sk-second-0123456789";
@@ -89,6 +89,58 @@ async fn a_bad_key_gives_way_to_the_next_and_is_not_used_again_even_after_a_rest
     world.bot.next_picture().await;
     assert_eq!(keys(&world.provider.requests()), [FIRST_KEY, SECOND_KEY, SECOND_KEY, SECOND_KEY]);
     assert!(!world.easel().output().contains("first-0123456789"), "a key stands in the log");
+}
+
+/// Runs a command of easel beside the running one; its exit code and what it says.
+fn command(world: &World, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = run(world.dir.path(), &[arguments, &["--config", "easel.toml"]].concat());
+    (output.status.code(), said(&output))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_out_of_use_are_listed_and_get_another_try() {
+    let mut world = world_with(two_keys).await;
+    world.provider.when_key(FIRST_KEY, Answer::unauthorized());
+    world.provider.when_key(SECOND_KEY, Answer::payment_required());
+    world.says("/生图 一只猫").await;
+    check_sentence(&sentence(&world).await, "E-QUOTA");
+    let (code, told) = command(&world, &["keys"]);
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("被服务商拒绝（401）") && told.contains("前用完（402）"), "{told}");
+    assert!(told.contains("easel keys reset main") && !told.contains("0123456789"), "{told}");
+    let (code, told) = command(&world, &["check"]);
+    assert_eq!(code, Some(1), "{told}");
+    let bad = told.lines().filter(|line| line.starts_with('✗') && line.contains("[providers.main]：密钥"));
+    assert_eq!(bad.count(), 2, "{told}");
+
+    // The owner has paid. The running easel tries both again at once.
+    world.provider.when_key(FIRST_KEY, Answer::draws());
+    world.provider.when_key(SECOND_KEY, Answer::draws());
+    let (code, told) = command(&world, &["keys", "reset", "MAIN"]);
+    assert!(code == Some(0) && told.contains("2 个密钥重新启用"), "{told}");
+    world.says("/生图 一只猫").await;
+    world.bot.next_picture().await;
+    assert!(command(&world, &["keys"]).1.matches("可用").count() == 2);
+    let (code, told) = command(&world, &["keys", "reset", "other"]);
+    assert!(code == Some(2) && told.contains("没有服务商 other") && told.contains("main"), "{told}");
+
+    // Without a running easel the refused key is known, and forgotten on request, for the next start.
+    world.provider.when_key(FIRST_KEY, Answer::unauthorized());
+    world.provider.when_key(SECOND_KEY, Answer::unauthorized());
+    world.says("/生图 又一只猫").await;
+    check_sentence(&sentence(&world).await, "E-AUTH");
+    assert_eq!(world.easel.take().unwrap().stop(), Some(0));
+    world.bot.disconnected().await;
+    let (_, told) = command(&world, &["check"]);
+    assert_eq!(told.matches("被服务商拒绝（401）").count(), 2, "{told}");
+    let (code, told) = command(&world, &["keys"]);
+    assert!(code == Some(0) && told.matches("被服务商拒绝（401）").count() == 2, "{told}");
+    let (code, told) = command(&world, &["keys", "reset"]);
+    assert!(code == Some(0) && told.contains("2 个密钥重新启用"), "{told}");
+    world.provider.when_key(FIRST_KEY, Answer::draws());
+    world.start().await;
+    world.says("/生图 第三只猫").await;
+    world.bot.next_picture().await;
 }
 
 #[tokio::test]

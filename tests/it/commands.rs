@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use easel_testkit::{
-    onebot::{Dialect, FakeOneBot, MemberRole, Message, SELF_ID, To},
+    onebot::{Dialect, FakeOneBot, MemberRole, Message, SELF_ID, Sent, To},
     pictures,
     provider::{Answer, FakeProvider},
 };
@@ -424,4 +424,107 @@ async fn words_of_a_prompt_stay_words_in_answers() {
     let list = world.hears().await;
     assert!(list.text.contains("[CQ:at,qq=all]") && list.mentions.is_empty(), "{list:?}");
     assert!(list.segments.iter().all(|segment| segment["type"] == "text" || segment["type"] == "reply"));
+}
+
+#[tokio::test]
+async fn a_request_that_is_taken_back_is_not_drawn() {
+    let one_each = |provider: &str| {
+        configuration(provider).replace("max_running_per_user = 8", "max_running_per_user = 1")
+    };
+    let world = world_with(one_each).await;
+    world.provider.answer(Answer::draws().held());
+    let first = world.says("/生图 第一张").await;
+    world.provider.next_request().await;
+    let second = world.says("/生图 第二张").await;
+    assert!(world.hears().await.text.contains("排在第 1 位"));
+    assert_eq!(world.marks(second, "125").await, ["125"]);
+    // What waits is given up without a word; what a provider was asked for may be paid, so it comes.
+    world.bot.recall(second).await;
+    while numbers(&world.asks("/任务").await).len() > 1 {}
+    world.bot.recall(first).await;
+    assert_eq!(numbers(&world.asks("/任务").await).len(), 1);
+    world.provider.release();
+    let sent = world.bot.next_picture().await;
+    assert_eq!(sent.quote, None, "there is nothing left to quote");
+    world.sends_nothing().await;
+    assert_eq!(world.provider.requests().len(), 1);
+
+    // The same in a direct chat.
+    world.provider.answer(Answer::draws().held());
+    world.bot.send(Message::private(USER).text("/生图 第三张")).await;
+    world.provider.next_request().await;
+    assert!(world.hears().await.text.contains("开始画"));
+    let fourth = world.bot.send(Message::private(USER).text("/生图 第四张")).await;
+    assert!(world.hears().await.text.contains("排在第 1 位"));
+    world.bot.recall(fourth).await;
+    world.provider.release();
+    assert_eq!(world.bot.next_picture().await.to, To::Private(USER));
+    let is_list = |sent: &Sent| sent.text.contains("没有正在画") || sent.text.contains("正在画和排队");
+    loop {
+        world.bot.send(Message::private(USER).text("/任务")).await;
+        if world.bot.next_send_where("a list", is_list).await.text.contains("没有正在画") {
+            break;
+        }
+    }
+    assert_eq!(world.provider.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn a_picture_that_is_taken_back_is_nobodys_last_picture() {
+    let world = world().await;
+    let files = easel_testkit::files::FileServer::start().await;
+    let [a, b] = [1, 2].map(|seed| pictures::png(64, 48, seed));
+    world.bot.send(said("").image("a.png", &files.put("/a", a.clone()))).await;
+    let regretted = world.bot.send(said("").image("b.png", &files.put("/b", b))).await;
+    world.bot.recall(regretted).await;
+    world.says("/改图 换成雨夜").await;
+    assert_eq!(world.provider.next_request().await.pictures()[0].bytes, a, "the one before it");
+    world.bot.next_picture().await;
+    world.bot.send(said("/改图 换成雨夜").reply(regretted)).await;
+    assert!(world.hears().await.text.contains("[E-QUOTE]"));
+    assert!(files.requests().iter().all(|request| request.path == "/a"));
+}
+
+#[tokio::test]
+async fn a_refusal_for_a_full_queue_starts_no_pause() {
+    let narrow = |provider: &str| {
+        configuration(provider)
+            .replace("debounce_seconds = 0", "debounce_seconds = 300")
+            .replace("[jobs]\n", "[jobs]\nmax_running = 1\nmax_waiting = 1\n")
+    };
+    let world = world_with(narrow).await;
+    world.provider.answer(Answer::draws().held());
+    world.says("/生图 在画").await;
+    world.provider.next_request().await;
+    world.bot.send(Message::group(GROUP, OTHER).text("/生图 在等")).await;
+    assert!(world.hears().await.text.contains("排在第 1 位"));
+    let late = || Message::group(GROUP, OTHER + 1).text("/生图 来晚了");
+    for _ in 0..2 {
+        world.bot.send(late()).await;
+        let told = world.hears().await.text;
+        assert!(told.contains("[E-QUEUE"), "{told}");
+    }
+    world.provider.release();
+    for _ in 0..2 {
+        world.bot.next_picture().await;
+    }
+    world.bot.send(late()).await;
+    world.bot.next_picture().await;
+    // Its place in the queue may have been told before, where the last job was still being recorded.
+    world.bot.send(late()).await;
+    let refusal = world.bot.next_send_where("a refusal", |sent| sent.text.contains("[E-")).await.text;
+    assert!(refusal.contains("[E-DEBOUNCE]"), "an accepted one starts the pause: {refusal}");
+}
+
+#[tokio::test]
+async fn an_animated_webp_gives_its_first_frame_and_that_is_said() {
+    let world = world().await;
+    let files = easel_testkit::files::FileServer::start().await;
+    let animation = pictures::webp_animated(64, 48, 1);
+    world.bot.send(said("/改图 亮一点").image("x.jpg", &files.put("/x.jpg", animation))).await;
+    let asked = world.provider.next_request().await;
+    let pixels = |picture: &[u8]| image::load_from_memory(picture).unwrap().to_rgb8().into_raw();
+    let sent = pixels(&asked.pictures()[0].bytes);
+    assert!(sent == pixels(&pictures::webp(64, 48, 1)), "another frame");
+    assert!(world.bot.next_picture().await.text.contains("动图只用了第一帧"));
 }

@@ -95,6 +95,31 @@ async fn a_job_that_was_being_drawn_is_closed_as_interrupted_and_not_asked_again
 }
 
 #[tokio::test]
+async fn jobs_keep_their_numbers_over_a_kill_and_no_number_is_given_twice() {
+    let mut world = world_with(one_at_a_time).await;
+    world.provider.always(Answer::draws().held());
+    world.says("/生图 第一张").await;
+    world.provider.next_request().await;
+    for text in ["/生图 第二张", "/生图 第三张"] {
+        world.says(text).await;
+        world.bot.next_send_where("the place in the queue", |sent| sent.text.contains("排在第")).await;
+    }
+    world.kill_and_start().await;
+    world.bot.next_send_where("the interruption", |sent| sent.text.contains("[E-INTERRUPTED]")).await;
+    assert_eq!(world.provider.next_request().await.prompt().as_deref(), Some("第二张"));
+    let list = world.asks("/任务").await;
+    assert!(list.contains("2 号　第二张") && list.contains("3 号　第三张"), "{list}");
+    world.says("/生图 第四张").await;
+    let told = world.bot.next_send_where("the place in the queue", |sent| sent.text.contains("排在第")).await;
+    assert!(told.text.contains("4 号"), "{}", told.text);
+    // The number means the same job as before the restart, and the interrupted one's is nobody else's.
+    assert!(world.asks("/取消 1").await.contains("没有 1 号任务"));
+    assert!(world.asks("/取消 3").await.contains("3 号已取消"));
+    let list = world.asks("/任务").await;
+    assert!(list.contains("第二张") && !list.contains("第三张") && list.contains("第四张"), "{list}");
+}
+
+#[tokio::test]
 async fn a_job_between_two_tries_runs_again_because_nobody_was_paid() {
     let mut world = world().await;
     world.provider.answer(Answer::rate_limited_for(15));

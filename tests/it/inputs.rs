@@ -1,5 +1,7 @@
 //! Pictures in: where they are looked for, how they are prepared, and what is said when one can't be used.
 
+use std::io::Cursor;
+
 use bytes::Bytes;
 use easel_testkit::{
     files::FileServer,
@@ -7,6 +9,7 @@ use easel_testkit::{
     pictures,
     provider::{Answer, ProviderRequest},
 };
+use image::{DynamicImage, ImageDecoder as _, codecs::jpeg::JpegDecoder};
 use serde_json::json;
 
 use crate::world::{GROUP, USER, World, configuration, world, world_of, world_with};
@@ -196,7 +199,7 @@ fn first_pixel(picture: &[u8]) -> [u8; 3] {
 
 fn last_frame_pixel(animation: &[u8]) -> [u8; 3] {
     use image::AnimationDecoder as _;
-    let decoder = image::codecs::gif::GifDecoder::new(std::io::Cursor::new(animation)).unwrap();
+    let decoder = image::codecs::gif::GifDecoder::new(Cursor::new(animation)).unwrap();
     let last = decoder.into_frames().collect_frames().unwrap().pop().unwrap();
     let [red, green, blue, _] = last.buffer().get_pixel(0, 0).0;
     [red, green, blue]
@@ -214,7 +217,7 @@ async fn every_bad_picture_has_its_sentence() {
         (files.put("/heic", pictures::heic_header()), "HEIC", "E-PICTURE-HEIC"),
         (files.empty("/empty"), "空的", "E-PICTURE-EMPTY"),
         (files.put("/half", pictures::truncated_png()), "不完整", "E-PICTURE-DAMAGED"),
-        (files.put("/bomb", pictures::bomb_png()), "像素太多", "E-PICTURE-PIXELS"),
+        (files.put("/bomb", pictures::bomb_png()), "每边最多 8192 像素", "E-PICTURE-SIDE"),
         (files.put_as("/html", "image/png", pictures::html()), "不是能识别的图片", "E-PICTURE-TYPE"),
         (files.put_as("/svg", "image/svg+xml", pictures::svg()), "不是能识别的图片", "E-PICTURE-TYPE"),
         (files.put("/big", big.clone()), "最大 1 MB", "E-PICTURE-BIG"),
@@ -366,4 +369,23 @@ async fn avatars_stand_in_for_pictures() {
     // An ordinary edit does not take the sender's own.
     assert!(world.asks("/改图 换成雨夜").await.contains("[E-NEEDS-PICTURE]"));
     assert!(world.provider.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_photo_of_48_megapixels_arrives_upright() {
+    let (world, files) = (world().await, FileServer::start().await);
+    let url = files.put("/photo", pictures::photo(8064, 6048, 6));
+    let request = asked(&world, by(USER).text("/改图 换成雨夜").image("p", &url)).await;
+    let turned = given(&request).remove(0);
+    assert_eq!(pictures::dimensions(&turned), (3024, 4032));
+    let mut decoder = JpegDecoder::new(Cursor::new(&turned[..])).unwrap();
+    assert_eq!(decoder.exif_metadata().unwrap(), None, "metadata stays at home");
+    let pixels = DynamicImage::from_decoder(decoder).unwrap().into_rgb8();
+    let corners = [(0, 0), (3023, 0), (3023, 4031), (0, 4031)].map(|(x, y)| pixels.get_pixel(x, y).0);
+    // Stored clockwise as red, green, blue, white; turned by a quarter to the right.
+    assert_eq!(
+        corners.map(|corner| corner.map(|c| c > 128)),
+        [[true; 3], [true, false, false], [false, true, false], [false, false, true]]
+    );
+    world.bot.next_picture().await;
 }

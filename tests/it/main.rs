@@ -23,6 +23,8 @@ mod delivery;
 #[cfg(test)]
 mod inputs;
 #[cfg(test)]
+mod keeping;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod transports;

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use easel_testkit::{
+    files::FileServer,
     onebot::{ConnectError, Dialect, FakeOneBot, Fault, Message, TokenIn},
     pictures,
     provider::{Answer, FakeProvider},
+    tls::TlsFront,
 };
 
 use crate::world::{Easel, GROUP, USER, World, configuration, easel, until, world, world_of, world_with};
@@ -44,6 +46,16 @@ async fn lonely(configuration: impl FnOnce(&str) -> String, bot: FakeOneBot) -> 
     let mut command = easel(dir.path());
     command.args(["run", "--config", "easel.toml"]);
     World { dir, easel: Some(Easel::start(command)), bot, provider }
+}
+
+const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/tls/ca.pem");
+
+/// TLS in front of `ws://127.0.0.1:PORT` or `http://127.0.0.1:PORT/…`, with a certificate that only [`CA`] vouches for.
+async fn behind_tls(url: &str) -> TlsFront {
+    let certificate = include_bytes!("../tls/server.pem");
+    let key = include_bytes!("../tls/server-key.pem");
+    let address = url.split("://").nth(1).unwrap().split('/').next().unwrap();
+    TlsFront::start(address, certificate, key).await
 }
 
 /// The member asks for a picture and gets it.
@@ -117,10 +129,14 @@ async fn one_message_that_two_accounts_see_is_answered_once() {
     let message = Message::group(GROUP, USER).text("/生图 一只猫");
     world.bot.send(message.clone().message_id(11)).await;
     second.send(message.message_id(22)).await;
-    world.bot.next_picture().await;
-    second.send(Message::group(GROUP, USER).text("/img帮助")).await;
-    second.next_send().await;
-    assert_eq!(world.provider.requests().len(), 1);
+    // Whichever socket is read first.
+    let pictures = |bot: &FakeOneBot| bot.delivered().iter().filter(|sent| !sent.pictures.is_empty()).count();
+    until("a picture", || pictures(&world.bot) + pictures(&second) > 0).await;
+    for (bot, words) in [(&world.bot, "/img帮助"), (&second, "/生图帮助")] {
+        bot.send(Message::group(GROUP, USER).text(words)).await;
+        bot.next_send_where("help", |sent| !sent.text.is_empty()).await;
+    }
+    assert_eq!((pictures(&world.bot) + pictures(&second), world.provider.requests().len()), (1, 1));
 }
 
 #[tokio::test]
@@ -221,7 +237,7 @@ async fn events_and_calls_go_over_http_and_a_wrong_signature_is_refused() {
 #[tokio::test]
 async fn cq_strings_are_understood_like_segments() {
     let world = world_of(configuration, FakeOneBot::builder().cq_strings().build()).await;
-    let files = easel_testkit::files::FileServer::start().await;
+    let files = FileServer::start().await;
     let picture = pictures::png(50, 40, 2);
     let url = files.put("/a.png?x=1&y=[2],3", picture.clone());
     let message = Message::group(GROUP, USER).text("/改图 加上 [方括号] & 逗号, 好吗").image_url(&url);
@@ -294,4 +310,107 @@ async fn a_logged_out_account_is_said() {
     world.bot.set_online(true);
     world.bot.heartbeat().await;
     draws(&world).await;
+}
+
+#[tokio::test]
+async fn tls_peers_are_trusted_by_the_authorities_of_this_machine() {
+    let (bot, provider) = (FakeOneBot::new(), FakeProvider::start().await);
+    let (chat, service) = (behind_tls(&bot.listen().await).await, behind_tls(&provider.base_url()).await);
+    let dir = tempfile::tempdir().unwrap();
+    let section = format!("mode = \"forward\"\nurl = \"wss://{}\"\n", chat.address());
+    let configured = with_section(&format!("https://{}/v1", service.address()), &section);
+    std::fs::write(dir.path().join("easel.toml"), configured).unwrap();
+    let command = || {
+        let mut command = easel(dir.path());
+        command
+            .args(["run", "--config", "easel.toml"])
+            .env_remove("SSL_CERT_FILE")
+            .env_remove("SSL_CERT_DIR");
+        command
+    };
+    let distrusting = Easel::start(command());
+    distrusting.logs("no TLS connection").await;
+    assert_eq!(bot.link_count(), 0);
+    assert_eq!(distrusting.stop(), Some(0));
+
+    let mut trusting = command();
+    trusting.env("SSL_CERT_FILE", CA);
+    let world = World { easel: Some(Easel::start(trusting)), dir, bot, provider };
+    world.bot.connected().await;
+    let large = pictures::png_of_length(3_000_001, 4);
+    world.provider.answer(Answer::b64([large.clone()]));
+    world.says("/生图 一只猫").await;
+    assert_eq!(world.bot.next_picture().await.picture(), large);
+    world.bot.drop_links().await;
+    world.bot.connected().await;
+    draws(&world).await;
+}
+
+#[tokio::test]
+async fn large_pictures_go_over_the_http_api() {
+    let bot = FakeOneBot::new();
+    let api = bot.serve_http().await;
+    let section =
+        format!("mode = \"http\"\nlisten = \"127.0.0.1:0\"\nurl = \"{api}\"\nimage_delivery = \"base64\"\n");
+    let world = lonely(|base| with_section(base, &section), bot).await;
+    let output = world.easel().output();
+    let line = output.lines().find(|line| line.contains("OneBot HTTP 上报")).expect("where to post events");
+    world.bot.post_to(&format!("http://{}", line.split_once("http://").expect("an address").1));
+    let large = pictures::png_of_length(9_000_001, 4);
+    world.provider.answer(Answer::b64([large.clone()]));
+    world.says("/生图 一只猫").await;
+    assert_eq!(world.bot.next_picture().await.picture(), large);
+}
+
+#[tokio::test]
+async fn a_picture_that_cannot_be_reached_comes_through_the_implementation() {
+    let world = world().await;
+    let files = FileServer::start().await;
+    let old = files.expired_rkey("/g?rkey=old");
+    let picture = pictures::png_of_length(700_001, 1);
+    world.bot.set_image_stream("F1.png", picture.clone());
+    let request = || Message::group(GROUP, USER).text("/改图 换成雨夜").image("F1.png", &old);
+    world.bot.send(request()).await;
+    assert_eq!(world.provider.next_request().await.pictures()[0].bytes, picture);
+    world.bot.next_picture().await;
+    for fault in [
+        Fault::BrokenChunk,
+        Fault::LostChunk,
+        Fault::CutStream,
+        Fault::no_such_action("download_file_image_stream"),
+    ] {
+        world.bot.fault("download_file_image_stream", fault.clone());
+        world.bot.send(request()).await;
+        let told = world.hears().await.text;
+        assert!(told.contains("[E-PICTURE-EXPIRED]"), "{fault:?}: {told}");
+    }
+    assert_eq!(world.provider.requests().len(), 1);
+    assert_eq!(world.bot.link_count(), 1, "a broken stream costs no connection");
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_said_once_and_commands_work_all_the_same() {
+    for ahead in [-3600, 3600] {
+        let world = world_of(configuration, FakeOneBot::builder().clock_ahead(ahead).build()).await;
+        draws(&world).await;
+        world.bot.heartbeat().await;
+        draws(&world).await;
+        let output = world.easel().output();
+        let warnings: Vec<_> =
+            output.lines().filter(|line| line.contains("the clock of this machine")).collect();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("WARN") && warnings[0].contains("set-ntp"), "{warnings:?}");
+        let told = warnings[0].split("seconds=").nth(1).expect("the difference");
+        let seconds: i64 = told.split_whitespace().next().unwrap().parse().unwrap();
+        assert!((seconds - ahead).abs() <= 60, "{seconds}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_missed_for_long_is_not_answered() {
+    let world = world().await;
+    let long_ago = 1_700_000_000;
+    world.ignores(Message::group(GROUP, USER).text("/生图 一只猫").time(long_ago)).await;
+    draws(&world).await;
+    assert_eq!(world.provider.requests().len(), 1);
 }

@@ -14,5 +14,5 @@ mod tests;
 pub use attempts::{AttemptLog, Attempted};
 pub use backoff::{MAX_HONOURED_RETRY_AFTER, backoff};
 pub use circuit::Circuit;
-pub use keys::{KeyPool, KeyState};
+pub use keys::{DisabledKey, KeyPool, KeyReport, KeyState};
 pub use run::{Chain, ChainFailure, Link, ProviderSlot, Skip, Success};

@@ -2,6 +2,7 @@
 //!
 //! Start at [`engine::Engine`]; [`ledger`] is what survives a crash.
 
+mod bad_keys;
 pub mod collect;
 pub mod delivery;
 pub mod engine;
@@ -15,5 +16,5 @@ pub mod sentences;
 #[cfg(test)]
 mod tests;
 
-pub use journal::DISABLED_KEYS;
+pub use bad_keys::{BadKey, BadKeys, bad_keys, forget_bad, remember_bad};
 pub use ledger::Outcome;

@@ -6,12 +6,13 @@ mod budget;
 mod decode;
 mod encode;
 mod format;
+mod jpeg;
 mod prepare;
 
 pub use body::{Body, BodySink, Spool};
 pub use budget::{BytesBudget, Hold};
-pub use decode::{DecodeError, MAX_SIDE, decode, dimensions};
-pub use encode::{compact, fit, jpeg as encode_jpeg, png as encode_png, shrink};
+pub use decode::{DecodeError, MAX_DECODED_PIXELS, MAX_SIDE, decode, dimensions};
+pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, png as encode_png, shrink};
 pub use format::PictureFormat;
 pub use prepare::{PictureProblem, Prepared, prepare};
 

@@ -17,7 +17,7 @@ use crate::client::{Hop, HttpClient};
 use crate::error::{self, HttpError, Sending, Stage};
 use crate::guard::BlockReason;
 use crate::multipart::Multipart;
-use crate::outgoing::{Outgoing, Progress};
+use crate::outgoing::{Outgoing, Progress, Segment};
 use crate::redact::{redact, redact_url};
 
 /// Redirects that are followed, where any are.
@@ -95,9 +95,13 @@ impl Call {
         self.body("application/json", [body.into()])
     }
 
-    /// Sends these buffers one after the other, uncopied.
-    pub fn body(mut self, content_type: &str, segments: impl IntoIterator<Item = Bytes>) -> Self {
-        let segments = segments.into_iter().collect();
+    /// Sends these segments one after the other, each from where it lies. The length is told beforehand.
+    pub fn body(
+        mut self,
+        content_type: &str,
+        segments: impl IntoIterator<Item = impl Into<Segment>>,
+    ) -> Self {
+        let segments = segments.into_iter().map(Into::into).collect();
         self.body = Some(Outgoing { content_type: content_type.to_owned(), segments });
         self
     }
@@ -155,7 +159,7 @@ impl Call {
     /// cancel with a token where that matters.
     ///
     /// # Errors
-    /// `NotSent`, `Unanswered`, `Blocked`, `Deadline`, `Cancelled`, `BadUrl`, `BadHeader`.
+    /// `NotSent`, `Unreadable`, `Unanswered`, `Blocked`, `Deadline`, `Cancelled`, `BadUrl`, `BadHeader`.
     pub async fn send(self) -> Result<Response, HttpError> {
         let Self { client, method, target, headers, credentials, mut body, limits, problem } = self;
         if let Some(problem) = problem {
@@ -232,6 +236,7 @@ async fn exchange(
                             https: hop.url.scheme() == "https",
                             proxied: client.is_proxied(),
                             stage,
+                            unreadable: progress.is_unreadable(),
                         })
                     });
             }

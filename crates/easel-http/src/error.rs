@@ -5,6 +5,7 @@
 //! ├── BadUrl, BadHeader    nothing was sent: the configuration or the caller is wrong
 //! ├── Blocked              nothing was sent to the refused place: the guard said no
 //! ├── NotSent              nothing was sent: name, connection, TLS or proxy; repeating is safe
+//! ├── Unreadable           sent in part: a file of the request could not be read to its end
 //! ├── Unanswered           sent, no status line came: may have been done and paid
 //! ├── Status               answered, with a status that the caller's purpose can't use (downloads only)
 //! ├── Cut                  answered, the body broke off
@@ -89,6 +90,12 @@ pub enum HttpError {
         /// The chain of causes, redacted.
         detail: String,
     },
+    /// Some of the request could not be read here, so the call was broken off: the peer never had it whole.
+    #[error("the request could not be read to its end{}", after_colon(detail))]
+    Unreadable {
+        /// The chain of causes, redacted.
+        detail: String,
+    },
     /// The status came, the body broke off: early end, reset, silence, or broken compression.
     #[error("the answer with status {status} broke off after {received_bytes} bytes{}", after_colon(detail))]
     Cut {
@@ -155,7 +162,11 @@ impl HttpError {
                 true
             }
             Self::Deadline { stage } | Self::Cancelled { stage } => *stage == Stage::Connecting,
-            Self::Unanswered { .. } | Self::Cut { .. } | Self::TooLarge { .. } | Self::Status { .. } => false,
+            Self::Unreadable { .. }
+            | Self::Unanswered { .. }
+            | Self::Cut { .. }
+            | Self::TooLarge { .. }
+            | Self::Status { .. } => false,
         }
     }
 
@@ -189,6 +200,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) proxied: bool,
     /// Whether something may have been sent.
     pub(crate) stage: Stage,
+    /// Some of the body could not be read.
+    pub(crate) unreadable: bool,
 }
 
 /// Reads the client's error for a request that got no status line.
@@ -200,6 +213,9 @@ pub(crate) fn from_sending(error: reqwest::Error, sending: Sending<'_>) -> HttpE
     let detail = chain(&error);
     if error.is_builder() {
         return HttpError::BadUrl { detail };
+    }
+    if sending.unreadable {
+        return HttpError::Unreadable { detail };
     }
     if error.is_connect() || sending.stage == Stage::Connecting {
         return HttpError::NotSent { cause: cause(&error, &detail, sending), detail };
@@ -293,6 +309,7 @@ mod tests {
     fn errors_say_how_far_it_came() {
         check(&HttpError::NotSent { cause: NotSentCause::Refused, detail: String::new() }, true, false);
         check(&HttpError::Unanswered { detail: String::new() }, false, false);
+        check(&HttpError::Unreadable { detail: String::new() }, false, false);
         check(&HttpError::Cut { status: 200, received_bytes: 3, detail: String::new() }, false, true);
         check(&HttpError::Deadline { stage: Stage::Connecting }, true, false);
         check(&HttpError::Deadline { stage: Stage::Waiting }, false, false);

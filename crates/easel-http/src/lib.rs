@@ -10,6 +10,7 @@
 //!   by the callers.
 //! - No proxy comes from the process environment.
 //! - No request is repeated by itself. A picture that may have been paid for is never asked for twice here.
+//! - No request body is held whole: it is made piece by piece from memory, files and base64 while it is sent.
 //! - No answer is read without a limit on its bytes and on the time between two of them.
 //!
 //! Start reading at [`HttpClients`], then [`Call`], then [`HttpError`].
@@ -41,6 +42,7 @@ pub use error::{HttpError, NotSentCause, Stage};
 pub use guard::{BlockReason, Lookup, SystemLookup};
 pub use multipart::Multipart;
 pub use origin::Origin;
+pub use outgoing::{Content, Pieces, Segment, unforeseeable};
 pub use proxy::{Proxy, ProxyError};
 pub use redact::{Redactor, body_head, redact, redact_url};
 pub use retry_after::RetryAdvice;

@@ -1,16 +1,14 @@
-//! `multipart/form-data` (RFC 7578) from buffers that are not copied.
-
-use std::hash::{BuildHasher as _, RandomState};
+//! `multipart/form-data` (RFC 7578), whose files are sent from where they lie.
 
 use bytes::Bytes;
 
-use crate::outgoing::Outgoing;
+use crate::outgoing::{Content, Outgoing, Segment, unforeseeable};
 
 /// A form with text fields and files, sent in the order in which they were added.
 #[derive(Debug, Clone)]
 pub struct Multipart {
     boundary: String,
-    segments: Vec<Bytes>,
+    segments: Vec<Segment>,
 }
 
 impl Default for Multipart {
@@ -22,9 +20,7 @@ impl Default for Multipart {
 impl Multipart {
     /// An empty form with a boundary that no content can foresee.
     pub fn new() -> Self {
-        // Two independently seeded hashers: 128 random bits without a generator of our own.
-        let random = || RandomState::new().hash_one("multipart boundary");
-        Self::with_boundary(&format!("easel-{:016x}{:016x}", random(), random()))
+        Self::with_boundary(&format!("easel-{}", unforeseeable()))
     }
 
     /// An empty form with this boundary (letters, digits and `-`, at most 70 of them), for exchanges that must
@@ -37,16 +33,22 @@ impl Multipart {
     #[must_use]
     pub fn text(mut self, name: &str, value: impl Into<String>) -> Self {
         self.open(&format!("form-data; name=\"{}\"", quoted(name)), None);
-        self.segments.push(Bytes::from(value.into()));
+        self.segments.push(Bytes::from(value.into()).into());
         self
     }
 
     /// Adds a file. `content` is sent from where it lies. `content_type` must be a plain `type/subtype`.
     #[must_use]
-    pub fn file(mut self, name: &str, file_name: &str, content_type: &str, content: Bytes) -> Self {
+    pub fn file(
+        mut self,
+        name: &str,
+        file_name: &str,
+        content_type: &str,
+        content: impl Into<Content>,
+    ) -> Self {
         let disposition = format!("form-data; name=\"{}\"; filename=\"{}\"", quoted(name), quoted(file_name));
         self.open(&disposition, Some(content_type));
-        self.segments.push(content);
+        self.segments.push(Segment::Plain(content.into()));
         self
     }
 
@@ -57,7 +59,7 @@ impl Multipart {
 
     pub(crate) fn into_outgoing(mut self) -> Outgoing {
         let end = if self.segments.is_empty() { "--" } else { "\r\n--" };
-        self.segments.push(Bytes::from(format!("{end}{}--\r\n", self.boundary)));
+        self.segments.push(Bytes::from(format!("{end}{}--\r\n", self.boundary)).into());
         Outgoing {
             content_type: format!("multipart/form-data; boundary={}", self.boundary),
             segments: self.segments,
@@ -70,10 +72,9 @@ impl Multipart {
             Some(text) => format!("Content-Type: {}\r\n", text.replace(['\r', '\n'], "")),
             None => String::new(),
         };
-        self.segments.push(Bytes::from(format!(
-            "{start}{}\r\nContent-Disposition: {disposition}\r\n{content_type}\r\n",
-            self.boundary
-        )));
+        let head =
+            format!("{start}{}\r\nContent-Disposition: {disposition}\r\n{content_type}\r\n", self.boundary);
+        self.segments.push(head.into());
     }
 }
 
@@ -87,8 +88,11 @@ mod tests {
     use super::*;
 
     fn written(form: Multipart) -> String {
-        let body = form.into_outgoing();
-        String::from_utf8(body.segments.concat()).unwrap()
+        let text = |segment| match segment {
+            Segment::Plain(content) => content.in_memory().unwrap().to_vec(),
+            Segment::Base64(_) => panic!("forms carry bytes"),
+        };
+        String::from_utf8(form.into_outgoing().segments.into_iter().flat_map(text).collect()).unwrap()
     }
 
     #[test]
@@ -113,7 +117,8 @@ mod tests {
     fn pictures_are_not_copied_and_boundaries_differ() {
         let picture = Bytes::from(vec![1; 1000]);
         let body = Multipart::new().file("image", "a.png", "image/png", picture.clone()).into_outgoing();
-        assert!(body.segments.iter().any(|segment| segment.as_ptr() == picture.as_ptr()));
+        let same = |segment: &Segment| matches!(segment, Segment::Plain(content) if content.in_memory().unwrap().as_ptr() == picture.as_ptr());
+        assert!(body.segments.iter().any(same));
         assert_ne!(Multipart::new().boundary, Multipart::new().boundary);
     }
 }

@@ -1,34 +1,256 @@
-//! Request bodies, sent from the buffers that hold them, and how far their sending has come.
+//! Request bodies, made while they are sent: from the memory or the file that holds them, as they are or as base64.
+//!
+//! Nothing here ever holds a whole body. What exists at a time is the piece that the connection just asked for, at most
+//! [`PIECE_BYTES`] long; buffers in memory are not even copied for that. A body is a description that can be cloned and
+//! sent again.
 
+use std::any::Any;
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::pin::Pin;
+use std::fmt;
+use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use bytes::Bytes;
-use futures_util::Stream;
+use futures_util::{Stream, stream};
 
 /// Bytes handed to the connection at a time: enough to keep it busy, few enough that progress can be seen.
-const PIECE_BYTES: usize = 256 * 1024;
+const PIECE_BYTES: u64 = 256 * 1024;
+/// Bytes behind a piece of base64; divisible by three, so that no piece but the last one is padded.
+const RAW_BYTES: u64 = PIECE_BYTES / 4 * 3;
 
-/// A body as a list of buffers, which are sent one after the other without being copied together.
+/// Bytes that lie somewhere and are sent from there. Cheap to clone.
+#[derive(Clone)]
+pub struct Content {
+    place: Place,
+    length: u64,
+    _keeper: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+#[derive(Clone)]
+enum Place {
+    Memory(Bytes),
+    File { path: Arc<Path>, at: u64 },
+}
+
+impl Content {
+    /// A file of `length` bytes, read while it is sent. A file that turns out shorter breaks the call off.
+    pub fn file(path: &Path, length: u64) -> Self {
+        Self { place: Place::File { path: path.into(), at: 0 }, length, _keeper: None }
+    }
+
+    /// Keeps `owner` until the content is sent, for files and budgets that go with their owner.
+    #[must_use]
+    pub fn kept_by(self, owner: impl Any + Send + Sync) -> Self {
+        Self { _keeper: Some(Arc::new(owner)), ..self }
+    }
+
+    /// Length in bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// `length` bytes from `offset` on, which lie where they lay. What reaches over the end breaks its call off.
+    #[must_use]
+    pub fn part(mut self, offset: u64, length: u64) -> Self {
+        self.length = length;
+        match &mut self.place {
+            Place::Memory(bytes) => {
+                let skipped = usize::try_from(offset).map_or(bytes.len(), |offset| offset.min(bytes.len()));
+                drop(bytes.split_to(skipped));
+            }
+            Place::File { at, .. } => *at += offset,
+        }
+        self
+    }
+
+    /// The bytes, when they are in memory.
+    #[cfg(test)]
+    pub(crate) fn in_memory(&self) -> Option<&Bytes> {
+        match &self.place {
+            Place::Memory(bytes) => Some(bytes),
+            Place::File { .. } => None,
+        }
+    }
+
+    /// Takes at most `most` bytes off the front.
+    async fn take(&mut self, most: u64) -> io::Result<Bytes> {
+        let length = self.length.min(most);
+        self.length -= length;
+        let count = usize::try_from(length).map_err(io::Error::other)?;
+        match &mut self.place {
+            Place::Memory(bytes) if bytes.len() < count => Err(io::ErrorKind::UnexpectedEof.into()),
+            Place::Memory(bytes) => Ok(bytes.split_to(count)),
+            Place::File { path, at } => {
+                let (path, from) = (Arc::clone(path), *at);
+                *at += length;
+                let read = move || {
+                    // Opened per piece: no handle is held while a slow peer takes its time.
+                    let mut file = File::open(path)?;
+                    file.seek(SeekFrom::Start(from))?;
+                    let mut piece = vec![0; count];
+                    file.read_exact(&mut piece)?;
+                    Ok(piece.into())
+                };
+                tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+            }
+        }
+    }
+}
+
+impl<B: Into<Bytes>> From<B> for Content {
+    fn from(bytes: B) -> Self {
+        let bytes = bytes.into();
+        Self { length: bytes.len() as u64, place: Place::Memory(bytes), _keeper: None }
+    }
+}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = match &self.place {
+            Place::Memory(_) => "memory",
+            Place::File { .. } => "file",
+        };
+        f.debug_struct("Content").field("place", &place).field("length", &self.length).finish_non_exhaustive()
+    }
+}
+
+/// A stretch of a body.
+#[derive(Debug, Clone)]
+pub enum Segment {
+    /// Sent as it is.
+    Plain(Content),
+    /// Sent as base64 (the standard alphabet, padded), encoded piece by piece.
+    Base64(Content),
+}
+
+impl Segment {
+    /// Bytes on the wire.
+    pub fn length(&self) -> u64 {
+        match self {
+            Self::Plain(content) => content.length,
+            Self::Base64(content) => content.length.div_ceil(3) * 4,
+        }
+    }
+
+    /// Takes the next piece off the front.
+    async fn take_piece(&mut self) -> io::Result<Bytes> {
+        match self {
+            Self::Plain(content) => content.take(PIECE_BYTES).await,
+            Self::Base64(content) => {
+                let raw = content.take(RAW_BYTES).await?;
+                Ok(base64_simd::STANDARD.encode_to_string(raw).into())
+            }
+        }
+    }
+}
+
+impl Segment {
+    /// Moves the next piece behind what is in `out`.
+    async fn append_piece(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        match self {
+            Self::Plain(content) => out.extend_from_slice(&content.take(PIECE_BYTES).await?),
+            Self::Base64(content) => {
+                base64_simd::STANDARD.encode_append(content.take(RAW_BYTES).await?, out);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<C: Into<Content>> From<C> for Segment {
+    fn from(content: C) -> Self {
+        Self::Plain(content.into())
+    }
+}
+
+/// 32 hexadecimal digits that no content can foresee, for boundaries and place holders.
+pub fn unforeseeable() -> String {
+    // Two independently seeded hashers: 128 random bits without a generator of our own.
+    let random = || RandomState::new().hash_one("unforeseeable");
+    format!("{:016x}{:016x}", random(), random())
+}
+
+/// Segments on their way, a piece of at most 256 KiB at a time, whoever writes them.
+#[derive(Debug, Default)]
+pub struct Pieces {
+    waiting: VecDeque<Segment>,
+}
+
+impl Pieces {
+    /// Nothing is read yet.
+    pub fn new(segments: impl IntoIterator<Item = Segment>) -> Self {
+        Self { waiting: segments.into_iter().collect() }
+    }
+
+    /// The next piece, never an empty one; none when all was taken. Together they are as long as the segments say.
+    ///
+    /// # Errors
+    /// When a file is shorter than promised, or can't be read. No piece follows then.
+    pub async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let Some(segment) = self.front() else { return Ok(None) };
+        let piece = segment.take_piece().await;
+        if piece.is_err() {
+            self.waiting.clear();
+        }
+        piece.map(Some)
+    }
+
+    /// The same, put behind what is in `out`: base64 is encoded where it belongs.
+    ///
+    /// # Errors
+    /// As [`next`](Self::next).
+    pub async fn append_next(&mut self, out: &mut Vec<u8>) -> io::Result<()> {
+        let Some(segment) = self.front() else { return Ok(()) };
+        let appended = segment.append_piece(out).await;
+        if appended.is_err() {
+            self.waiting.clear();
+        }
+        appended
+    }
+
+    /// Whether something was not taken yet.
+    pub fn has_more(&self) -> bool {
+        self.waiting.iter().any(|segment| segment.length() > 0)
+    }
+
+    fn front(&mut self) -> Option<&mut Segment> {
+        while self.waiting.front().is_some_and(|segment| segment.length() == 0) {
+            self.waiting.pop_front();
+        }
+        self.waiting.front_mut()
+    }
+}
+
+/// A body as a list of segments, which are sent one after the other without being copied together.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Outgoing {
     pub(crate) content_type: String,
-    pub(crate) segments: Vec<Bytes>,
+    pub(crate) segments: Vec<Segment>,
 }
 
 impl Outgoing {
     pub(crate) fn length(&self) -> u64 {
-        self.segments.iter().map(|segment| segment.len() as u64).sum()
+        self.segments.iter().map(Segment::length).sum()
     }
 
-    /// The body as the client wants it. `progress` counts the pieces that the connection took.
+    /// The body as the client wants it. `progress` counts the pieces that the connection asked for.
     pub(crate) fn into_body(self, progress: Arc<Progress>) -> reqwest::Body {
-        let waiting = self.segments.into_iter().filter(|segment| !segment.is_empty()).collect();
-        reqwest::Body::wrap_stream(Pieces { waiting, progress })
+        reqwest::Body::wrap_stream(self.into_pieces(progress))
+    }
+
+    fn into_pieces(self, progress: Arc<Progress>) -> impl Stream<Item = io::Result<Bytes>> + Send + 'static {
+        stream::unfold((Pieces::new(self.segments), progress), async |(mut pieces, progress)| {
+            progress.step();
+            let piece = pieces.next().await;
+            if piece.is_err() {
+                progress.unreadable.store(true, Ordering::Release);
+            }
+            Some((piece.transpose()?, (pieces, progress)))
+        })
     }
 }
 
@@ -39,6 +261,7 @@ impl Outgoing {
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     steps: AtomicU64,
+    unreadable: AtomicBool,
 }
 
 impl Progress {
@@ -49,45 +272,117 @@ impl Progress {
     pub(crate) fn step(&self) {
         self.steps.fetch_add(1, Ordering::AcqRel);
     }
-}
 
-struct Pieces {
-    waiting: VecDeque<Bytes>,
-    progress: Arc<Progress>,
-}
-
-impl Stream for Pieces {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.progress.step();
-        let Some(front) = self.waiting.front_mut() else { return Poll::Ready(None) };
-        if front.len() > PIECE_BYTES {
-            return Poll::Ready(Some(Ok(front.split_to(PIECE_BYTES))));
-        }
-        Poll::Ready(self.waiting.pop_front().map(Ok))
+    /// Whether some of the body could not be read.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.unreadable.load(Ordering::Acquire)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use futures_util::StreamExt as _;
+    use std::pin::pin;
+
+    use futures_util::{StreamExt as _, TryStreamExt as _};
 
     use super::*;
 
+    fn body(segments: impl IntoIterator<Item = Segment>) -> Outgoing {
+        Outgoing { content_type: String::new(), segments: segments.into_iter().collect() }
+    }
+
+    /// Bytes that repeat with a period that divides no piece.
+    fn pattern(length: u64) -> Vec<u8> {
+        (0..=250).cycle().take(usize::try_from(length).unwrap()).collect()
+    }
+
+    /// Sends the body and says what arrived.
+    async fn sent(body: Outgoing) -> Vec<u8> {
+        let length = body.length();
+        let pieces: Vec<Bytes> = body.into_pieces(Arc::default()).try_collect().await.unwrap();
+        assert!(pieces.iter().all(|piece| !piece.is_empty() && piece.len() as u64 <= PIECE_BYTES));
+        let arrived = pieces.concat();
+        assert_eq!(arrived.len() as u64, length, "Content-Length is what is sent");
+        arrived
+    }
+
     #[tokio::test]
     async fn pieces_are_views_of_the_same_memory() {
-        let picture = Bytes::from(vec![7; PIECE_BYTES + 10]);
+        let picture = Bytes::from(pattern(PIECE_BYTES + 10));
         let progress = Arc::new(Progress::default());
-        let waiting = [picture.clone(), Bytes::from_static(b"end")].into();
-        let mut pieces = Pieces { waiting, progress: Arc::clone(&progress) };
+        let body = body([picture.clone().into(), Bytes::new().into(), Bytes::from_static(b"end").into()]);
+        let mut pieces = pin!(body.into_pieces(Arc::clone(&progress)));
         assert_eq!(progress.steps(), 0);
         let first = pieces.next().await.unwrap().unwrap();
         assert_eq!(first.as_ptr(), picture.as_ptr());
         let second = pieces.next().await.unwrap().unwrap();
-        assert_eq!((first.len(), second.len()), (PIECE_BYTES, 10));
+        assert_eq!(second.as_ptr(), picture[first.len()..].as_ptr());
+        assert_eq!((first.len() as u64, second.len()), (PIECE_BYTES, 10));
         assert_eq!(pieces.next().await.unwrap().unwrap(), "end");
         assert!(pieces.next().await.is_none());
         assert_eq!(progress.steps(), 4);
+    }
+
+    #[tokio::test]
+    async fn base64_arrives_whole_from_memory_and_from_a_file_in_bounded_pieces() {
+        let path = std::env::temp_dir().join(format!("easel-outgoing-{}", unforeseeable()));
+        for length in [0, 1, 2, RAW_BYTES - 1, RAW_BYTES, RAW_BYTES + 1, 20 * RAW_BYTES + 700] {
+            let bytes = pattern(length);
+            std::fs::write(&path, &bytes).unwrap();
+            let contents = [Content::from(bytes.clone()), Content::file(&path, length)];
+            for content in contents {
+                let whole = body([Bytes::from_static(b"{\"").into(), Segment::Base64(content.clone())]);
+                let expected = format!("{{\"{}", base64_simd::STANDARD.encode_to_string(&bytes));
+                // A description may be sent again.
+                assert!(sent(whole.clone()).await == expected.as_bytes(), "{content:?}");
+                assert!(sent(whole).await == expected.as_bytes(), "{content:?} again");
+                assert!(sent(body([content.into()])).await == bytes);
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn parts_are_cut_out_of_memory_and_files() {
+        let path = std::env::temp_dir().join(format!("easel-outgoing-{}", unforeseeable()));
+        let length = 2 * RAW_BYTES + 7;
+        let bytes = pattern(length);
+        std::fs::write(&path, &bytes).unwrap();
+        for (offset, count) in [(0, length), (3, 5), (1, length - 1), (length, 0), (0, RAW_BYTES)] {
+            let range = usize::try_from(offset).unwrap()..usize::try_from(offset + count).unwrap();
+            for content in [Content::from(bytes.clone()), Content::file(&path, length)] {
+                let part = content.part(offset, count);
+                assert!(sent(body([part.clone().into()])).await == bytes[range.clone()], "{part:?}");
+                let encoded = base64_simd::STANDARD.encode_to_string(&bytes[range.clone()]);
+                assert!(sent(body([Segment::Base64(part)])).await == encoded.as_bytes());
+            }
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_that_goes_missing_or_short_breaks_the_body_off() {
+        let path = std::env::temp_dir().join(format!("easel-outgoing-{}", unforeseeable()));
+        std::fs::write(&path, pattern(1000)).unwrap();
+        let file = |length| Content::file(&path, length);
+        let missing = Content::file(Path::new("/no/such/file"), 5);
+        let short = Content::from(pattern(1000)).part(10, 991);
+        for content in [file(1001), file(1000).part(10, 991), missing, short] {
+            let body = body([Segment::Base64(content), Bytes::from_static(b"end").into()]);
+            let mut pieces = pin!(body.into_pieces(Arc::default()));
+            assert!(pieces.next().await.unwrap().is_err());
+            assert!(pieces.next().await.is_none(), "nothing follows that would hide the gap");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn owners_stay_until_their_content_is_sent() {
+        let owner = Arc::new(());
+        let content = Content::from(pattern(10)).kept_by(Arc::clone(&owner));
+        let pieces = Box::pin(body([content.into()]).into_pieces(Arc::default()));
+        assert_eq!(Arc::strong_count(&owner), 2);
+        drop(pieces);
+        assert_eq!(Arc::strong_count(&owner), 1);
     }
 }

@@ -5,6 +5,7 @@ mod napfile;
 mod pace;
 mod quote;
 mod send;
+mod stream;
 mod upload;
 
 use std::{
@@ -159,6 +160,10 @@ impl OneBot {
         {
             return Err(SendError::Failed { failure: SendFailure::Forbidden, reason: MUTED.to_owned() });
         }
+        // Implementations refuse a quote of what is gone, or drop it; the reply itself must arrive.
+        let gone = target.quote.as_ref().is_some_and(|quote| account.was_taken_back(quote.as_str()));
+        let unquoted = gone.then(|| Target { quote: None, ..target.clone() });
+        let target = unquoted.as_ref().unwrap_or(target);
         if reply.has_media() {
             let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
             self.pace.turn(&target.chat, interval).await;
@@ -296,7 +301,11 @@ impl Adapter for OneBot {
             return Err(permanent("direct chats have no reactions"));
         }
         let message = target.quote.as_ref().ok_or_else(|| permanent("there is no message to mark"))?;
-        let (_, link) = self.reach(&chat.account)?;
+        let (account, link) = self.reach(&chat.account)?;
+        if account.was_taken_back(message.as_str()) {
+            // There is nothing left to mark, and a text instead of a mark would answer nothing.
+            return Ok(());
+        }
         let mut lagrange = link.dialect() == Dialect::Lagrange || link.lacks("set_msg_emoji_like");
         let face = outbound::face(reaction);
         let mut set = link.call(outbound::react(chat, message, face, true, lagrange)).await;

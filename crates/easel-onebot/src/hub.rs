@@ -1,19 +1,22 @@
-//! What all connections share: the accounts that are known, the way to reach each, and the way of an event to the
+//! What all connections share: the accounts that are known, the ways to reach each, and the way of an event to the
 //! inbox.
 
+mod link;
+
+pub(crate) use link::{CallFailure, Dialect, Link};
+
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     hash::{DefaultHasher, Hash as _, Hasher as _},
     net::SocketAddr,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use easel_core::{
-    ids::{AccountId, ChatKind, UnixMillis},
+    ids::{AccountId, Chat, ChatId, ChatKind, MessageId, Platform, UnixMillis},
     message::Message,
     ports::{Clock, Inbox},
 };
@@ -22,15 +25,12 @@ use tracing::{debug, info, warn};
 
 use crate::{
     config::OneBotSection,
-    inbound::{Identity, PictureFrame, message_from, wire::Frame},
-    outbound::{ActionFailure, Call, judge},
+    inbound::{Identity, PictureFrame, Recalled, message_from, wire::Frame},
+    peer_clock::{PeerClock, Skew},
     recent::{Ring, Seen},
-    transport::{CallError, HttpLink, Reply, Timing, connection::Connection},
+    transport::Timing,
 };
 
-/// Messages older than this are not answered: after downtime an implementation delivers what was missed, and nobody
-/// waits any more for a picture asked for hours ago. By the clock of this machine; messages without a time are taken.
-const STALE_MS: u64 = 5 * 60 * 1000;
 /// How long a group counts as muted after a send was refused for that reason; its end is told by nobody when the
 /// notice of its beginning got lost.
 const MUTED_AFTER_REFUSAL_SECONDS: i64 = 10 * 60;
@@ -40,6 +40,8 @@ const DUPLICATE_LIFE_MS: u64 = 10 * 60 * 1000;
 const DUPLICATES: usize = 8192;
 /// Own messages per account that are remembered, to recognise a quote of them.
 const OWN_MESSAGES: usize = 1024;
+/// Messages per account that are remembered as taken back.
+const TAKEN_BACK: usize = 1024;
 /// Commands that are remembered to recognise that two own accounts saw the same one.
 const SHARED: usize = 256;
 /// Two accounts see one message with at most this difference in time.
@@ -93,183 +95,11 @@ struct Memory {
     ring: Ring,
     delivered: Seen<String>,
     own: Seen<String>,
+    /// Messages that were taken back: neither quoted nor marked, because implementations refuse or drop that.
+    taken_back: Seen<String>,
+    clock: PeerClock,
     /// Groups that muted it, and until when.
     muted: HashMap<i64, UnixMillis>,
-}
-
-/// Which program holds the account; chooses between known variants, never refuses service.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Dialect {
-    /// Not asked yet, or none of those below.
-    #[default]
-    Other,
-    /// NapCat.
-    NapCat,
-    /// LLOneBot, LuckyLillia.
-    LlOneBot,
-    /// Lagrange.OneBot.
-    Lagrange,
-    /// go-cqhttp.
-    GoCqHttp,
-}
-
-/// A way to make calls for an account.
-pub(crate) struct Link {
-    wire: Wire,
-    /// The section that it belongs to.
-    pub(crate) section: Arc<Section>,
-    facts: Mutex<Facts>,
-    send_limit: Duration,
-}
-
-enum Wire {
-    Socket(Arc<Connection>),
-    Http(HttpLink),
-}
-
-/// What was learned on a link.
-#[derive(Debug, Default)]
-struct Facts {
-    dialect: Dialect,
-    absent: HashSet<&'static str>,
-    streams: bool,
-    paths_unreadable: bool,
-}
-
-/// An answer that is no success, or none at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum CallFailure {
-    /// The call did not get through, or its answer did not.
-    Call(CallError),
-    /// The implementation said no.
-    Action(ActionFailure),
-}
-
-impl Link {
-    /// A link over a WebSocket.
-    pub(crate) fn socket(connection: Arc<Connection>, section: Arc<Section>, timing: &Timing) -> Self {
-        Self { wire: Wire::Socket(connection), section, facts: Mutex::default(), send_limit: timing.send }
-    }
-
-    /// A link over the HTTP API.
-    pub(crate) fn http(link: HttpLink, section: Arc<Section>, timing: &Timing) -> Self {
-        Self { wire: Wire::Http(link), section, facts: Mutex::default(), send_limit: timing.send }
-    }
-
-    /// Makes a call and judges its answer.
-    ///
-    /// # Errors
-    /// See [`CallFailure`].
-    pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallFailure> {
-        let action = call.action;
-        if facts(&self.facts).absent.contains(action) {
-            return Err(CallFailure::Action(ActionFailure::Absent));
-        }
-        let limit = if call.is_send || action == "upload_file_stream" {
-            self.send_limit
-        } else {
-            self.section.config.call_timeout()
-        };
-        let reply = match &self.wire {
-            Wire::Socket(connection) => connection.call(call, limit).await,
-            Wire::Http(link) => link.call(call, limit).await,
-        }
-        .map_err(CallFailure::Call)?;
-        if reply.ok {
-            return Ok(reply);
-        }
-        let failure = judge(reply.retcode, &reply.text);
-        // An implementation that can never send would be of no use, so that is not remembered, whatever it says.
-        if failure == ActionFailure::Absent && !reply.doubtful && !action.starts_with("send_") {
-            facts(&self.facts).absent.insert(action);
-        }
-        Err(CallFailure::Action(failure))
-    }
-
-    /// Whether the end of a call can be held back here.
-    pub(crate) fn holds_back(&self) -> bool {
-        matches!(self.wire, Wire::Socket(_))
-    }
-
-    /// Whether calls can be made now.
-    pub(crate) fn is_up(&self) -> bool {
-        match &self.wire {
-            Wire::Socket(connection) => !connection.gone().is_cancelled(),
-            Wire::Http(_) => true,
-        }
-    }
-
-    /// Whether the implementation said that it has no such action.
-    pub(crate) fn lacks(&self, action: &str) -> bool {
-        facts(&self.facts).absent.contains(action)
-    }
-
-    /// Which program it is.
-    pub(crate) fn dialect(&self) -> Dialect {
-        facts(&self.facts).dialect
-    }
-
-    /// Whether stream uploads are known to work, or likely.
-    pub(crate) fn streams(&self) -> bool {
-        let facts = facts(&self.facts);
-        (facts.streams || facts.dialect == Dialect::NapCat) && !facts.absent.contains("upload_file_stream")
-    }
-
-    /// Takes note that a stream upload worked.
-    pub(crate) fn learn_streams(&self) {
-        facts(&self.facts).streams = true;
-    }
-
-    /// Whether the implementation could not open a path that was sent.
-    pub(crate) fn paths_unreadable(&self) -> bool {
-        facts(&self.facts).paths_unreadable
-    }
-
-    /// Takes note of it.
-    pub(crate) fn learn_paths_unreadable(&self) {
-        facts(&self.facts).paths_unreadable = true;
-    }
-
-    /// Asks once which program it is.
-    pub(crate) async fn identify(&self) {
-        #[derive(Default, serde::Deserialize)]
-        #[serde(default)]
-        struct Version {
-            app_name: String,
-            app_version: String,
-        }
-        let Ok(reply) = self.call(crate::outbound::plain("get_version_info")).await else { return };
-        let version: Version =
-            reply.data.and_then(|data| serde_json::from_str(data.get()).ok()).unwrap_or_default();
-        let name = version.app_name.to_ascii_lowercase();
-        let dialect = if name.contains("napcat") {
-            Dialect::NapCat
-        } else if name.contains("llonebot") || name.contains("lucky") || name.contains("llbot") {
-            Dialect::LlOneBot
-        } else if name.contains("lagrange") {
-            Dialect::Lagrange
-        } else if name.contains("go-cqhttp") {
-            Dialect::GoCqHttp
-        } else {
-            Dialect::Other
-        };
-        facts(&self.facts).dialect = dialect;
-        info!(
-            section = self.section.index,
-            implementation = %printable(&version.app_name),
-            version = %printable(&version.app_version),
-            "OneBot implementation identified"
-        );
-    }
-}
-
-/// A peer's text for the log: short, on one line.
-fn printable(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(64).collect()
-}
-
-fn facts(facts: &Mutex<Facts>) -> MutexGuard<'_, Facts> {
-    facts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Account {
@@ -280,6 +110,8 @@ impl Account {
                 ring: Ring::default(),
                 delivered: Seen::new(DUPLICATES, DUPLICATE_LIFE_MS),
                 own: Seen::new(OWN_MESSAGES, DUPLICATE_LIFE_MS * 24),
+                taken_back: Seen::new(TAKEN_BACK, DUPLICATE_LIFE_MS * 24),
+                clock: PeerClock::default(),
                 muted: HashMap::new(),
             }),
             links: Mutex::default(),
@@ -366,6 +198,37 @@ impl Account {
         self.memory().own.insert(id.to_owned(), now);
     }
 
+    /// A message was taken back: it is not quoted any more, and its pictures are nobody's.
+    fn take_back(&self, id: &str, now: UnixMillis) {
+        let mut memory = self.memory();
+        memory.taken_back.insert(id.to_owned(), now);
+        memory.ring.forget(id);
+    }
+
+    /// Whether a message was taken back.
+    pub(crate) fn was_taken_back(&self, id: &str) -> bool {
+        self.memory().taken_back.contains(id)
+    }
+
+    /// The implementation told the time (0 = it did not).
+    pub(crate) fn hear_time(&self, time: UnixMillis, now: UnixMillis) {
+        if time.0 > 0 {
+            let warning = self.memory().clock.beat(time, now);
+            self.warn_of(warning);
+        }
+    }
+
+    fn warn_of(&self, warning: Option<Skew>) {
+        if let Some(skew) = warning {
+            warn!(
+                account = %self.id, seconds = skew.seconds(), evidence = skew.evidence(),
+                "the clock of this machine and the times of OneBot events differ; commands are judged by the events' \
+                 times as far as possible. Set the clock of this machine, or of the one where the implementation \
+                 runs (timedatectl set-ntp true)"
+            );
+        }
+    }
+
     /// Reads the ring.
     pub(crate) fn with_ring<T>(&self, read: impl FnOnce(&Ring) -> T) -> T {
         read(&self.memory().ring)
@@ -444,8 +307,8 @@ impl Hub {
                 memory.ring.push_message(&message.chat, sender, message.id.as_str(), raw, now);
             }
         }
-        let age = now.0.saturating_sub(message.sent_at.0);
-        let is_stale = message.sent_at.0 > 0 && age > STALE_MS;
+        let (is_stale, warning) = account.memory().clock.judge(message.sent_at, now, self.timing.clock_proof);
+        account.warn_of(warning);
         if !is_stale {
             // Who hears the others is logged in. Without heartbeats nothing else tells the end of `bot_offline`.
             account.set_online(true);
@@ -460,7 +323,7 @@ impl Hub {
             return;
         }
         if is_stale {
-            debug!(account = %account.id, message = %message.id, age_ms = age, "a command is too old to be answered");
+            debug!(account = %account.id, message = %message.id, sent_at = message.sent_at.0, "a command is too old to be answered");
             return;
         }
         // Nobody could see the answer, not even that there is none.
@@ -471,6 +334,23 @@ impl Hub {
         if !self.came_by_another_account(&message) {
             inbox.deliver(message);
         }
+    }
+
+    /// A message was taken back.
+    pub(crate) fn take_back(&self, account: &Account, me: &Identity, recalled: &Recalled, inbox: &dyn Inbox) {
+        account.take_back(&recalled.message, self.clock.now());
+        let (kind, id) = match &recalled.group {
+            Some(group) => (ChatKind::Group, group),
+            None => (ChatKind::Direct, &recalled.user),
+        };
+        let chat = Chat {
+            platform: Platform::new(crate::PLATFORM),
+            account: AccountId::new(&me.id),
+            kind,
+            id: ChatId::new(id),
+            parent: None,
+        };
+        inbox.recalled(&chat, &MessageId::new(&recalled.message));
     }
 
     /// Whether another own account in the same group delivered this message already: each sees it with an id of its

@@ -15,7 +15,8 @@ pub(crate) use reply::Answer;
 pub(crate) use triage::MAX_PICTURES;
 pub(crate) use triage::{PictureFrame, Pictures, Triage, triage};
 
-use wire::{Frame, int, is, text};
+use easel_core::ids::UnixMillis;
+use wire::{Frame, filled, int, is, text};
 
 /// The names that a connection's account goes by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub(crate) enum Inbound<'a> {
         interval_ms: Option<u64>,
         /// Whether the account is logged in to QQ.
         online: Option<bool>,
+        /// The implementation's clock when it wrote the frame; 0 when it did not tell.
+        time: UnixMillis,
     },
     /// A message of somebody or of the account itself.
     Message(Box<Frame<'a>>),
@@ -59,8 +62,31 @@ pub(crate) enum Inbound<'a> {
         /// Seconds.
         seconds: i64,
     },
+    /// A message was taken back by its author, or by an admin.
+    Recalled(Recalled),
     /// Nothing that matters here.
     Other,
+}
+
+/// Which message was taken back (OneBot v11 reference, "event/notice", `group_recall` and `friend_recall`).
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Recalled {
+    /// The group; `None` in a direct chat.
+    pub(crate) group: Option<String>,
+    /// Who wrote it, as the notice says.
+    pub(crate) user: String,
+    /// The message.
+    pub(crate) message: String,
+}
+
+impl Recalled {
+    fn read(frame: &Frame<'_>, in_group: bool) -> Option<Self> {
+        Some(Self {
+            group: if in_group { Some(filled(frame.group_id)?.into_owned()) } else { None },
+            user: filled(frame.user_id)?.into_owned(),
+            message: filled(frame.message_id)?.into_owned(),
+        })
+    }
 }
 
 /// Parses a frame.
@@ -84,6 +110,7 @@ pub(crate) fn parse(frame: &str) -> Result<Inbound<'_>, serde_json::Error> {
                 self_id: text(frame.self_id).map(std::borrow::Cow::into_owned),
                 interval_ms: int(frame.interval).filter(|_| heartbeat).and_then(|ms| u64::try_from(ms).ok()),
                 online: if heartbeat { frame.status.and_then(is_online) } else { comes_up(&frame) },
+                time: message::sent_at(frame.time),
             }
         }
         "notice" => match text(frame.notice_type).as_deref() {
@@ -97,6 +124,9 @@ pub(crate) fn parse(frame: &str) -> Result<Inbound<'_>, serde_json::Error> {
                     }
                     _ => Inbound::Other,
                 }
+            }
+            Some(kind @ ("group_recall" | "friend_recall")) => {
+                Recalled::read(&frame, kind == "group_recall").map_or(Inbound::Other, Inbound::Recalled)
             }
             _ => Inbound::Other,
         },

@@ -12,6 +12,7 @@ mod config;
 mod hub;
 mod inbound;
 mod outbound;
+mod peer_clock;
 mod recent;
 mod transport;
 

@@ -213,6 +213,11 @@ pub(crate) fn get_image(file: &str) -> Call {
     Call::lookup("get_image", &json!({"file": file}))
 }
 
+/// Asks for a picture's bytes in chunks, by its token or file id (NapCat API, `download_file_image_stream`).
+pub(crate) fn stream_image(file: &str, chunk_bytes: u64) -> Call {
+    Call::lookup("download_file_image_stream", &json!({"file": file, "chunk_size": chunk_bytes}))
+}
+
 /// Asks for the link of a picture that was sent as a file.
 pub(crate) fn get_file_link(chat: &Chat, file_id: &str) -> Call {
     match chat.kind {

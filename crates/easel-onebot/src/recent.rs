@@ -128,6 +128,18 @@ impl Ring {
         }
     }
 
+    /// Forgets a message that was taken back.
+    pub(crate) fn forget(&mut self, id: &str) {
+        let Ok(id) = id.parse::<i64>() else { return };
+        self.entries.retain(|entry| {
+            let stays = entry.id != id;
+            if !stays {
+                self.bytes -= entry.cost();
+            }
+            stays
+        });
+    }
+
     /// The message with that id in that chat.
     pub(crate) fn find(&self, chat: &Chat, id: &str, now: UnixMillis) -> Option<Remembered> {
         let id: i64 = id.parse().ok()?;
@@ -241,6 +253,21 @@ mod tests {
         assert_eq!(ring.latest(&group("7"), "20", 120_000, UnixMillis(100_000)).len(), 1);
         assert!(ring.latest(&group("7"), "20", 120_000, UnixMillis(121_001)).is_empty(), "too old");
         assert!(ring.latest(&group("7"), "22", 120_000, UnixMillis(3000)).is_empty(), "another member");
+    }
+
+    #[test]
+    fn what_was_taken_back_is_forgotten() {
+        let mut ring = Ring::default();
+        for id in 1..=3 {
+            ring.push_frame(&frame(id, 20, SEGMENT), UnixMillis(1000));
+        }
+        ring.forget("3");
+        ring.forget("9");
+        ring.forget("x");
+        assert_eq!(ring.find(&group("7"), "3", UnixMillis(1000)), None);
+        assert_eq!(ring.author("3"), None);
+        assert_eq!(ring.latest(&group("7"), "20", 120_000, UnixMillis(1000)).len(), 1, "the one before it");
+        assert_eq!(ring.bytes, ring.entries.iter().map(Entry::cost).sum::<usize>());
     }
 
     #[test]

@@ -15,7 +15,7 @@ mod writer;
 
 use std::time::Duration;
 
-pub(crate) use connection::{CallError, Reply};
+pub(crate) use connection::{CallError, Frames, Reply};
 pub(crate) use http::HttpLink;
 
 /// Waits and limits that are no configuration; tests make them short.
@@ -39,6 +39,8 @@ pub(crate) struct Timing {
     pub(crate) stalled_write: Duration,
     /// Before an upload that QQ refused is tried once more.
     pub(crate) second_upload: Duration,
+    /// Messages whose times are off by the same amount over this long prove that a clock is wrong.
+    pub(crate) clock_proof: Duration,
     /// Malformed frames of one connection are logged at most this often.
     pub(crate) malformed_log: Duration,
 }
@@ -55,6 +57,7 @@ impl Default for Timing {
             send: Duration::from_mins(1),
             stalled_write: Duration::from_secs(30),
             second_upload: Duration::from_secs(2),
+            clock_proof: Duration::from_mins(1),
             malformed_log: Duration::from_mins(1),
         }
     }

@@ -90,7 +90,7 @@ impl Failure {
         error.suspended = self.suspended;
         error.status = Some(facts.status);
         error.request_id = request_id(facts.headers);
-        error.body_head = facts.redactor.body_head(&facts.answer.head);
+        error.body_head = without_prompt(&facts.redactor.body_head(&facts.answer.head), facts.prompt);
         if facts.answer.carried_picture() {
             error.charged = Charged::Maybe;
         }
@@ -401,7 +401,8 @@ fn without_prompt(text: &str, prompt: &str) -> String {
     let mut text = text.to_owned();
     let prompt = prompt.trim();
     let escaped = serde_json::to_string(prompt).unwrap_or_default();
-    let mut echoes = vec![prompt, escaped.trim_matches('"')];
+    let ascii = ascii(escaped.trim_matches('"'));
+    let mut echoes = vec![prompt, escaped.trim_matches('"'), &ascii];
     echoes.extend(prompt.lines().map(str::trim));
     for echo in echoes {
         if echo.chars().count() >= 4 {
@@ -417,6 +418,20 @@ fn without_prompt(text: &str, prompt: &str) -> String {
         text = text.replace(start, "…");
     }
     text
+}
+
+/// JSON as services write it that escape everything beyond ASCII.
+fn ascii(json: &str) -> String {
+    let mut units = [0; 2];
+    let mut out = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_ascii() {
+            out.push(letter);
+        } else {
+            out.extend(letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    out
 }
 
 fn cut(text: &str) -> String {

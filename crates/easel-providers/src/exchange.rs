@@ -20,20 +20,22 @@ use std::time::Duration;
 use crate::{
     answer::{
         Answer, AnswerError, AnswerReader, Content,
-        candidates::{self, Choice, Found, Place},
+        candidates::{Choice, Found, Place},
     },
     classify::{self, Facts, Failure},
     config::{ProviderSection, is_local},
+    dialect::Dialect,
     registry::BuildError,
 };
 
+/// What the HTTP client buffers of a body that arrives fast.
+const READ_BYTES: u64 = 400 * 1024;
 /// Answers that are no success are read up to this length.
 const MAX_REFUSAL: u64 = 256 * 1024;
 /// Links that are tried beyond the wished pictures, when others lead nowhere.
 const SPARE_LINKS: usize = 3;
 
 /// A provider's line to its service.
-#[derive(Debug)]
 pub(crate) struct Wire {
     pub(crate) name: Arc<str>,
     pub(crate) base: BaseUrl,
@@ -41,6 +43,7 @@ pub(crate) struct Wire {
     pub(crate) paid: bool,
     http: HttpClient,
     pub(crate) results: HttpClient,
+    dialect: &'static dyn Dialect,
     basic: Option<SecretString>,
     max_answer_bytes: u64,
 }
@@ -58,6 +61,7 @@ impl Wire {
         name: &str,
         section: &ProviderSection,
         clients: &HttpClients,
+        dialect: &'static dyn Dialect,
     ) -> Result<Self, BuildError> {
         let base = section.address()?;
         let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds.max(1)));
@@ -72,6 +76,7 @@ impl Wire {
             http: clients.provider(section.proxy.expose(), timeouts)?,
             results: clients.results(section.proxy.expose(), base.origin().clone())?,
             base,
+            dialect,
             basic,
             max_answer_bytes: clients.network().max_answer_bytes,
         })
@@ -87,9 +92,15 @@ impl Wire {
     pub(crate) fn authorised(&self, call: Call, cx: &CallContext) -> Call {
         match (&self.basic, &cx.key) {
             (Some(basic), _) => call.basic_encoded(basic),
-            (None, Some(key)) => call.bearer(&key.secret),
+            (None, Some(key)) => self.dialect.authorise(call, &key.secret),
             (None, None) => call,
         }
+    }
+
+    /// Takes the secrets of a call out of what comes back, and the owner's address, which may hold one.
+    pub(crate) fn redactor(&self, cx: &CallContext) -> Redactor {
+        let address = SecretString::from(self.base.url().as_str().trim_end_matches('/'));
+        Redactor::new(cx.key.iter().map(|key| &key.secret).chain(&self.basic).chain([&address]))
     }
 
     /// Sends the call and makes pictures of the answer: as many as `request` wishes, even if the answer offers more.
@@ -102,10 +113,10 @@ impl Wire {
         learn: impl FnOnce(&Failure) -> bool,
     ) -> Result<Generated, ProviderError> {
         let Answered { status, headers, advice, answer } = self.exchange(call, cx).await?;
-        let redactor = Redactor::new(cx.key.iter().map(|key| &key.secret).chain(&self.basic));
+        let redactor = self.redactor(cx);
         let prompt = &*request.prompt;
         let facts = Facts { status, headers: &headers, advice, answer: &answer, prompt, redactor: &redactor };
-        if let Some(failure) = classify::failure(&facts) {
+        if let Some(failure) = self.dialect.failure(&facts) {
             let corrected = learn(&failure);
             let mut error = failure.into_error(&self.name, &facts);
             if corrected {
@@ -113,7 +124,7 @@ impl Wire {
             }
             return Err(error);
         }
-        let Choice { found, last_first, unusable, said } = candidates::choose(&answer);
+        let Choice { found, last_first, unusable, said } = self.dialect.choose(&answer);
         if found.is_empty() {
             let mut error =
                 classify::no_picture(&answer, &said, unusable, prompt).into_error(&self.name, &facts);
@@ -189,6 +200,8 @@ impl Wire {
         let limit = if success { self.max_answer_bytes } else { MAX_REFUSAL };
         let claimed = if success { response.body.expected_bytes().unwrap_or(0) } else { 0 };
         response.body.lower_limit(limit);
+        // What the connection holds of the answer at a time counts as well; where nothing is free, pictures go to disk.
+        let _reading = cx.spool.budget().try_take(READ_BYTES);
         let mut reader = AnswerReader::new(cx.spool.clone(), claimed, limit);
         let mut broke = None;
         loop {

@@ -1,8 +1,9 @@
 //! Image providers, one file per wire dialect, and the registry that builds them.
 //!
-//! Sending, retrying across keys and providers, budgets and deadlines belong to the core; reading answers of any
-//! shape ([`answer`]) and judging failures ([`classify`]) are written once here and used by every dialect. Start
-//! reading at [`registry`], then at a dialect such as `openai_images`.
+//! Retrying across keys and providers, budgets and deadlines belong to the core; sending (`engine`, `exchange`), reading
+//! answers of any shape ([`answer`]), judging failures ([`classify`]) and fetching results are written once here for
+//! every dialect. A dialect is one file of pure functions (rules in `dialect`) and its row in the table of
+//! [`registry`]. Start reading there, then at a dialect such as `openai_images`.
 //!
 //! This crate must not know any chat platform, nor decide whether a failed call is repeated.
 
@@ -18,9 +19,10 @@ pub mod classify;
 pub mod models;
 pub mod sketch;
 
+mod dialect;
+mod engine;
 mod exchange;
 mod lessons;
-mod references;
 mod results;
 mod sizes;
 

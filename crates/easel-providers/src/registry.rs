@@ -1,13 +1,15 @@
 //! The kinds of providers, and how a section of the configuration becomes one.
 //!
-//! Adding a kind is one file and its line in `Kind::builder`.
+//! Adding a kind that is reached over HTTP is one file with its dialect and its row in the table of kinds below, which
+//! says where the service lives and what it speaks. The file holds pure functions (rules in `dialect.rs`); sending,
+//! reading, judging, learning and fetching are the engine's, so that no two kinds can differ in them.
 
 use std::sync::Arc;
 
 use easel_core::ports::ImageProvider;
 use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
-use crate::{config::ProviderSection, openai_chat, openai_images, sketch_provider};
+use crate::{config::ProviderSection, dialect::Dialect, engine, openai_chat, openai_images, sketch_provider};
 
 /// Why a section can't become a provider.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +29,7 @@ pub enum BuildError {
 }
 
 macro_rules! kinds {
-    ($($name:ident = $text:literal $(=> $home:literal)?),* $(,)?) => {
+    ($($name:ident = $text:literal $(at $home:literal)? $(speaks $dialect:expr)?),* $(,)?) => {
         /// Every kind of the configuration contract.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[expect(missing_docs, reason = "the names are the services' own")]
@@ -46,16 +48,22 @@ macro_rules! kinds {
             pub fn home(self) -> &'static str {
                 match self { $(Self::$name => concat!($($home)?)),* }
             }
+
+            /// What the service speaks, for the kinds over HTTP that this build has.
+            pub(crate) fn dialect(self) -> Option<&'static dyn Dialect> {
+                let spoken: &[&'static dyn Dialect] = match self { $(Self::$name => &[$(&$dialect)?]),* };
+                spoken.first().copied()
+            }
         }
     };
 }
 
 kinds! {
-    OpenAiImages = "openai_images" => "https://api.openai.com/v1",
-    OpenAiChat = "openai_chat" => "https://api.openai.com/v1",
-    OpenRouterImages = "openrouter_images" => "https://openrouter.ai/api/v1",
-    GeminiNative = "gemini_native" => "https://generativelanguage.googleapis.com/v1beta",
-    GeminiOpenAi = "gemini_openai" => "https://generativelanguage.googleapis.com/v1beta/openai",
+    OpenAiImages = "openai_images" at "https://api.openai.com/v1" speaks openai_images::OpenAiImages,
+    OpenAiChat = "openai_chat" at "https://api.openai.com/v1" speaks openai_chat::OpenAiChat,
+    OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1",
+    GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta",
+    GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai",
     SiliconFlow = "siliconflow",
     Ark = "ark",
     Grok = "grok",
@@ -84,19 +92,9 @@ impl Kind {
         Self::ALL.iter().copied().find(|kind| kind.name() == text)
     }
 
-    /// What makes a provider of this kind, for the kinds that this build has.
-    fn builder(self) -> Option<Builder> {
-        match self {
-            Self::OpenAiImages => Some(openai_images::build),
-            Self::OpenAiChat => Some(openai_chat::build),
-            Self::Sketch => Some(sketch_provider::build),
-            _ => None,
-        }
-    }
-
     /// Whether this build has it.
     pub fn is_built(self) -> bool {
-        self.builder().is_some()
+        self == Self::Sketch || self.dialect().is_some()
     }
 
     /// Whether it is a service that needs an address and a model.
@@ -106,7 +104,6 @@ impl Kind {
 }
 
 type Built = Result<Arc<dyn ImageProvider>, BuildError>;
-type Builder = fn(&str, &ProviderSection, &HttpClients) -> Built;
 
 /// Builds the provider `name` from its section. Clients with the same needs share their connections through
 /// `clients`.
@@ -115,8 +112,11 @@ type Builder = fn(&str, &ProviderSection, &HttpClients) -> Built;
 /// [`BuildError`]; a section without problems in [`ProviderSection::validate`] builds.
 pub fn build(name: &str, section: &ProviderSection, clients: &HttpClients) -> Built {
     let kind = Kind::parse(&section.kind).ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
-    let builder = kind.builder().ok_or(BuildError::NotInThisBuild(kind.name()))?;
-    builder(name, section, clients)
+    if kind == Kind::Sketch {
+        return Ok(sketch_provider::build(name, section));
+    }
+    let dialect = kind.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
+    engine::build(kind, dialect, name, section, clients)
 }
 
 /// The names of the kinds that this build has, for sentences.

@@ -8,7 +8,7 @@ use easel_core::{
     media::Picture,
     ports::CallContext,
 };
-use easel_http::{DownloadLimits, HttpError, redact};
+use easel_http::{DownloadLimits, HttpError};
 
 use crate::{
     answer::{
@@ -34,7 +34,8 @@ impl Wire {
     /// Fetches one picture.
     pub(crate) async fn fetch(&self, url: &str, cx: &CallContext) -> Result<Picture, ProviderError> {
         let lost = |detail: String, status| {
-            let mut error = ProviderError::new(&*self.name, ErrorClass::ResultLost, redact(&detail));
+            let mut error =
+                ProviderError::new(&*self.name, ErrorClass::ResultLost, self.redactor(cx).redact(&detail));
             error.status = status;
             error
         };

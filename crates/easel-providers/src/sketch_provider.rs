@@ -3,28 +3,23 @@
 //! Needs no key and no network, and never costs anything. Drawing and decoding are CPU work, so they run on blocking
 //! threads, no more of them at a time than the machine has cores; requests beyond that wait.
 
-use std::{
-    io::{BufReader, Cursor},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use easel_core::{
     error::{ErrorClass, ProviderError, Retry},
-    media::{Body, Picture, PictureFormat},
+    media::{Picture, PictureFormat, decode_to_fit},
     ports::{
         CallContext, Capabilities, Generated, GeneratedPicture, ImageProvider, ImageRequest, Operation,
         Output,
     },
 };
-use easel_http::HttpClients;
-use image::{DynamicImage, ImageReader, Limits, RgbaImage};
+use image::RgbaImage;
 use serde_json::Value;
 use tokio::sync::Semaphore;
 
 use crate::{
     config::ProviderSection,
-    registry::BuildError,
     sizes,
     sketch::{self, MAX_SIDE, MIN_SIDE, ReferencePixels, SketchRequest},
 };
@@ -33,10 +28,6 @@ use crate::{
 const MAX_REFERENCES: usize = 6;
 /// Pictures per request.
 const MAX_COUNT: u8 = 9;
-/// Sides of a reference beyond this are refused before anything is allocated.
-const MAX_REFERENCE_SIDE: u32 = 12_000;
-/// Memory that decoding one reference may take.
-const MAX_REFERENCE_BYTES: u64 = 256 * 1024 * 1024;
 /// References are drawn from at this size at most: more can't be seen in the result.
 const WORKING_SIDE: u32 = 1536;
 /// Longest side of an edit when no size was wished.
@@ -49,19 +40,14 @@ struct Sketch {
     room: Arc<Semaphore>,
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "all kinds are built by functions of one shape")]
-pub(crate) fn build(
-    name: &str,
-    section: &ProviderSection,
-    _: &HttpClients,
-) -> Result<Arc<dyn ImageProvider>, BuildError> {
+pub(crate) fn build(name: &str, section: &ProviderSection) -> Arc<dyn ImageProvider> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    Ok(Arc::new(Sketch {
+    Arc::new(Sketch {
         name: name.into(),
         seed: section.extra.get("seed").and_then(Value::as_u64).unwrap_or(0),
         edit: section.supports_edit.unwrap_or(true),
         room: Arc::new(Semaphore::new(cores)),
-    }))
+    })
 }
 
 #[async_trait]
@@ -156,9 +142,7 @@ fn draw(request: &ImageRequest, seed: u64, index: u32) -> Result<((u32, u32), Ve
         .references
         .iter()
         .take(MAX_REFERENCES)
-        .map(|reference| {
-            decode(&reference.picture.body).map_err(|error| Trouble::Reference(error.to_string()))
-        })
+        .map(|reference| decode(&reference.picture))
         .collect::<Result<_, _>>()?;
     let references: Vec<ReferencePixels<'_>> = decoded
         .iter()
@@ -200,33 +184,18 @@ fn size(wish: &Output, edited: Option<(u32, u32)>) -> (u32, u32) {
     (width.clamp(MIN_SIDE, MAX_SIDE), height.clamp(MIN_SIDE, MAX_SIDE))
 }
 
-/// Decodes a reference under limits and shrinks it to what the drawing needs.
-fn decode(body: &Body) -> image::ImageResult<RgbaImage> {
-    let picture = match (body.in_memory(), body.in_file()) {
-        (Some(bytes), _) => decode_from(Cursor::new(bytes))?,
-        (None, Some(path)) => decode_from(BufReader::new(std::fs::File::open(path)?))?,
-        (None, None) => decode_from(Cursor::new(body.read()?))?,
-    };
-    let small = if picture.width().max(picture.height()) > WORKING_SIDE {
-        picture.thumbnail(WORKING_SIDE, WORKING_SIDE)
-    } else {
-        picture
-    };
-    Ok(small.into_rgba8())
-}
-
-fn decode_from(bytes: impl std::io::BufRead + std::io::Seek) -> image::ImageResult<DynamicImage> {
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_REFERENCE_SIDE);
-    limits.max_image_height = Some(MAX_REFERENCE_SIDE);
-    limits.max_alloc = Some(MAX_REFERENCE_BYTES);
-    let mut reader = ImageReader::new(bytes).with_guessed_format()?;
-    reader.limits(limits);
-    reader.decode()
+/// The pixels of a reference, no more of them than the drawing needs.
+fn decode(picture: &Picture) -> Result<RgbaImage, Trouble> {
+    let unusable = |error: &dyn std::error::Error| Trouble::Reference(error.to_string());
+    let bytes = picture.body.read().map_err(|error| unusable(&error))?;
+    let pixels = decode_to_fit(&bytes, picture.format, WORKING_SIDE).map_err(|error| unusable(&error))?;
+    Ok(pixels.into_rgba8())
 }
 
 #[cfg(test)]
 mod tests {
+    use easel_core::media::Body;
+
     use super::*;
 
     #[test]
@@ -242,8 +211,9 @@ mod tests {
 
     #[test]
     fn a_bomb_is_refused_before_it_is_decoded() {
-        let bomb = Body::from_bytes(easel_testkit::pictures::bomb_png());
-        assert!(decode(&bomb).is_err());
-        assert!(decode(&Body::from_bytes(easel_testkit::pictures::truncated_png())).is_err());
+        for bytes in [easel_testkit::pictures::bomb_png(), easel_testkit::pictures::truncated_png()] {
+            let body = Body::from_bytes(bytes);
+            assert!(decode(&Picture { format: PictureFormat::Png, width: 1, height: 1, body }).is_err());
+        }
     }
 }

@@ -21,6 +21,7 @@ pub mod onebot;
 pub mod pictures;
 pub mod provider;
 pub mod samples;
+pub mod tls;
 
 mod journal;
 mod tasks;

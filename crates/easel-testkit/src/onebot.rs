@@ -11,6 +11,7 @@ mod actions;
 mod builder;
 pub mod cq;
 mod dialect;
+mod download;
 mod fault;
 mod http;
 mod link;
@@ -173,6 +174,13 @@ impl FakeOneBot {
         self.peer.broadcast(Frame::Binary(bytes.to_vec())).await;
     }
 
+    /// The author takes a message back: it is gone from the table of `get_msg`, and a notice tells. Panics when there is
+    /// no such message.
+    pub async fn recall(&self, id: i64) {
+        let notice = self.peer.take_back(id);
+        self.peer.emit(&notice).await;
+    }
+
     /// Sends one heartbeat now.
     pub async fn heartbeat(&self) {
         let event = self.peer.heartbeat_event();
@@ -304,6 +312,11 @@ impl FakeOneBot {
     /// The fresh url that `get_image` gives for a picture's `file`.
     pub fn set_image(&self, file: &str, url: &str) {
         self.peer.with(|state| state.images.insert(file.to_owned(), url.to_owned()));
+    }
+
+    /// The bytes that `download_file_image_stream` gives for a picture's `file` or a file id.
+    pub fn set_image_stream(&self, file: &str, bytes: bytes::Bytes) {
+        self.peer.with(|state| state.streams.insert(file.to_owned(), bytes));
     }
 
     /// The url that `get_group_file_url` and `get_private_file_url` give for a file id.

@@ -48,6 +48,22 @@ pub fn jpeg_with_exif(width: u32, height: u32, seed: u64, orientation: u16) -> B
     [start, &exif::segment(orientation), rest].concat().into()
 }
 
+/// A photo as telephones take it: a JPEG that lies on its side as `orientation` (1 to 8) says, and small for its many
+/// pixels. Its quarters, clockwise from the stored upper left: red, green, blue, white.
+pub fn photo(width: u32, height: u32, orientation: u16) -> Bytes {
+    let (left, right) = (width as usize / 2, width as usize - width as usize / 2);
+    let row = |a: [u8; 3], b: [u8; 3]| [a.repeat(left), b.repeat(right)].concat();
+    let (top, bottom) = (height as usize / 2, height as usize - height as usize / 2);
+    let raw = [row([255, 0, 0], [0, 255, 0]).repeat(top), row([255, 255, 255], [0, 0, 255]).repeat(bottom)]
+        .concat();
+    let mut plain = Vec::new();
+    JpegEncoder::new_with_quality(&mut plain, 80)
+        .encode(&raw, width, height, image::ExtendedColorType::Rgb8)
+        .expect("plain colours are encodable as JPEG");
+    let (start, rest) = plain.split_at(2);
+    [start, &exif::segment(orientation), rest].concat().into()
+}
+
 /// An animated GIF with two frames of different noise.
 pub fn gif_animated(width: u32, height: u32, seed: u64) -> Bytes {
     let mut out = Vec::new();
@@ -64,6 +80,40 @@ pub fn gif_animated(width: u32, height: u32, seed: u64) -> Bytes {
 /// A lossless WebP of coloured noise.
 pub fn webp(width: u32, height: u32, seed: u64) -> Bytes {
     encode(&noise(width, height, seed), ImageFormat::WebP)
+}
+
+/// An animated WebP whose frames are [`webp`] of `seed` and `seed + 1`.
+///
+/// The container is that of "WebP Container Specification" (Google): `VP8X`, `ANIM`, and one `ANMF` per frame.
+pub fn webp_animated(width: u32, height: u32, seed: u64) -> Bytes {
+    let size = |pixels: u32| (pixels - 1).to_le_bytes();
+    let mut body = b"WEBP".to_vec();
+    let (w, h) = (size(width), size(height));
+    // The flag of an animation, three bytes of nothing, and the size in three bytes each.
+    push_riff(&mut body, *b"VP8X", &[0x02, 0, 0, 0, w[0], w[1], w[2], h[0], h[1], h[2]]);
+    // A background of no colour; played for ever.
+    push_riff(&mut body, *b"ANIM", &[0; 6]);
+    for step in 0..2 {
+        let still = webp(width, height, seed + step);
+        // Twelve bytes of container stand before the one chunk of a lossless picture.
+        let picture = still.get(12..).expect("more than a header");
+        // At the upper left corner, for 200 ms, in place of what was there rather than blended with it.
+        let mut frame = vec![0, 0, 0, 0, 0, 0, w[0], w[1], w[2], h[0], h[1], h[2], 200, 0, 0, 0x02];
+        frame.extend_from_slice(picture);
+        push_riff(&mut body, *b"ANMF", &frame);
+    }
+    let mut out = Vec::new();
+    push_riff(&mut out, *b"RIFF", &body);
+    out.into()
+}
+
+fn push_riff(out: &mut Vec<u8>, kind: [u8; 4], content: &[u8]) {
+    out.extend_from_slice(&kind);
+    out.extend_from_slice(&u32::try_from(content.len()).expect("a small picture").to_le_bytes());
+    out.extend_from_slice(content);
+    if content.len() % 2 == 1 {
+        out.push(0);
+    }
 }
 
 /// The first half of a PNG of 64 × 64 pixels.
@@ -230,6 +280,17 @@ mod tests {
         assert_eq!(decoder.orientation().unwrap(), image::metadata::Orientation::Rotate90);
         let exif = decoder.exif_metadata().unwrap().unwrap();
         assert!(exif.windows(4).any(|four| four == [0x88, 0x25, 0, 4]), "no GPS directory");
+    }
+
+    #[test]
+    fn the_webp_has_two_frames() {
+        let picture = webp_animated(31, 17, 1);
+        let decoder = image::codecs::webp::WebPDecoder::new(Cursor::new(&picture[..])).unwrap();
+        assert!(decoder.has_animation());
+        let frames = decoder.into_frames().collect_frames().unwrap();
+        assert_eq!(frames.len(), 2);
+        assert_ne!(frames[0].buffer(), frames[1].buffer());
+        assert_eq!(dimensions(&picture), (31, 17));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod control;
 pub(crate) mod draw;
+pub(crate) mod keys;
 pub(crate) mod restore;
 pub(crate) mod run;
 pub(crate) mod speech;
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Check,
     /// Draws one picture through the same engine.
     Draw(Draw),
+    /// Lists the providers' keys and how they are; `reset` gives those that are out of use another try.
+    Keys(Keys),
     /// Writes a backup of settings and jobs.
     Backup(Backup),
     /// Restores a backup; easel must not be running.
@@ -83,6 +86,24 @@ pub(crate) struct Draw {
     /// How many pictures.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
     pub(crate) count: u8,
+}
+
+/// `easel keys`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Keys {
+    /// What to do; without it, the keys are listed.
+    #[command(subcommand)]
+    pub(crate) action: Option<KeysAction>,
+}
+
+/// What `easel keys` can do besides listing.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum KeysAction {
+    /// Lets keys be used again that were refused, are out of quota or rest.
+    Reset {
+        /// Only those of this provider, by its name in the configuration.
+        provider: Option<String>,
+    },
 }
 
 /// `easel backup`.

@@ -106,20 +106,35 @@ async fn answer(command: ControlCommand, app: &App) -> Vec<Answer> {
             let mut answers: Vec<_> = app
                 .health()
                 .into_iter()
-                .map(|(level, section, text)| Answer {
+                .map(|(level, section, text, mend)| Answer {
                     v: VERSION,
                     event: Some("line".to_owned()),
                     rest: fields([
                         ("level", json!(level)),
                         ("section", json!(section)),
                         ("text", json!(text)),
-                        ("mend", Json::Null),
+                        ("mend", json!(mend)),
                     ]),
                     ..Answer::default()
                 })
                 .collect();
             answers.push(done([]));
             answers
+        }
+        ControlCommand::Keys => {
+            let line = |line| match serde_json::to_value(line) {
+                Ok(Json::Object(rest)) => {
+                    Some(Answer { v: VERSION, event: Some("key".to_owned()), rest, ..Answer::default() })
+                }
+                _ => None,
+            };
+            app.keys().into_iter().filter_map(line).chain([done([])]).collect()
+        }
+        ControlCommand::KeysReset { provider } => {
+            vec![match app.reset_keys(provider.as_deref()).await {
+                Ok(count) => done([("count", json!(count))]),
+                Err(error) => refused("E-STORE", error.to_string()),
+            }]
         }
         ControlCommand::Backup { file } => {
             let to = file.unwrap_or_else(|| app.store.dir().join("backups"));

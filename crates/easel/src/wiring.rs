@@ -1,7 +1,6 @@
 //! Puts the program together: the only file that names every adapter, the store and the providers.
 
 use std::{
-    collections::{HashMap, HashSet},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -10,11 +9,10 @@ use std::{
 use anyhow::Context as _;
 use easel_core::{
     access::LimitsState,
-    chain::ProviderSlot,
     dispatch::Desk,
     i18n::Texts,
     job::{
-        DISABLED_KEYS,
+        bad_keys,
         engine::{Engine, EngineSettings},
         kept::KeepLimits,
         ledger::JobRecord,
@@ -31,17 +29,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::chains::{Drawing, Factory};
 pub(crate) use self::draw::DrawRequest;
-use crate::{
-    cli::speech::Speech,
-    config::{
-        Config,
-        problem::{ProblemArg, ProblemText},
-    },
-    local::Local,
-};
+use crate::{config::Config, local::Local};
 
 mod chains;
 mod draw;
+mod health;
 
 /// How often artifacts are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -103,7 +95,7 @@ impl App {
         let budget = BytesBudget::new(config.jobs.max_bytes_in_flight);
         let spool = Spool::new(budget, &data_dir.join("spool")).context("the spool folder")?;
         let http = HttpClients::new(config.network.clone());
-        let factory = Arc::new(Factory::new(http.clone(), disabled_keys(&ports).await?));
+        let factory = Arc::new(Factory::new(http.clone(), bad_keys(&*ports.keys).await?));
         let (runtime, drawing) = factory.runtime(config).await?;
 
         let local = Arc::new(Local::default());
@@ -137,6 +129,7 @@ impl App {
         let engine = Engine::new(ports.clone(), spool, clock, desk.clone(), engine_settings(config));
         desk.open(engine.clone());
         let remembered = engine.remember().await?;
+        desk.reconcile_limits(&remembered);
         Ok(Self {
             engine,
             desk,
@@ -210,6 +203,8 @@ impl App {
     /// # Errors
     /// When a provider of it can't be built; then nothing changes.
     pub(crate) async fn reconfigure(&self, config: &Config) -> anyhow::Result<()> {
+        // A changed provider begins anew, but not with a key that was refused in the meantime.
+        self.factory.know(bad_keys(&*self.ports.keys).await?);
         let (runtime, _) = self.factory.runtime(config).await?;
         self.desk.reconfigure(runtime, &config.access);
         self.engine.reconfigure(engine_settings(config));
@@ -234,18 +229,6 @@ impl App {
         self.store.shutdown().await;
         drained
     }
-}
-
-/// Keys that were found bad before, by provider.
-async fn disabled_keys(store: &Store) -> anyhow::Result<HashMap<String, HashSet<String>>> {
-    let mut disabled: HashMap<String, HashSet<String>> = HashMap::new();
-    for (key, _) in store.keys.scan(DISABLED_KEYS, b"disabled/", 10_000).await? {
-        let key = String::from_utf8_lossy(&key).into_owned();
-        if let [_, provider, fingerprint] = key.splitn(3, '/').collect::<Vec<_>>()[..] {
-            disabled.entry(provider.to_owned()).or_default().insert(fingerprint.to_owned());
-        }
-    }
-    Ok(disabled)
 }
 
 /// Reads the counts that [`store_limits`] wrote.
@@ -286,60 +269,4 @@ async fn store_limits(desk: &Desk, keys: &dyn KeyValue, stored: &mut Vec<u8>) {
         keys.remove(LIMITS.0, &key(index)).await.ok();
     }
     *stored = state;
-}
-
-impl App {
-    /// The running easel's own view of its parts, for `easel check`: level, section and a
-    /// sentence in the chats' language.
-    pub(crate) fn health(&self) -> Vec<(&'static str, String, String)> {
-        let speech = Speech::new(self.desk.runtime().locale);
-        let (running, waiting) = self.engine.load();
-        let jobs = ProblemText::new("check-running-jobs")
-            .with("running", running as u64)
-            .with("waiting", waiting as u64);
-        let mut lines = vec![("good", "jobs".to_owned(), speech.say(&jobs))];
-        let health = self.store.health();
-        for (name, component) in [("journal", &health.journal), ("database", &health.database)] {
-            let level = if component.is_good() { "good" } else { "bad" };
-            let text = match &component.last_error {
-                Some(error) => ProblemText::new("check-running-bad").with("detail", error.clone()),
-                None => ProblemText::new("check-running-good"),
-            };
-            lines.push((level, name.to_owned(), speech.say(&text)));
-        }
-        lines
-    }
-
-    /// Who draws and who edits, and whether it may cost money: sentences for the start.
-    pub(crate) fn drawing(&self, path: &str) -> Vec<ProblemText> {
-        let runtime = self.desk.runtime();
-        let Some(first) = runtime.draw.first() else { return Vec::new() };
-        let provider = first.slot.provider();
-        let mut lines = vec![match self.drawing.environment {
-            Some(variable) => ProblemText::new("start-engine-env")
-                .with("variable", format!("{variable}_BASE_URL"))
-                .with("model", provider.model()),
-            None if self.drawing.built_in => {
-                ProblemText::new("start-engine-sketch").with("path", path.to_owned())
-            }
-            None => engine_line("kind-draw", &first.slot),
-        }];
-        let others: Vec<_> = self.drawing.names.iter().skip(1).cloned().collect();
-        if !others.is_empty() {
-            lines.push(ProblemText::new("start-fallbacks").with("names", others.join(" → ")));
-        }
-        let editor = runtime.edit.first().filter(|link| !Arc::ptr_eq(&link.slot, &first.slot));
-        lines.extend(editor.map(|link| engine_line("kind-edit", &link.slot)));
-        lines
-    }
-}
-
-/// Who does the work of a feature, and whether it costs money.
-fn engine_line(feature: &'static str, slot: &ProviderSlot) -> ProblemText {
-    let provider = slot.provider();
-    let key = if provider.capabilities().paid { "start-engine" } else { "start-engine-free" };
-    ProblemText::new(key)
-        .with("feature", ProblemArg::OneOf(vec![feature]))
-        .with("provider", provider.name())
-        .with("model", provider.model())
 }

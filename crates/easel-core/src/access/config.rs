@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::window::MAX_NOTES;
 use crate::settings::SettingProblem;
 
 /// `[access]`: who may use easel, and how often. Owners (`[bot] admins`) pass lists, debounce and limits.
@@ -41,6 +42,14 @@ pub struct AccessSection {
     pub daily_quota_per_user: u32,
     /// Jobs that one group may start within 24 hours. Failed jobs do not count. 0 (default) = no limit.
     pub daily_quota_per_group: u32,
+    /// How often the content checks of providers may refuse what one person asks for, within
+    /// `moderation_period_seconds`, before that person has to wait: services close whole accounts over it. At most 100,
+    /// 0 = off, default 5.
+    #[schemars(range(max = 100))]
+    pub moderation_max_refusals_per_user: u32,
+    /// Length of that period in seconds; it slides. At least 1, default 3600.
+    #[schemars(range(min = 1))]
+    pub moderation_period_seconds: u64,
 }
 
 /// What a list means.
@@ -128,6 +137,8 @@ impl Default for AccessSection {
             direct_chats: None,
             daily_quota_per_user: 0,
             daily_quota_per_group: 0,
+            moderation_max_refusals_per_user: 5,
+            moderation_period_seconds: 3600,
         }
     }
 }
@@ -163,6 +174,17 @@ impl AccessSection {
         if self.rate_limit_period_seconds == 0 {
             problems.push(SettingProblem::new("rate_limit_period_seconds", "config-period-zero"));
         }
+        if self.moderation_period_seconds == 0 {
+            problems.push(SettingProblem::new("moderation_period_seconds", "config-period-zero"));
+        }
+        if usize::try_from(self.moderation_max_refusals_per_user).unwrap_or(usize::MAX) > MAX_NOTES {
+            let problem = SettingProblem::new("moderation_max_refusals_per_user", "config-too-large");
+            problems.push(
+                problem
+                    .with("value", self.moderation_max_refusals_per_user.to_string())
+                    .with("most", MAX_NOTES.to_string()),
+            );
+        }
         if self.direct_chats == Some(DirectChats::Users) && self.user_filter_mode == FilterMode::Blacklist {
             problems.push(SettingProblem::new("direct_chats", "config-direct-users-blacklist"));
         }
@@ -190,13 +212,16 @@ mod tests {
         check(json!({"group_filter_list": ["onebot:123", "456", 789, -1001, "1, 2"]}), &[]);
         check(
             json!({"group_filter_list": ["", ":1", "a b"], "user_filter_list": ["onebot:"],
-                   "rate_limit_period_seconds": 0, "direct_chats": "users", "user_filter_mode": "blacklist"}),
+                   "rate_limit_period_seconds": 0, "moderation_period_seconds": 0,
+                   "moderation_max_refusals_per_user": 101, "direct_chats": "users", "user_filter_mode": "blacklist"}),
             &[
                 ("group_filter_list[0]", "config-list-entry"),
                 ("group_filter_list[1]", "config-list-entry"),
                 ("group_filter_list[2]", "config-list-entry"),
                 ("user_filter_list[0]", "config-list-entry"),
                 ("rate_limit_period_seconds", "config-period-zero"),
+                ("moderation_period_seconds", "config-period-zero"),
+                ("moderation_max_refusals_per_user", "config-too-large"),
                 ("direct_chats", "config-direct-users-blacklist"),
             ],
         );

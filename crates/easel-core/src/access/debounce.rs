@@ -73,6 +73,15 @@ impl Debounce {
             self.recent.remember(&key(platform, user, feature), self.pause_ms, now_ms);
         }
     }
+
+    /// The job that was accepted at `now_ms` was refused after all (the queue is full): its pause never began. A pause
+    /// that began later stays.
+    pub fn withdraw(&mut self, platform: &str, user: &str, feature: &str, now_ms: u64) {
+        let key = key(platform, user, feature);
+        if self.recent.last.get(key.as_str()) == Some(&now_ms) {
+            self.recent.last.remove(key.as_str());
+        }
+    }
 }
 
 fn key(platform: &str, user: &str, feature: &str) -> String {
@@ -113,6 +122,17 @@ mod tests {
         assert_eq!(check(&debounce, "2", "draw", 1000), Ok(()));
         assert_eq!(debounce.check("discord", "1", "draw", 1000), Ok(()));
         assert_eq!(check(&debounce, "1", "draw", 3000), Ok(()));
+    }
+
+    #[test]
+    fn a_refused_job_leaves_no_pause() {
+        let mut debounce = Debounce::new(3);
+        debounce.accepted("onebot", "1", "draw", 1000);
+        debounce.withdraw("onebot", "1", "draw", 1000);
+        assert_eq!(debounce.check("onebot", "1", "draw", 1001), Ok(()));
+        debounce.accepted("onebot", "1", "draw", 2000);
+        debounce.withdraw("onebot", "1", "draw", 1000);
+        assert!(debounce.check("onebot", "1", "draw", 2001).is_err(), "somebody else's refusal");
     }
 
     #[test]

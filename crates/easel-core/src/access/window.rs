@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// keys then wait instead of growing the memory.
 const MAX_KEYS: usize = 65_536;
 
+/// Notes remembered per key; a configured limit may be at most this.
+pub(super) const MAX_NOTES: usize = 100;
+
 /// A limiter with one window per key (a chat, a person). Limits of 0 are off.
 ///
 /// Times are milliseconds since the Unix epoch. When the clock is set back, what was taken in the future counts as taken
@@ -22,11 +25,18 @@ pub struct SlidingWindow {
 
 /// Proof that one was taken; give it back with [`SlidingWindow::refund`] when nothing came of it. Can be stored with a
 /// job, so that a job that fails after a restart is refunded too.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[must_use = "keep the ticket with the job, or drop it on purpose when the job was delivered"]
 pub struct Ticket {
     key: Box<str>,
     at_ms: u64,
+}
+
+impl Ticket {
+    /// Whose, and when it was taken.
+    pub(super) fn parts(&self) -> (&str, u64) {
+        (&self.key, self.at_ms)
+    }
 }
 
 /// The limit is reached; so long until the next one is free. At least 1 ms.
@@ -40,6 +50,11 @@ impl RetryAfter {
     /// Whole seconds to wait, rounded up, at least 1: what a person is told.
     pub fn seconds(self) -> u64 {
         self.ms.div_ceil(1000).max(1)
+    }
+
+    /// Whole minutes to wait, rounded up, at least 1.
+    pub fn minutes(self) -> u64 {
+        self.seconds().div_ceil(60)
     }
 
     /// Whole hours to wait, rounded up, at least 1.
@@ -120,7 +135,12 @@ impl SlidingWindow {
         }
     }
 
-    /// Gives back what a ticket took.
+    /// Whether anything of `key` is remembered.
+    pub(super) fn knows(&self, key: &str) -> bool {
+        self.taken.contains_key(key)
+    }
+
+    /// Gives back what a ticket took; good for once.
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is good for one refund")]
     pub fn refund(&mut self, ticket: Ticket) {
         let Some(times) = self.taken.get_mut(&ticket.key) else { return };
@@ -149,7 +169,39 @@ impl SlidingWindow {
         WindowState(entries.map(|(key, times)| (key.to_string(), times.iter().copied().collect())).collect())
     }
 
-    fn is_off(&self) -> bool {
+    /// Counts one for `key` even when the window is full: it has happened already.
+    pub fn note(&mut self, key: &str, now_ms: u64) {
+        // With a full memory of keys nothing is noted; see [`MAX_KEYS`].
+        if !self.is_off() && (self.taken.contains_key(key) || self.make_room(now_ms).is_ok()) {
+            let times = self.taken.entry(key.into()).or_default();
+            expire(times, self.period_ms, now_ms);
+            times.push_back(now_ms);
+            // More than the limit never matters, except after the limit was raised.
+            while times.len() > MAX_NOTES {
+                times.pop_front();
+            }
+        }
+    }
+
+    /// Makes the window hold exactly so many of what a ticket took: what a journal knows better than a state that was
+    /// stored some seconds before a crash.
+    pub(super) fn set(&mut self, ticket: &Ticket, count: usize) {
+        if self.is_off() {
+            return;
+        }
+        let times = self.taken.entry(ticket.key.clone()).or_default();
+        times.retain(|at| *at != ticket.at_ms);
+        let index = times.partition_point(|at| *at < ticket.at_ms);
+        for _ in 0..count {
+            times.insert(index, ticket.at_ms);
+        }
+        if times.is_empty() {
+            self.taken.remove(&ticket.key);
+        }
+    }
+
+    /// Whether nothing is limited.
+    pub(super) fn is_off(&self) -> bool {
         self.max == 0 || self.period_ms == 0
     }
 

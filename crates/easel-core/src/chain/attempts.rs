@@ -33,6 +33,6 @@ pub trait AttemptLog: Send + Sync {
     /// It answered, or did not.
     async fn answered(&self, attempted: Attempted<'_>);
 
-    /// A key was found bad for good.
-    async fn key_disabled(&self, provider: &str, fingerprint: &str);
+    /// A key was found bad for good; `status` is the HTTP status that said so.
+    async fn key_disabled(&self, provider: &str, fingerprint: &str, status: Option<u16>);
 }

@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{AttemptLog, Attempted, Circuit, KeyPool, MAX_HONOURED_RETRY_AFTER, backoff};
+use super::{AttemptLog, Attempted, Circuit, KeyPool, KeyReport, MAX_HONOURED_RETRY_AFTER, backoff};
 use crate::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     ids::JobId,
@@ -54,6 +54,16 @@ impl ProviderSlot {
     /// The provider.
     pub fn provider(&self) -> &Arc<dyn ImageProvider> {
         &self.provider
+    }
+
+    /// The keys and how they are, for the owner. No secret is told.
+    pub fn keys(&self) -> Vec<KeyReport> {
+        self.with(|state| state.keys.report(Instant::now()))
+    }
+
+    /// Gives every key another try. Returns how many were out of use.
+    pub fn reset_keys(&self) -> usize {
+        self.with(|state| state.keys.reset(Instant::now()))
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut SlotState) -> T) -> T {
@@ -360,10 +370,10 @@ impl Chain<'_> {
                 }
                 _ => state.circuit.succeeded(),
             }
-            state.keys.judge(fingerprint, error.key, now)
+            state.keys.judge(fingerprint, error.key, error.status, now)
         });
         if disabled {
-            self.log.key_disabled(slot.provider.name(), fingerprint).await;
+            self.log.key_disabled(slot.provider.name(), fingerprint, error.status).await;
         }
     }
 

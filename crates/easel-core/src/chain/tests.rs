@@ -1,7 +1,7 @@
 //! The chain's policy, told as scripts: what providers answer, and whom the chain asked.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -28,7 +28,7 @@ impl AttemptLog for Notes {
         Ok(())
     }
     async fn answered(&self, _: Attempted<'_>) {}
-    async fn key_disabled(&self, provider: &str, fingerprint: &str) {
+    async fn key_disabled(&self, provider: &str, fingerprint: &str, _: Option<u16>) {
         self.0.lock().unwrap().push(format!("disabled {provider} {fingerprint}"));
     }
 }
@@ -40,7 +40,7 @@ fn key(name: &str, account: Option<&str>) -> ApiKey {
 fn link(provider: Arc<ScriptedProvider>, keys: &[&str], max: u32) -> Link {
     let keys = keys.iter().map(|name| key(name, None)).collect();
     Link {
-        slot: Arc::new(ProviderSlot::new(provider, KeyPool::new(keys, &HashSet::new()), max)),
+        slot: Arc::new(ProviderSlot::new(provider, KeyPool::new(keys, &HashMap::new()), max)),
         output: Output::default(),
     }
 }
@@ -182,7 +182,7 @@ async fn quota_moves_on_only_to_another_account() {
         ScriptedProvider::new("a", [fail(ErrorClass::Quota, |error| error.key = KeyVerdict::OutOfQuota)]);
     let keys = vec![key("x", Some("me")), key("y", Some("me")), key("z", Some("you"))];
     let links = [Link {
-        slot: Arc::new(ProviderSlot::new(provider, KeyPool::new(keys, &HashSet::new()), 3)),
+        slot: Arc::new(ProviderSlot::new(provider, KeyPool::new(keys, &HashMap::new()), 3)),
         output: Output::default(),
     }];
     walk(&links).await.asked(&["1 a x", "2 a z"]).made_by("a");

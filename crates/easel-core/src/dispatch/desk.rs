@@ -15,16 +15,19 @@ use super::{
     runtime::Runtime,
 };
 use crate::{
-    access::{AccessSection, Debounce, Limited, Limits, LimitsState, RefusalPause, Role, Span, Verdict, Who},
+    access::{
+        AccessSection, Debounce, Limited, Limits, LimitsState, RefusalPause, Role, Span, Tickets, Verdict,
+        Who,
+    },
     chain::Link,
     command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
     error::{Arg, UserError},
     i18n::{Args, HelpView, Texts},
-    ids::{Chat, Platform},
+    ids::{Chat, MessageId, Platform},
     job::{
         delivery::{Delivered, deliver},
-        engine::{Brought, CancelOutcome, Engine, JobLine, Phase, Plan, Planner},
-        ledger::StoredRequest,
+        engine::{Brought, CancelOutcome, Engine, JobLine, Phase, Plan, Planner, Settlement},
+        ledger::{JobRecord, StoredRequest},
     },
     message::{ChatRole, Message},
     ports::{Adapter, Clock, Inbox, Output, SendFailure},
@@ -102,6 +105,13 @@ impl Desk {
             access.limits.sweep(now);
             access.limits.state()
         })
+    }
+
+    /// Sets the limits' counts right by the ledger: they are stored some seconds late, and a crash may come first.
+    pub fn reconcile_limits(&self, records: &[JobRecord]) {
+        let now = self.clock.now().0;
+        let jobs = records.iter().filter_map(|job| Some((&**job.request.tickets.as_ref()?, job.counts)));
+        self.with_access(|access| access.limits.reconcile(jobs, now));
     }
 
     /// The running configuration.
@@ -193,7 +203,7 @@ impl Desk {
                 UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", provider.clone());
             return self.say(runtime, message, &unknown);
         }
-        let Drafted { request, inline } = match draft(command, preset, message, &**adapter) {
+        let Drafted { mut request, inline } = match draft(command, preset, message, &**adapter) {
             Ok(drafted) => drafted,
             Err(missing) if missing.key == "error-needs-prompt" => {
                 let example = self.texts.plain(runtime.locale, "example-draw");
@@ -209,32 +219,36 @@ impl Desk {
         let feature = request.feature.clone();
         match self.admit(message, &feature, role) {
             Err(refusal) => self.say(runtime, message, &refusal),
-            Ok(settle) => match engine.accept(request, Brought { inline, settle: Some(settle), watch: None })
-            {
-                Ok(accepted) => {
-                    tracing::debug!(job = %accepted.job, number = accepted.number, "accepted");
-                    None
+            Ok(Admitted { tickets, since }) => {
+                request.tickets = (!tickets.is_empty()).then(|| Box::new(tickets.clone()));
+                match engine.accept(request, Brought { inline, watch: None }) {
+                    Ok(accepted) => {
+                        tracing::debug!(job = %accepted.job, number = accepted.number, "accepted");
+                        None
+                    }
+                    Err(refusal) => {
+                        let (platform, user) = (message.chat.platform.as_str(), message.sender.id.as_str());
+                        self.with_access(|access| {
+                            access.limits.refund(tickets);
+                            access.debounce.withdraw(platform, user, &feature, since);
+                        });
+                        self.say(runtime, message, &refusal)
+                    }
                 }
-                Err(refusal) => self.say(runtime, message, &refusal),
-            },
+            }
         }
     }
 
-    /// Debounce and limits. The returned settlement gives the counts back when the job is not delivered, also when it is
-    /// dropped because the job was never accepted.
-    fn admit(
-        &self,
-        message: &Message,
-        feature: &str,
-        role: Role,
-    ) -> Result<Box<dyn FnOnce(bool) + Send>, UserError> {
+    /// Debounce and limits. What was taken of the limits goes into the ledger with the job, and is given back by
+    /// [`Planner::ended`].
+    fn admit(&self, message: &Message, feature: &str, role: Role) -> Result<Admitted, UserError> {
+        let now = self.clock.now().0;
         if role.passes_limits() {
-            return Ok(Box::new(|_| {}));
+            return Ok(Admitted { tickets: Tickets::default(), since: now });
         }
         let (platform, user) = (message.chat.platform.as_str(), message.sender.id.as_str());
         let group = (!message.chat.kind.is_direct()).then(|| message.chat.to_string());
-        let now = self.clock.now().0;
-        let tickets = self.with_access(|access| {
+        self.with_access(|access| {
             access.debounce.check(platform, user, feature, now).map_err(|wait| {
                 UserError::new("error-debounce", "E-DEBOUNCE").with("seconds", wait.seconds())
             })?;
@@ -243,11 +257,8 @@ impl Desk {
                 .try_take(group.as_deref(), &format!("{platform}:{user}"), now)
                 .map_err(limit_sentence)?;
             access.debounce.accepted(platform, user, feature, now);
-            Ok::<_, UserError>(tickets)
-        })?;
-        let desk = self.myself.clone();
-        let refund = Refund { desk, tickets: Some(tickets) };
-        Ok(Box::new(move |delivered| refund.settle(delivered)))
+            Ok(Admitted { tickets, since: now })
+        })
     }
 
     fn help(&self, runtime: &Runtime, topic: HelpTopic) -> Arc<str> {
@@ -356,11 +367,18 @@ impl Desk {
         let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
         let engine = Arc::clone(engine);
         let lost = self.sentence(runtime, &UserError::new("error-internal", "E-ARTIFACT"));
+        let gone = |key| self.sentence(runtime, &UserError::new(key, "E-RESEND-GONE"));
+        let (gone, some_gone) = (gone("error-resend-gone"), gone("error-resend-some-gone"));
         let not_sent = self.sentence(runtime, &UserError::new("error-not-delivered", "E-DELIVERY"));
         Some(Box::pin(async move {
             let failed = match engine.keeper().read(&artifacts).await {
                 Ok(pictures) => {
-                    let mut failed = None;
+                    // Removed by hand, or by age and size since it was looked up.
+                    let mut failed = match pictures.len() {
+                        0 => Some(&gone),
+                        some if some < artifacts.len() => Some(&some_gone),
+                        _ => None,
+                    };
                     for (index, picture) in pictures.iter().enumerate() {
                         let outcome = deliver(&adapter, &target, job, index, None, picture, None).await;
                         tracing::info!(%job, index, ?outcome, "resent");
@@ -388,33 +406,21 @@ impl Desk {
 }
 
 fn limit_sentence(limited: Limited) -> UserError {
-    let sentence = UserError::new(limited.text(), "E-LIMIT").with("max", u64::from(limited.max));
+    let code = if limited.span == Span::Refusals { "E-LIMIT-MODERATION" } else { "E-LIMIT" };
+    let sentence = UserError::new(limited.text(), code).with("max", u64::from(limited.max));
     match limited.span {
         Span::Period => sentence.with("seconds", limited.retry_after.seconds()),
         Span::Day => sentence.with("hours", limited.retry_after.hours()),
+        Span::Refusals => sentence.with("minutes", limited.retry_after.minutes()),
     }
 }
 
-/// Gives limits back on drop, unless the job was delivered.
-struct Refund {
-    desk: std::sync::Weak<Desk>,
-    tickets: Option<crate::access::Tickets>,
-}
-
-impl Refund {
-    fn settle(mut self, delivered: bool) {
-        if delivered {
-            self.tickets = None;
-        }
-    }
-}
-
-impl Drop for Refund {
-    fn drop(&mut self) {
-        if let (Some(desk), Some(tickets)) = (self.desk.upgrade(), self.tickets.take()) {
-            desk.with_access(|access| access.limits.refund(tickets));
-        }
-    }
+/// What a command took that may become a job.
+struct Admitted {
+    /// Of the limits.
+    tickets: Tickets,
+    /// When its pause began.
+    since: u64,
 }
 
 impl Inbox for Desk {
@@ -426,6 +432,12 @@ impl Inbox for Desk {
         if let Some(desk) = self.myself.upgrade() {
             let decide: Arc<dyn Decide> = desk;
             self.queues.push(message, &decide);
+        }
+    }
+
+    fn recalled(&self, chat: &Chat, message: &MessageId) {
+        if !self.queues.take_back(chat, message) {
+            self.taken_back(chat, message);
         }
     }
 }
@@ -477,6 +489,12 @@ impl Decide for Desk {
             | Verb::Status => None,
         }
     }
+
+    fn taken_back(&self, chat: &Chat, message: &MessageId) {
+        if let Some(engine) = self.engine.get() {
+            engine.recalled(chat, message);
+        }
+    }
 }
 
 impl Planner for Desk {
@@ -525,5 +543,21 @@ impl Planner for Desk {
 
     fn adapter(&self, platform: &Platform) -> Option<Arc<dyn Adapter>> {
         self.adapters.get(platform).cloned()
+    }
+
+    fn ended(&self, request: &StoredRequest, settlement: Settlement) {
+        let (platform, user) = (&request.chat.platform, &request.user);
+        let exempt = self.runtime.load().rules.is_owner(platform.as_str(), user.as_str());
+        let now = self.clock.now().0;
+        self.with_access(|access| {
+            if !settlement.counts
+                && let Some(tickets) = &request.tickets
+            {
+                access.limits.refund((**tickets).clone());
+            }
+            if !exempt && settlement.refusals > 0 {
+                access.limits.refused(&format!("{platform}:{user}"), settlement.refusals, now);
+            }
+        });
     }
 }

@@ -15,7 +15,10 @@ use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
-use crate::{ids::Chat, message::Message};
+use crate::{
+    ids::{Chat, MessageId},
+    message::Message,
+};
 
 /// Commands of one chat that may wait for their decision.
 const MAX_PER_CHAT: usize = 2_000;
@@ -33,6 +36,9 @@ pub trait Decide: Send + Sync + 'static {
     /// Decides one command: accepts a job, changes a setting, or makes an answer. What must happen before the next
     /// command of the chat happens here; the answer's sending does not.
     async fn decide(&self, message: Message) -> Option<Answer>;
+
+    /// The message was taken back while it was being decided; called right after its decision.
+    fn taken_back(&self, chat: &Chat, message: &MessageId);
 }
 
 /// The queues of all chats that have something waiting; an idle chat costs nothing.
@@ -51,6 +57,8 @@ struct Inner {
 struct Queue {
     messages: VecDeque<Message>,
     arrived: Arc<Notify>,
+    /// The message that is being decided, and whether it was taken back meanwhile.
+    deciding: Option<(MessageId, bool)>,
 }
 
 impl ChatQueues {
@@ -80,12 +88,30 @@ impl ChatQueues {
                 queue.arrived.notify_one();
                 return;
             }
-            let queue = Queue { messages: VecDeque::from([message]), arrived: Arc::clone(&arrived) };
+            let messages = VecDeque::from([message]);
+            let queue = Queue { messages, arrived: Arc::clone(&arrived), deciding: None };
             inner.queues.insert(chat.clone(), queue);
         }
         let queues = Arc::clone(self);
         let decide = Arc::clone(decide);
         self.tracker.spawn(async move { queues.work(chat, arrived, decide).await });
+    }
+
+    /// A message was taken back. Returns whether that is settled here: it waited and is dropped undecided, or its
+    /// decision is under way and [`Decide::taken_back`] follows it.
+    pub fn take_back(&self, chat: &Chat, message: &MessageId) -> bool {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(queue) = inner.queues.get_mut(chat) else { return false };
+        if let Some((deciding, taken_back)) = &mut queue.deciding
+            && deciding == message
+        {
+            *taken_back = true;
+            return true;
+        }
+        let Some(at) = queue.messages.iter().position(|waiting| waiting.id == *message) else { return false };
+        queue.messages.remove(at);
+        inner.waiting -= 1;
+        true
     }
 
     async fn work(&self, chat: Chat, arrived: Arc<Notify>, decide: Arc<dyn Decide>) {
@@ -98,6 +124,9 @@ impl ChatQueues {
                         tracing::error!(%chat, code = "E-PANIC", "a command's decision panicked");
                         None
                     });
+                if let Some(message) = self.decided(&chat) {
+                    decide.taken_back(&chat, &message);
+                }
                 if let Some(mut answer) = decided {
                     // The first poll hands the frame to the socket, so that answers keep the order of decisions.
                     if futures_util::poll!(answer.as_mut()).is_pending() {
@@ -120,9 +149,18 @@ impl ChatQueues {
 
     fn pop(&self, chat: &Chat) -> Option<Message> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let message = inner.queues.get_mut(chat)?.messages.pop_front()?;
+        let queue = inner.queues.get_mut(chat)?;
+        let message = queue.messages.pop_front()?;
+        queue.deciding = Some((message.id.clone(), false));
         inner.waiting -= 1;
         Some(message)
+    }
+
+    /// A decision is over; the message if it was taken back meanwhile.
+    fn decided(&self, chat: &Chat) -> Option<MessageId> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let (message, taken_back) = inner.queues.get_mut(chat)?.deciding.take()?;
+        taken_back.then_some(message)
     }
 
     /// Removes the chat's queue when nothing is waiting and no answer is under way.
@@ -151,6 +189,26 @@ mod tests {
         answers: Arc<tokio::sync::Semaphore>,
     }
 
+    /// Decides when told, and writes down what happens.
+    struct OnDemand {
+        happened: mpsc::UnboundedSender<String>,
+        go: Arc<tokio::sync::Semaphore>,
+    }
+
+    #[async_trait::async_trait]
+    impl Decide for OnDemand {
+        async fn decide(&self, message: Message) -> Option<Answer> {
+            self.happened.send(format!("begins {}", message.id)).unwrap();
+            self.go.acquire().await.unwrap().forget();
+            self.happened.send(format!("decides {}", message.id)).unwrap();
+            None
+        }
+
+        fn taken_back(&self, _: &Chat, message: &MessageId) {
+            self.happened.send(format!("takes back {message}")).unwrap();
+        }
+    }
+
     #[async_trait::async_trait]
     impl Decide for Slow {
         async fn decide(&self, message: Message) -> Option<Answer> {
@@ -158,6 +216,8 @@ mod tests {
             let answers = self.answers.clone();
             Some(Box::pin(async move { answers.acquire().await.unwrap().forget() }))
         }
+
+        fn taken_back(&self, _: &Chat, _: &MessageId) {}
     }
 
     fn message(chat: &str, text: &str) -> Message {
@@ -209,6 +269,28 @@ mod tests {
         tracker.close();
         tracker.wait().await;
         assert!(queues.inner.lock().unwrap().queues.is_empty(), "idle chats cost nothing");
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_back_in_time_is_never_decided() {
+        let queues = Arc::new(ChatQueues::new(TaskTracker::new()));
+        let (happened, mut log) = mpsc::unbounded_channel();
+        let go = Arc::new(tokio::sync::Semaphore::new(0));
+        let decide: Arc<dyn Decide> = Arc::new(OnDemand { happened, go: go.clone() });
+        let chat = message("a", "1").chat;
+        assert!(!queues.take_back(&chat, &"1".into()), "nobody knows it");
+        for n in 1..=3 {
+            queues.push(message("a", &n.to_string()), &decide);
+        }
+        assert_eq!(log.recv().await.unwrap(), "begins 1");
+        assert!(queues.take_back(&chat, &"2".into()), "it waited");
+        assert!(queues.take_back(&chat, &"1".into()), "it is being decided");
+        assert!(!queues.take_back(&message("b", "3").chat, &"3".into()), "another chat's");
+        go.add_permits(2);
+        for expected in ["decides 1", "takes back 1", "begins 3", "decides 3"] {
+            assert_eq!(log.recv().await.unwrap(), expected);
+        }
+        assert_eq!(queues.inner.lock().unwrap().waiting, 0);
     }
 
     #[tokio::test]

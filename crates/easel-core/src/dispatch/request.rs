@@ -71,6 +71,7 @@ pub(super) fn draft(
             pictures,
             fallback,
             quote: message.quote.clone(),
+            tickets: None,
         },
         inline,
     })

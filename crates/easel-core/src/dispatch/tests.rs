@@ -1,7 +1,7 @@
 //! The desk, told as conversations: who says what, and what comes back.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -26,7 +26,7 @@ use crate::{
         schedule::ScheduleLimits,
     },
     message::{ChatRole, Message, PictureLocator, PictureOrigin, PictureRef, Sender},
-    ports::{Adapter, Output},
+    ports::{Adapter, Inbox as _, Output},
     prompt::PresetBook,
     reply::Reaction,
     testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
@@ -52,10 +52,11 @@ fn world_in(locale: Locale, access: &Value, script: Vec<Step>) -> World {
     with_defaults.as_object_mut().unwrap().extend(access.as_object().unwrap().clone());
     let access: AccessSection = serde_json::from_value(with_defaults).unwrap();
     let dir = tempfile::tempdir().unwrap();
-    let adapter = RecordingAdapter::new();
+    let clock = Arc::new(HandClock::default());
+    let adapter = RecordingAdapter::on(clock.clone());
     adapter.put_role("boss", ChatRole::Admin);
     let provider = ScriptedProvider::new("p", script);
-    let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashSet::new()), 1));
+    let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashMap::new()), 1));
     let link = Link { slot: slot.clone(), output: Output::default() };
     let runtime = Runtime::new(RuntimeParts {
         prefixes: vec!["/".to_owned()],
@@ -66,7 +67,6 @@ fn world_in(locale: Locale, access: &Value, script: Vec<Step>) -> World {
         providers: vec![slot],
         locale,
     });
-    let clock = Arc::new(HandClock::default());
     let adapters: Vec<Arc<dyn Adapter>> = vec![adapter.clone()];
     let limits = LimitsState::default();
     let desk = Desk::new(runtime, &access, limits, Texts::new(), clock.clone(), adapters, TaskTracker::new());
@@ -127,9 +127,14 @@ impl World {
 
     /// Waits until `n` jobs have ended well.
     async fn done(&self, n: usize) {
+        self.marked(n, Reaction::Done).await;
+    }
+
+    /// Waits until `n` requests bear this mark.
+    async fn marked(&self, n: usize, wanted: Reaction) {
         for number in 1.. {
-            let ended = self.adapter.reactions().iter().filter(|(_, mark)| *mark == Reaction::Done).count();
-            if ended >= n {
+            let marked = self.adapter.reactions().iter().filter(|(_, mark)| *mark == wanted).count();
+            if marked >= n {
                 return;
             }
             self.adapter.reaction_number(number).await;
@@ -285,4 +290,92 @@ async fn english_is_spoken_where_it_is_set() {
     assert_says(world.says("ann", "/jobs").await, "Nothing is in progress");
     assert_eq!(world.says("ann", "/draw a cat").await, None);
     assert!(world.adapter.send_number(4).await.text.contains("run out of credit"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_starts_no_pause() {
+    let world = world(&json!({"debounce_seconds": 3}), vec![Step::Hold(Arc::new(Notify::new()))]);
+    // One runs; of two hundred places in the queue a person may hold twenty.
+    for _ in 0..21 {
+        assert_eq!(world.says("ann", "/生图 猫").await, None);
+        world.clock.advance_millis(3_000);
+    }
+    assert_says(world.says("ann", "/生图 猫").await, "[E-QUEUE");
+    assert_says(world.says("ann", "/生图 猫").await, "[E-QUEUE");
+    assert_says(world.says("ann", "/取消 21").await, "21 号已取消");
+    world.marked(1, Reaction::Failed).await;
+    assert_eq!(world.says("ann", "/生图 猫").await, None, "nobody made her wait");
+    assert_says(world.says("ann", "/生图 猫").await, "秒后再发吧");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_earlier_picture_is_meant_for_two_minutes() {
+    let world = world(&json!({}), vec![]);
+    let bytes = test_picture().body.read().unwrap();
+    let picture = || PictureRef {
+        origin: PictureOrigin::Recent,
+        locator: PictureLocator::Url("https://example.invalid/mine".to_owned()),
+    };
+    world.adapter.serve("https://example.invalid/mine", Ok(bytes));
+    world.adapter.put_recent("g", "ann", vec![picture()]);
+    world.clock.advance_millis(120_000);
+    assert_eq!(world.says("ann", "/改图 水彩").await, None);
+    world.done(1).await;
+    assert_eq!(world.provider.requests()[0].references.len(), 1);
+    world.clock.advance_millis(1);
+    assert_says(world.says("ann", "/改图 水彩").await, "[E-NEEDS-PICTURE]");
+    // Whoever asks for a figurine is drawn themselves then.
+    world.adapter.serve("avatar:ann", Ok(test_picture().body.read().unwrap()));
+    assert_eq!(world.says("ann", "/手办化").await, None);
+    world.done(2).await;
+    assert_eq!(world.adapter.downloads(), ["https://example.invalid/mine", "avatar:ann"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_taken_back_ends_while_it_costs_nothing() {
+    let limit = json!({"rate_limit_max_calls_per_user": 2, "rate_limit_period_seconds": 60});
+    let go = Arc::new(Notify::new());
+    let world = world(&limit, vec![Step::Hold(go.clone())]);
+    let running = world.message("ann", "/生图 在画的猫");
+    assert_eq!(world.tell(running.clone()).await, None);
+    world.provider.arrivals(1).await;
+    let waiting = world.message("ann", "/生图 排队的狗");
+    assert_eq!(world.tell(waiting.clone()).await, None);
+    assert_says(world.says("ann", "/生图 鸟").await, "[E-LIMIT]");
+
+    let elsewhere = Chat { id: "other".into(), ..waiting.chat.clone() };
+    world.desk.recalled(&elsewhere, &waiting.id);
+    world.desk.recalled(&waiting.chat, &"m999".into());
+    assert!(world.says("ann", "/任务").await.unwrap().contains("排队的狗"), "another message was meant");
+    world.desk.recalled(&waiting.chat, &waiting.id);
+    world.desk.recalled(&running.chat, &running.id);
+    // The dog's place among the limits is free again.
+    world.marked(1, Reaction::Failed).await;
+    assert_eq!(world.says("ann", "/生图 鸟").await, None);
+    go.notify_one();
+    world.done(2).await;
+    let prompts: Vec<_> =
+        world.provider.requests().iter().map(|request| request.prompt.to_string()).collect();
+    assert_eq!(prompts, ["在画的猫", "鸟"], "what was asked for is delivered, the rest never asked for");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_taken_back_while_its_pictures_come_is_never_paid() {
+    let world = world(&json!({}), vec![]);
+    let link = PictureRef {
+        origin: PictureOrigin::Message,
+        locator: PictureLocator::Url("https://example.invalid/slow".to_owned()),
+    };
+    let hold = world.adapter.hold_downloads();
+    let message = Message { pictures: vec![link], ..world.message("ann", "/改图 水彩") };
+    assert_eq!(world.tell(message.clone()).await, None);
+    while world.adapter.downloads().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    world.desk.recalled(&message.chat, &message.id);
+    hold.notify_one();
+    while !world.says("ann", "/任务").await.unwrap().contains("没有正在画") {
+        tokio::task::yield_now().await;
+    }
+    assert!(world.provider.requests().is_empty());
 }

@@ -6,7 +6,10 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 
-use super::ledger::{StoredPicture, StoredRequest};
+use super::{
+    kept::Keeper,
+    ledger::{StoredPicture, StoredRequest},
+};
 use crate::{
     error::UserError,
     ids::JobId,
@@ -23,6 +26,7 @@ const QUOTE_PATIENCE: Duration = Duration::from_secs(30);
 /// Downloads and prepares pictures for all jobs.
 pub struct Collector {
     blobs: Arc<dyn Blobs>,
+    keeper: Arc<Keeper>,
     spool: Spool,
     /// Decoding is CPU work: one at a time per core.
     cpu: Arc<Semaphore>,
@@ -63,9 +67,9 @@ impl From<StoreError> for CollectError {
 
 impl Collector {
     /// A collector.
-    pub fn new(blobs: Arc<dyn Blobs>, spool: Spool) -> Self {
+    pub fn new(blobs: Arc<dyn Blobs>, spool: Spool, keeper: Arc<Keeper>) -> Self {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
-        Self { blobs, spool, cpu: Arc::new(Semaphore::new(cores)) }
+        Self { blobs, keeper, spool, cpu: Arc::new(Semaphore::new(cores)) }
     }
 
     /// The pictures that a request refers to, in their order: quoted message, message, avatars (S003-77).
@@ -152,8 +156,11 @@ impl Collector {
 
     async fn keep(&self, job: JobId, index: usize, picture: &Picture) -> Result<StoredPicture, StoreError> {
         let blob = format!("{job}-in{index}.{}", picture.format.extension());
-        self.blobs.put(&blob, &picture.body).await?;
-        Ok(stored(blob, picture))
+        let kept = stored(blob, picture);
+        // Noted first: whatever becomes of the job, its end removes it.
+        self.keeper.note_input(job, &kept);
+        self.blobs.put(&kept.blob, &picture.body).await?;
+        Ok(kept)
     }
 
     /// Puts inputs that are still in memory into the blob store, because the job has to wait.
@@ -259,8 +266,11 @@ fn picture_problem(problem: &PictureProblem) -> UserError {
         PictureProblem::Empty => UserError::new("error-picture-empty", "E-PICTURE-EMPTY"),
         PictureProblem::NotAPicture(_) => UserError::new("error-picture-unknown", "E-PICTURE-TYPE"),
         PictureProblem::Heic => UserError::new("error-picture-heic", "E-PICTURE-HEIC"),
-        PictureProblem::TooManyPixels => UserError::new("error-picture-pixels", "E-PICTURE-PIXELS")
+        PictureProblem::SideTooLong => UserError::new("error-picture-side", "E-PICTURE-SIDE")
             .with("side", u64::from(crate::media::MAX_SIDE)),
+        PictureProblem::TooManyPixels { most } => {
+            UserError::new("error-picture-pixels", "E-PICTURE-PIXELS").with("megapixels", most / 1_000_000)
+        }
         PictureProblem::Damaged(why) => {
             tracing::info!(why, "an input picture is damaged");
             UserError::new("error-picture-truncated", "E-PICTURE-DAMAGED")

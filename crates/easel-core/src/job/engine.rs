@@ -29,7 +29,7 @@ use super::{
 use crate::{
     chain::Link,
     error::UserError,
-    ids::{Chat, JobId, Platform, UnixMillis, UserId},
+    ids::{Chat, JobId, MessageId, Platform, UnixMillis, UserId},
     media::Spool,
     message::PictureRef,
     ports::{Adapter, Clock, Output, Store},
@@ -49,6 +49,18 @@ pub trait Planner: Send + Sync {
 
     /// The adapter of a platform, if it is built and configured.
     fn adapter(&self, platform: &Platform) -> Option<Arc<dyn Adapter>>;
+
+    /// A job has ended, of this run or an earlier one; called once.
+    fn ended(&self, request: &StoredRequest, settlement: Settlement);
+}
+
+/// What the end of a job means for the limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Settlement {
+    /// Whether it keeps what it took; else it is given back.
+    pub counts: bool,
+    /// How often the content check of a provider refused it.
+    pub refusals: u32,
 }
 
 /// How a request is to be run.
@@ -79,16 +91,11 @@ pub struct EngineSettings {
     pub max_download_bytes: u64,
 }
 
-/// Called once with whether a job was delivered.
-pub type Settle = Box<dyn FnOnce(bool) + Send>;
-
 /// What a new job brings besides its stored request.
 #[derive(Default)]
 pub struct Brought {
     /// Pictures whose bytes came along and are not recorded; when there are any, they replace the stored references.
     pub inline: Vec<PictureRef>,
-    /// Called with whether the result was delivered, when the job has ended: limits are refunded here.
-    pub settle: Option<Settle>,
     /// Told how the job ended, with the pictures' blob names; for the command line.
     pub watch: Option<oneshot::Sender<super::Outcome>>,
 }
@@ -173,7 +180,7 @@ pub struct Engine {
     pub(super) planner: Arc<dyn Planner>,
     pub(super) settings: ArcSwap<EngineSettings>,
     pub(super) collector: Collector,
-    pub(super) keeper: Keeper,
+    pub(super) keeper: Arc<Keeper>,
     state: Mutex<State>,
     numbers: AtomicU32,
     tasks: TaskTracker,
@@ -201,7 +208,6 @@ pub(super) struct Active {
     start: Mutex<Option<oneshot::Sender<()>>>,
     /// Resolves when the person was told that the job is in work; the last mark waits for it.
     announced: Mutex<Option<oneshot::Receiver<()>>>,
-    settle: Mutex<Option<Settle>>,
     watch: Mutex<Option<oneshot::Sender<super::Outcome>>>,
 }
 
@@ -265,9 +271,10 @@ impl Engine {
         planner: Arc<dyn Planner>,
         settings: EngineSettings,
     ) -> Arc<Self> {
+        let keeper = Arc::new(Keeper::new(store.clone(), clock.clone(), settings.keep));
         Arc::new(Self {
-            collector: Collector::new(store.blobs.clone(), spool.clone()),
-            keeper: Keeper::new(store.clone(), clock.clone()),
+            collector: Collector::new(store.blobs.clone(), spool.clone(), keeper.clone()),
+            keeper,
             state: Mutex::new(State { schedule: Schedule::new(settings.schedule), active: BTreeMap::new() }),
             store,
             spool,
@@ -283,6 +290,7 @@ impl Engine {
     /// Takes new settings; running jobs keep their deadline.
     pub fn reconfigure(&self, settings: EngineSettings) {
         self.settings.store(Arc::new(settings));
+        self.keeper.set_limits(settings.keep);
         let started = self.with(|state| state.schedule.set_limits(settings.schedule));
         self.start_all(&started);
     }
@@ -304,8 +312,9 @@ impl Engine {
         let admission = self
             .with(|state| state.schedule.admit(id, &request.chat, &request.user))
             .map_err(queue_sentence)?;
-        let job = self.activate(id, request, brought, self.clock.now(), 0);
-        job.journal.hold(Event::Accepted { request: Box::new(job.request.clone()) });
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let job = self.activate(id, number, request, brought, self.clock.now(), 0);
+        job.journal.hold(Event::Accepted { request: Box::new(job.request.clone()), number });
         let accepted = Accepted { job: id, number: job.number };
         self.spawn(job, admission, super::run::Beginning::New);
         Ok(accepted)
@@ -315,8 +324,14 @@ impl Engine {
     pub(super) fn resume(self: &Arc<Self>, record: &JobRecord, beginning: super::run::Beginning) {
         let admission =
             self.with(|state| state.schedule.readmit(record.id, &record.request.chat, &record.request.user));
+        // Jobs of before numbers were kept get one now; those of this run are above all that are known.
+        let number = match record.number {
+            0 => self.numbers.fetch_add(1, Ordering::Relaxed),
+            number => number,
+        };
         let job = self.activate(
             record.id,
+            number,
             record.request.clone(),
             Brought::default(),
             record.accepted_at,
@@ -328,6 +343,7 @@ impl Engine {
     fn activate(
         &self,
         id: JobId,
+        number: u32,
         request: StoredRequest,
         brought: Brought,
         accepted_at: UnixMillis,
@@ -337,7 +353,7 @@ impl Engine {
             Journal::new(id, self.store.ledger.clone(), self.store.keys.clone(), self.clock.clone());
         let job = Arc::new(Active {
             id,
-            number: self.numbers.fetch_add(1, Ordering::Relaxed),
+            number,
             request,
             inline: brought.inline,
             journal,
@@ -348,7 +364,6 @@ impl Engine {
             phase: Mutex::new(Phase::Waiting),
             start: Mutex::default(),
             announced: Mutex::default(),
-            settle: Mutex::new(brought.settle),
             watch: Mutex::new(brought.watch),
         });
         self.with(|state| state.active.insert(id, job.clone()));
@@ -389,12 +404,17 @@ impl Engine {
         self.start_all(&started);
     }
 
-    /// A job has ended.
-    pub(super) fn release(&self, job: &Active, outcome: super::Outcome, delivered: bool) {
+    /// Numbers of new jobs follow all that were given before.
+    pub(super) fn number_after(&self, number: u32) {
+        self.numbers.fetch_max(number.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// A job has ended; `counts` = it keeps what it took of the limits.
+    pub(super) fn release(&self, job: &Active, outcome: super::Outcome, counts: bool) {
         self.vacate(job);
-        self.with(|state| state.active.remove(&job.id));
-        if let Some(settle) = job.settle.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            settle(delivered);
+        if self.with(|state| state.active.remove(&job.id)).is_some() {
+            let settlement = Settlement { counts, refusals: job.journal.refusals() };
+            self.planner.ended(&job.request, settlement);
         }
         if let Some(watch) = job.watch.lock().unwrap_or_else(PoisonError::into_inner).take() {
             watch.send(outcome).ok();
@@ -458,6 +478,27 @@ impl Engine {
         }
     }
 
+    /// The message that asked for a job was taken back. The job is cancelled unless a provider was asked: then it may be
+    /// paid for, so it goes on and its picture is delivered. Returns whether a job was cancelled.
+    pub fn recalled(&self, chat: &Chat, message: &MessageId) -> bool {
+        let found = self.with(|state| {
+            let asked_there = |job: &&Arc<Active>| {
+                let asked = &job.request;
+                // A platform's notice need not tell a temporary session from a direct chat.
+                asked.message == *message
+                    && asked.chat.id == chat.id
+                    && asked.chat.account == chat.account
+                    && asked.chat.platform == chat.platform
+                    && asked.chat.kind.is_direct() == chat.kind.is_direct()
+            };
+            state.active.values().find(asked_there).cloned()
+        });
+        let Some(job) = found else { return false };
+        let cancelled = !job.journal.has_asked() && job.try_cancel().is_some();
+        tracing::info!(job = %job.id, cancelled, "the request of a job was taken back");
+        cancelled
+    }
+
     /// Jobs running and waiting now.
     pub fn load(&self) -> (usize, usize) {
         self.with(|state| (state.schedule.running(), state.schedule.waiting()))
@@ -487,8 +528,7 @@ impl Engine {
 
     /// Removes artifacts that are too old or too many; call it about once a minute.
     pub async fn sweep(&self) {
-        let keep = self.settings.load().keep;
-        self.keeper.sweep(keep, || self.active()).await;
+        self.keeper.sweep(|| self.active()).await;
     }
 
     /// The sentence for a job that could not be recorded.

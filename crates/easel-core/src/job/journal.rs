@@ -1,21 +1,25 @@
 //! The ledger as one job writes it.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     time::Duration,
 };
 
 use async_trait::async_trait;
 
-use super::ledger::{Entry, Event, StoredFailure};
+use super::{
+    bad_keys::{BadKey, remember_bad},
+    ledger::{Entry, Event, StoredFailure},
+};
 use crate::{
     chain::{AttemptLog, Attempted},
+    error::ErrorClass,
     ids::JobId,
     ports::{Clock, Durable, KeyValue, Ledger, StoreError},
 };
-
-/// Table and prefix under which keys that were found bad are remembered, by fingerprint.
-pub const DISABLED_KEYS: &str = "keys";
 
 type Callback = Box<dyn FnOnce() + Send>;
 
@@ -29,6 +33,10 @@ pub(super) struct Journal {
     pending: Mutex<Vec<Entry>>,
     /// Called once, when the first group is durable.
     accepted: Mutex<Option<Callback>>,
+    /// How often a content check refused what the job asks for.
+    refusals: AtomicU32,
+    /// Whether a provider was asked in this run.
+    asked: AtomicBool,
 }
 
 impl Journal {
@@ -39,7 +47,26 @@ impl Journal {
         keys: Arc<dyn KeyValue>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { job, ledger, keys, clock, pending: Mutex::default(), accepted: Mutex::default() }
+        Self {
+            job,
+            ledger,
+            keys,
+            clock,
+            pending: Mutex::default(),
+            accepted: Mutex::default(),
+            refusals: AtomicU32::new(0),
+            asked: AtomicBool::new(false),
+        }
+    }
+
+    /// How often the content check of a provider refused the job's wish.
+    pub(super) fn refusals(&self) -> u32 {
+        self.refusals.load(Ordering::Relaxed)
+    }
+
+    /// Whether a provider was asked in this run, so that the job may cost something.
+    pub(super) fn has_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
     }
 
     /// Calls `f` when the next durable group is written.
@@ -94,6 +121,7 @@ impl Journal {
 #[async_trait]
 impl AttemptLog for Journal {
     async fn asking(&self, provider: &str, key: &str, attempt: u32) -> Result<(), StoreError> {
+        self.asked.store(true, Ordering::Release);
         let event = Event::Asking { provider: provider.to_owned(), key: key.to_owned(), attempt };
         self.write([event]).await
     }
@@ -109,6 +137,10 @@ impl AttemptLog for Journal {
             ),
         }
         let failed = error.is_some();
+        let class = error.map(|error| error.class);
+        if matches!(class, Some(ErrorClass::ModerationInput | ErrorClass::ModerationOutput)) {
+            self.refusals.fetch_add(1, Ordering::Relaxed);
+        }
         let error = error.map(|error| StoredFailure {
             class: error.class,
             charged: error.charged,
@@ -131,16 +163,15 @@ impl AttemptLog for Journal {
         }
     }
 
-    async fn key_disabled(&self, provider: &str, fingerprint: &str) {
+    async fn key_disabled(&self, provider: &str, fingerprint: &str, status: Option<u16>) {
         tracing::error!(
             provider,
             key = fingerprint,
-            "the provider says this key is bad; it is not used again until it changes"
+            status,
+            "the provider says this key is bad; it is not used again until it changes, or until `easel keys reset`"
         );
-        let key = format!("disabled/{provider}/{fingerprint}");
-        if let Err(error) =
-            self.keys.put(DISABLED_KEYS, key.as_bytes(), bytes::Bytes::from_static(b"1")).await
-        {
+        let bad = BadKey { since: Some(self.clock.now()), status };
+        if let Err(error) = remember_bad(&*self.keys, provider, fingerprint, bad).await {
             tracing::error!(%error, "a bad key could not be remembered");
         }
     }

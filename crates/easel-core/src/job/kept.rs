@@ -1,8 +1,8 @@
-//! What is kept of finished jobs: artifacts for `/重发图片`, by age, count and bytes (K19), and never removed while a job
-//! needs them.
+//! What is kept: artifacts of finished jobs for `/重发图片`, by age, count and bytes (K19), and the inputs of jobs that
+//! have not ended. Nothing is removed while a job needs it, and inputs go with their job.
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -23,7 +23,7 @@ pub struct KeepLimits {
     pub ttl_millis: u64,
     /// Artifacts.
     pub max_count: usize,
-    /// Bytes of all artifacts.
+    /// Bytes of all artifacts and of the inputs that are kept.
     pub max_bytes: u64,
 }
 
@@ -44,9 +44,11 @@ pub struct Keeper {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
+    limits: KeepLimits,
     kept: BTreeMap<JobId, Kept>,
+    /// Input pictures of jobs that have not ended.
+    inputs: HashMap<JobId, Vec<StoredPicture>>,
     /// Messages that became jobs, so that a re-delivered event does not become another one.
     seen: HashSet<(Chat, MessageId)>,
     seen_order: std::collections::VecDeque<(Chat, MessageId)>,
@@ -56,8 +58,20 @@ struct State {
 const SEEN: usize = 8192;
 
 impl Keeper {
-    pub(super) fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, state: Mutex::default() }
+    pub(super) fn new(store: Store, clock: Arc<dyn Clock>, limits: KeepLimits) -> Self {
+        let state = State {
+            limits,
+            kept: BTreeMap::new(),
+            inputs: HashMap::new(),
+            seen: HashSet::new(),
+            seen_order: std::collections::VecDeque::new(),
+        };
+        Self { store, clock, state: Mutex::new(state) }
+    }
+
+    /// Takes new limits; the next sweep goes by them.
+    pub(super) fn set_limits(&self, limits: KeepLimits) {
+        self.with(|state| state.limits = limits);
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
@@ -84,6 +98,15 @@ impl Keeper {
     /// Takes a record of an earlier run in.
     pub(super) fn remember(&self, record: &JobRecord) {
         self.is_first(&record.request.chat, &record.request.message);
+        if !record.is_finished() {
+            // Also without inputs: the job may get some before it is under way again.
+            self.with(|state| {
+                state.inputs.entry(record.id).or_default();
+            });
+            for input in record.inputs.iter().flatten() {
+                self.note_input(record.id, input);
+            }
+        }
         if record.artifacts.is_empty() {
             return;
         }
@@ -96,6 +119,16 @@ impl Keeper {
         self.with(|state| state.kept.insert(record.id, kept));
     }
 
+    /// A job that has not ended keeps this input.
+    pub(super) fn note_input(&self, job: JobId, input: &StoredPicture) {
+        self.with(|state| {
+            let inputs = state.inputs.entry(job).or_default();
+            if inputs.iter().all(|known| known.blob != input.blob) {
+                inputs.push(input.clone());
+            }
+        });
+    }
+
     pub(super) fn note_artifacts(&self, job: JobId, request: &StoredRequest, artifacts: &[StoredPicture]) {
         let kept = Kept {
             chat: request.chat.clone(),
@@ -106,16 +139,27 @@ impl Keeper {
         self.with(|state| state.kept.insert(job, kept));
     }
 
-    /// A job has ended: its inputs go, its artifacts begin to age. A cancelled job keeps nothing.
+    /// A job has ended: its inputs go, its artifacts begin to age, and the oldest of others make room for them. A
+    /// cancelled job keeps nothing.
     pub(super) async fn finished(&self, job: JobId, outcome: Outcome) {
         let now = self.clock.now();
-        self.with(|state| {
+        let (inputs, gone) = self.with(|state| {
             if let Some(kept) = state.kept.get_mut(&job) {
                 kept.ended_at = Some(now);
             }
+            let inputs = state.inputs.remove(&job).unwrap_or_default();
+            let gone = if outcome == Outcome::Cancelled { vec![job] } else { state.expired(now) };
+            (inputs, gone)
         });
-        if outcome == Outcome::Cancelled {
-            self.expire(vec![job]).await;
+        for input in inputs {
+            self.remove(&input.blob).await;
+        }
+        self.expire(gone).await;
+    }
+
+    async fn remove(&self, blob: &str) {
+        if let Err(error) = self.store.blobs.remove(blob).await {
+            tracing::warn!(%error, name = blob, "a blob could not be removed; the next sweep tries it again");
         }
     }
 
@@ -164,18 +208,18 @@ impl Keeper {
     ///
     /// `needed` tells the jobs that have not ended. It is asked after the blobs were listed: a job accepted in between has
     /// no blob in the list.
-    pub async fn sweep(&self, limits: KeepLimits, needed: impl Fn() -> HashSet<JobId>) {
+    pub async fn sweep(&self, needed: impl Fn() -> HashSet<JobId>) {
         let now = self.clock.now();
-        let expired = self.with(|state| expired(&state.kept, limits, now));
+        let expired = self.with(|state| state.expired(now));
         self.expire(expired).await;
         let Ok(blobs) = self.store.blobs.list().await else { return };
         let needed = needed();
         for (name, _) in blobs {
             let owner = name.split('-').next().and_then(JobId::parse);
-            let kept = owner
-                .is_some_and(|job| needed.contains(&job) || self.with(|state| state.kept.contains_key(&job)));
-            if !kept && let Err(error) = self.store.blobs.remove(&name).await {
-                tracing::warn!(%error, name, "a blob could not be removed");
+            let kept =
+                owner.is_some_and(|job| needed.contains(&job) || self.with(|state| state.keeps(job, &name)));
+            if !kept {
+                self.remove(&name).await;
             }
         }
     }
@@ -184,9 +228,7 @@ impl Keeper {
         for job in jobs {
             let Some(kept) = self.with(|state| state.kept.remove(&job)) else { continue };
             for artifact in &kept.artifacts {
-                if let Err(error) = self.store.blobs.remove(&artifact.blob).await {
-                    tracing::warn!(%error, name = artifact.blob, "an artifact could not be removed");
-                }
+                self.remove(&artifact.blob).await;
             }
             let entry = Entry { job, at: self.clock.now(), event: Event::Expired };
             drop(self.store.ledger.append(vec![entry]));
@@ -194,18 +236,142 @@ impl Keeper {
     }
 }
 
-/// Which finished jobs lose their artifacts: too old, then the oldest beyond count and bytes.
-fn expired(kept: &BTreeMap<JobId, Kept>, limits: KeepLimits, now: UnixMillis) -> Vec<JobId> {
-    let (mut count, mut bytes) = (0usize, 0u64);
-    let mut out = Vec::new();
-    // Newest first: ids sort by the time of acceptance.
-    for (job, kept) in kept.iter().rev() {
-        count += kept.artifacts.len();
-        bytes += kept.artifacts.iter().map(|artifact| artifact.bytes).sum::<u64>();
-        let Some(ended) = kept.ended_at else { continue };
-        if now.since(ended) > limits.ttl_millis || count > limits.max_count || bytes > limits.max_bytes {
-            out.push(*job);
+impl State {
+    /// Whether a job keeps this blob: an artifact, or anything of a job that has not ended.
+    fn keeps(&self, job: JobId, blob: &str) -> bool {
+        self.inputs.contains_key(&job)
+            || self
+                .kept
+                .get(&job)
+                .is_some_and(|kept| kept.artifacts.iter().any(|artifact| artifact.blob == blob))
+    }
+
+    /// Which finished jobs lose their artifacts: too old, then the oldest beyond count and bytes. What jobs need that have
+    /// not ended stays in any case, so it takes its room first.
+    fn expired(&self, now: UnixMillis) -> Vec<JobId> {
+        let bytes_of = |pictures: &[StoredPicture]| pictures.iter().map(|picture| picture.bytes).sum::<u64>();
+        let needed = self.kept.values().filter(|kept| kept.ended_at.is_none());
+        let (mut count, mut bytes) =
+            (0usize, self.inputs.values().map(|inputs| bytes_of(inputs)).sum::<u64>());
+        for kept in needed {
+            count += kept.artifacts.len();
+            bytes += bytes_of(&kept.artifacts);
+        }
+        let mut out = Vec::new();
+        // Newest first: ids sort by the time of acceptance.
+        for (job, kept) in self.kept.iter().rev() {
+            let Some(ended) = kept.ended_at else { continue };
+            count += kept.artifacts.len();
+            bytes += bytes_of(&kept.artifacts);
+            let limits = self.limits;
+            if now.since(ended) > limits.ttl_millis || count > limits.max_count || bytes > limits.max_bytes {
+                out.push(*job);
+            }
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        media::{Body, PictureFormat},
+        testing::{HandClock, MemoryStore},
+    };
+
+    fn picture(blob: &str, bytes: u64) -> StoredPicture {
+        StoredPicture { blob: blob.to_owned(), format: PictureFormat::Png, width: 1, height: 1, bytes }
+    }
+
+    fn request() -> StoredRequest {
+        serde_json::from_str(
+            r#"{"chat":{"platform":"onebot","account":"1","kind":"group","id":"7"},"user":"2","message":"3",
+                "feature":"draw","prompt":"x","count":1}"#,
+        )
+        .unwrap()
+    }
+
+    struct Shelf {
+        store: MemoryStore,
+        keeper: Keeper,
+        jobs: Vec<JobId>,
+    }
+
+    impl Shelf {
+        fn new(max_count: usize, max_bytes: u64) -> Self {
+            let store = MemoryStore::default();
+            let limits = KeepLimits { ttl_millis: 1_000, max_count, max_bytes };
+            let keeper = Keeper::new(store.ports(), Arc::new(HandClock::default()), limits);
+            Self { store, keeper, jobs: Vec::new() }
+        }
+
+        /// A job with one artifact of so many bytes.
+        async fn stores(&mut self, bytes: u64) -> JobId {
+            let job = JobId::generate();
+            self.put(&format!("{job}-0.png")).await;
+            self.keeper.note_artifacts(job, &request(), &[picture(&format!("{job}-0.png"), bytes)]);
+            self.jobs.push(job);
+            job
+        }
+
+        async fn put(&self, name: &str) {
+            self.store.ports().blobs.put(name, &Body::from_bytes("x")).await.unwrap();
+        }
+
+        async fn ends(&self, job: JobId) {
+            self.keeper.finished(job, Outcome::Unknown).await;
+        }
+
+        /// Which of the jobs, by number, still have their artifact.
+        fn left(&self) -> Vec<usize> {
+            let names = self.store.blob_names();
+            let has = |job: &JobId| names.contains(&format!("{job}-0.png"));
+            self.jobs.iter().enumerate().filter(|(_, job)| has(job)).map(|(n, _)| n).collect()
         }
     }
-    out
+
+    #[tokio::test]
+    async fn the_oldest_make_room_as_soon_as_a_job_ends() {
+        let mut shelf = Shelf::new(2, 100);
+        for bytes in [10, 10, 10] {
+            let job = shelf.stores(bytes).await;
+            shelf.ends(job).await;
+        }
+        assert_eq!(shelf.left(), [1, 2], "by count");
+        let large = shelf.stores(95).await;
+        shelf.ends(large).await;
+        assert_eq!(shelf.left(), [3], "by bytes");
+        assert_eq!(shelf.keeper.latest(&request().chat, &"2".into()).unwrap().0, large);
+    }
+
+    #[tokio::test]
+    async fn what_a_job_needs_stays_and_takes_its_room_first() {
+        let mut shelf = Shelf::new(2, 100);
+        let old = shelf.stores(90).await;
+        let done = shelf.stores(5).await;
+        shelf.ends(done).await;
+        assert_eq!(shelf.left(), [0, 1]);
+        let input = picture(&format!("{old}-in0.png"), 20);
+        shelf.keeper.note_input(old, &input);
+        shelf.keeper.note_input(old, &input);
+        shelf.put(&input.blob).await;
+        shelf.keeper.sweep(|| HashSet::from([old])).await;
+        assert_eq!(shelf.left(), [0], "inputs are counted");
+        assert!(shelf.store.blob_names().contains(&input.blob));
+        shelf.ends(old).await;
+        assert_eq!(shelf.store.blob_names(), [format!("{old}-0.png")], "inputs go with their job");
+    }
+
+    #[tokio::test]
+    async fn a_sweep_finds_inputs_that_nobody_removed() {
+        let mut shelf = Shelf::new(9, 100);
+        let job = shelf.stores(1).await;
+        shelf.ends(job).await;
+        for left_behind in [format!("{job}-in0.png"), format!("{}-0.png", JobId::generate())] {
+            shelf.put(&left_behind).await;
+        }
+        shelf.keeper.sweep(HashSet::new).await;
+        assert_eq!(shelf.store.blob_names(), [format!("{job}-0.png")]);
+    }
 }

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    access::Tickets,
     error::{Charged, ErrorClass},
     ids::{Chat, JobId, MessageId, UnixMillis, UserId},
     media::PictureFormat,
@@ -31,6 +32,9 @@ pub enum Event {
     Accepted {
         /// Everything needed to run it again.
         request: Box<StoredRequest>,
+        /// Its number, for `/取消 3`; 0 in ledgers of before numbers were kept.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        number: u32,
     },
     /// Its input pictures were downloaded and kept, in order.
     Collected {
@@ -116,6 +120,14 @@ pub struct StoredRequest {
     /// The quoted message, resolved when the job collects its inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<MessageId>,
+    /// What it took of the limits; given back when it fails, also by a later run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tickets: Option<Box<Tickets>>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// A picture in the blob store.
@@ -213,7 +225,20 @@ pub struct JobRecord {
     /// Whether something of it may have been paid: then it is never run again by itself.
     #[serde(default)]
     pub paid: bool,
+    /// Its number; 0 = it has none yet.
+    #[serde(default)]
+    pub number: u32,
+    /// Whether it keeps what it took of the limits.
+    #[serde(default = "yes")]
+    pub counts: bool,
 }
+
+fn yes() -> bool {
+    true
+}
+
+/// The code of a job that the end of an earlier run cut off while a provider was asked.
+pub const INTERRUPTED: &str = "E-INTERRUPTED";
 
 impl JobRecord {
     /// Whether the job has ended.
@@ -226,7 +251,7 @@ impl JobRecord {
 /// dropped).
 pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
     let Entry { job, at, event } = entry;
-    if let Event::Accepted { request } = event {
+    if let Event::Accepted { request, number } = event {
         return Some(JobRecord {
             id: job,
             accepted_at: at,
@@ -238,6 +263,8 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             attempts: 0,
             provider: String::new(),
             paid: false,
+            number,
+            counts: true,
         });
     }
     let mut record = record?;
@@ -267,7 +294,15 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             record.stage = Stage::Stored;
         }
         Event::Sending => record.stage = Stage::Sending,
-        Event::Finished { outcome } => record.stage = Stage::Finished(outcome),
+        Event::Finished { outcome } => {
+            record.counts = match &outcome {
+                Outcome::Delivered { .. } | Outcome::Unknown => true,
+                // As in the run that writes it: what may have been paid counts.
+                Outcome::Cancelled => record.paid || !matches!(record.stage, Stage::Waiting),
+                Outcome::Failed { code, .. } => code == INTERRUPTED,
+            };
+            record.stage = Stage::Finished(outcome);
+        }
         Event::Expired => {
             record.artifacts.clear();
             record.inputs = None;

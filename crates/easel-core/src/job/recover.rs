@@ -8,13 +8,13 @@
 //! | sending, no outcome | `unknown`, not sent again; `/重发图片` fetches it |
 //! | sending, but without its artifacts | as without an answer: nothing leaves whole before they are written |
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use super::{
     Outcome,
     delivery::send_when_connected,
     engine::Engine,
-    ledger::{Entry, Event, JobRecord, Stage},
+    ledger::{Entry, Event, INTERRUPTED, JobRecord, Stage},
     run::Beginning,
 };
 use crate::{
@@ -46,6 +46,7 @@ impl Engine {
         let records = self.store.ledger.load().await?;
         for record in &records {
             self.keeper.remember(record);
+            self.number_after(record.number);
         }
         Ok(records)
     }
@@ -55,14 +56,11 @@ impl Engine {
     /// for the jobs of the platform `transient` (the command line): they are closed.
     pub async fn recover(self: &Arc<Self>, records: Vec<JobRecord>, transient: &Platform) -> Recovered {
         let mut recovered = Recovered::default();
-        let unfinished = records.iter().filter(|record| !record.is_finished());
-        let needed: HashSet<_> = unfinished.map(|record| record.id).collect();
         for record in records {
             let platform = &record.request.chat.platform;
             if !record.is_finished() && platform == transient {
-                let outcome = Outcome::Failed { code: "E-INTERRUPTED".to_owned(), charged: Charged::Maybe };
-                self.close(record.id, outcome.clone());
-                self.keeper.finished(record.id, outcome).await;
+                let outcome = Outcome::Failed { code: INTERRUPTED.to_owned(), charged: Charged::Maybe };
+                self.close(record.id, outcome).await;
                 continue;
             }
             if !record.is_finished() && self.planner.adapter(platform).is_none() {
@@ -89,30 +87,31 @@ impl Engine {
                 }
                 Stage::Sending => {
                     recovered.unknown += 1;
-                    self.close(record.id, Outcome::Unknown);
-                    self.keeper.finished(record.id, Outcome::Unknown).await;
+                    self.close(record.id, Outcome::Unknown).await;
                 }
             }
         }
-        let keep = self.settings.load().keep;
-        self.keeper.sweep(keep, || &self.active() | &needed).await;
+        self.sweep().await;
         recovered
     }
 
-    fn close(&self, job: JobId, outcome: Outcome) {
-        let entry = Entry { job, at: self.clock.now(), event: Event::Finished { outcome } };
+    async fn close(&self, job: JobId, outcome: Outcome) {
+        let event = Event::Finished { outcome: outcome.clone() };
+        let entry = Entry { job, at: self.clock.now(), event };
         drop(self.store.ledger.append(vec![entry]));
+        self.keeper.finished(job, outcome).await;
     }
 
-    /// Tells the person that a job was cut off, then closes it, so that a crash before it is told tells it next time.
+    /// Tells the person that a job was cut off, then closes it, so that a crash before it is told tells it next time. It
+    /// keeps what it took of the limits, because it may have been paid.
     fn interrupted(self: &Arc<Self>, record: JobRecord) {
         let engine = Arc::clone(self);
         self.tracker().spawn(async move {
-            let outcome = Outcome::Failed { code: "E-INTERRUPTED".to_owned(), charged: Charged::Maybe };
+            let outcome = Outcome::Failed { code: INTERRUPTED.to_owned(), charged: Charged::Maybe };
             let target =
                 Target { chat: record.request.chat.clone(), quote: Some(record.request.message.clone()) };
             if let Some(adapter) = engine.planner.adapter(&target.chat.platform) {
-                let sentence = UserError::new("error-interrupted", "E-INTERRUPTED");
+                let sentence = UserError::new("error-interrupted", INTERRUPTED);
                 let reply = Reply::text(engine.planner.say(&target.chat, &sentence));
                 let told = tokio::select! {
                     biased;
@@ -124,7 +123,7 @@ impl Engine {
                     tracing::warn!(job = %record.id, %error, "an interruption could not be told");
                 }
             }
-            engine.close(record.id, outcome);
+            engine.close(record.id, outcome).await;
         });
     }
 }

@@ -262,7 +262,12 @@ impl Engine {
                             .with("job", u64::from(number));
                         speaker.say(&waits).await;
                     }
-                    speaker.react(Reaction::Working).await;
+                    let marked = speaker.react(Reaction::Working).await;
+                    // Where there are no marks a sentence stands in for this one, unless the place was told: that says
+                    // already that the job was accepted, and the picture itself says that it was its turn.
+                    if !marked && position.is_none() {
+                        speaker.say(&UserError::new("job-accepted", "")).await;
+                    }
                     told.send(()).ok();
                 },
                 &runtime,
@@ -557,17 +562,14 @@ impl Speaker {
         }
     }
 
-    /// Marks the request; a short text stands in for the first mark where there are no marks.
-    async fn react(&self, reaction: Reaction) {
+    /// Marks the request; false where that can't be done.
+    async fn react(&self, reaction: Reaction) -> bool {
         let capabilities = self.adapter.capabilities(&self.target.chat.account);
         let can = if self.target.chat.kind.is_direct() {
             capabilities.direct_reactions
         } else {
             capabilities.group_reactions
         };
-        let marked = can && self.adapter.react(&self.target, reaction).await.is_ok();
-        if !marked && reaction == Reaction::Working {
-            self.say(&UserError::new("job-accepted", "")).await;
-        }
+        can && self.adapter.react(&self.target, reaction).await.is_ok()
     }
 }

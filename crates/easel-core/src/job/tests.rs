@@ -1,6 +1,10 @@
 //! The engine, told as conversations with a recording adapter, scripted providers and a memory store.
 
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use tokio::sync::Notify;
 
@@ -24,6 +28,7 @@ use crate::{
 struct TestPlanner {
     adapter: Arc<RecordingAdapter>,
     links: Vec<Link>,
+    ended: Arc<Mutex<Vec<Settlement>>>,
 }
 
 impl Planner for TestPlanner {
@@ -50,6 +55,9 @@ impl Planner for TestPlanner {
     fn adapter(&self, _: &Platform) -> Option<Arc<dyn Adapter>> {
         Some(self.adapter.clone())
     }
+    fn ended(&self, _: &StoredRequest, settlement: Settlement) {
+        self.ended.lock().unwrap().push(settlement);
+    }
 }
 
 struct World {
@@ -59,6 +67,7 @@ struct World {
     store: MemoryStore,
     clock: Arc<HandClock>,
     engine: Arc<Engine>,
+    settled: Arc<Mutex<Vec<Settlement>>>,
 }
 
 fn settings() -> EngineSettings {
@@ -79,13 +88,17 @@ fn world_with(store: MemoryStore, script: Vec<Step>) -> World {
     let dir = tempfile::tempdir().unwrap();
     let adapter = RecordingAdapter::new();
     let provider = ScriptedProvider::new("p", script);
-    let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashSet::new()), 3));
-    let planner =
-        TestPlanner { adapter: adapter.clone(), links: vec![Link { slot, output: Output::default() }] };
+    let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashMap::new()), 3));
+    let settled = Arc::default();
+    let planner = TestPlanner {
+        adapter: adapter.clone(),
+        links: vec![Link { slot, output: Output::default() }],
+        ended: Arc::clone(&settled),
+    };
     let clock = Arc::new(HandClock::default());
     let engine =
         Engine::new(store.ports(), spool(dir.path(), 1 << 20), clock.clone(), Arc::new(planner), settings());
-    World { _dir: dir, adapter, provider, store, clock, engine }
+    World { _dir: dir, adapter, provider, store, clock, engine, settled }
 }
 
 fn world(script: Vec<Step>) -> World {
@@ -118,6 +131,7 @@ fn request(user: &str, message: &str) -> StoredRequest {
         pictures: vec![],
         fallback: vec![],
         quote: None,
+        tickets: None,
     }
 }
 
@@ -307,14 +321,24 @@ async fn an_unknown_delivery_is_not_repeated_and_can_be_fetched() {
 
 #[tokio::test(start_paused = true)]
 async fn limits_are_settled_with_the_outcome() {
-    for (script, delivered) in [(vec![], true), (vec![Step::Fail(ErrorClass::ModerationInput)], false)] {
+    let refused = || Step::Fail(ErrorClass::ModerationInput);
+    let cases = [
+        (vec![], true, 0),
+        (vec![Step::Fail(ErrorClass::BadRequest)], false, 0),
+        (vec![refused()], false, 1),
+        (vec![Step::Fail(ErrorClass::ModerationOutput)], false, 1),
+    ];
+    for (script, counts, refusals) in cases {
         let w = world(script);
-        let (settled, outcome) = std::sync::mpsc::channel();
-        let settle: Settle = Box::new(move |delivered| settled.send(delivered).unwrap());
-        w.engine.accept(request("u", "m1"), Brought { settle: Some(settle), ..Brought::default() }).unwrap();
+        w.asks(request("u", "m1"));
         w.ended().await;
-        assert_eq!(outcome.try_recv(), Ok(delivered));
+        assert_eq!(*w.settled.lock().unwrap(), [Settlement { counts, refusals }]);
     }
+    // Of several pictures the second is refused: delivered, and counted as a refusal.
+    let w = world(vec![Step::Picture, refused()]);
+    w.asks(StoredRequest { count: 6, ..request("u", "m1") });
+    w.ended().await;
+    assert_eq!(*w.settled.lock().unwrap(), [Settlement { counts: true, refusals: 1 }]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -343,8 +367,7 @@ async fn artifacts_are_bounded_by_count() {
         w.asks(request("u", &format!("m{n}")));
         w.ended().await;
     }
-    w.engine.sweep().await;
-    assert_eq!(w.store.blob_names().len(), 2);
+    assert_eq!(w.store.blob_names().len(), 2, "the oldest went as soon as the next ones ended");
 }
 
 /// Runs a job, cuts the ledger after each entry, and starts again: what a `kill -9` right after that entry leads to.
@@ -420,6 +443,80 @@ async fn waiting_jobs_survive_a_stop_with_their_pictures() {
     next.ended().await;
     assert!(next.adapter.downloads().is_empty(), "the kept copy is used: the link may have expired");
     assert_eq!(next.provider.requests()[0].references.len(), 1);
+    assert_eq!(next.store.blob_names().len(), 1, "the input went with its job; the result is kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn kept_inputs_go_with_their_job_however_it_ends() {
+    let w = world(vec![Step::Hang]);
+    w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    let waiting = StoredRequest { pictures: vec![url("http://x/a.png")], ..request("u", "m2") };
+    let waiting = w.asks(waiting);
+    while !w.events().contains(&"collected".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(w.store.blob_names().len(), 1);
+    w.engine.sweep().await;
+    assert_eq!(w.store.blob_names().len(), 1, "a waiting job needs it");
+    w.engine.cancel(&group("g"), &"u".into(), false, Some(waiting.number));
+    // Working for both, then the mark of the end, which comes after everything else.
+    w.adapter.reaction_number(3).await;
+    assert!(w.store.blob_names().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sweep_before_the_recovery_leaves_what_its_jobs_need() {
+    let w = world(vec![Step::Hang]);
+    w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    let waiting = w.asks(StoredRequest { pictures: vec![url("http://x/a.png")], ..request("u", "m2") });
+    while !w.events().contains(&"collected".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // The process died after its pictures were recorded, or right before.
+    let recorded = w.events().iter().position(|event| event == "collected").unwrap();
+    for entries in [w.events().len(), recorded] {
+        let next = w.restarted(vec![]);
+        next.store.forget_after(entries);
+        next.engine.remember().await.unwrap();
+        next.engine.sweep().await;
+        assert_eq!(next.store.blob_names(), [format!("{}-in0.png", waiting.job)], "{entries} entries");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_is_told_its_place_is_not_told_twice_that_it_was_accepted() {
+    let w = world(vec![Step::Hang]);
+    let direct = |message| StoredRequest {
+        chat: Chat { kind: ChatKind::Direct, id: "u".into(), ..group("u") },
+        ..request("u", message)
+    };
+    w.asks(direct("m1"));
+    assert_eq!(w.adapter.send_number(1).await.text, "job-accepted");
+    w.asks(direct("m2"));
+    assert_eq!(w.adapter.send_number(2).await.text, "job-queued position=1 job=2");
+    w.engine.cancel(&direct("m1").chat, &"u".into(), false, Some(1));
+    assert_eq!(w.adapter.send_number(3).await.pictures.len(), 1, "nothing is said in between");
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_outlive_a_restart_and_are_given_once() {
+    let w = world(vec![Step::Hang]);
+    assert_eq!(w.asks(request("u", "m1")).number, 1);
+    w.provider.arrivals(1).await;
+    // Waits behind the first one and is in the ledger before it is told its place.
+    assert_eq!(w.asks(request("u", "m2")).number, 2);
+    w.adapter.send_number(1).await;
+    assert!(!w.engine.shutdown(Duration::from_secs(1)).await);
+    let next = w.restarted(vec![Step::Hang]);
+    next.recover().await;
+    next.provider.arrivals(1).await;
+    let numbers: Vec<_> = next.engine.jobs(&group("g"), None).iter().map(|line| line.number).collect();
+    assert_eq!(numbers, [2], "the waiting one kept its number");
+    assert_eq!(next.asks(request("v", "m3")).number, 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -537,13 +634,11 @@ async fn jobs_of_the_command_line_are_closed_and_those_of_absent_platforms_stay(
 #[tokio::test(start_paused = true)]
 async fn cancelling_while_a_provider_draws_is_not_free() {
     let w = world(vec![Step::Hang]);
-    let (settled, outcome) = std::sync::mpsc::channel();
-    let settle: Settle = Box::new(move |counts| settled.send(counts).unwrap());
-    w.engine.accept(request("u", "m1"), Brought { settle: Some(settle), ..Brought::default() }).unwrap();
+    w.asks(request("u", "m1"));
     w.provider.arrivals(1).await;
     w.engine.cancel(&group("g"), &"u".into(), false, None);
     w.ended().await;
-    assert_eq!(outcome.try_recv(), Ok(true));
+    assert_eq!(*w.settled.lock().unwrap(), [Settlement { counts: true, refusals: 0 }]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -15,7 +15,6 @@ const PAGE: u64 = 4096;
 #[derive(Clone, Debug)]
 pub struct BytesBudget {
     pages: Arc<Semaphore>,
-    total: u32,
 }
 
 impl BytesBudget {
@@ -23,24 +22,13 @@ impl BytesBudget {
     pub fn new(bytes: u64) -> Self {
         let total = u32::try_from((bytes / PAGE).clamp(1, Semaphore::MAX_PERMITS as u64 / 8))
             .unwrap_or(u32::MAX >> 3);
-        Self { pages: Arc::new(Semaphore::new(total as usize)), total }
+        Self { pages: Arc::new(Semaphore::new(total as usize)) }
     }
 
     /// Takes `bytes` now, or `None` when they are not free.
     pub fn try_take(&self, bytes: u64) -> Option<Hold> {
         let pages = u32::try_from(bytes.div_ceil(PAGE)).ok()?;
         Arc::clone(&self.pages).try_acquire_many_owned(pages).ok().map(|permit| Hold { permit })
-    }
-
-    /// Waits for `bytes`; more than the whole budget is cut down to it, so that the wait can end. Only for callers
-    /// that hold nothing yet.
-    pub async fn take(&self, bytes: u64) -> Hold {
-        let pages = u32::try_from(bytes.div_ceil(PAGE)).unwrap_or(u32::MAX).min(self.total);
-        match Arc::clone(&self.pages).acquire_many_owned(pages).await {
-            Ok(permit) => Hold { permit },
-            // The semaphore is never closed: it lives inside this value.
-            Err(_) => std::future::pending().await,
-        }
     }
 
     /// Bytes that are free now.
@@ -82,16 +70,5 @@ mod tests {
         drop(one);
         assert_eq!(budget.free(), 10 * PAGE);
         assert!(budget.try_take(10 * PAGE + 1).is_none(), "more than there is at all");
-    }
-
-    #[tokio::test]
-    async fn waiting_ends_when_a_hold_goes() {
-        let budget = BytesBudget::new(4 * PAGE);
-        let all = budget.take(100 * PAGE).await;
-        assert_eq!(all.bytes(), 4 * PAGE, "cut down to the whole budget");
-        let mut waiting = std::pin::pin!(budget.take(PAGE));
-        assert!(futures_util::poll!(waiting.as_mut()).is_pending());
-        drop(all);
-        assert_eq!(waiting.await.bytes(), PAGE);
     }
 }

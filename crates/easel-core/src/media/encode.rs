@@ -1,18 +1,23 @@
 //! Encoders: whole pictures, smaller ones for peers and providers that refuse large ones.
 
-use std::io::Cursor;
+use std::{borrow::Cow, io::Cursor};
 
 use bytes::Bytes;
 use fast_image_resize::{IntoImageView as _, Resizer, images::Image};
 use image::{
-    DynamicImage, ExtendedColorType, ImageEncoder as _, ImageResult,
+    DynamicImage, ExtendedColorType, GenericImageView, ImageEncoder as _, ImageResult, Rgb, RgbImage,
     codecs::{
         jpeg::JpegEncoder,
         png::{CompressionType, FilterType, PngEncoder},
     },
+    metadata::Orientation,
 };
 
-use super::{Body, Picture, PictureFormat, decode::decode, prepare::PictureProblem};
+use super::{
+    Body, Picture, PictureFormat,
+    decode::{DecodeError, decode_for_side, dimensions, room_for},
+    prepare::PictureProblem,
+};
 
 /// The longest side of a compact copy.
 const COMPACT_SIDE: u32 = 2048;
@@ -45,18 +50,20 @@ pub fn png(pixels: &DynamicImage) -> ImageResult<Bytes> {
 /// # Errors
 /// When the encoder refuses the pixels.
 pub fn jpeg(pixels: &DynamicImage, quality: u8) -> ImageResult<Bytes> {
-    let rgb = if pixels.color().has_alpha() {
+    let rgb = if let Some(rgb) = pixels.as_rgb8() {
+        Cow::Borrowed(rgb)
+    } else if pixels.color().has_alpha() {
         let rgba = pixels.to_rgba8();
-        image::RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
+        Cow::Owned(RgbImage::from_fn(rgba.width(), rgba.height(), |x, y| {
             let [r, g, b, a] = rgba.get_pixel(x, y).0;
             let over = |c: u8| {
                 let mixed = u16::from(c) * u16::from(a) + 255 * (255 - u16::from(a));
                 u8::try_from(mixed / 255).unwrap_or(255)
             };
-            image::Rgb([over(r), over(g), over(b)])
-        })
+            Rgb([over(r), over(g), over(b)])
+        }))
     } else {
-        pixels.to_rgb8()
+        Cow::Owned(pixels.to_rgb8())
     };
     let mut out = Vec::new();
     JpegEncoder::new_with_quality(&mut out, quality).write_image(
@@ -66,6 +73,55 @@ pub fn jpeg(pixels: &DynamicImage, quality: u8) -> ImageResult<Bytes> {
         ExtendedColorType::Rgb8,
     )?;
     Ok(out.into())
+}
+
+/// JPEG of the pixels turned as `orientation` says, and its size. The turned pixels are never in memory.
+///
+/// # Errors
+/// When the encoder refuses the pixels.
+pub(super) fn jpeg_turned(
+    pixels: DynamicImage,
+    orientation: Orientation,
+    quality: u8,
+) -> ImageResult<(Bytes, (u32, u32))> {
+    let turned = Turned { pixels: pixels.into_rgb8(), orientation };
+    let mut out = Vec::new();
+    JpegEncoder::new_with_quality(&mut out, quality).encode_image(&turned)?;
+    Ok((out.into(), turned.dimensions()))
+}
+
+/// A picture seen turned.
+struct Turned {
+    pixels: RgbImage,
+    orientation: Orientation,
+}
+
+impl GenericImageView for Turned {
+    type Pixel = Rgb<u8>;
+
+    fn dimensions(&self) -> (u32, u32) {
+        use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+        let (width, height) = self.pixels.dimensions();
+        match self.orientation {
+            Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => (height, width),
+            _ => (width, height),
+        }
+    }
+
+    fn get_pixel(&self, x: u32, y: u32) -> Self::Pixel {
+        let (right, bottom) = (self.pixels.width() - 1, self.pixels.height() - 1);
+        let (x, y) = match self.orientation {
+            Orientation::NoTransforms => (x, y),
+            Orientation::Rotate90 => (y, bottom - x),
+            Orientation::Rotate180 => (right - x, bottom - y),
+            Orientation::Rotate270 => (right - y, x),
+            Orientation::FlipHorizontal => (right - x, y),
+            Orientation::FlipVertical => (x, bottom - y),
+            Orientation::Rotate90FlipH => (y, x),
+            Orientation::Rotate270FlipH => (right - y, bottom - x),
+        };
+        *self.pixels.get_pixel(x, y)
+    }
 }
 
 /// The pixels scaled down so that the longest side is at most `side`; unchanged when it is already.
@@ -91,9 +147,20 @@ pub fn fit(pixels: DynamicImage, side: u32) -> DynamicImage {
     let out = if source.color().has_alpha() {
         image::RgbaImage::from_raw(width, height, raw).map(DynamicImage::ImageRgba8)
     } else {
-        image::RgbImage::from_raw(width, height, raw).map(DynamicImage::ImageRgb8)
+        RgbImage::from_raw(width, height, raw).map(DynamicImage::ImageRgb8)
     };
     out.unwrap_or(source)
+}
+
+/// The upright pixels of a picture, with the longer side at most `side`. Large pictures are worked on one at a time.
+/// Blocking.
+///
+/// # Errors
+/// When the picture can't be decoded.
+pub fn decode_to_fit(bytes: &[u8], format: PictureFormat, side: u32) -> Result<DynamicImage, DecodeError> {
+    let (width, height) = dimensions(bytes, format)?;
+    let _room = room_for(width, height);
+    Ok(fit(decode_for_side(bytes, format, side)?, side))
 }
 
 /// A compact JPEG copy: at most 2048 px and 3.5 MB. Blocking.
@@ -114,7 +181,7 @@ pub fn shrink(picture: &Picture) -> Option<Picture> {
 
 fn smaller(picture: &Picture, side: u32, bytes: usize) -> Result<Picture, PictureProblem> {
     let whole = picture.body.read().map_err(|error| PictureProblem::Damaged(error.to_string()))?;
-    let pixels = fit(decode(&whole, picture.format)?, side);
+    let pixels = decode_to_fit(&whole, picture.format, side)?;
     drop(whole);
     let mut encoded = Bytes::new();
     for quality in COMPACT_QUALITIES {
@@ -134,13 +201,14 @@ fn smaller(picture: &Picture, side: u32, bytes: usize) -> Result<Picture, Pictur
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::decode;
 
     fn noisy(width: u32, height: u32) -> Picture {
         let mut state = 7u32;
-        let pixels = image::RgbImage::from_fn(width, height, |_, _| {
+        let pixels = RgbImage::from_fn(width, height, |_, _| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let [_, b, g, r] = state.to_le_bytes();
-            image::Rgb([r, g, b])
+            Rgb([r, g, b])
         });
         let bytes = png(&DynamicImage::ImageRgb8(pixels)).unwrap();
         Picture { format: PictureFormat::Png, width, height, body: Body::from_bytes(bytes) }
@@ -159,6 +227,22 @@ mod tests {
         let once = shrink(&noisy(1400, 900)).unwrap();
         assert_eq!((once.width, once.height), (700, 450));
         assert!(shrink(&once).is_none_or(|twice| twice.body.len() < once.body.len()));
+    }
+
+    #[test]
+    fn large_photos_fit_without_being_decoded_whole() {
+        let photo = DynamicImage::ImageRgb8(RgbImage::from_pixel(8064, 6048, Rgb([200, 20, 20])));
+        let bytes = jpeg(&photo, 60).unwrap();
+        drop(photo);
+        // Decoded whole, it would be refused: it has more pixels than are ever decoded.
+        assert_eq!(
+            decode(&bytes, PictureFormat::Jpeg).unwrap_err(),
+            DecodeError::TooManyPixels { most: crate::media::MAX_DECODED_PIXELS }
+        );
+        let small = decode_to_fit(&bytes, PictureFormat::Jpeg, 2048).unwrap();
+        assert_eq!((small.width(), small.height()), (2048, 1536));
+        let [r, g, b] = small.to_rgb8().get_pixel(700, 700).0;
+        assert!(r > 190 && g < 40 && b < 40, "{r} {g} {b}");
     }
 
     #[test]

@@ -4,13 +4,14 @@
 //! possible (GPS in a reference must not reach a provider, but neither must its quality suffer).
 
 use bytes::Bytes;
-use image::{DynamicImage, metadata::Orientation};
+use image::metadata::Orientation;
 use img_parts::{ImageEXIF, jpeg::Jpeg, png::Png, webp::WebP};
 
 use super::{
     PictureFormat,
-    decode::{DecodeError, decode, dimensions},
+    decode::{DecodeError, decode, decode_jpeg, dimensions, room_for},
     encode,
+    jpeg::Frame,
 };
 
 /// A picture cannot be used; each variant has its own sentence.
@@ -25,9 +26,15 @@ pub enum PictureProblem {
     /// HEIC or AVIF, which can't be read here.
     #[error("HEIC or AVIF")]
     Heic,
-    /// Too many pixels.
-    #[error("too many pixels")]
-    TooManyPixels,
+    /// A side over [`MAX_SIDE`](super::MAX_SIDE) pixels.
+    #[error("a side is too long")]
+    SideTooLong,
+    /// It has to be turned or converted, and has too many pixels for that.
+    #[error("more than {most} pixels are too many to convert")]
+    TooManyPixels {
+        /// What a picture of its kind may have.
+        most: u64,
+    },
     /// Cut off or damaged.
     #[error("damaged: {0}")]
     Damaged(String),
@@ -36,7 +43,8 @@ pub enum PictureProblem {
 impl From<DecodeError> for PictureProblem {
     fn from(error: DecodeError) -> Self {
         match error {
-            DecodeError::TooLarge => Self::TooManyPixels,
+            DecodeError::SideTooLong => Self::SideTooLong,
+            DecodeError::TooManyPixels { most } => Self::TooManyPixels { most },
             DecodeError::Damaged(why) => Self::Damaged(why),
         }
     }
@@ -71,7 +79,7 @@ pub fn prepare(bytes: &Bytes) -> Result<Prepared, PictureProblem> {
         PictureFormat::Png => png(bytes, width, height),
         PictureFormat::Jpeg => jpeg(bytes, width, height),
         PictureFormat::Webp => webp(bytes, width, height),
-        PictureFormat::Gif => reencode(&decode(bytes, format)?, is_animated_gif(bytes)),
+        PictureFormat::Gif => reencode(bytes, format, (width, height), is_animated_gif(bytes)),
     }
 }
 
@@ -90,8 +98,16 @@ fn is_heif_brand(bytes: &[u8]) -> bool {
     matches!(bytes.get(8..12), Some(b"heic" | b"heix" | b"hevc" | b"mif1" | b"msf1" | b"avif" | b"avis"))
 }
 
-fn reencode(pixels: &DynamicImage, first_frame: bool) -> Result<Prepared, PictureProblem> {
-    let bytes = encode::png(pixels).map_err(|error| PictureProblem::Damaged(error.to_string()))?;
+/// A PNG of the upright pixels.
+fn reencode(
+    bytes: &[u8],
+    format: PictureFormat,
+    (width, height): (u32, u32),
+    first_frame: bool,
+) -> Result<Prepared, PictureProblem> {
+    let _room = room_for(width, height);
+    let pixels = decode(bytes, format)?;
+    let bytes = encode::png(&pixels).map_err(|error| PictureProblem::Damaged(error.to_string()))?;
     Ok(Prepared {
         format: PictureFormat::Png,
         width: pixels.width(),
@@ -142,7 +158,7 @@ fn png(bytes: &Bytes, width: u32, height: u32) -> Result<Prepared, PictureProble
         if let Some(exif) = parts.exif()
             && Orientation::from_exif_chunk(&exif).is_some_and(|turn| turn != Orientation::NoTransforms)
         {
-            return reencode(&decode(bytes, PictureFormat::Png)?, animated);
+            return reencode(bytes, PictureFormat::Png, (width, height), animated);
         }
         for kind in PNG_METADATA.into_iter().chain(PNG_ANIMATION) {
             parts.remove_chunks_by_type(kind);
@@ -164,10 +180,7 @@ fn jpeg(bytes: &Bytes, width: u32, height: u32) -> Result<Prepared, PictureProbl
     if let Some(exif) = parts.exif()
         && Orientation::from_exif_chunk(&exif).is_some_and(|turn| turn != Orientation::NoTransforms)
     {
-        let pixels = decode(bytes, PictureFormat::Jpeg)?;
-        let bytes = encode::jpeg(&pixels, 95).map_err(|error| PictureProblem::Damaged(error.to_string()))?;
-        let (width, height) = (pixels.width(), pixels.height());
-        return Ok(Prepared { format: PictureFormat::Jpeg, width, height, bytes, first_frame: false });
+        return turn(bytes);
     }
     let mut out =
         Prepared { format: PictureFormat::Jpeg, width, height, bytes: bytes.clone(), first_frame: false };
@@ -178,6 +191,24 @@ fn jpeg(bytes: &Bytes, width: u32, height: u32) -> Result<Prepared, PictureProbl
         out.bytes = parts.encoder().bytes();
     }
     Ok(out)
+}
+
+/// A JPEG of more pixels, or one that would need too much memory, is turned at half its sides: more than any engine looks
+/// at, and a third of the memory.
+const MAX_TURNED_PIXELS: u64 = 25_000_000;
+
+/// Really turns the pixels, because engines ignore the EXIF orientation. The turned picture exists only as JPEG: the
+/// encoder reads the decoded pixels in the turned order.
+fn turn(bytes: &[u8]) -> Result<Prepared, PictureProblem> {
+    let damaged = || PictureProblem::Damaged("no frame header".to_owned());
+    let frame = Frame::read(bytes).ok_or_else(damaged)?;
+    let pixels = u64::from(frame.width) * u64::from(frame.height);
+    let scale = if pixels > MAX_TURNED_PIXELS || frame.check(1).is_err() { 2 } else { 1 };
+    let _room = room_for(frame.width, frame.height);
+    let (pixels, orientation) = decode_jpeg(bytes, &frame, scale)?;
+    let turned = encode::jpeg_turned(pixels, orientation, 95);
+    let (bytes, (width, height)) = turned.map_err(|error| PictureProblem::Damaged(error.to_string()))?;
+    Ok(Prepared { format: PictureFormat::Jpeg, width, height, bytes, first_frame: false })
 }
 
 /// The end-of-image marker, searched in the last bytes only: phones append up to some kilobytes of their own.
@@ -195,7 +226,7 @@ fn webp(bytes: &Bytes, width: u32, height: u32) -> Result<Prepared, PictureProbl
     // The flags byte of VP8X: bit 1 animation, bit 2 XMP, bit 3 EXIF.
     let flags = if bytes.get(12..16) == Some(b"VP8X") { bytes.get(20).copied().unwrap_or(0) } else { 0 };
     if flags & 0b10 != 0 {
-        return reencode(&decode(bytes, PictureFormat::Webp)?, true);
+        return reencode(bytes, PictureFormat::Webp, (width, height), true);
     }
     let mut out =
         Prepared { format: PictureFormat::Webp, width, height, bytes: bytes.clone(), first_frame: false };
@@ -205,7 +236,7 @@ fn webp(bytes: &Bytes, width: u32, height: u32) -> Result<Prepared, PictureProbl
         if let Some(exif) = parts.exif()
             && Orientation::from_exif_chunk(&exif).is_some_and(|turn| turn != Orientation::NoTransforms)
         {
-            return reencode(&decode(bytes, PictureFormat::Webp)?, false);
+            return reencode(bytes, PictureFormat::Webp, (width, height), false);
         }
         parts.set_exif(None);
         parts.remove_chunks_by_id(*b"XMP ");
@@ -285,6 +316,73 @@ mod tests {
         assert!(Jpeg::from_bytes(prepared.bytes).unwrap().exif().is_none());
     }
 
+    /// Red, green, blue and white quarters, clockwise from the upper left, tagged with an orientation.
+    fn quarters(width: u32, height: u32, orientation: u8) -> Bytes {
+        let row = |left: [u8; 3], right: [u8; 3]| {
+            let half = width as usize / 2;
+            [left.repeat(half), right.repeat(half)].concat()
+        };
+        let half = height as usize / 2;
+        let raw =
+            [row([255, 0, 0], [0, 255, 0]).repeat(half), row([255, 255, 255], [0, 0, 255]).repeat(half)]
+                .concat();
+        let whole = image::DynamicImage::ImageRgb8(RgbImage::from_raw(width, height, raw).unwrap());
+        let mut jpeg = Jpeg::from_bytes(encode::jpeg(&whole, 80).unwrap()).unwrap();
+        jpeg.set_exif(Some(exif(orientation)));
+        jpeg.encoder().bytes()
+    }
+
+    /// The colours of the quarters, clockwise from the upper left.
+    fn colours(bytes: &[u8]) -> String {
+        let pixels = decode(bytes, PictureFormat::Jpeg).unwrap().into_rgb8();
+        let (w, h) = pixels.dimensions();
+        [(w / 4, h / 4), (w * 3 / 4, h / 4), (w * 3 / 4, h * 3 / 4), (w / 4, h * 3 / 4)]
+            .into_iter()
+            .map(|(x, y)| match pixels.get_pixel(x, y).0.map(|c| c > 128) {
+                [true, false, false] => 'r',
+                [false, true, false] => 'g',
+                [false, false, true] => 'b',
+                _ => 'w',
+            })
+            .collect()
+    }
+
+    #[test]
+    fn every_orientation_ends_upright() {
+        for (orientation, expected) in [
+            (1, "rgbw"),
+            (2, "grwb"),
+            (3, "bwrg"),
+            (4, "wbgr"),
+            (5, "rwbg"),
+            (6, "wrgb"),
+            (7, "bgrw"),
+            (8, "gbwr"),
+        ] {
+            let prepared = prepare(&quarters(64, 32, orientation)).unwrap();
+            assert_eq!(colours(&prepared.bytes), expected, "{orientation}");
+            let size = if orientation < 5 { (64, 32) } else { (32, 64) };
+            assert_eq!((prepared.width, prepared.height), size, "{orientation}");
+            assert!(Jpeg::from_bytes(prepared.bytes).unwrap().exif().is_none());
+        }
+    }
+
+    #[test]
+    fn photos_of_48_megapixels_are_turned() {
+        for (width, height, orientation, expected) in [(8064, 6048, 6, "wrgb"), (6048, 8064, 8, "gbwr")] {
+            let photo = quarters(width, height, orientation);
+            let prepared = prepare(&photo).unwrap();
+            assert_eq!((prepared.width, prepared.height), (height / 2, width / 2));
+            assert_eq!(dimensions(&prepared.bytes, PictureFormat::Jpeg).unwrap(), (height / 2, width / 2));
+            assert_eq!(colours(&prepared.bytes), expected);
+            // One that stands upright already keeps its pixels and its bytes.
+            let mut upright = Jpeg::from_bytes(photo).unwrap();
+            upright.set_exif(None);
+            let upright = upright.encoder().bytes();
+            assert_eq!(prepare(&upright).unwrap().bytes, upright);
+        }
+    }
+
     #[test]
     fn an_animation_gives_its_first_frame() {
         let mut out = Vec::new();
@@ -337,8 +435,21 @@ mod tests {
         let mut bomb = picture(2, 2, ImageFormat::Png).to_vec();
         bomb[16..20].copy_from_slice(&50_000u32.to_be_bytes());
         bomb[20..24].copy_from_slice(&50_000u32.to_be_bytes());
-        refused(&bomb, &PictureProblem::TooManyPixels);
+        refused(&bomb, &PictureProblem::SideTooLong);
         let gif = b"GIF89a\xff\xff\xff\xff\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02\x02D\x01\0;";
-        refused(gif, &PictureProblem::TooManyPixels);
+        refused(gif, &PictureProblem::SideTooLong);
+        // What must be decoded and is too much for that says so; sides within the bound are not to blame.
+        let gif = b"GIF89a\0\x20\0\x20\0\0\0,\0\0\0\0\0\x20\0\x20\0\x02\x02D\x01\0;";
+        refused(gif, &PictureProblem::TooManyPixels { most: 0 });
+    }
+
+    #[test]
+    fn a_progressive_photo_that_needs_too_much_memory_is_refused_with_what_may_be() {
+        let mut photo = quarters(8064, 6048, 6).to_vec();
+        // Said to be progressive, with all its colour: the header is all that is looked at.
+        let header = photo.windows(4).position(|four| four == [0xff, 0xc0, 0, 17]).unwrap();
+        photo[header + 1] = 0xc2;
+        let problem = prepare(&photo.into()).unwrap_err();
+        assert_eq!(problem, PictureProblem::TooManyPixels { most: 28_000_000 });
     }
 }

@@ -22,6 +22,12 @@ pub trait Inbox: Send + Sync {
     /// Never blocks; messages of one chat are decided in the order of these calls. When the chat's queue is full the
     /// message is dropped and counted.
     fn deliver(&self, message: Message);
+
+    /// Takes note that a message was taken back, by whoever wrote it or by an admin. A request that has cost nothing yet
+    /// is given up; what a provider was asked for goes on. Called for messages of any kind; never blocks.
+    ///
+    /// From the same moment on the adapter itself neither quotes nor marks the message and gives its pictures to nobody.
+    fn recalled(&self, chat: &Chat, message: &MessageId);
 }
 
 /// What a platform's adapter can do. The core asks this and never compares a platform's name.

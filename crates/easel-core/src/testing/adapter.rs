@@ -12,14 +12,15 @@ use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ids::{AccountId, Chat, MessageId, Platform, UserId},
+    ids::{AccountId, Chat, MessageId, Platform, UnixMillis, UserId},
     media::Body,
     message::{ChatRole, PictureLocator, PictureOrigin, PictureRef, Quote},
     ports::{
-        Adapter, AdapterCapabilities, AdapterError, DownloadError, Inbox, PictureSource, SendError,
+        Adapter, AdapterCapabilities, AdapterError, Clock, DownloadError, Inbox, PictureSource, SendError,
         SendFailure,
     },
     reply::{Part, Reaction, Reply, Sent, Target},
+    testing::HandClock,
 };
 
 /// One send as the peer saw it.
@@ -41,6 +42,7 @@ pub type RecordedReaction = (Target, Reaction);
 /// The double. Reactions work in groups only.
 pub struct RecordingAdapter {
     platform: Platform,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
     changed: Notify,
 }
@@ -52,7 +54,7 @@ struct State {
     failures: VecDeque<SendError>,
     pictures: HashMap<String, Result<Bytes, DownloadError>>,
     quotes: HashMap<String, Quote>,
-    recent: HashMap<(String, String), Vec<PictureRef>>,
+    recent: HashMap<(String, String), (UnixMillis, Vec<PictureRef>)>,
     roles: HashMap<String, ChatRole>,
     downloads: Vec<String>,
     hold: Option<Arc<Notify>>,
@@ -61,9 +63,14 @@ struct State {
 }
 
 impl RecordingAdapter {
-    /// An adapter for the platform `onebot`.
+    /// An adapter for the platform `onebot`, on which no time passes.
     pub fn new() -> Arc<Self> {
-        Arc::new(Self { platform: "onebot".into(), state: Mutex::default(), changed: Notify::new() })
+        Self::on(Arc::new(HandClock::default()))
+    }
+
+    /// The same by this clock.
+    pub fn on(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(Self { platform: "onebot".into(), clock, state: Mutex::default(), changed: Notify::new() })
     }
 
     fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
@@ -97,9 +104,10 @@ impl RecordingAdapter {
         self.with(|state| state.quotes.insert(message.to_owned(), quote));
     }
 
-    /// A member's latest picture message.
+    /// A member's latest picture message, sent now.
     pub fn put_recent(&self, chat: &str, user: &str, pictures: Vec<PictureRef>) {
-        self.with(|state| state.recent.insert((chat.to_owned(), user.to_owned()), pictures));
+        let now = self.clock.now();
+        self.with(|state| state.recent.insert((chat.to_owned(), user.to_owned()), (now, pictures)));
     }
 
     /// A member's role.
@@ -247,12 +255,14 @@ impl Adapter for RecordingAdapter {
         self.with(|state| if state.away { None } else { state.quotes.get(message.as_str()).cloned() })
     }
 
-    fn recent_pictures(&self, chat: &Chat, user: &UserId, _within: Duration) -> Vec<PictureRef> {
+    fn recent_pictures(&self, chat: &Chat, user: &UserId, within: Duration) -> Vec<PictureRef> {
+        let now = self.clock.now();
         self.with(|state| {
             state
                 .recent
                 .get(&(chat.id.as_str().to_owned(), user.as_str().to_owned()))
-                .cloned()
+                .filter(|(sent, _)| u128::from(now.since(*sent)) <= within.as_millis())
+                .map(|(_, pictures)| pictures.clone())
                 .unwrap_or_default()
         })
     }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use easel_http::{
-    Bytes, HttpClient, HttpError, Multipart, NotSentCause, ProviderTimeouts, Stage, StatusCode,
+    Bytes, Content, HttpClient, HttpError, Multipart, NotSentCause, ProviderTimeouts, Segment, Stage,
+    StatusCode,
 };
 use futures_util::FutureExt as _;
 use secrecy::SecretString;
@@ -70,6 +71,29 @@ async fn a_form_with_large_pictures_arrives_whole() {
                 Content-Type: image/png\r\n\r\n";
     let expected = [head.as_bytes(), &picture, b"\r\n--BOUND--\r\n"].concat();
     assert!(request.body == expected);
+}
+
+#[tokio::test]
+async fn a_body_is_made_while_it_is_sent() {
+    let peer = Peer::start(|_| ok("{}")).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let picture: Vec<u8> = (0..=250).cycle().take(900_000).collect();
+    std::fs::write(file.path(), &picture).unwrap();
+    let client = direct();
+    let call = |length| {
+        let picture = Segment::Base64(Content::file(file.path(), length));
+        client.post(peer.url("/body")).body("application/json", ["\"".into(), picture, "\"".into()])
+    };
+    call(900_000).send().await.unwrap();
+    let request = &peer.seen()[0];
+    assert_eq!(request.header("content-type"), Some("application/json"));
+    assert_eq!(request.header("content-length"), Some("1200002"));
+    assert_eq!(request.header("transfer-encoding"), None);
+    assert!(request.body == format!("\"{}\"", base64_simd::STANDARD.encode_to_string(&picture)).as_bytes());
+
+    // What breaks off in the middle ends the call and is told apart from a peer that does not answer.
+    let outcome = call(900_001).send().await;
+    assert!(matches!(outcome, Err(HttpError::Unreadable { .. })), "{outcome:?}");
 }
 
 #[tokio::test]

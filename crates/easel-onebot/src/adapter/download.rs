@@ -119,7 +119,15 @@ impl OneBot {
             }
             tried.push(fresh);
         }
-        Err(last)
+        let Some(token) = file.and_then(stream_token) else { return Err(last) };
+        // Nothing that can be reached from here has it; the implementation may.
+        match self.stream(&link, token, max_bytes).await {
+            Err(error) if may_be_stale(&error) => {
+                debug!(%error, "a picture could not be streamed");
+                Err(last)
+            }
+            settled => settled,
+        }
     }
 
     /// Downloads a link.
@@ -202,6 +210,15 @@ fn plain_twin(url: &str) -> Option<String> {
     let rest = url.strip_prefix("https://")?;
     let host = rest.split(['/', '?', '#', ':']).next()?;
     host.eq_ignore_ascii_case(PICTURE_HOST).then(|| format!("http://{rest}"))
+}
+
+/// What a stream may be asked for by: a picture's token, or the id of a file. The name of a picture comes from whoever
+/// sent it, and some implementations would open it as a link or a path of their own machine.
+fn stream_token(file: &str) -> Option<&str> {
+    match file.strip_prefix(FILE_TOKEN) {
+        Some(id) => Some(id),
+        None => (!file.contains(['/', '\\', ':'])).then_some(file),
+    }
 }
 
 /// The link that the carrying message has now.
@@ -333,6 +350,15 @@ mod tests {
         check(r#"[{"rkey":"&rkey=P","ttl":"3600","type":10},{"rkey":"&rkey=G","type":20}]"#);
         check(r#"[{"type":"private","rkey":"&rkey=P"},{"type":"group","rkey":"&rkey=G"}]"#);
         check(r#"{"rkeys":[{"type":"private","rkey":"rkey=P"},{"type":"group","rkey":"G"}]}"#);
+    }
+
+    #[test]
+    fn streams_are_asked_for_by_token_alone() {
+        assert_eq!(stream_token("A4E5D2F8.jpg"), Some("A4E5D2F8.jpg"));
+        assert_eq!(stream_token("onebot-file:/7f0a"), Some("/7f0a"));
+        for elsewhere in ["http://10.0.0.1/a.png", "/etc/a.png", "..\\a.png", "C:a.png", "../a.png"] {
+            assert_eq!(stream_token(elsewhere), None, "{elsewhere}");
+        }
     }
 
     #[test]

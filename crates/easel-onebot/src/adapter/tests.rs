@@ -31,6 +31,7 @@ const MEMBER: i64 = 2_200_000_011;
 struct TestInbox {
     sender: mpsc::UnboundedSender<Message>,
     asked: Mutex<u64>,
+    recalled: Mutex<Vec<(Chat, MessageId)>>,
 }
 
 impl Inbox for TestInbox {
@@ -42,11 +43,16 @@ impl Inbox for TestInbox {
     fn deliver(&self, message: Message) {
         self.sender.send(message).ok();
     }
+
+    fn recalled(&self, chat: &Chat, message: &MessageId) {
+        self.recalled.lock().unwrap().push((chat.clone(), message.clone()));
+    }
 }
 
 /// A running adapter.
 struct Rig {
     adapter: Arc<OneBot>,
+    inbox: Arc<TestInbox>,
     messages: mpsc::UnboundedReceiver<Message>,
     stop: CancellationToken,
     tasks: TaskTracker,
@@ -87,7 +93,8 @@ impl Rig {
         };
         let adapter = Arc::new(OneBot::with_timing(sections, deps, timing).unwrap());
         let (sender, messages) = mpsc::unbounded_channel();
-        let inbox = Arc::new(TestInbox { sender, asked: Mutex::default() });
+        let inbox = Arc::new(TestInbox { sender, asked: Mutex::default(), recalled: Mutex::default() });
+        let seen = Arc::clone(&inbox);
         let (ready, listens) = oneshot::channel();
         let stop = CancellationToken::new();
         let tasks = TaskTracker::new();
@@ -96,7 +103,7 @@ impl Rig {
             async move { adapter.run(inbox, ready, stop).await.unwrap() }
         });
         listens.await.unwrap();
-        Self { adapter, messages, stop, tasks, _folder: folder }
+        Self { adapter, inbox: seen, messages, stop, tasks, _folder: folder }
     }
 
     fn url(&self, path: &str) -> String {

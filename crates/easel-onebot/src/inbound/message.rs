@@ -90,7 +90,8 @@ pub(crate) fn role(raw: Raw<'_>) -> ChatRole {
     }
 }
 
-fn sent_at(time: Raw<'_>) -> UnixMillis {
+/// The time of an event; 0 when it has none.
+pub(super) fn sent_at(time: Raw<'_>) -> UnixMillis {
     let time = int(time).and_then(|time| u64::try_from(time).ok()).unwrap_or(0);
     // Seconds, but NapCat writes milliseconds when QQ gave it no time.
     UnixMillis(if time > 100_000_000_000 { time } else { time * 1000 })

@@ -141,10 +141,22 @@ fn notices_that_matter() {
         r#"{"post_type":"notice","notice_type":"group_ban","group_id":7,"user_id":5,"self_id":3,"duration":600}"#,
         "Other",
     );
+    check(
+        r#"{"post_type":"notice","notice_type":"group_recall","group_id":7,"user_id":5,"operator_id":6,"message_id":-1}"#,
+        r#"Recalled(Recalled { group: Some("7"), user: "5", message: "-1" })"#,
+    );
+    check(
+        r#"{"post_type":"notice","notice_type":"friend_recall","user_id":"5","message_id":"1"}"#,
+        r#"Recalled(Recalled { group: None, user: "5", message: "1" })"#,
+    );
     check(r#"{"post_type":"notice","notice_type":"group_recall","message_id":1}"#, "Other");
     check(
         r#"{"post_type":"meta_event","meta_event_type":"heartbeat","interval":"5000","status":{"online":false},"self_id":3}"#,
-        r#"Alive { self_id: Some("3"), interval_ms: Some(5000), online: Some(false) }"#,
+        r#"Alive { self_id: Some("3"), interval_ms: Some(5000), online: Some(false), time: UnixMillis(0) }"#,
+    );
+    check(
+        r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect","time":1789000000,"self_id":3}"#,
+        r#"Alive { self_id: Some("3"), interval_ms: None, online: Some(true), time: UnixMillis(1789000000000) }"#,
     );
 }
 

@@ -67,7 +67,7 @@ fn judge<'a>(frame: &'a str, me: &Identity, starts_command: &dyn Fn(&str) -> boo
         "message" | "message_sent" => {}
         "notice" => {
             return Some(match unquote(members.notice_type?)? {
-                "bot_offline" | "group_ban" => Triage::Parse,
+                "bot_offline" | "group_ban" | "group_recall" | "friend_recall" => Triage::Parse,
                 _ => Triage::Chatter,
             });
         }

@@ -3,6 +3,7 @@
 
 use bytes::Bytes;
 use easel_core::media::Body;
+use easel_http::{Content, Segment};
 
 use super::Source;
 
@@ -20,6 +21,21 @@ pub(crate) enum Piece {
         /// How many.
         len: u64,
     },
+}
+
+impl Piece {
+    fn into_segment(self) -> Segment {
+        match self {
+            Self::Json(json) => json.into(),
+            Self::Base64 { body, offset, len } => {
+                let whole = match body.in_file() {
+                    Some(path) => Content::file(path, body.len()),
+                    None => body.in_memory().cloned().unwrap_or_default().into(),
+                };
+                Segment::Base64(whole.part(offset, len).kept_by(body))
+            }
+        }
+    }
 }
 
 /// A JSON value in pieces.
@@ -54,6 +70,11 @@ impl Payload {
     /// The pieces in order.
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.pieces
+    }
+
+    /// What is to be written, in order.
+    pub(crate) fn into_segments(self) -> Vec<Segment> {
+        self.pieces.into_iter().map(Piece::into_segment).collect()
     }
 
     /// Bytes on the wire.

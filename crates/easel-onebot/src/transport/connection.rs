@@ -54,6 +54,16 @@ impl Reply {
         }
     }
 
+    /// Copies only what became of the call.
+    pub(crate) fn verdict(answer: &Answer<'_>) -> Self {
+        Self {
+            ok: answer.ok,
+            retcode: answer.retcode,
+            text: answer.text.clone().into_owned(),
+            ..Self::default()
+        }
+    }
+
     /// The id of a message that was sent.
     pub(crate) fn message_id(&self) -> Option<MessageId> {
         let data: MessageIdData<'_> = serde_json::from_str(self.data.as_deref()?.get()).ok()?;
@@ -66,6 +76,57 @@ impl Reply {
 struct MessageIdData<'a> {
     #[serde(borrow)]
     message_id: wire::Raw<'a>,
+}
+
+/// Takes the frames of an answer that comes in several, one by one, on the task that reads the socket: nothing is
+/// queued, so nothing piles up.
+pub(crate) struct Frames {
+    take: Mutex<TakeFrame>,
+    taken: AtomicU64,
+}
+
+/// Takes a frame; returns whether more are awaited.
+type TakeFrame = Box<dyn FnMut(&Answer<'_>) -> bool + Send>;
+
+impl Frames {
+    /// `take` gets every frame and returns whether more are awaited. It must be quick and must not block.
+    pub(crate) fn new(take: impl FnMut(&Answer<'_>) -> bool + Send + 'static) -> Arc<Self> {
+        Arc::new(Self { take: Mutex::new(Box::new(take)), taken: AtomicU64::new(0) })
+    }
+
+    /// Takes a frame; returns whether more are awaited.
+    pub(crate) fn take(&self, answer: &Answer<'_>) -> bool {
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        // One task reads a socket, so nobody waits here; a panic inside is the panic of that task.
+        self.take.lock().unwrap_or_else(PoisonError::into_inner)(answer)
+    }
+
+    /// Waits for the end, as long as no pause between two frames exceeds `idle` (twice at most).
+    async fn until_silent<T>(&self, idle: Duration, end: impl Future<Output = T>) -> Option<T> {
+        let mut end = std::pin::pin!(end);
+        loop {
+            let before = self.taken.load(Ordering::Relaxed);
+            match tokio::time::timeout(idle, &mut end).await {
+                Ok(ended) => return Some(ended),
+                Err(_) if self.taken.load(Ordering::Relaxed) == before => return None,
+                Err(_) => {}
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Frames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Frames").field("taken", &self.taken).finish_non_exhaustive()
+    }
+}
+
+/// A call that awaits its answer.
+#[derive(Debug)]
+struct Waiting {
+    done: oneshot::Sender<Reply>,
+    /// Where the answer comes in several frames.
+    frames: Option<Arc<Frames>>,
 }
 
 /// A call without an answer.
@@ -91,7 +152,7 @@ pub(crate) struct Connection {
 
 #[derive(Debug, Default)]
 struct Pending {
-    waiting: HashMap<u64, oneshot::Sender<Reply>>,
+    waiting: HashMap<u64, Waiting>,
     given_up: VecDeque<(u64, &'static str, bool)>,
 }
 
@@ -139,14 +200,37 @@ impl Connection {
     /// # Errors
     /// See [`CallError`].
     pub(crate) async fn call(&self, call: Call, limit: Duration) -> Result<Reply, CallError> {
+        self.exchange(call, limit, None).await
+    }
+
+    /// Makes a call whose answer comes in several frames, which `frames` takes; the reply is the last of them, without
+    /// its data. `idle` bounds the pause between two.
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn call_frames(
+        &self,
+        call: Call,
+        idle: Duration,
+        frames: Arc<Frames>,
+    ) -> Result<Reply, CallError> {
+        self.exchange(call, idle, Some(frames)).await
+    }
+
+    async fn exchange(
+        &self,
+        call: Call,
+        limit: Duration,
+        frames: Option<Arc<Frames>>,
+    ) -> Result<Reply, CallError> {
         let number = self.counter.fetch_add(1, Ordering::Relaxed);
         let payload = call.params.into_frame(call.action, &format!("easel-{number}"));
         let bytes = payload.len();
         let ahead = self.waiting.fetch_add(bytes, Ordering::Relaxed);
         let limit = limit + Duration::from_secs((ahead + bytes) / BYTES_PER_SECOND);
         let progress = Arc::new(Progress::default());
-        let (sender, answer) = oneshot::channel();
-        self.lock().waiting.insert(number, sender);
+        let (done, answer) = oneshot::channel();
+        self.lock().waiting.insert(number, Waiting { done, frames: frames.clone() });
         let _forget = Forget { connection: self, number };
 
         let outgoing = Outgoing { payload, progress: Arc::clone(&progress), clearance: call.clearance };
@@ -165,14 +249,18 @@ impl Connection {
                 () = self.gone.cancelled() => None,
             }
         };
-        match tokio::time::timeout(limit, attempt).await {
-            Ok(Some(reply)) => Ok(reply),
-            Ok(None) if progress.handed_over() => {
+        let ended = match frames {
+            None => tokio::time::timeout(limit, attempt).await.ok(),
+            Some(frames) => frames.until_silent(limit, attempt).await,
+        };
+        match ended {
+            Some(Some(reply)) => Ok(reply),
+            Some(None) if progress.handed_over() => {
                 Err(CallError::Unknown("the connection was lost before the answer"))
             }
-            Ok(None) => Err(CallError::NotSent("the connection was lost")),
-            Err(_) if progress.cancel() => Err(CallError::NotSent("the implementation stopped reading")),
-            Err(_) => {
+            Some(None) => Err(CallError::NotSent("the connection was lost")),
+            None if progress.cancel() => Err(CallError::NotSent("the implementation stopped reading")),
+            None => {
                 let mut pending = self.lock();
                 if pending.given_up.len() >= GIVEN_UP {
                     pending.given_up.pop_front();
@@ -194,9 +282,19 @@ impl Connection {
             return Delivered::Stray;
         };
         let mut pending = self.lock();
-        if let Some(waiting) = pending.waiting.remove(&number) {
+        let frames = pending.waiting.get(&number).and_then(|waiting| waiting.frames.clone());
+        if let Some(frames) = frames {
+            // Decoding a chunk must not hold up the other calls.
             drop(pending);
-            drop(waiting.send(Reply::keep(answer)));
+            if frames.take(answer) {
+                return Delivered::Awaited;
+            }
+            pending = self.lock();
+        }
+        if let Some(Waiting { done, frames }) = pending.waiting.remove(&number) {
+            drop(pending);
+            let reply = if frames.is_some() { Reply::verdict(answer) } else { Reply::keep(answer) };
+            drop(done.send(reply));
             return Delivered::Awaited;
         }
         match pending.given_up.iter().position(|(known, ..)| *known == number) {

@@ -142,16 +142,12 @@ async fn connect(section: &Section) -> Result<WebSocketStream<Io>, DialError> {
 }
 
 async fn tls(host: &str, stream: TcpStream) -> io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-    let mut roots = rustls::RootCertStore::empty();
-    roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+    let config = tokio::task::spawn_blocking(easel_http::crypto::client_config)
+        .await
         .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .map_err(io::Error::other)?;
     let name = rustls::pki_types::ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
-    TlsConnector::from(Arc::new(config)).connect(name, stream).await
+    TlsConnector::from(config).connect(name, stream).await
 }
 
 #[cfg(test)]
@@ -177,6 +173,7 @@ mod tests {
                 false
             }
             fn deliver(&self, _: easel_core::message::Message) {}
+            fn recalled(&self, _: &easel_core::ids::Chat, _: &easel_core::ids::MessageId) {}
         }
         let peer = easel_testkit::onebot::FakeOneBot::builder().dialect(dialect).token("correct").build();
         let section = Arc::new(Section {

@@ -9,7 +9,6 @@ use axum::{
     extract::{Request, State},
     http::StatusCode,
 };
-use bytes::Bytes;
 use easel_core::{ids::AccountId, ports::AdapterError};
 use easel_http::{HttpClient, HttpError};
 use secrecy::SecretString;
@@ -20,11 +19,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::{CallError, Reply, auth, reverse};
+use super::{CallError, Frames, Reply, auth, reverse};
 use crate::{
     hub::{Hub, Link, Section},
     inbound::{self, Answer, Identity, Inbound, Triage, wire},
-    outbound::{Call, Payload, Piece},
+    outbound::Call,
 };
 
 /// Calls over HTTP.
@@ -42,37 +41,58 @@ impl HttpLink {
         Self { client, base, token: section.token.clone() }
     }
 
+    fn request(&self, call: Call) -> easel_http::Call {
+        let url = format!("{}/{}", self.base, call.action);
+        let request = self.client.post(url).body("application/json", call.params.into_segments());
+        match &self.token {
+            Some(token) => request.bearer(token),
+            None => request,
+        }
+    }
+
+    /// Posts a call whose answer is a stream of frames, each ended by an empty line (as NapCat writes them).
+    ///
+    /// # Errors
+    /// See [`CallError`].
+    pub(crate) async fn call_frames(
+        &self,
+        call: Call,
+        idle: Duration,
+        frames: &Frames,
+    ) -> Result<Reply, CallError> {
+        let request = self.request(call).answer_timeout(idle).idle_timeout(idle);
+        let mut response = request.send().await.map_err(|error| failure(&error))?;
+        let doubtful = response.status.as_u16() == 404;
+        let mut lines = Lines::default();
+        loop {
+            let chunk = response.body.next_chunk().await.map_err(|error| failure(&error))?;
+            let is_over = chunk.is_none();
+            lines.push(chunk.as_deref().unwrap_or(END));
+            while let Some(line) = lines.next() {
+                let Ok(frame) = serde_json::from_slice::<wire::Frame<'_>>(&line) else {
+                    return Err(CallError::Unknown("the HTTP API answered with something else than JSON"));
+                };
+                let answer = Answer::read(&frame);
+                if !frames.take(&answer) {
+                    return Ok(Reply { doubtful, ..Reply::verdict(&answer) });
+                }
+            }
+            if is_over || lines.len() > MAX_FRAME {
+                return Err(CallError::Unknown("the HTTP API broke off its answer"));
+            }
+        }
+    }
+
     /// Posts a call and reads its answer.
     ///
     /// # Errors
     /// See [`CallError`].
     pub(crate) async fn call(&self, call: Call, limit: Duration) -> Result<Reply, CallError> {
-        let bytes = call.params.len();
-        let segments = tokio::task::spawn_blocking(move || segments(&call.params))
-            .await
-            .ok()
-            .and_then(Result::ok)
-            .ok_or(CallError::NotSent("a picture could not be read"))?;
-        let limit = limit + Duration::from_secs(bytes / (256 * 1024));
-        let mut request = self
-            .client
-            .post(format!("{}/{}", self.base, call.action))
-            .body("application/json", segments)
-            .answer_timeout(limit)
-            .within(limit);
-        if let Some(token) = &self.token {
-            request = request.bearer(token);
-        }
-        let failed = |error: &HttpError| {
-            if error.nothing_sent() {
-                CallError::NotSent("the HTTP API cannot be reached")
-            } else {
-                CallError::Unknown("the HTTP API did not answer")
-            }
-        };
-        let mut response = request.send().await.map_err(|error| failed(&error))?;
+        let limit = limit + Duration::from_secs(call.params.len() / (256 * 1024));
+        let request = self.request(call).answer_timeout(limit).within(limit);
+        let mut response = request.send().await.map_err(|error| failure(&error))?;
         let status = response.status.as_u16();
-        let body = response.body.read_all(u64::MAX).await.map_err(|error| failed(&error))?;
+        let body = response.body.read_all(u64::MAX).await.map_err(|error| failure(&error))?;
         let refused = |retcode| Reply { retcode, ..Reply::default() };
         match status {
             401 | 403 => {
@@ -93,33 +113,68 @@ impl HttpLink {
     }
 }
 
+/// What a call without an answer means. A body that could not be read to its end was never whole at the other side.
+fn failure(error: &HttpError) -> CallError {
+    if matches!(error, HttpError::Unreadable { .. }) {
+        CallError::NotSent("a picture could not be read")
+    } else if error.nothing_sent() {
+        CallError::NotSent("the HTTP API cannot be reached")
+    } else {
+        CallError::Unknown("the HTTP API did not answer")
+    }
+}
+
 /// Whether JSON is an implementation's answer, not some gateway's page.
 fn is_answer(frame: &wire::Frame<'_>) -> bool {
     wire::int(frame.retcode).is_some()
-}
-
-/// The body in parts; pictures are encoded here, because HTTP wants them before the request.
-fn segments(payload: &Payload) -> std::io::Result<Vec<Bytes>> {
-    payload
-        .pieces()
-        .iter()
-        .map(|piece| match piece {
-            Piece::Json(json) => Ok(json.clone()),
-            Piece::Base64 { body, offset, len } => {
-                let bytes = body.read()?;
-                let range = usize::try_from(*offset).ok().zip(usize::try_from(offset + len).ok());
-                let part = range.and_then(|(start, end)| bytes.get(start..end));
-                let part = part.ok_or_else(|| std::io::Error::other("a picture is too short"))?;
-                Ok(base64_simd::STANDARD.encode_to_string(part).into())
-            }
-        })
-        .collect()
 }
 
 /// Events that are read at once: each may be as large as `max_frame_bytes`, and nobody has proved yet who sent it.
 const BODIES: usize = 8;
 /// For a body to arrive, the wait for its turn included.
 const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// What ends a frame of a streamed answer.
+const END: &[u8] = b"\r\n\r\n";
+/// A frame of a streamed answer is at most this long: some four times what is asked for.
+const MAX_FRAME: usize = 1024 * 1024;
+
+/// Cuts a streamed answer into its frames.
+#[derive(Default)]
+struct Lines {
+    unread: Vec<u8>,
+    /// Bytes that were searched in vain.
+    searched: usize,
+}
+
+impl Lines {
+    fn push(&mut self, bytes: &[u8]) {
+        self.unread.extend_from_slice(bytes);
+    }
+
+    fn len(&self) -> usize {
+        self.unread.len()
+    }
+
+    /// The next whole frame; empty ones are none.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        loop {
+            let tail = self.unread.get(self.searched..)?;
+            let Some(found) = memchr::memmem::find(tail, END) else {
+                // The end of a frame may be cut in two.
+                self.searched = self.unread.len().saturating_sub(END.len() - 1);
+                return None;
+            };
+            let rest = self.unread.split_off(self.searched + found + END.len());
+            let mut frame = std::mem::replace(&mut self.unread, rest);
+            self.searched = 0;
+            frame.truncate(frame.len() - END.len());
+            if !frame.trim_ascii().is_empty() {
+                return Some(frame);
+            }
+        }
+    }
+}
 
 struct Receiver {
     hub: Arc<Hub>,
@@ -223,9 +278,10 @@ impl Receiver {
                 let me = Identity { id: id.into_owned(), alias };
                 self.hub.take_message(&account, &me, &event, inbox.as_ref());
             }
-            Inbound::Alive { self_id, online, .. } => {
+            Inbound::Alive { self_id, online, time, .. } => {
                 if let Some(id) = known.or(self_id.as_deref()) {
                     let account = self.bind(id);
+                    account.hear_time(time, self.hub.clock.now());
                     if let Some(online) = online {
                         account.set_online(online);
                     }
@@ -239,6 +295,12 @@ impl Receiver {
             Inbound::Muted { group, seconds } => {
                 if let Some(id) = known {
                     self.bind(id).set_muted(group, seconds, self.hub.clock.now());
+                }
+            }
+            Inbound::Recalled(recalled) => {
+                if let Some(id) = known {
+                    let me = Identity { id: id.to_owned(), alias: None };
+                    self.hub.take_back(&self.bind(id), &me, &recalled, inbox.as_ref());
                 }
             }
             Inbound::Answer(_) | Inbound::Other => {}
@@ -274,6 +336,26 @@ impl Receiver {
                 () = tokio::time::sleep(wait) => {}
             }
             wait = (wait * 2).min(longest);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_cut_wherever_the_pieces_end() {
+        let whole = b"\r\n\r\n{\"a\":1}\r\n\r\n{\"b\":\"x\\r\\n\"}\r\n\r\n\r\n\r\n{}";
+        for size in 1..whole.len() {
+            let mut lines = Lines::default();
+            let mut found = Vec::new();
+            for piece in whole.chunks(size).chain([END]) {
+                lines.push(piece);
+                found.extend(std::iter::from_fn(|| lines.next()));
+            }
+            assert_eq!(found, [&b"{\"a\":1}"[..], b"{\"b\":\"x\\r\\n\"}", b"{}"], "pieces of {size}");
+            assert_eq!(lines.len(), 0);
         }
     }
 }

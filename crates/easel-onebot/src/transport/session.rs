@@ -303,8 +303,11 @@ impl Session {
                     Delivered::Awaited | Delivered::Late { .. } => {}
                 }
             }
-            Inbound::Alive { self_id, interval_ms, online } => {
+            Inbound::Alive { self_id, interval_ms, online, time } => {
                 self.learn(self_id.as_deref());
+                if let Some((account, _)) = &self.bound {
+                    account.hear_time(time, self.hub.clock.now());
+                }
                 if let Some(ms) = interval_ms.filter(|ms| *ms > 0) {
                     self.interval = Some(Duration::from_millis(ms.min(3_600_000)));
                 }
@@ -326,6 +329,11 @@ impl Session {
             Inbound::Muted { group, seconds } => {
                 if let Some((account, _)) = &self.bound {
                     account.set_muted(group, seconds, self.hub.clock.now());
+                }
+            }
+            Inbound::Recalled(recalled) => {
+                if let Some((account, me)) = &self.bound {
+                    self.hub.take_back(account, me, &recalled, self.inbox.as_ref());
                 }
             }
             Inbound::Other => {}

@@ -14,11 +14,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use easel_core::{media::Body, reply::Clearance};
-use tokio::{
-    io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _},
-    sync::mpsc,
-};
+use easel_core::reply::Clearance;
+use easel_http::Pieces;
+use tokio::{io::AsyncWriteExt as _, sync::mpsc};
 
 use super::{
     frame::{self, CLOSE, Mask, PING, TEXT},
@@ -26,10 +24,11 @@ use super::{
 };
 use crate::outbound::{Payload, Piece};
 
-/// Raw bytes that are encoded at a time: a multiple of three, 256 KiB as base64.
-const CHUNK: usize = 192 * 1024;
 /// Frames without pictures up to this size wait for each other.
 const SMALL: u64 = 64 * 1024;
+
+/// Bytes of a big frame that are worth a write.
+const STEP: usize = 256 * 1024;
 
 /// Frames that are not calls.
 #[derive(Debug)]
@@ -181,23 +180,16 @@ impl WriterTask {
     async fn write_big(&mut self, call: Outgoing) -> io::Result<()> {
         let mask = frame::new_mask(self.client);
         let total = call.payload.len();
-        let mut out = Vec::with_capacity(CHUNK / 3 * 4 + 1024);
+        let mut out = Vec::with_capacity(2 * STEP);
         frame::header(&mut out, TEXT, total, mask);
         let mut frame = BigFrame { mask, total, done: 0, header: out.len(), out, progress: call.progress };
-        for piece in call.payload.pieces() {
-            match piece {
-                Piece::Json(json) => {
-                    for part in json.chunks(CHUNK) {
-                        frame.out.extend_from_slice(part);
-                        if frame.out.len() >= CHUNK {
-                            self.flush(&mut frame).await?;
-                        }
-                    }
-                }
-                Piece::Base64 { body, offset, len } => {
-                    self.write_base64(&mut frame, body, *offset, *len).await?;
-                }
+        let mut pieces = Pieces::new(call.payload.into_segments());
+        // Flushed only when something follows: the end of the frame waits for its clearance.
+        while pieces.has_more() {
+            if frame.out.len() >= STEP {
+                self.flush(&mut frame).await?;
             }
+            pieces.append_next(&mut frame.out).await?;
         }
         if let Some(clearance) = call.clearance {
             let given = tokio::time::timeout(self.stalled, clearance.given()).await;
@@ -208,41 +200,6 @@ impl WriterTask {
         }
         self.flush(&mut frame).await?;
         if frame.done == total { Ok(()) } else { Err(io::Error::other("a frame changed its length")) }
-    }
-
-    async fn write_base64(
-        &mut self,
-        frame: &mut BigFrame,
-        body: &Body,
-        offset: u64,
-        len: u64,
-    ) -> io::Result<()> {
-        let too_large = |_| io::Error::other("larger than memory");
-        if let Some(bytes) = body.in_memory() {
-            let start = usize::try_from(offset).map_err(too_large)?;
-            let end = usize::try_from(offset + len).map_err(too_large)?;
-            let bytes = bytes.get(start..end).ok_or_else(|| io::Error::other("a picture is too short"))?;
-            for part in bytes.chunks(CHUNK) {
-                base64_simd::STANDARD.encode_append(part, &mut frame.out);
-                self.flush(frame).await?;
-            }
-        } else if let Some(path) = body.in_file() {
-            let mut file = tokio::fs::File::open(path).await?;
-            file.seek(io::SeekFrom::Start(offset)).await?;
-            let mut file = file.take(len);
-            let mut part = vec![0; CHUNK];
-            let mut left = len;
-            while left > 0 {
-                let want = usize::try_from(left.min(CHUNK as u64)).map_err(too_large)?;
-                let slot = part.get_mut(..want).unwrap_or_default();
-                // Exactly: a short read would put padding into the middle.
-                file.read_exact(slot).await?;
-                base64_simd::STANDARD.encode_append(&*slot, &mut frame.out);
-                left -= want as u64;
-                self.flush(frame).await?;
-            }
-        }
-        Ok(())
     }
 
     /// Writes what is ready of a big frame.

@@ -189,6 +189,44 @@ async fn edits_carry_their_pictures() {
 }
 
 #[tokio::test]
+async fn pictures_are_sent_from_memory_and_from_files_alike_and_any_number_of_times() {
+    // Longer than any piece, by a number of bytes that three doesn't divide.
+    let bytes = pictures::png_of_length((3 << 20) + 1, 5);
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("kept.png");
+    std::fs::write(&path, &bytes).unwrap();
+    for kind in ["openai_images", "openai_chat"] {
+        let bench = Bench::with_budget(kind, json!({}), 1 << 20).await;
+        let spooled = {
+            let mut sink = bench.cx.spool.sink(0);
+            sink.write(&bytes).unwrap();
+            sink.finish().unwrap()
+        };
+        assert!(spooled.in_file().is_some(), "the budget is smaller than the picture");
+        let bodies = [Body::from_bytes(bytes.clone()), Body::from_file(&path).unwrap(), spooled];
+        let reference =
+            |body| Reference { picture: Picture { format: PictureFormat::Png, width: 64, height: 64, body } };
+        let request = ImageRequest {
+            operation: Operation::Edit,
+            references: bodies.map(reference).into(),
+            ..words("换成雨夜")
+        };
+        let free = bench.cx.spool.budget().free();
+        // A refusal first: the same request is made again from the same bodies.
+        bench.peer.answer(Answer::rate_limited());
+        assert_eq!(bench.ask(&request).await.unwrap_err().class, ErrorClass::Rate);
+        bench.ask(&request).await.unwrap();
+        for sent in bench.peer.requests() {
+            let given = sent.pictures();
+            assert_eq!(given.len(), 3);
+            assert!(given.iter().all(|picture| picture.bytes == bytes), "{kind}");
+            assert!(sent.headers().get("content-length").is_some(), "{kind}: the length is told beforehand");
+        }
+        assert_eq!(bench.cx.spool.budget().free(), free);
+    }
+}
+
+#[tokio::test]
 async fn a_gateway_that_knows_only_plain_image_is_learned() {
     let bench = Bench::images().await;
     let request = edit(&[(PictureFormat::Png, pictures::png(30, 30, 1))]);
@@ -310,6 +348,72 @@ async fn what_support_asks_for_is_kept_and_keys_are_not() {
     let error = bench.fails().await;
     assert_eq!(error.retry_after, Some(Duration::from_secs(7)));
     assert_eq!(error.key, KeyVerdict::Cool(Duration::from_secs(7)));
+}
+
+/// Everything that may come to be logged, stored or told of an error.
+fn shown(error: &ProviderError) -> String {
+    let mut all = format!("{error} {error:?} {error:#?}");
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        all = format!("{all} {error} {error:?}");
+        source = error.source();
+    }
+    all
+}
+
+#[tokio::test]
+async fn errors_that_echo_the_request_tell_neither_key_nor_prompt_nor_address() {
+    const KEY: &str = "sk-live.with+odd/letters=0123456789";
+    const PROMPT: &str = "一只很私密的猫 in Öl";
+    let echoes = |text: &str| -> Vec<Answer> {
+        let inside = json!({ "error": { "message": text, "code": "bad" }, "echo": { "prompt": text, "headers": { "authorization": format!("Bearer {KEY}") } } });
+        let detail = json!({ "detail": [{ "loc": ["body", "prompt"], "msg": text, "input": text }] });
+        vec![
+            Answer::json(400, &inside),
+            Answer::json(401, &inside),
+            Answer::json(429, &inside),
+            Answer::json(500, &json!({ "error": text })),
+            Answer::json(422, &detail),
+            Answer::json(400, &json!({ "message": text, "code": text })),
+            Answer::json(200, &json!({ "error": { "message": text } })),
+            Answer::raw(502, "text/html", format!("<html><body>{text}</body></html>")),
+            Answer::raw(400, "text/plain", text.to_owned()),
+            Answer::raw(400, "application/json", format!("{{\"error\":\"{}\"}}", ascii(text))),
+            Answer::text(&format!("I can't draw {text}")),
+        ]
+    };
+    for kind in ["openai_images", "openai_chat"] {
+        // The owner may have hidden a secret in the address as well.
+        let peer = FakeProvider::start().await;
+        let address = format!("{}/tenant-addresspass/v1", peer.origin());
+        let settings = json!({ "api_keys": KEY, "base_url": address });
+        let bench = Bench { peer, ..Bench::new(kind, settings).await };
+        for answer in echoes(&format!("cannot draw {PROMPT} with {KEY} at {address}/x?key={KEY}")) {
+            let described = format!("{answer:?}");
+            bench.peer.answer(answer);
+            let mut error = bench.ask(&words(PROMPT)).await.unwrap_err();
+            // The model's own words go to the person whose prompt it is, and to nobody else.
+            let said = std::mem::take(&mut error.said);
+            assert!(!said.contains("odd/letters") && !said.contains("addresspass"), "{said}");
+            let shown = shown(&error);
+            assert!(shown.contains("***"), "{described}: the echo was looked at: {shown}");
+            for secret in [KEY, "odd/letters", PROMPT, &ascii(PROMPT), "addresspass"] {
+                assert!(!shown.contains(secret), "{kind}: {secret} of {described} is in {shown}");
+            }
+        }
+    }
+    // A dead link's page may echo the headers that it was asked with.
+    let bench = Bench::new("openai_images", json!({ "api_keys": KEY })).await;
+    bench.peer.answer(Answer::json(200, &json!({ "data": [{ "url": format!("/{KEY}.png") }] })));
+    let shown = shown(&bench.ask(&words(PROMPT)).await.unwrap_err());
+    assert!(!shown.contains(KEY) && !shown.contains("odd/letters"), "{shown}");
+}
+
+/// JSON as services write it that escape everything beyond ASCII.
+fn ascii(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_ascii() { c.to_string() } else { format!("\\u{:04x}", u32::from(c)) })
+        .collect()
 }
 
 #[tokio::test]

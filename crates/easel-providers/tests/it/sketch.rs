@@ -38,7 +38,7 @@ fn context() -> (tempfile::TempDir, CallContext) {
 fn small(references: &[Bytes]) -> ImageRequest {
     let reference = |bytes: &Bytes| Reference {
         picture: Picture {
-            format: PictureFormat::Png,
+            format: PictureFormat::sniff(bytes).unwrap_or(PictureFormat::Png),
             width: 1,
             height: 1,
             body: Body::from_bytes(bytes.clone()),

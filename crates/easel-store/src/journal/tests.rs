@@ -45,8 +45,9 @@ fn accepted(job: JobId, at: u64, prompt: &str) -> Entry {
         pictures: Vec::new(),
         fallback: Vec::new(),
         quote: None,
+        tickets: None,
     };
-    Entry { job, at: UnixMillis(at), event: Event::Accepted { request: Box::new(request) } }
+    Entry { job, at: UnixMillis(at), event: Event::Accepted { request: Box::new(request), number: 0 } }
 }
 
 fn cancelled(job: JobId, at: u64) -> Entry {

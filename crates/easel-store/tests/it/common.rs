@@ -55,8 +55,9 @@ pub(crate) fn accepted(job: JobId, prompt: &str) -> Entry {
         pictures: Vec::new(),
         fallback: vec![],
         quote: None,
+        tickets: None,
     };
-    Entry { job, at: now(), event: Event::Accepted { request: Box::new(request) } }
+    Entry { job, at: now(), event: Event::Accepted { request: Box::new(request), number: 0 } }
 }
 
 pub(crate) fn finished(job: JobId) -> Entry {

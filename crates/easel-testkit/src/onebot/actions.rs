@@ -3,6 +3,7 @@
 use super::{
     Dialect, MemberRole,
     dialect::Failure,
+    download,
     peer::{self, Call, Peer},
     upload,
 };
@@ -59,6 +60,7 @@ pub(super) fn answer(peer: &Peer, call: &Call) -> Result<Value, Failure> {
         "nc_get_rkey" | "get_rkey" => Ok(rkeys(peer, &call.action)),
         "set_msg_emoji_like" | "unset_msg_emoji_like" | "set_group_reaction" => react(peer, call),
         "upload_file_stream" => upload::answer(peer, call),
+        "download_file_image_stream" => download::answer(peer, call),
         "set_input_status"
         | "mark_msg_as_read"
         | "mark_group_msg_as_read"

@@ -28,6 +28,7 @@ pub struct Builder {
     pub(super) cq_strings: bool,
     pub(super) split_roles: bool,
     pub(super) shares_disk: bool,
+    pub(super) clock_ahead: i64,
 }
 
 impl Default for Builder {
@@ -41,6 +42,7 @@ impl Default for Builder {
             cq_strings: false,
             split_roles: false,
             shares_disk: true,
+            clock_ahead: 0,
         }
     }
 }
@@ -100,6 +102,14 @@ impl Builder {
     #[must_use]
     pub fn other_machine(mut self) -> Self {
         self.shares_disk = false;
+        self
+    }
+
+    /// By how many seconds the clocks of the implementation and of QQ's servers are ahead of this machine's, or behind
+    /// it where negative: what an application on a machine with a wrong clock sees.
+    #[must_use]
+    pub fn clock_ahead(mut self, seconds: i64) -> Self {
+        self.clock_ahead = seconds;
         self
     }
 

@@ -84,7 +84,7 @@ impl Dialect {
             "set_msg_emoji_like" | "set_input_status" => matches!(self, Self::NapCat | Self::LLBot),
             "unset_msg_emoji_like" => self == Self::LLBot,
             "set_group_reaction" => self == Self::Lagrange,
-            "upload_file_stream" | "nc_get_rkey" => self == Self::NapCat,
+            "upload_file_stream" | "download_file_image_stream" | "nc_get_rkey" => self == Self::NapCat,
             "get_rkey" => matches!(self, Self::NapCat | Self::Lagrange),
             _ => true,
         }
@@ -128,7 +128,10 @@ impl Dialect {
                 put(&mut answer, "wording", json!(text));
             }
         }
-        if self == Self::NapCat && action == "upload_file_stream" {
+        if self == Self::NapCat
+            && matches!(action, "upload_file_stream" | "download_file_image_stream")
+            && !matches!(failure, Failure::NoSuchAction)
+        {
             put(&mut answer, "data", json!({ "type": "error", "data_type": "error" }));
         }
         self.finish(answer, asked)
@@ -158,7 +161,8 @@ impl Dialect {
             (None, Self::LLBot | Self::GoCqhttp) => {}
         }
         if self == Self::NapCat {
-            let kind = if asked.action == "upload_file_stream" { "stream-action" } else { "normal-action" };
+            let streams = matches!(asked.action, "upload_file_stream" | "download_file_image_stream");
+            let kind = if streams { "stream-action" } else { "normal-action" };
             put(&mut answer, "stream", json!(kind));
         }
         answer

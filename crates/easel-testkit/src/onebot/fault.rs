@@ -36,6 +36,12 @@ pub enum Fault {
         /// Whether it was done nevertheless, so that the message stands in the chat.
         delivered: bool,
     },
+    /// A streamed download has letters in its second chunk that are no base64.
+    BrokenChunk,
+    /// A streamed download leaves its second chunk out, so that the indices have a gap.
+    LostChunk,
+    /// A streamed download ends after its first chunk with a failure.
+    CutStream,
     /// Not done; answered as successful with this data.
     Data(Value),
 }

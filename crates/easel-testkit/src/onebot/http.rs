@@ -90,13 +90,20 @@ async fn answer(peer: Arc<Peer>, request: Request) -> Reply {
     let params = if request.body.is_empty() { Some(json!({})) } else { request.json() };
     let Some(params) = params else { return Reply::json(400, &peer.settings.dialect.parse_error()) };
     let frame = json!({ "action": request.path.trim_matches('/'), "params": params });
-    let (out, mut answers) = mpsc::channel(4);
+    let (out, mut answers) = mpsc::channel(4096);
     if !peer.handle(&frame, &out, true).await {
         return Reply::reset();
     }
     // The channel stays open while `out` lives, so an answer that is held or never comes is waited for.
     match answers.recv().await {
-        Some(Frame::Text(text)) => Reply::new(200, "application/json", text),
+        Some(Frame::Text(mut text)) => {
+            // The frames of a stream follow each other in one answer, with an empty line between them.
+            while let Ok(Frame::Text(more)) = answers.try_recv() {
+                text.push_str("\r\n\r\n");
+                text.push_str(&more);
+            }
+            Reply::new(200, "application/json", text)
+        }
         Some(Frame::Binary(bytes)) => Reply::new(200, "application/octet-stream", bytes),
         Some(Frame::Close) | None => Reply::reset(),
     }

@@ -1,6 +1,6 @@
 //! Builds message events.
 
-use super::{Dialect, cq, dialect::put, peer};
+use super::{Builder, Dialect, cq, dialect::put};
 use serde_json::{Map, Value, json};
 
 /// A member's rank in a group.
@@ -227,7 +227,8 @@ impl Message {
     }
 
     /// The event on the wire.
-    pub(super) fn event(&self, dialect: Dialect, self_id: i64, id: i64, cq_strings: bool) -> Value {
+    pub(super) fn event(&self, peer: &Builder, id: i64, now: i64) -> Value {
+        let Builder { dialect, self_id, cq_strings, .. } = *peer;
         let segments: Vec<Value> = self
             .parts
             .iter()
@@ -249,7 +250,7 @@ impl Message {
             put(&mut sender, "role", json!(role.as_str()));
         }
         let mut event = json!({
-            "self_id": self_id, "user_id": self.user, "time": self.time.unwrap_or_else(peer::now),
+            "self_id": self_id, "user_id": self.user, "time": self.time.unwrap_or(now),
             "message_id": id, "message_type": kind, "sender": sender,
             "raw_message": raw.trim(), "font": 14, "sub_type": self.sub_type.as_deref().unwrap_or(sub_type),
             "message": if as_text { json!(raw) } else { json!(segments) }, "post_type": "message",

@@ -5,6 +5,7 @@
 use super::{
     Builder, Fault, MemberRole, Message, actions,
     dialect::{Asked, Failure},
+    download,
     fault::{self, Rule},
     http,
     link::{Frame, Link},
@@ -104,6 +105,8 @@ pub(super) struct State {
     pub(super) messages: BTreeMap<i64, Value>,
     pub(super) members: HashMap<(i64, i64), (Option<MemberRole>, String)>,
     pub(super) images: HashMap<String, String>,
+    /// What `download_file_image_stream` gives.
+    pub(super) streams: HashMap<String, Bytes>,
     pub(super) forwards: HashMap<String, Vec<Value>>,
     pub(super) files: HashMap<String, Bytes>,
     pub(super) uploads: HashMap<String, Upload>,
@@ -164,8 +167,7 @@ impl Peer {
 
     pub(super) fn render(&self, message: &Message) -> (i64, Value) {
         let id = message.chosen_id().unwrap_or_else(|| self.next_id());
-        let Builder { dialect, self_id, cq_strings, .. } = self.settings;
-        (id, message.event(dialect, self_id, id, cq_strings))
+        (id, message.event(&self.settings, id, self.now()))
     }
 
     pub(super) fn remember(&self, id: i64, event: &Value) {
@@ -173,15 +175,34 @@ impl Peer {
         self.with(|state| state.messages.insert(id, message));
     }
 
+    /// Seconds since 1970 by the clock of the implementation.
+    pub(super) fn now(&self) -> i64 {
+        now() + self.settings.clock_ahead
+    }
+
+    /// Takes a message back; the notice of it.
+    pub(super) fn take_back(&self, id: i64) -> Value {
+        let message = self.with(|state| state.messages.remove(&id)).expect("a message that was sent");
+        let of = |key: &str| message.get(key).cloned().unwrap_or_default();
+        let mut notice = json!({ "time": self.now(), "self_id": self.settings.self_id, "post_type": "notice",
+            "notice_type": "friend_recall", "user_id": of("user_id"), "message_id": id });
+        if of("message_type") == "group" {
+            super::dialect::put(&mut notice, "notice_type", json!("group_recall"));
+            super::dialect::put(&mut notice, "group_id", of("group_id"));
+            super::dialect::put(&mut notice, "operator_id", of("user_id"));
+        }
+        notice
+    }
+
     pub(super) fn lifecycle_event(&self, sub_type: &str) -> Value {
-        json!({ "time": now(), "self_id": self.settings.self_id, "post_type": "meta_event",
+        json!({ "time": self.now(), "self_id": self.settings.self_id, "post_type": "meta_event",
             "meta_event_type": "lifecycle", "sub_type": sub_type })
     }
 
     pub(super) fn heartbeat_event(&self) -> Value {
         let interval = self.heartbeat.borrow().unwrap_or_default().as_millis();
         let interval = u64::try_from(interval).unwrap_or_default();
-        json!({ "time": now(), "self_id": self.settings.self_id, "post_type": "meta_event",
+        json!({ "time": self.now(), "self_id": self.settings.self_id, "post_type": "meta_event",
             "meta_event_type": "heartbeat", "status": self.status(), "interval": interval })
     }
 
@@ -270,6 +291,12 @@ impl Peer {
                 super::dialect::put(&mut answer, "data", Value::Null);
             }
             _ => {}
+        }
+        for part in download::parts(self, &call, fault.as_ref(), &mut answer) {
+            let frame = self.settings.dialect.ok(&part, call.asked());
+            if out.send(Frame::Text(frame.to_string())).await.is_err() {
+                return false;
+            }
         }
         let text = answer.to_string();
         let frame = match &fault {

@@ -410,3 +410,60 @@ fn reference_hmac_sha1(key: &[u8], body: &[u8]) -> String {
     let inner = Sha1::digest([&block.map(|byte| byte ^ 0x36)[..], body].concat());
     upload::hex(&Sha1::digest([&block.map(|byte| byte ^ 0x5c)[..], &inner[..]].concat()))
 }
+
+#[tokio::test]
+async fn a_picture_is_streamed_in_frames_of_one_echo() {
+    let (fake, mut app) = App::with(FakeOneBot::builder()).await;
+    let bytes = pictures::png_of_length(30_000, 1);
+    fake.set_image_stream("a.png", bytes.clone());
+    let ask = json!({ "file": "a.png", "chunk_size": 12_000 });
+    let info = app.call("download_file_image_stream", ask.clone()).await;
+    assert_eq!(
+        (&info["data"]["data_type"], &info["data"]["file_size"]),
+        (&json!("file_info"), &json!(30_000))
+    );
+    let mut got = Vec::new();
+    for index in 0..3 {
+        let chunk = app.json().await;
+        assert_eq!((&chunk["echo"], &chunk["data"]["index"]), (&json!("e-1"), &json!(index)));
+        assert_eq!(chunk["stream"], "stream-action");
+        got.extend(STANDARD.decode(chunk["data"]["data"].as_str().unwrap()).unwrap());
+    }
+    let end = app.json().await;
+    assert_eq!((&end["data"]["type"], &end["data"]["total_bytes"]), (&json!("response"), &json!(30_000)));
+    assert_eq!(got, bytes);
+
+    // Info, first chunk, then what goes wrong.
+    for fault in [Fault::BrokenChunk, Fault::LostChunk, Fault::CutStream] {
+        fake.fault("download_file_image_stream", fault.clone());
+        app.call("download_file_image_stream", ask.clone()).await;
+        app.json().await;
+        let third = app.json().await;
+        match fault {
+            Fault::BrokenChunk => assert!(STANDARD.decode(third["data"]["data"].as_str().unwrap()).is_err()),
+            Fault::LostChunk => assert_eq!(third["data"]["index"], 2),
+            _ => assert_eq!((&third["status"], &third["data"]["type"]), (&json!("failed"), &json!("error"))),
+        }
+        while third["status"] == "ok" && app.json().await["data"]["type"] != "response" {}
+    }
+    let unknown = app.call("download_file_image_stream", json!({ "file": "b.png" })).await;
+    assert_eq!(unknown["retcode"], 1200);
+    let (_fake, mut other) = App::with(FakeOneBot::builder().dialect(Dialect::Lagrange)).await;
+    assert_eq!(other.call("download_file_image_stream", ask).await["retcode"], 404);
+}
+
+#[tokio::test]
+async fn a_recall_is_told_and_the_message_is_gone() {
+    let (fake, mut app) = App::with(FakeOneBot::builder().clock_ahead(-600)).await;
+    let (in_group, direct) = (Message::group(GROUP, USER).text("一"), Message::private(USER).text("二"));
+    for (message, kind) in [(in_group, "group_recall"), (direct, "friend_recall")] {
+        let id = fake.send(message).await;
+        let event = app.json().await;
+        assert!(event["time"].as_i64().unwrap() <= peer::now() - 600);
+        fake.recall(id).await;
+        let notice = app.json().await;
+        assert_eq!((&notice["notice_type"], &notice["message_id"]), (&json!(kind), &json!(id)));
+        assert_eq!((&notice["user_id"], &notice["group_id"]), (&json!(USER), &event["group_id"]));
+        assert_eq!(app.call("get_msg", json!({ "message_id": id })).await["status"], "failed");
+    }
+}

@@ -57,7 +57,7 @@ impl Finding {
     }
 
     /// Something that can be lived with; the mend has the text's key and arguments.
-    fn remark(section: impl Into<String>, text: ProblemText) -> Self {
+    pub(crate) fn remark(section: impl Into<String>, text: ProblemText) -> Self {
         let mend = ProblemText { key: format!("{}-mend", text.key), args: text.args.clone() };
         Self { level: Level::Remark, section: section.into(), text, mend: Some(mend) }
     }
@@ -119,7 +119,7 @@ pub(crate) async fn inspect(
     let clients = HttpClients::new(config.network.clone());
     let mut found = machine::data_dir(&config.bot.data_dir, config.bot.artifact_max_bytes);
     if !running {
-        found.extend(machine::store(&config.bot.data_dir).await);
+        found.extend(machine::store(config).await);
     }
     found.push(access(config));
     #[cfg(feature = "onebot")]

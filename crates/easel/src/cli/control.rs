@@ -17,6 +17,14 @@
 //! ← {"v":1,"event":"progress","text":"…"}
 //! ← {"v":1,"ok":true,"files":["/absolute.png"]}
 //!
+//! → {"v":1,"cmd":"keys"}
+//! ← {"v":1,"event":"key","provider":"main","key":"0a1b2c3d","account":null,"state":"disabled","since_seconds":60,
+//!    "rests_seconds":null,"status":401}                           any number; never a key, only its fingerprint
+//! ← {"v":1,"ok":true}
+//!
+//! → {"v":1,"cmd":"keys_reset","provider":"main"|null}
+//! ← {"v":1,"ok":true,"count":1}
+//!
 //! → {"v":1,"cmd":"ping"}
 //! ← {"v":1,"ok":true}
 //! ```
@@ -63,6 +71,13 @@ pub(crate) enum ControlCommand {
     Ping,
     /// How the parts are doing, as [`Answer::event`] `line`s.
     Check,
+    /// How the keys of the providers are, as [`Answer::event`] `key`s.
+    Keys,
+    /// Gives keys that are out of use another try; their number is told as `count` of the last answer.
+    KeysReset {
+        /// Only those of this provider.
+        provider: Option<String>,
+    },
     /// Writes a backup, told as `file` of the last answer.
     Backup {
         /// The new file, or a directory in which it gets a name of its own.

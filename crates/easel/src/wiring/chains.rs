@@ -1,7 +1,7 @@
 //! Which providers each feature asks, as running parts: slots that outlive an edit of the configuration.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -9,9 +9,10 @@ use std::{
 use anyhow::Context as _;
 use easel_core::{
     access::Rules,
-    chain::{KeyPool, Link, ProviderSlot},
+    chain::{DisabledKey, KeyPool, Link, ProviderSlot},
     command::OutputWish,
     dispatch::{Runtime, RuntimeParts, output_of},
+    job::{BadKey, BadKeys},
     ports::Output,
     prompt::PresetBook,
     settings::FeatureSection,
@@ -20,9 +21,12 @@ use easel_http::HttpClients;
 use easel_providers::{Kind, ProviderSection, config::KeyList, models, registry};
 use secrecy::ExposeSecret as _;
 
-use crate::config::{
-    Config,
-    discover::{self, Chosen, Discovered, Feature},
+use crate::{
+    cli::keys,
+    config::{
+        Config,
+        discover::{self, Chosen, Discovered, Feature},
+    },
 };
 
 /// Name and kind of the embedded provider that draws when nothing is configured.
@@ -56,16 +60,31 @@ struct Kept {
 /// health survives an edit of the configuration.
 pub(super) struct Factory {
     http: HttpClients,
-    disabled: HashMap<String, HashSet<String>>,
+    bad_keys: Mutex<BadKeys>,
     slots: Mutex<BTreeMap<String, Kept>>,
     /// The models that were chosen for services from the environment, by address: the choice holds until the end.
     models: Mutex<HashMap<String, String>>,
 }
 
 impl Factory {
-    /// A factory without slots. `disabled` are the fingerprints of keys that were found bad, by provider.
-    pub(super) fn new(http: HttpClients, disabled: HashMap<String, HashSet<String>>) -> Self {
-        Self { http, disabled, slots: Mutex::default(), models: Mutex::default() }
+    /// A factory without slots. `bad_keys` are those that services refused before.
+    pub(super) fn new(http: HttpClients, bad_keys: BadKeys) -> Self {
+        Self { http, bad_keys: Mutex::new(bad_keys), slots: Mutex::default(), models: Mutex::default() }
+    }
+
+    /// What is known of bad keys now; new slots go by it.
+    pub(super) fn know(&self, bad_keys: BadKeys) {
+        *self.bad_keys.lock().unwrap_or_else(PoisonError::into_inner) = bad_keys;
+    }
+
+    /// The keys of a provider that services refused before.
+    fn disabled(&self, name: &str) -> HashMap<String, DisabledKey> {
+        let bad_keys = self.bad_keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_provider = bad_keys.get(name).into_iter().flatten();
+        let disabled = |(key, bad): (&String, &BadKey)| {
+            (key.clone(), DisabledKey { age: keys::age(bad), status: bad.status })
+        };
+        of_provider.map(disabled).collect()
     }
 
     fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
@@ -80,9 +99,7 @@ impl Factory {
         }
         let provider =
             registry::build(name, section, &self.http).with_context(|| format!("providers.{name}"))?;
-        let none = HashSet::new();
-        let disabled = self.disabled.get(name).unwrap_or(&none);
-        let keys = KeyPool::new(keys, disabled);
+        let keys = KeyPool::new(keys, &self.disabled(name));
         let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
         slots.insert(name.to_owned(), Kept { section: section.clone(), prints, slot: slot.clone() });
         Ok(slot)

@@ -73,9 +73,10 @@ impl App {
             pictures: Vec::new(),
             fallback: Vec::new(),
             quote: None,
+            tickets: None,
         };
         let (watch, ended) = tokio::sync::oneshot::channel();
-        let brought = Brought { inline, settle: None, watch: Some(watch) };
+        let brought = Brought { inline, watch: Some(watch) };
         let accepted = match self.engine.accept(stored, brought) {
             Ok(accepted) => accepted,
             Err(refusal) => {

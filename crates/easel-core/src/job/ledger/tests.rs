@@ -45,6 +45,7 @@ fn request() -> StoredRequest {
         pictures: vec![],
         fallback: vec![],
         quote: None,
+        tickets: None,
     }
 }
 
@@ -61,7 +62,7 @@ fn picture() -> StoredPicture {
 #[test]
 fn accepted() {
     check(
-        Event::Accepted { request: Box::new(request()) },
+        Event::Accepted { request: Box::new(request()), number: 0 },
         r#""event":"accepted","request":{"chat":{"platform":"onebot","account":"10001","kind":"group","id":"700","parent":null},"user":"20002","message":"-55","feature":"draw","prompt":"一只\"猫\"\n和狗","count":1}}"#,
     );
     let platform = PictureLocator::Platform {
@@ -84,11 +85,14 @@ fn accepted() {
             locator: PictureLocator::Url("https://b".to_owned()),
         }],
         quote: Some("-53".into()),
+        tickets: Some(Box::new(
+            serde_json::from_str(r#"{"user":{"key":"onebot:20002","at_ms":1789000000000}}"#).unwrap(),
+        )),
         ..request()
     };
     check(
-        Event::Accepted { request: Box::new(full) },
-        r#""event":"accepted","request":{"chat":{"platform":"onebot","account":"10001","kind":"direct","id":"700","parent":"9"},"user":"20002","message":"-55","feature":"edit","prompt":"一只\"猫\"\n和狗","preset":"手办化","provider":"main","size":[2048,1152],"ratio":[16,9],"tier":2,"count":9,"pictures":[{"origin":"message","locator":{"platform":{"url":"https://a/?x&y","file":"F.jpg","message":"-54"}}}],"fallback":[{"origin":"avatar","locator":{"url":"https://b"}}],"quote":"-53"}}"#,
+        Event::Accepted { request: Box::new(full), number: 17 },
+        r#""event":"accepted","request":{"chat":{"platform":"onebot","account":"10001","kind":"direct","id":"700","parent":"9"},"user":"20002","message":"-55","feature":"edit","prompt":"一只\"猫\"\n和狗","preset":"手办化","provider":"main","size":[2048,1152],"ratio":[16,9],"tier":2,"count":9,"pictures":[{"origin":"message","locator":{"platform":{"url":"https://a/?x&y","file":"F.jpg","message":"-54"}}}],"fallback":[{"origin":"avatar","locator":{"url":"https://b"}}],"quote":"-53","tickets":{"user":{"key":"onebot:20002","at_ms":1789000000000}}},"number":17}"#,
     );
 }
 
@@ -151,6 +155,45 @@ fn end() {
 fn older_and_newer_lines_are_read() {
     let line = r#"{"job":"01989000-0000-7000-8000-000000000001","at":1,"event":"accepted","request":{"chat":{"platform":"onebot","account":"1","kind":"group","id":"7"},"user":"2","message":"3","feature":"draw","prompt":"x","count":1,"mood":"new"}}"#;
     let entry: Entry = serde_json::from_str(line).unwrap();
-    let Event::Accepted { request } = entry.event else { panic!("another event") };
-    assert_eq!((request.prompt.as_str(), request.quote), ("x", None));
+    let Event::Accepted { request, number } = entry.event else { panic!("another event") };
+    assert_eq!((request.prompt.as_str(), request.quote, number), ("x", None, 0));
+}
+
+/// Which ends leave the limits as they are.
+#[test]
+fn what_may_have_been_paid_counts() {
+    #[track_caller]
+    fn check(events: Vec<Event>, counts: bool) {
+        let job = JobId::generate();
+        let accepted = Event::Accepted { request: Box::new(request()), number: 3 };
+        let record = std::iter::once(accepted)
+            .chain(events)
+            .fold(None, |record, event| fold(record, Entry { job, at: UnixMillis(1), event }))
+            .unwrap();
+        assert_eq!((record.counts, record.number), (counts, 3));
+    }
+    let asking = || Event::Asking { provider: "p".to_owned(), key: String::new(), attempt: 1 };
+    let failed =
+        |code: &str, charged| Event::Finished { outcome: Outcome::Failed { code: code.to_owned(), charged } };
+    let finished = |outcome| Event::Finished { outcome };
+    let free = || Event::Answered {
+        provider: "p".to_owned(),
+        key: String::new(),
+        attempt: 1,
+        duration_ms: 1,
+        error: Some(StoredFailure {
+            class: ErrorClass::Rate,
+            charged: Charged::No,
+            status: Some(429),
+            detail: String::new(),
+        }),
+    };
+    check(vec![], true);
+    check(vec![finished(Outcome::Unknown)], true);
+    check(vec![finished(Outcome::Cancelled)], false);
+    check(vec![asking(), finished(Outcome::Cancelled)], true);
+    check(vec![asking(), free(), finished(Outcome::Cancelled)], false);
+    check(vec![asking(), failed("E-OVERLOAD", Charged::No)], false);
+    check(vec![asking(), failed("E-UNANSWERED", Charged::Maybe)], false);
+    check(vec![asking(), failed(INTERRUPTED, Charged::Maybe)], true);
 }

@@ -310,6 +310,20 @@ async fn http_events_are_verified_and_answered_at_once() {
     rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
     let sent = peer.next_picture().await;
     assert_eq!((sent.picture(), sent.quote.as_deref()), (bytes, Some("1654096211")));
+
+    // From a file, too, and one that breaks off was certainly not sent.
+    let bytes = content(1_000_003);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    let mut spooled = picture(Bytes::new());
+    spooled.picture.body = Body::from_file(file.path()).unwrap();
+    let reply = Reply { parts: vec![Part::Picture(spooled)] };
+    rig.adapter.send(&target(&peer), &reply).await.unwrap();
+    assert_eq!(peer.next_picture().await.picture(), bytes);
+    file.as_file().set_len(500_000).unwrap();
+    let error = rig.adapter.send(&target(&peer), &reply).await.unwrap_err();
+    assert!(matches!(error, SendError::Failed { .. }), "{error:?}");
+    assert_eq!(peer.sends().len(), 2);
     rig.end().await;
 }
 
@@ -343,9 +357,66 @@ async fn a_taken_port_is_an_error() {
     };
     let adapter = Arc::new(OneBot::with_timing(vec![section, reverse()], deps, quick()).unwrap());
     let (sender, _messages) = mpsc::unbounded_channel();
-    let inbox = Arc::new(TestInbox { sender, asked: Mutex::default() });
+    let inbox = Arc::new(TestInbox { sender, asked: Mutex::default(), recalled: Mutex::default() });
     let (ready, listens) = oneshot::channel();
     let result = adapter.run(inbox, ready, CancellationToken::new()).await;
     assert!(matches!(result, Err(AdapterError::Listen { .. })), "{result:?}");
     assert!(listens.await.is_err(), "it never said that it was ready");
+}
+
+#[tokio::test]
+async fn what_is_taken_back_is_told_and_never_quoted_again() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let shown = peer.send(Event::group(GROUP, MEMBER).image("a.png", "https://example.invalid/a")).await;
+    let request = peer.send(command()).await;
+    let message = rig.next().await;
+    let recent = || {
+        let member = UserId::from(MEMBER.to_string());
+        rig.adapter.recent_pictures(&message.chat, &member, Duration::from_mins(2)).len()
+    };
+    assert_eq!(recent(), 1);
+    let direct = peer.send(Event::private(MEMBER).text("/生图 猫")).await;
+    peer.recall(shown).await;
+    peer.recall(request).await;
+    peer.recall(direct).await;
+    until("three notices", || rig.inbox.recalled.lock().unwrap().len() == 3).await;
+    let recalled = std::mem::take(&mut *rig.inbox.recalled.lock().unwrap());
+    assert_eq!(recalled[1], (message.chat.clone(), message.id.clone()));
+    assert_eq!(
+        (recalled[2].0.kind, recalled[2].0.id.as_str()),
+        (ChatKind::Direct, MEMBER.to_string().as_str())
+    );
+    assert_eq!(recent(), 0, "nobody draws on a picture that was taken back");
+    assert_eq!(rig.adapter.quote(&message.chat, &MessageId::from(shown.to_string())).await, None);
+
+    let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
+    rig.adapter.send(&target, &picture_reply(content(1000))).await.unwrap();
+    assert_eq!(peer.next_picture().await.quote, None);
+    rig.adapter.react(&target, Reaction::Done).await.unwrap();
+    assert!(peer.reactions().is_empty(), "a mark on it is not even tried");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_wrong_clock_is_told_once_and_commands_work_all_the_same() {
+    const WRONG: i64 = -3600;
+    let timing = Timing { clock_proof: Duration::ZERO, ..quick() };
+    let mut rig = Rig::start_with(vec![reverse()], timing, None).await;
+    let peer = FakeOneBot::builder().clock_ahead(WRONG).heartbeat(None).build();
+    peer.connect(&rig.url("/ws")).await.unwrap();
+    peer.send(command().message_id(1)).await;
+    assert_eq!(rig.next().await.id.as_str(), "1", "the lifecycle frame told the time");
+    // The same without a word from the implementation's own clock: by the third message it is clear.
+    let account = rig.adapter.hub.account_or_new("77");
+    let me = crate::inbound::Identity { id: "77".into(), alias: None };
+    for id in 1..=4 {
+        let event = peer.event(&command().message_id(id)).to_string();
+        let crate::inbound::Inbound::Message(frame) = crate::inbound::parse(&event).unwrap() else {
+            panic!()
+        };
+        rig.adapter.hub.take_message(&account, &me, &frame, rig.inbox.as_ref());
+    }
+    assert_eq!(rig.next().await.id.as_str(), "3");
+    assert_eq!(rig.next().await.id.as_str(), "4");
+    rig.end().await;
 }

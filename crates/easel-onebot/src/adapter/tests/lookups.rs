@@ -176,6 +176,54 @@ async fn expired_links_are_refreshed_from_every_place() {
 }
 
 #[tokio::test]
+async fn what_cannot_be_reached_is_streamed_by_the_implementation() {
+    let bytes = content(700_001);
+    let files = FileServer::start().await;
+    let expired = files.expired_rkey("/expired");
+    let picture = platform(Some(&expired), Some("s.png"), None);
+    let api = FakeOneBot::new();
+    let over_http = OneBotSection {
+        mode: Mode::Http,
+        listen: "127.0.0.1:0".into(),
+        url: api.serve_http().await,
+        ..OneBotSection::default()
+    };
+    let http_rig = Rig::start(over_http).await;
+    http_rig.reachable(&api).await;
+    let (rig, socket) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    for (rig, peer) in [(&rig, &socket), (&http_rig, &api)] {
+        let chat = group(peer.self_id());
+        let get = async |max: u64| {
+            rig.adapter.download(&chat, &picture, max).await.map(|body| body.read().unwrap())
+        };
+        assert_eq!(get(LIMIT).await, Err(DownloadError::Expired), "nobody has it");
+        peer.set_image_stream("s.png", bytes.clone());
+        assert_eq!(get(LIMIT).await, Ok(bytes.clone()));
+        assert_eq!(get(700_000).await, Err(DownloadError::TooLarge { max_bytes: 700_000 }));
+        for fault in [Fault::BrokenChunk, Fault::LostChunk, Fault::CutStream] {
+            peer.fault("download_file_image_stream", fault.clone());
+            assert_eq!(get(LIMIT).await, Err(DownloadError::Expired), "{fault:?}");
+        }
+        assert_eq!(get(LIMIT).await, Ok(bytes.clone()), "the link lives on");
+    }
+    // By its file id, where it was sent as a file.
+    socket.set_image_stream("/7f0a", bytes.clone());
+    let chat = group(socket.self_id());
+    let file = platform(None, Some("onebot-file:/7f0a"), None);
+    assert_eq!(rig.adapter.download(&chat, &file, LIMIT).await.unwrap().read().unwrap(), bytes);
+    // An implementation without the action is asked once.
+    socket.fault("download_file_image_stream", Fault::no_such_action("download_file_image_stream"));
+    let asked = || socket.calls().iter().filter(|call| call.action == "download_file_image_stream").count();
+    let before = asked();
+    for _ in 0..2 {
+        assert_eq!(rig.adapter.download(&chat, &picture, LIMIT).await.unwrap_err(), DownloadError::Expired);
+    }
+    assert_eq!(asked(), before + 1);
+    rig.end().await;
+    http_rig.end().await;
+}
+
+#[tokio::test]
 async fn downloads_are_guarded() {
     let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
     let chat = group(peer.self_id());

@@ -93,6 +93,11 @@ fn what_is_not_an_ordinary_group_message_is_parsed() {
         "chatter",
     );
     check(|event| *event = json!({"post_type": "notice", "notice_type": "bot_offline"}), "parse");
+    check(
+        |event| *event = json!({"post_type": "notice", "notice_type": "group_recall", "message_id": 5}),
+        "parse",
+    );
+    check(|event| *event = json!({"post_type": "notice", "notice_type": "group_decrease"}), "chatter");
     check(|event| *event = json!({"post_type": "request"}), "chatter");
     check(|event| event["user_id"] = json!(3_001_000_001_i64), "chatter");
 }

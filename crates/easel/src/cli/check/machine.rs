@@ -2,10 +2,14 @@
 
 use std::{fs, io::Write as _, path::Path};
 
+use easel_core::job::bad_keys;
 use easel_store::{EmbeddedStore, OpenOptions};
 
 use super::{Finding, nearest_existing, size};
-use crate::config::problem::ProblemText;
+use crate::{
+    cli::{keys, speech::Speech},
+    config::{Config, problem::ProblemText},
+};
 
 /// Less than this is called low whatever the configuration says.
 const LITTLE: u64 = 512 << 20;
@@ -38,23 +42,35 @@ pub(super) fn data_dir(dir: &Path, wanted: u64) -> Vec<Finding> {
     vec![Finding::good("bot", text("check-data-dir").with("free", free_text))]
 }
 
-/// Whether the database opens; what opening finds is mended as a start would mend it. Only when no easel runs there.
-pub(super) async fn store(dir: &Path) -> Vec<Finding> {
+/// Whether the database opens, and which keys it remembers as refused; what opening finds is mended as a start would mend
+/// it. Only when no easel runs there.
+pub(super) async fn store(config: &Config) -> Vec<Finding> {
+    let dir = &config.bot.data_dir;
     if !dir.join("db").exists() {
         return vec![Finding::good("bot", ProblemText::new("check-store-absent"))];
     }
     match EmbeddedStore::open(dir, OpenOptions::default()).await {
         Ok((store, handle, report)) => {
+            let bad = bad_keys(&*store.keys).await;
             handle.shutdown().await;
             drop(store);
             let notices = report.notices();
+            let mut found = match bad {
+                Ok(bad) => keys::findings(&keys::remembered(config, &bad), &Speech::new(config.bot.locale)),
+                Err(error) => {
+                    let text = ProblemText::new("check-store-bad").with("detail", error.to_string());
+                    vec![Finding::bad("bot", text)]
+                }
+            };
             if notices.is_empty() {
-                return vec![Finding::good("bot", ProblemText::new("check-store-good"))];
+                found.insert(0, Finding::good("bot", ProblemText::new("check-store-good")));
+                return found;
             }
             let told = notices
                 .into_iter()
                 .map(|notice| ProblemText::new("check-store-notice").with("detail", notice));
-            told.map(|text| Finding { mend: None, ..Finding::remark("bot", text) }).collect()
+            let told = told.map(|text| Finding { mend: None, ..Finding::remark("bot", text) });
+            told.chain(found).collect()
         }
         Err(error) => {
             vec![Finding::bad("bot", ProblemText::new("check-store-bad").with("detail", error.to_string()))]

@@ -1,0 +1,217 @@
+//! One way to make calls for an account, and what was learned about the implementation at its other end. Knows nothing
+//! of the account itself.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tracing::info;
+
+use super::Section;
+use crate::{
+    outbound::{ActionFailure, Call, judge},
+    transport::{CallError, Frames, HttpLink, Reply, Timing, connection::Connection},
+};
+
+/// The longest pause before and between the frames of a streamed answer: the implementation first fetches the picture
+/// from QQ itself.
+const FRAME_IDLE: Duration = Duration::from_secs(30);
+
+/// Which program holds the account; chooses between known variants, never refuses service.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Not asked yet, or none of those below.
+    #[default]
+    Other,
+    /// NapCat.
+    NapCat,
+    /// LLOneBot, LuckyLillia.
+    LlOneBot,
+    /// Lagrange.OneBot.
+    Lagrange,
+    /// go-cqhttp.
+    GoCqHttp,
+}
+
+/// A way to make calls for an account.
+pub(crate) struct Link {
+    wire: Wire,
+    /// The section that it belongs to.
+    pub(crate) section: Arc<Section>,
+    facts: Mutex<Facts>,
+    send_limit: Duration,
+}
+
+enum Wire {
+    Socket(Arc<Connection>),
+    Http(HttpLink),
+}
+
+/// What was learned on a link.
+#[derive(Debug, Default)]
+struct Facts {
+    dialect: Dialect,
+    absent: HashSet<&'static str>,
+    streams: bool,
+    paths_unreadable: bool,
+}
+
+/// An answer that is no success, or none at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CallFailure {
+    /// The call did not get through, or its answer did not.
+    Call(CallError),
+    /// The implementation said no.
+    Action(ActionFailure),
+}
+
+impl Link {
+    /// A link over a WebSocket.
+    pub(crate) fn socket(connection: Arc<Connection>, section: Arc<Section>, timing: &Timing) -> Self {
+        Self { wire: Wire::Socket(connection), section, facts: Mutex::default(), send_limit: timing.send }
+    }
+
+    /// A link over the HTTP API.
+    pub(crate) fn http(link: HttpLink, section: Arc<Section>, timing: &Timing) -> Self {
+        Self { wire: Wire::Http(link), section, facts: Mutex::default(), send_limit: timing.send }
+    }
+
+    /// Makes a call and judges its answer.
+    ///
+    /// # Errors
+    /// See [`CallFailure`].
+    pub(crate) async fn call(&self, call: Call) -> Result<Reply, CallFailure> {
+        let action = call.action;
+        if facts(&self.facts).absent.contains(action) {
+            return Err(CallFailure::Action(ActionFailure::Absent));
+        }
+        let limit = if call.is_send || action == "upload_file_stream" {
+            self.send_limit
+        } else {
+            self.section.config.call_timeout()
+        };
+        let reply = match &self.wire {
+            Wire::Socket(connection) => connection.call(call, limit).await,
+            Wire::Http(link) => link.call(call, limit).await,
+        }
+        .map_err(CallFailure::Call)?;
+        self.judged(action, reply)
+    }
+
+    /// Makes a call whose answer comes in several frames; see [`Frames`].
+    ///
+    /// # Errors
+    /// See [`CallFailure`].
+    pub(crate) async fn call_frames(&self, call: Call, frames: Arc<Frames>) -> Result<Reply, CallFailure> {
+        let action = call.action;
+        if facts(&self.facts).absent.contains(action) {
+            return Err(CallFailure::Action(ActionFailure::Absent));
+        }
+        let idle = self.section.config.call_timeout().max(FRAME_IDLE);
+        let reply = match &self.wire {
+            Wire::Socket(connection) => connection.call_frames(call, idle, frames).await,
+            Wire::Http(link) => link.call_frames(call, idle, &frames).await,
+        }
+        .map_err(CallFailure::Call)?;
+        self.judged(action, reply)
+    }
+
+    fn judged(&self, action: &'static str, reply: Reply) -> Result<Reply, CallFailure> {
+        if reply.ok {
+            return Ok(reply);
+        }
+        let failure = judge(reply.retcode, &reply.text);
+        // An implementation that can never send would be of no use, so that is not remembered, whatever it says.
+        if failure == ActionFailure::Absent && !reply.doubtful && !action.starts_with("send_") {
+            facts(&self.facts).absent.insert(action);
+        }
+        Err(CallFailure::Action(failure))
+    }
+
+    /// Whether the end of a call can be held back here.
+    pub(crate) fn holds_back(&self) -> bool {
+        matches!(self.wire, Wire::Socket(_))
+    }
+
+    /// Whether calls can be made now.
+    pub(crate) fn is_up(&self) -> bool {
+        match &self.wire {
+            Wire::Socket(connection) => !connection.gone().is_cancelled(),
+            Wire::Http(_) => true,
+        }
+    }
+
+    /// Whether the implementation said that it has no such action.
+    pub(crate) fn lacks(&self, action: &str) -> bool {
+        facts(&self.facts).absent.contains(action)
+    }
+
+    /// Which program it is.
+    pub(crate) fn dialect(&self) -> Dialect {
+        facts(&self.facts).dialect
+    }
+
+    /// Whether stream uploads are known to work, or likely.
+    pub(crate) fn streams(&self) -> bool {
+        let facts = facts(&self.facts);
+        (facts.streams || facts.dialect == Dialect::NapCat) && !facts.absent.contains("upload_file_stream")
+    }
+
+    /// Takes note that a stream upload worked.
+    pub(crate) fn learn_streams(&self) {
+        facts(&self.facts).streams = true;
+    }
+
+    /// Whether the implementation could not open a path that was sent.
+    pub(crate) fn paths_unreadable(&self) -> bool {
+        facts(&self.facts).paths_unreadable
+    }
+
+    /// Takes note of it.
+    pub(crate) fn learn_paths_unreadable(&self) {
+        facts(&self.facts).paths_unreadable = true;
+    }
+
+    /// Asks once which program it is.
+    pub(crate) async fn identify(&self) {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Version {
+            app_name: String,
+            app_version: String,
+        }
+        let Ok(reply) = self.call(crate::outbound::plain("get_version_info")).await else { return };
+        let version: Version =
+            reply.data.and_then(|data| serde_json::from_str(data.get()).ok()).unwrap_or_default();
+        let name = version.app_name.to_ascii_lowercase();
+        let dialect = if name.contains("napcat") {
+            Dialect::NapCat
+        } else if name.contains("llonebot") || name.contains("lucky") || name.contains("llbot") {
+            Dialect::LlOneBot
+        } else if name.contains("lagrange") {
+            Dialect::Lagrange
+        } else if name.contains("go-cqhttp") {
+            Dialect::GoCqHttp
+        } else {
+            Dialect::Other
+        };
+        facts(&self.facts).dialect = dialect;
+        info!(
+            section = self.section.index,
+            implementation = %printable(&version.app_name),
+            version = %printable(&version.app_version),
+            "OneBot implementation identified"
+        );
+    }
+}
+
+/// A peer's text for the log: short, on one line.
+fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(64).collect()
+}
+
+fn facts(facts: &Mutex<Facts>) -> MutexGuard<'_, Facts> {
+    facts.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,190 @@
+//! What differs between services, as pure functions over plain data: a dialect writes a request down and may read
+//! answers and failures in its own way. [`crate::engine`] does everything else.
+//!
+//! Rules of a dialect:
+//! - It sends nothing, waits for nothing, and keeps nothing between two calls.
+//! - It sees no key. Where one belongs, [`Dialect::authorise`] says.
+//! - It never copies a picture: pictures stand in a request as [`Content`] and are read while they are sent.
+//! - It sends no default that the owner or the person did not ask for: models refuse parameters that others document.
+//! - Its optional parameters pass [`Known::allows`] and are told in [`Draft::sent`], so that a refusal can be learned
+//!   from.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use easel_core::ports::{ImageRequest, Reference};
+use easel_http::{Call, Content, Multipart, Segment, unforeseeable};
+use memchr::memmem;
+use secrecy::SecretString;
+use serde_json::{Map, Value};
+
+use crate::{
+    answer::{
+        Answer,
+        candidates::{self, Choice},
+    },
+    classify::{self, Facts, Failure},
+    lessons::{Known, Sent},
+};
+
+/// One way of talking to a service over HTTP. The provided functions read what OpenAI and the gateways around it
+/// answer; a dialect replaces those that don't fit.
+pub(crate) trait Dialect: Send + Sync {
+    /// What a model takes in one request.
+    fn limits(&self, model: &str) -> Limits;
+
+    /// The paid request.
+    fn draft(&self, ask: &Ask<'_>) -> Draft;
+
+    /// Headers of every paid call, beside that of the key.
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
+
+    /// Adds the key to a call.
+    fn authorise(&self, call: Call, key: &SecretString) -> Call {
+        call.bearer(key)
+    }
+
+    /// What failed, or `None` when the answer claims success.
+    fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
+        classify::failure(facts)
+    }
+
+    /// The pictures of a success.
+    fn choose(&self, answer: &Answer) -> Choice {
+        candidates::choose(answer)
+    }
+}
+
+/// What a model takes in one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Reference pictures; 0 = it can't edit.
+    pub(crate) references: usize,
+    /// Pictures wished.
+    pub(crate) count: u8,
+}
+
+/// What the owner configured.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// The model; may be empty where the service has but one.
+    pub(crate) model: String,
+    /// Fields of the owner's own, for the request's top level.
+    pub(crate) extra: Map<String, Value>,
+}
+
+/// Everything that a request is made of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ask<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) request: &'a ImageRequest,
+    /// What refusals taught about parameters.
+    pub(crate) known: &'a Known,
+}
+
+/// A request to be posted.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    /// Below the base address.
+    pub(crate) path: Cow<'static, str>,
+    pub(crate) payload: Payload,
+    /// The parameters that a refusal may be about.
+    pub(crate) sent: Sent,
+}
+
+/// The body of a request. Holds no picture, only where they are.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Json(Vec<Segment>),
+    Form(Multipart),
+}
+
+/// A reference's bytes, in memory or in a file, which stay until they are sent.
+pub(crate) fn content(reference: &Reference) -> Content {
+    let body = &reference.picture.body;
+    let content = match (body.in_memory(), body.in_file()) {
+        (None, Some(path)) => Content::file(path, body.len()),
+        (bytes, _) => bytes.cloned().unwrap_or_default().into(),
+    };
+    content.kept_by(body.clone())
+}
+
+/// A JSON request in which pictures stand as base64. While the value is put together, a text that nobody can foresee
+/// stands for each of them; in [`finish`](Self::finish) it becomes the picture, past the JSON writer, because base64
+/// needs no escaping.
+#[derive(Debug)]
+pub(crate) struct JsonRequest {
+    mark: String,
+    pictures: Vec<Content>,
+}
+
+/// Digits behind the mark that tell which picture it stands for.
+const DIGITS: usize = 3;
+
+impl JsonRequest {
+    pub(crate) fn new() -> Self {
+        Self { mark: format!("picture-{}-", unforeseeable()), pictures: Vec::new() }
+    }
+
+    /// A place holder for the picture's bare base64.
+    pub(crate) fn base64(&mut self, reference: &Reference) -> String {
+        let index = self.pictures.len();
+        self.pictures.push(content(reference));
+        format!("{}{index:0DIGITS$}", self.mark)
+    }
+
+    /// A place holder for the picture as a data URL.
+    pub(crate) fn data_url(&mut self, reference: &Reference) -> String {
+        format!("data:{};base64,{}", reference.picture.format.mime(), self.base64(reference))
+    }
+
+    /// The request in segments.
+    pub(crate) fn finish(self, value: &Value) -> Payload {
+        let text = Bytes::from(value.to_string());
+        let mut segments = Vec::with_capacity(2 * self.pictures.len() + 1);
+        let mut from = 0;
+        for at in memmem::find_iter(&text, &self.mark) {
+            let digits = at + self.mark.len();
+            let index = text.get(digits..digits + DIGITS).and_then(|digits| str::from_utf8(digits).ok());
+            let picture = index.and_then(|index| self.pictures.get(index.parse::<usize>().ok()?));
+            if let Some(picture) = picture {
+                segments.push(text.slice(from..at).into());
+                segments.push(Segment::Base64(picture.clone()));
+                from = digits + DIGITS;
+            }
+        }
+        segments.push(text.slice(from..).into());
+        Payload::Json(segments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_core::media::{Body, Picture, PictureFormat};
+    use serde_json::json;
+
+    use super::*;
+
+    fn reference(bytes: &'static [u8]) -> Reference {
+        let body = Body::from_bytes(bytes);
+        Reference { picture: Picture { format: PictureFormat::Webp, width: 1, height: 1, body } }
+    }
+
+    #[test]
+    fn pictures_stand_where_they_were_put_and_nowhere_else() {
+        let mut request = JsonRequest::new();
+        let (a, b) = (request.base64(&reference(b"first")), request.data_url(&reference(b"second")));
+        // Words of people that look like a place holder are words.
+        let words = format!("picture-{}-000 \" \\", "0".repeat(32));
+        let value = json!({ "parts": [{ "data": a }, { "url": b }, { "again": a }], "prompt": words });
+        let Payload::Json(segments) = request.finish(&value) else { panic!("JSON") };
+        let shape: Vec<_> = segments.iter().map(|segment| matches!(segment, Segment::Base64(_))).collect();
+        assert_eq!(shape, [false, true, false, true, false, true, false]);
+        let lengths: Vec<_> = segments.iter().map(Segment::length).collect();
+        assert_eq!((lengths[1], lengths[3], lengths[5]), (8, 8, 8));
+        let whole = json!({ "parts": [{ "data": "Zmlyc3Q=" }, { "url": "data:image/webp;base64,c2Vjb25k" }, { "again": "Zmlyc3Q=" }], "prompt": words });
+        assert_eq!(lengths.iter().sum::<u64>(), whole.to_string().len() as u64);
+    }
+}

@@ -1,0 +1,242 @@
+//! The one provider behind all dialects over HTTP: drafts, sends once, reads, judges, learns.
+//!
+//! It knows no service. What may be repeated is decided by the core, from the error.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use easel_core::{
+    error::ProviderError,
+    ports::{CallContext, Capabilities, Generated, ImageProvider, ImageRequest},
+};
+use easel_http::HttpClients;
+
+use crate::{
+    config::ProviderSection,
+    dialect::{Ask, Dialect, Draft, Payload, Settings},
+    exchange::Wire,
+    lessons::Lessons,
+    registry::{BuildError, Kind},
+};
+
+struct Remote {
+    kind: Kind,
+    dialect: &'static dyn Dialect,
+    wire: Wire,
+    settings: Settings,
+    /// The owner says that this service can edit.
+    edit: bool,
+    lessons: Lessons,
+}
+
+/// A provider that speaks `dialect`.
+pub(crate) fn build(
+    kind: Kind,
+    dialect: &'static dyn Dialect,
+    name: &str,
+    section: &ProviderSection,
+    clients: &HttpClients,
+) -> Result<Arc<dyn ImageProvider>, BuildError> {
+    let settings = Settings {
+        model: section.model.trim().to_owned(),
+        extra: section.extra.clone().into_iter().collect(),
+    };
+    Ok(Arc::new(Remote {
+        kind,
+        dialect,
+        wire: Wire::new(name, section, clients, dialect)?,
+        settings,
+        edit: section.supports_edit.unwrap_or(true),
+        lessons: Lessons::default(),
+    }))
+}
+
+#[async_trait]
+impl ImageProvider for Remote {
+    fn name(&self) -> &str {
+        &self.wire.name
+    }
+
+    fn kind(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    fn model(&self) -> &str {
+        &self.settings.model
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        let limits = self.dialect.limits(&self.settings.model);
+        Capabilities {
+            generate: true,
+            edit: self.edit && limits.references > 0,
+            max_references: limits.references,
+            max_count: limits.count,
+            needs_key: self.wire.needs_key,
+            paid: self.wire.paid,
+        }
+    }
+
+    async fn generate(&self, request: &ImageRequest, cx: &CallContext) -> Result<Generated, ProviderError> {
+        let known = self.lessons.known();
+        let Draft { path, payload, sent } =
+            self.dialect.draft(&Ask { settings: &self.settings, request, known: &known });
+        let headers = self.dialect.headers().iter();
+        let call = headers.fold(self.wire.post(&path, cx), |call, (name, value)| call.header(name, value));
+        let call = match payload {
+            Payload::Json(segments) => call.body("application/json", segments),
+            Payload::Form(form) => call.multipart(form),
+        };
+        self.wire.draw(call, request, cx, |failure| self.lessons.learn(failure, &sent)).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use easel_core::{
+        error::ErrorClass,
+        ids::JobId,
+        media::{Body, BytesBudget, Picture, PictureFormat, Spool},
+        ports::{ApiKey, Operation, Output, Reference},
+    };
+    use easel_http::{Call, NetworkSection, Segment};
+    use easel_testkit::{
+        pictures,
+        provider::{Answer as Answered, FakeProvider},
+    };
+    use secrecy::SecretString;
+    use serde_json::json;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{
+        answer::{
+            Answer,
+            candidates::{Choice, Found, Place},
+        },
+        classify::{self, Facts, Failure},
+        dialect::{JsonRequest, Limits},
+        lessons::{Known, Sent},
+    };
+
+    /// A service that differs from all others wherever it may.
+    struct Odd;
+
+    impl Dialect for Odd {
+        fn limits(&self, model: &str) -> Limits {
+            Limits { references: if model == "blind" { 0 } else { 3 }, count: 2 }
+        }
+
+        fn draft(&self, ask: &Ask<'_>) -> Draft {
+            let mut json = JsonRequest::new();
+            let inputs: Vec<_> =
+                ask.request.references.iter().map(|reference| json.base64(reference)).collect();
+            let value = json!({ "text": &*ask.request.prompt, "inputs": inputs });
+            let path = format!("models/{}:paint", ask.settings.model).into();
+            Draft { path, payload: json.finish(&value), sent: Sent::default() }
+        }
+
+        fn headers(&self) -> &'static [(&'static str, &'static str)] {
+            &[("x-odd-mode", "sync")]
+        }
+
+        fn authorise(&self, call: Call, key: &SecretString) -> Call {
+            call.secret_header("x-odd-key", key)
+        }
+
+        fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
+            let mut failure = classify::failure(facts)?;
+            if facts.status == 418 {
+                failure.class = ErrorClass::Quota;
+            }
+            Some(failure)
+        }
+
+        fn choose(&self, answer: &Answer) -> Choice {
+            let link =
+                answer.skeleton.pointer("/odd/0").and_then(serde_json::Value::as_str).unwrap_or_default();
+            let found = Found { place: Place::Path(link.to_owned()), revised_prompt: None };
+            Choice { found: vec![found], ..Choice::default() }
+        }
+    }
+
+    fn edit(body: Body) -> ImageRequest {
+        let picture = Picture { format: PictureFormat::Png, width: 1, height: 1, body };
+        ImageRequest {
+            operation: Operation::Edit,
+            prompt: "猫".into(),
+            references: [Reference { picture }].into(),
+            output: Output::default(),
+            count: 1,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_dialect_may_differ_in_every_step() {
+        let peer = FakeProvider::start().await;
+        let odd = |model| {
+            let section = json!({ "kind": "ark", "base_url": peer.origin(), "model": model });
+            let section: ProviderSection = serde_json::from_value(section).unwrap();
+            build(Kind::Ark, &Odd, "odd", &section, &HttpClients::new(NetworkSection::default())).unwrap()
+        };
+        assert!(!odd("blind").capabilities().edit);
+        let odd = odd("m");
+        let capabilities = odd.capabilities();
+        assert_eq!((capabilities.edit, capabilities.max_references, capabilities.max_count), (true, 3, 2));
+        let dir = tempfile::tempdir().unwrap();
+        let secret = SecretString::from("the-odd-key");
+        let cx = CallContext {
+            job: JobId::generate(),
+            key: Some(ApiKey { secret, fingerprint: "f".into(), account: None }),
+            deadline: tokio::time::Instant::now() + Duration::from_mins(1),
+            cancel: CancellationToken::new(),
+            spool: Spool::new(BytesBudget::new(1 << 20), dir.path()).unwrap(),
+        };
+        let request = edit(Body::from_bytes(&b"first"[..]));
+        peer.answer(Answered::status(418));
+        assert_eq!(odd.generate(&request, &cx).await.unwrap_err().class, ErrorClass::Quota);
+        let picture = pictures::png(30, 30, 1);
+        let link = Answered::json(200, &json!({ "odd": ["/painted.png"] }));
+        peer.answers([link, Answered::raw(200, "image/png", picture.clone())]);
+        let made = odd.generate(&request, &cx).await.unwrap();
+        assert_eq!(made.pictures[0].picture.body.read().unwrap(), picture);
+        let [_, sent, fetched] = &peer.requests()[..] else { panic!("{:?}", peer.requests()) };
+        assert_eq!(
+            (fetched.path(), fetched.headers().get("x-odd-key")),
+            ("/painted.png", Some("the-odd-key"))
+        );
+        assert_eq!(sent.path(), "/v1/models/m:paint");
+        assert_eq!(sent.http.json().unwrap(), json!({ "text": "猫", "inputs": ["Zmlyc3Q="] }));
+        let header = |name| sent.headers().get(name);
+        assert_eq!((header("x-odd-mode"), header("x-odd-key")), (Some("sync"), Some("the-odd-key")));
+        assert_eq!(header("authorization"), None);
+    }
+
+    #[test]
+    fn no_dialect_reads_a_picture_while_it_drafts() {
+        // A file with a hole of 1 GiB: whoever reads it has to hold it.
+        const LENGTH: u64 = 1 << 30;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(LENGTH).unwrap();
+        let body = Body::from_file(file.path()).unwrap();
+        let request = edit(body);
+        let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new() };
+        let (ask, mut tried) = (Ask { settings: &settings, request: &request, known: &Known::default() }, 0);
+        for dialect in Kind::ALL.iter().filter_map(|kind| kind.dialect()) {
+            if dialect.limits("m").references == 0 {
+                continue;
+            }
+            tried += 1;
+            let (length, expected) = match dialect.draft(&ask).payload {
+                Payload::Json(segments) => {
+                    (segments.iter().map(Segment::length).sum(), LENGTH.div_ceil(3) * 4)
+                }
+                Payload::Form(form) => (form.length(), LENGTH),
+            };
+            assert!((expected..expected + 1024).contains(&length), "{length} bytes instead of {expected}");
+        }
+        assert!(tried >= 2);
+    }
+}

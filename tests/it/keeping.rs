@@ -1,0 +1,221 @@
+//! What stays on the disk and for how long: artifacts by count and bytes, the inputs of waiting jobs, and what people
+//! hear when something is gone or nothing can be written.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use bytes::Bytes;
+use easel_testkit::{
+    files::FileServer,
+    onebot::{FakeOneBot, Fault, Message, Sent},
+    pictures,
+    provider::{Answer, FakeProvider},
+};
+
+use crate::world::{Easel, GROUP, USER, World, configuration, easel, journal, world, world_with};
+
+/// Another ordinary member.
+const OTHER: i64 = USER + 1;
+
+fn by(user: i64, text: &str) -> Message {
+    Message::group(GROUP, user).text(text)
+}
+
+/// A world with these lines in `[bot]`.
+async fn keeping(lines: &str) -> World {
+    world_with(|provider| configuration(provider).replace("[bot]\n", &format!("[bot]\n{lines}\n"))).await
+}
+
+impl World {
+    /// Has this picture drawn for somebody, and waits until the job has ended.
+    async fn draws_for(&self, user: i64, picture: &Bytes) {
+        self.provider.answer(Answer::b64([picture.clone()]));
+        let message = self.bot.send(by(user, "/生图 一只猫")).await;
+        assert_eq!(self.bot.next_picture().await.picture(), *picture);
+        self.marks(message, "79").await;
+    }
+
+    /// What `/重发图片` gives: the picture, or the sentence.
+    async fn resends_to(&self, user: i64) -> Sent {
+        let message = self.bot.send(by(user, "/重发图片")).await;
+        let sent = self.bot.next_send().await;
+        assert_eq!(sent.quote, Some(message.to_string()));
+        sent
+    }
+
+    /// Names of the files that are kept.
+    fn kept(&self) -> Vec<String> {
+        let entries = fs::read_dir(self.path("data/blobs")).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+#[tokio::test]
+async fn beyond_the_count_the_oldest_picture_goes_and_whoever_asks_for_it_hears_so() {
+    let world = keeping("artifact_max_count = 2").await;
+    let made: Vec<_> = (1..=3).map(|seed| pictures::png(64, 64, seed)).collect();
+    for (user, picture) in [USER, OTHER, OTHER + 1].into_iter().zip(&made) {
+        world.draws_for(user, picture).await;
+    }
+    assert_eq!(world.kept().len(), 2);
+    let told = world.resends_to(USER).await.text;
+    assert!(told.contains("[E-RESEND]") && told.contains("重新画"), "{told}");
+    assert_eq!(world.resends_to(OTHER).await.picture(), made[1]);
+    assert_eq!(world.resends_to(OTHER + 1).await.picture(), made[2]);
+}
+
+#[tokio::test]
+async fn beyond_the_bytes_the_oldest_pictures_go() {
+    let world = keeping("artifact_max_bytes = 1048576").await;
+    let made: Vec<_> = (1..=3).map(|seed| pictures::png_of_length(400_000, seed)).collect();
+    for (user, picture) in [USER, OTHER, OTHER + 1].into_iter().zip(&made) {
+        world.draws_for(user, picture).await;
+    }
+    assert_eq!(world.kept().len(), 2);
+    assert!(world.resends_to(USER).await.text.contains("[E-RESEND]"));
+    assert_eq!(world.resends_to(OTHER).await.picture(), made[1]);
+}
+
+#[tokio::test]
+async fn a_picture_that_is_still_being_sent_is_never_removed() {
+    let world = keeping("artifact_max_count = 1").await;
+    world.bot.fault("send_group_msg", Fault::NoAnswer);
+    world.says("/生图 没有回音").await;
+    world.bot.next_picture().await;
+    let job = journal(&world.path("data")).into_iter().find(|(_, entry)| entry["event"] == "sending");
+    let job = job.unwrap().1["job"].as_str().unwrap().replace('-', "");
+    for seed in [1, 2] {
+        world.draws_for(OTHER, &pictures::png(64, 64, seed)).await;
+    }
+    assert!(world.kept().iter().any(|name| name.starts_with(&job)), "{:?} lack {job}", world.kept());
+}
+
+#[tokio::test]
+async fn a_picture_that_somebody_removed_is_told() {
+    let world = world().await;
+    world.draws_for(USER, &pictures::png(64, 64, 1)).await;
+    for name in world.kept() {
+        fs::remove_file(world.path("data/blobs").join(name)).unwrap();
+    }
+    let told = world.resends_to(USER).await;
+    assert!(told.text.contains("[E-RESEND-GONE]") && told.text.contains("重新画"), "{}", told.text);
+    assert!(told.pictures.is_empty());
+}
+
+#[tokio::test]
+async fn of_several_pictures_those_that_are_left_are_sent_and_the_rest_is_told() {
+    let world = world().await;
+    let made = [pictures::png(64, 64, 1), pictures::png(64, 64, 2)];
+    world.provider.answer(Answer::b64(made.clone()));
+    let message = world.says("/生图 一只猫 x2").await;
+    world.marks(message, "79").await;
+    let gone = world.kept().into_iter().find(|name| name.contains("-1.")).expect("the second picture");
+    fs::remove_file(world.path("data/blobs").join(gone)).unwrap();
+    for _ in 0..2 {
+        world.bot.next_picture().await;
+    }
+    assert_eq!(world.resends_to(USER).await.picture(), made[0]);
+    let told = world.hears().await.text;
+    assert!(told.contains("[E-RESEND-GONE]"), "{told}");
+}
+
+#[tokio::test]
+async fn the_inputs_of_a_waiting_job_go_with_it() {
+    let world =
+        world_with(|provider| configuration(provider).replace("[jobs]\n", "[jobs]\nmax_running = 1\n")).await;
+    let files = FileServer::start().await;
+    let url = files.put("/input.png", pictures::png(64, 48, 8));
+    world.provider.answer(Answer::draws().held());
+    world.says("/生图 正在画的").await;
+    world.provider.next_request().await;
+    let waiting = world.bot.send(by(OTHER, "/改图 排队的").image_url(&url)).await;
+    world.bot.next_send_where("the place in the queue", |sent| sent.text.contains("排在第 1 位")).await;
+    let has_input = || world.kept().iter().any(|name| name.contains("-in0."));
+    crate::world::until("the kept input", has_input).await;
+    world.provider.release();
+    for _ in 0..2 {
+        world.bot.next_picture().await;
+    }
+    world.marks(waiting, "79").await;
+    let kept = world.kept();
+    assert!(!has_input() && kept.len() == 2, "{kept:?}");
+}
+
+/// What makes the data directory of a running easel read-only, whatever it has open.
+struct Switch {
+    flag: PathBuf,
+}
+
+impl Switch {
+    fn read_only(&self, yes: bool) {
+        if yes {
+            fs::write(&self.flag, "").unwrap();
+        } else {
+            fs::remove_file(&self.flag).unwrap();
+        }
+    }
+}
+
+/// The compiled `read_only.c`, in `dir`.
+fn preload(dir: &Path) -> PathBuf {
+    let library = dir.join("read_only.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/it/read_only.c");
+    let compiled = Command::new("cc")
+        .args(["-shared", "-fPIC", "-O1", "-o"])
+        .args([&library, &source])
+        .arg("-ldl")
+        .output();
+    let compiled = compiled.expect("a C compiler, which building easel needs as well");
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    library
+}
+
+#[tokio::test]
+async fn a_directory_that_turns_read_only_under_a_running_easel_is_told_and_works_again_afterwards() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().canonicalize().unwrap();
+    let provider = FakeProvider::start().await;
+    // Limits are on, so that there is something for the database to write, too.
+    let text = configuration(&provider.base_url())
+        .replace("[access]\n", "[access]\nrate_limit_max_calls_per_user = 50\n");
+    fs::write(root.join("easel.toml"), text).unwrap();
+    let switch = Switch { flag: root.join("read-only-now") };
+    let mut command = easel(&root);
+    command.args(["run", "--config", "easel.toml"]).env("LD_PRELOAD", preload(&root));
+    command.env("READ_ONLY_DIR", root.join("data")).env("READ_ONLY_WHEN", &switch.flag);
+    let easel = Easel::start(command);
+    let bot = FakeOneBot::new();
+    bot.connect_when_up(easel.onebot.as_ref().unwrap()).await;
+    let mut world = World { dir, easel: Some(easel), bot, provider };
+    world.says("/生图 之前").await;
+    world.bot.next_picture().await;
+
+    switch.read_only(true);
+    for _ in 0..3 {
+        world.says("/生图 只读").await;
+        let told = world.hears().await;
+        assert!(told.text.contains("[E-STORE]") && told.pictures.is_empty(), "{}", told.text);
+    }
+    assert_eq!(world.provider.requests().len(), 1, "nobody is paid for what can't be recorded");
+    assert!(world.asks("/img帮助").await.contains("生图"), "the rest works on");
+    // The database notices as well, some seconds later, and must not bring anything down.
+    world.easel().logs("the limits could not be stored").await;
+    assert!(world.asks("/任务").await.contains("没有"));
+
+    switch.read_only(false);
+    let message = world.says("/生图 之后").await;
+    let after = world
+        .bot
+        .next_send_where("a picture or a sentence", |sent| {
+            !sent.pictures.is_empty() || sent.text.contains("[E-")
+        })
+        .await;
+    assert_eq!(after.pictures.len(), 1, "{}", after.text);
+    world.marks(message, "79").await;
+    world.kill_and_start().await;
+    world.says("/生图 重启之后").await;
+    world.bot.next_picture().await;
+}
