@@ -9,15 +9,12 @@ pub mod multipart;
 
 pub(crate) use client::{Target, call};
 
-use crate::tasks::Tasks;
+use crate::tasks::{LOOPBACK, Tasks};
 use bytes::Bytes;
 use connection::Connection;
 use serde_json::Value;
 use std::{net::SocketAddr, time::Instant};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::net::TcpStream;
 
 /// Header fields in the order in which they came; names compare without regard to case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -131,22 +128,7 @@ where
     H: Fn(Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
-    let address = listener.local_addr().expect("the address of a bound socket");
-    tasks.spawn(async move {
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                accepted = listener.accept() => {
-                    if let Ok((stream, _)) = accepted {
-                        connections.spawn(converse(stream, handler.clone()));
-                    }
-                }
-                Some(_) = connections.join_next(), if !connections.is_empty() => {}
-            }
-        }
-    });
-    address
+    tasks.listen(LOOPBACK, move |stream| converse(stream, handler.clone())).await
 }
 
 async fn converse<H, F>(stream: TcpStream, handler: H)

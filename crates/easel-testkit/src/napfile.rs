@@ -3,7 +3,10 @@
 //! One file per connection, integers big-endian and unsigned. Request: name length (4 bytes), name, file size
 //! (8 bytes), bytes. Answer: path length (4 bytes), path. There is neither a version nor an error answer.
 
-use crate::{journal::Journal, tasks::Tasks};
+use crate::{
+    journal::Journal,
+    tasks::{LOOPBACK, Tasks},
+};
 use bytes::Bytes;
 use std::{
     io::{self, ErrorKind},
@@ -12,8 +15,7 @@ use std::{
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
+    net::TcpStream,
 };
 
 /// How the receiver treats the connections that follow.
@@ -66,15 +68,21 @@ impl FakeNapfile {
 
     /// Listens on a free port; the answer is `folder` followed by the name, so `D:\files\` works as well.
     pub async fn start_in(folder: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free loopback port");
-        let address = listener.local_addr().expect("the address of a bound socket");
         let shared = Arc::new(Shared {
             folder: folder.to_owned(),
             behaviour: Mutex::default(),
             received: Journal::default(),
         });
         let tasks = Tasks::default();
-        tasks.spawn(accept(listener, Arc::clone(&shared)));
+        let taker = Arc::clone(&shared);
+        let take = move |stream| {
+            let shared = Arc::clone(&taker);
+            async move {
+                // A client that breaks the protocol is recorded by not being recorded.
+                receive(stream, &shared).await.ok();
+            }
+        };
+        let address = tasks.listen(LOOPBACK, take).await;
         Self { address, shared, _tasks: tasks }
     }
 
@@ -97,24 +105,6 @@ impl FakeNapfile {
     #[track_caller]
     pub fn next_file(&self) -> impl Future<Output = Received> + Send {
         self.shared.received.take("a file".to_owned(), |_| true, |file| file.name.clone())
-    }
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                if let Ok((stream, _)) = accepted {
-                    let shared = Arc::clone(&shared);
-                    connections.spawn(async move {
-                        // A client that breaks the protocol is recorded by not being recorded.
-                        receive(stream, &shared).await.ok();
-                    });
-                }
-            }
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
-        }
     }
 }
 

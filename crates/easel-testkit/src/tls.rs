@@ -1,12 +1,8 @@
 //! A front that speaks TLS and hands everything on to a plain listener: `wss://` and `https://` for the other fakes.
 
-use crate::tasks::Tasks;
+use crate::tasks::{LOOPBACK, Tasks};
 use std::{net::SocketAddr, sync::Arc};
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::{io::copy_bidirectional, net::TcpStream};
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -38,23 +34,10 @@ impl TlsFront {
             .with_single_cert(certificates, key)
             .expect("a key that fits its certificate");
         let acceptor = TlsAcceptor::from(Arc::new(config));
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-        let address = listener.local_addr().expect("the address of a bound socket");
         let tasks = Tasks::default();
         let behind = behind.to_owned();
-        tasks.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    accepted = listener.accept() => {
-                        if let Ok((stream, _)) = accepted {
-                            connections.spawn(serve(acceptor.clone(), stream, behind.clone()));
-                        }
-                    }
-                    Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                }
-            }
-        });
+        let serve = move |stream| serve(acceptor.clone(), stream, behind.clone());
+        let address = tasks.listen(LOOPBACK, serve).await;
         Self { address, _tasks: tasks }
     }
 

@@ -155,6 +155,18 @@ impl World {
             })
             .collect()
     }
+    /// Asks for a job that draws, and for one that waits behind it and has its picture already.
+    async fn waits_with_a_picture(&self) -> Accepted {
+        self.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+        self.asks(request("u", "m1"));
+        self.provider.arrivals(1).await;
+        let waiting =
+            self.asks(StoredRequest { pictures: vec![url("http://x/a.png")], ..request("u", "m2") });
+        while !self.events().contains(&"collected".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        waiting
+    }
     async fn recover(&self) -> Recovered {
         let records = self.engine.remember().await.unwrap();
         self.engine.recover(records, &"cli".into()).await
@@ -427,15 +439,7 @@ async fn a_failed_try_before_the_crash_runs_again() {
 #[tokio::test(start_paused = true)]
 async fn waiting_jobs_survive_a_stop_with_their_pictures() {
     let w = world(vec![Step::Hang]);
-    w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
-    w.asks(request("u", "m1"));
-    w.provider.arrivals(1).await;
-    let mut second = request("u", "m2");
-    second.pictures = vec![url("http://x/a.png")];
-    w.asks(second);
-    while !w.events().contains(&"collected".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    w.waits_with_a_picture().await;
     assert!(!w.engine.shutdown(Duration::from_secs(1)).await, "the first one hangs");
     let next = w.restarted(vec![]);
     let recovered = next.recover().await;
@@ -449,14 +453,7 @@ async fn waiting_jobs_survive_a_stop_with_their_pictures() {
 #[tokio::test(start_paused = true)]
 async fn kept_inputs_go_with_their_job_however_it_ends() {
     let w = world(vec![Step::Hang]);
-    w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
-    w.asks(request("u", "m1"));
-    w.provider.arrivals(1).await;
-    let waiting = StoredRequest { pictures: vec![url("http://x/a.png")], ..request("u", "m2") };
-    let waiting = w.asks(waiting);
-    while !w.events().contains(&"collected".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let waiting = w.waits_with_a_picture().await;
     assert_eq!(w.store.blob_names().len(), 1);
     w.engine.sweep().await;
     assert_eq!(w.store.blob_names().len(), 1, "a waiting job needs it");
@@ -469,13 +466,7 @@ async fn kept_inputs_go_with_their_job_however_it_ends() {
 #[tokio::test(start_paused = true)]
 async fn a_sweep_before_the_recovery_leaves_what_its_jobs_need() {
     let w = world(vec![Step::Hang]);
-    w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
-    w.asks(request("u", "m1"));
-    w.provider.arrivals(1).await;
-    let waiting = w.asks(StoredRequest { pictures: vec![url("http://x/a.png")], ..request("u", "m2") });
-    while !w.events().contains(&"collected".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let waiting = w.waits_with_a_picture().await;
     // The process died after its pictures were recorded, or right before.
     let recorded = w.events().iter().position(|event| event == "collected").unwrap();
     for entries in [w.events().len(), recorded] {

@@ -5,13 +5,14 @@ use super::{
     link::{self, Line, Registration, Role},
     peer::Peer,
 };
-use crate::{PATIENCE, http::Target, tasks::lock};
+use crate::{
+    PATIENCE,
+    http::Target,
+    tasks::{LOOPBACK, lock},
+};
 use futures_util::SinkExt;
 use std::{fmt, net::SocketAddr, sync::Arc, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    task::JoinSet,
-};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{
     self, Message,
     client::IntoClientRequest,
@@ -127,29 +128,14 @@ impl FakeOneBot {
 
     /// Listens for the application on a free port; returns `ws://127.0.0.1:PORT`.
     pub async fn listen(&self) -> String {
-        let address = self.listen_at(SocketAddr::from(([127, 0, 0, 1], 0))).await;
+        let address = self.listen_at(LOOPBACK).await;
         format!("ws://{address}")
     }
 
     /// Listens for the application at this address, for example one that was used before.
     pub async fn listen_at(&self, address: SocketAddr) -> SocketAddr {
-        let listener = TcpListener::bind(address).await.expect("a free address");
-        let address = listener.local_addr().expect("the address of a bound socket");
         let peer = Arc::clone(&self.peer);
-        self.servers.spawn(async move {
-            let mut connections = JoinSet::new();
-            loop {
-                tokio::select! {
-                    accepted = listener.accept() => {
-                        if let Ok((stream, _)) = accepted {
-                            connections.spawn(welcome(Arc::clone(&peer), stream));
-                        }
-                    }
-                    Some(_) = connections.join_next(), if !connections.is_empty() => {}
-                }
-            }
-        });
-        address
+        self.servers.listen(address, move |stream| welcome(Arc::clone(&peer), stream)).await
     }
 
     /// Ends all listening, HTTP included, and the connections that came in by it.
