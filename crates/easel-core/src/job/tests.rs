@@ -421,6 +421,39 @@ async fn kill_minus_nine_after_any_entry_loses_and_repeats_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_record_of_sending_without_its_picture_means_that_it_never_left() {
+    let w = world(vec![]);
+    w.asks(request("u", "m1"));
+    w.ended().await;
+    let sending = w.events().iter().position(|event| event == "sending").unwrap();
+    w.store.forget_after(sending + 1);
+    for blob in w.store.blob_names() {
+        w.store.ports().blobs.remove(&blob).await.unwrap();
+    }
+    let next = w.restarted(vec![]);
+    assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
+    assert_eq!(next.adapter.send_number(1).await.text, "error-interrupted");
+    assert!(next.provider.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_before_its_record_is_durable() {
+    let w = world(vec![]);
+    let release = w.store.hold_blobs();
+    w.asks(request("u", "m1"));
+    while !w.events().contains(&"sending".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Paused time passes only when nobody can go on.
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(w.adapter.sends().is_empty(), "the picture's file is not there yet");
+    release.notify_one();
+    assert_eq!(w.adapter.send_number(1).await.pictures.len(), 1);
+    w.ended().await;
+    assert_eq!(w.store.blob_names().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_failed_try_before_the_crash_runs_again() {
     let w = world(vec![Step::Fail(ErrorClass::Overload), Step::Hang]);
     w.asks(request("u", "m1"));

@@ -7,6 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use crate::{
     ids::JobId,
@@ -27,6 +28,7 @@ struct Inner {
     blobs: HashMap<String, Bytes>,
     entries: Vec<Entry>,
     broken: bool,
+    hold: Option<Arc<Notify>>,
 }
 
 impl MemoryStore {
@@ -48,6 +50,13 @@ impl MemoryStore {
     /// Makes every write fail, as a full disk does.
     pub fn set_broken(&self, broken: bool) {
         self.inner.lock().unwrap().broken = broken;
+    }
+
+    /// Blobs are not written until the returned notification.
+    pub fn hold_blobs(&self) -> Arc<Notify> {
+        let go = Arc::new(Notify::new());
+        self.inner.lock().unwrap().hold = Some(Arc::clone(&go));
+        go
     }
 
     /// Names of all blobs.
@@ -125,6 +134,10 @@ impl KeyValue for MemoryStore {
 #[async_trait]
 impl Blobs for MemoryStore {
     async fn put(&self, name: &str, body: &Body) -> Result<(), StoreError> {
+        let hold = self.inner.lock().unwrap().hold.clone();
+        if let Some(hold) = hold {
+            hold.notified().await;
+        }
         self.check()?;
         let bytes = body.read().map_err(|error| StoreError::Io(error.to_string()))?;
         self.inner.lock().unwrap().blobs.insert(name.to_owned(), bytes);

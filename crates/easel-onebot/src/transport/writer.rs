@@ -240,3 +240,103 @@ struct BigFrame {
     out: Vec<u8>,
     progress: Arc<Progress>,
 }
+
+#[cfg(test)]
+mod tests {
+    use easel_core::media::Body;
+    use tokio::io::AsyncReadExt as _;
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::outbound::{self, Chunk};
+
+    /// Far above what any step takes, and passed at once when everybody waits.
+    const NEVER: Duration = Duration::from_secs(5);
+
+    struct Rig {
+        calls: mpsc::Sender<Outgoing>,
+        _control: mpsc::Sender<Control>,
+        peer: tokio::io::DuplexStream,
+        writer: JoinHandle<io::Result<()>>,
+    }
+
+    fn rig() -> Rig {
+        let (ours, peer) = tokio::io::duplex(64 * 1024);
+        let (calls, calls_in) = mpsc::channel(8);
+        let (control, control_in) = mpsc::channel(8);
+        let task = WriterTask {
+            socket: Box::new(ours),
+            calls: calls_in,
+            control: control_in,
+            client: false,
+            waiting: Arc::default(),
+            stalled: Duration::from_secs(30),
+        };
+        Rig { calls, _control: control, peer, writer: tokio::spawn(task.run()) }
+    }
+
+    /// A call of `bytes` raw bytes, its length on the wire, and how far it has come.
+    fn call(bytes: usize, clearance: Option<Clearance>) -> (Outgoing, usize, Arc<Progress>) {
+        let body = Body::from_bytes(vec![7; bytes]);
+        let chunk = Chunk {
+            stream_id: "s",
+            index: 0,
+            total: 1,
+            body: &body,
+            offset: 0,
+            len: bytes as u64,
+            sha256: "",
+            name: "a.png",
+            retention_ms: 1,
+        };
+        let payload = outbound::upload_chunk(&chunk).params.into_frame("a", "e");
+        let len = usize::try_from(payload.len()).unwrap();
+        let header = if len > usize::from(u16::MAX) { 10 } else { 4 };
+        let progress = Arc::new(Progress::default());
+        (Outgoing { payload, progress: Arc::clone(&progress), clearance }, header + len, progress)
+    }
+
+    /// Reads until nothing more comes.
+    async fn read_all_there_is(peer: &mut tokio::io::DuplexStream) -> usize {
+        let (mut total, mut buffer) = (0, vec![0; 64 * 1024]);
+        while let Ok(read) = tokio::time::timeout(NEVER, peer.read(&mut buffer)).await {
+            match read.unwrap() {
+                0 => break,
+                read => total += read,
+            }
+        }
+        total
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_frame_waits_for_its_clearance() {
+        // Around the sizes at which a piece, and with it a flush, ends.
+        for bytes in [3, 60_000, 196_560, 196_605, 196_608, 196_611, 393_216, 500_000] {
+            let mut rig = rig();
+            let (grant, clearance) = Clearance::new();
+            let (held, len, progress) = call(bytes, Some(clearance));
+            let (next, next_len, _) = call(10, None);
+            rig.calls.send(held).await.unwrap();
+            rig.calls.send(next).await.unwrap();
+            let early = read_all_there_is(&mut rig.peer).await;
+            assert!(early < len, "{bytes}: {early} of {len} came early");
+            assert!(bytes < 400_000 || early > 0, "a long one has begun");
+            assert!(!progress.handed_over(), "{bytes}");
+            grant.give();
+            assert_eq!(early + read_all_there_is(&mut rig.peer).await, len + next_len, "{bytes}");
+            assert!(progress.handed_over());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_clearance_the_socket_is_given_up() {
+        let mut rig = rig();
+        let (grant, clearance) = Clearance::new();
+        let (held, len, progress) = call(500_000, Some(clearance));
+        rig.calls.send(held).await.unwrap();
+        assert!(read_all_there_is(&mut rig.peer).await < len);
+        drop(grant);
+        rig.writer.await.unwrap().unwrap_err();
+        assert!(!progress.handed_over(), "certainly not delivered");
+    }
+}
