@@ -6,6 +6,7 @@ mod bad_keys;
 pub mod collect;
 pub mod delivery;
 pub mod engine;
+mod handover;
 mod journal;
 pub mod kept;
 pub mod ledger;

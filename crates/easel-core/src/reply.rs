@@ -55,7 +55,7 @@ pub struct OutgoingPicture {
     pub name: String,
 }
 
-/// Says when a reply that is on its way may become whole at the peer: not before its job's record is durable.
+/// Says when a reply that is on its way may become whole at the peer: not before its record was written, or could not be.
 ///
 /// Adapters that can stop short of the end use the time until then for everything but the last bytes.
 #[derive(Clone, Debug)]

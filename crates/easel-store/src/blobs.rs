@@ -30,7 +30,8 @@ use crate::files::{remove_if_there, remove_leftovers, store_error, sync_dir};
 /// The blob folder.
 pub(crate) struct BlobFiles {
     dirs: Arc<Dirs>,
-    spares: Arc<Mutex<Vec<Fresh>>>,
+    /// `None` from the end on.
+    spares: Spares,
     unsynced: Arc<Unsynced>,
     /// Writers at once: each holds a block of memory, and a disk is not faster with more of them.
     writers: Semaphore,
@@ -81,7 +82,9 @@ impl Unsynced {
     }
 }
 
-fn lock(spares: &Mutex<Vec<Fresh>>) -> std::sync::MutexGuard<'_, Vec<Fresh>> {
+type Spares = Arc<Mutex<Option<Vec<Fresh>>>>;
+
+fn lock(spares: &Mutex<Option<Vec<Fresh>>>) -> std::sync::MutexGuard<'_, Option<Vec<Fresh>>> {
     spares.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -92,7 +95,7 @@ impl BlobFiles {
         remove_leftovers(&dir, |name| name.bytes().all(|b| b.is_ascii_hexdigit()))?;
         Ok(Self {
             dirs: Arc::new(Dirs { blobs: dir.into(), spool: data.join("spool") }),
-            spares: Arc::default(),
+            spares: Arc::new(Mutex::new(Some(Vec::new()))),
             unsynced: Arc::default(),
             writers: Semaphore::new(WRITERS),
             closed: AtomicBool::new(false),
@@ -111,10 +114,14 @@ impl BlobFiles {
     fn make_spares(&self) {
         let (dirs, spares) = (Arc::clone(&self.dirs), Arc::clone(&self.spares));
         drop(tokio::task::spawn_blocking(move || {
-            while lock(&spares).len() < SPARES {
+            // One lock over all of it: none is made too much, and none after the end.
+            let mut spares = lock(&spares);
+            while let Some(ready) = &mut *spares
+                && ready.len() < SPARES
+            {
                 // Whatever is wrong shows when a picture is stored.
                 let Ok(fresh) = Fresh::create(&dirs.blobs) else { break };
-                lock(&spares).push(fresh);
+                ready.push(fresh);
             }
         }));
     }
@@ -122,7 +129,7 @@ impl BlobFiles {
     /// Refuses everything from now on.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
-        lock(&self.spares).clear();
+        lock(&self.spares).take();
     }
 
     /// The path of a name, which must not lead out of the folder nor look like a file of our own.
@@ -187,7 +194,8 @@ impl Blobs for BlobFiles {
         // The clone keeps a spooled file alive until it is linked or copied, also when the caller goes away.
         let (body, dirs) = (body.clone(), Arc::clone(&self.dirs));
         let _writer = self.writers.acquire().await.map_err(|_| StoreError::Closed)?;
-        let spare = body.in_memory().and_then(|_| lock(&self.spares).pop());
+        // Not waited for: while one is being made, this picture makes its own.
+        let spare = body.in_memory().and_then(|_| self.spares.try_lock().ok()?.as_mut()?.pop());
         let placed = blocking("store a picture", move || place(&body, &dirs, spare, &path)).await;
         self.make_spares();
         placed?;
@@ -316,20 +324,19 @@ mod tests {
     async fn files_that_lie_ready_are_never_taken_for_pictures() {
         let dir = tempfile::tempdir().unwrap();
         let blobs = BlobFiles::open(dir.path()).unwrap();
-        blobs.put("a.png", &Body::from_bytes("one")).await.unwrap();
-        assert_eq!(blobs.list().await.unwrap().len(), 1);
+        let spare = Fresh::create(blobs.dir()).unwrap();
+        lock(&blobs.spares).as_mut().unwrap().push(spare);
+        assert!(blobs.list().await.unwrap().is_empty());
+        assert_eq!(fs::read_dir(blobs.dir()).unwrap().count(), 1);
         // Swept by hand: the next picture gets a new file.
-        for _ in 0..2 {
-            blobs.spares.lock().unwrap().push(Fresh::create(blobs.dir()).unwrap());
-        }
         for entry in fs::read_dir(blobs.dir()).unwrap().map(Result::unwrap) {
-            if entry.path().extension().is_some_and(|ending| ending == "tmp") {
-                fs::remove_file(entry.path()).unwrap();
-            }
+            fs::remove_file(entry.path()).unwrap();
         }
         blobs.put("b.png", &Body::from_bytes("two")).await.unwrap();
         assert_eq!(blobs.get("b.png").await.unwrap().unwrap().read().unwrap(), "two");
+        assert_eq!(blobs.list().await.unwrap().len(), 1);
         blobs.close();
-        assert!(blobs.spares.lock().unwrap().is_empty());
+        blobs.make_spares();
+        assert!(lock(&blobs.spares).is_none());
     }
 }

@@ -265,8 +265,14 @@ async fn store_limits(desk: &Desk, keys: &dyn KeyValue, stored: &mut Vec<u8>) {
             return;
         }
     }
-    for index in parts..stored.len().div_ceil(LIMITS_PART) {
-        keys.remove(LIMITS.0, &key(index)).await.ok();
+    if stored.is_empty() || stored.len() > state.len() {
+        // Parts of a longer state, also of an earlier run's, would spoil the next reading.
+        let last = key(parts.saturating_sub(1));
+        for (name, _) in keys.scan(LIMITS.0, LIMITS.1, 10_000).await.unwrap_or_default() {
+            if *name > *last {
+                keys.remove(LIMITS.0, &name).await.ok();
+            }
+        }
     }
     *stored = state;
 }

@@ -144,7 +144,8 @@ impl SlidingWindow {
     #[expect(clippy::needless_pass_by_value, reason = "a ticket is good for one refund")]
     pub fn refund(&mut self, ticket: Ticket) {
         let Some(times) = self.taken.get_mut(&ticket.key) else { return };
-        if let Some(index) = times.iter().rposition(|at| *at == ticket.at_ms) {
+        // Not after it, instead of equal: when the clock was set back, times of the future were pulled to the present.
+        if let Some(index) = times.iter().rposition(|at| *at <= ticket.at_ms) {
             times.remove(index);
         }
         if times.is_empty() {

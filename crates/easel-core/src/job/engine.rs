@@ -337,6 +337,10 @@ impl Engine {
             record.accepted_at,
             record.attempts,
         );
+        if matches!(beginning, super::run::Beginning::Deliver { .. }) {
+            // At once: nobody can cancel what is made and paid for.
+            job.enter(Phase::Delivering);
+        }
         self.spawn(job, admission, beginning);
     }
 

@@ -194,16 +194,6 @@ impl Keeper {
         Ok(pictures)
     }
 
-    /// Whether one of these is certainly not there.
-    pub(super) async fn lacks(&self, artifacts: &[StoredPicture]) -> bool {
-        for stored in artifacts {
-            if matches!(self.store.blobs.get(&stored.blob).await, Ok(None)) {
-                return true;
-            }
-        }
-        false
-    }
-
     /// Removes what is too old or too much, and blobs that belong to no job. Called now and then.
     ///
     /// `needed` tells the jobs that have not ended. It is asked after the blobs were listed: a job accepted in between has

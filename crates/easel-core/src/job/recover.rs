@@ -6,7 +6,6 @@
 //! | a provider asked, no answer | failed `interrupted` (may have been paid), told |
 //! | artifacts stored, not sending | delivered |
 //! | sending, no outcome | `unknown`, not sent again; `/重发图片` fetches it |
-//! | sending, but without its artifacts | as without an answer: nothing leaves whole before they are written |
 
 use std::sync::Arc;
 
@@ -80,10 +79,6 @@ impl Engine {
                 Stage::Stored => {
                     recovered.delivered += 1;
                     self.resume(&record, Beginning::Deliver { artifacts: record.artifacts.clone() });
-                }
-                Stage::Sending if self.keeper.lacks(&record.artifacts).await => {
-                    recovered.interrupted += 1;
-                    self.interrupted(record);
                 }
                 Stage::Sending => {
                     recovered.unknown += 1;

@@ -1,13 +1,13 @@
 //! The life of one job on its own task: collect, wait, ask, store, deliver, record.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::{
     Outcome,
-    collect::{CollectError, Input, Inputs, stored},
-    delivery::{Delivered, RECONNECT_PATIENCE, deliver, send_when_connected},
+    collect::{CollectError, Input, Inputs},
+    delivery::send_when_connected,
     engine::{Active, Engine, Phase, Plan},
     ledger::{Event, StoredPicture},
     sentences::{chain_sentence, deadline_sentence},
@@ -15,15 +15,10 @@ use super::{
 use crate::{
     chain::{Chain, ChainFailure},
     error::{Charged, UserError},
-    ids::{JobId, MessageId},
     media::{Picture, shrink},
-    ports::{Adapter, ImageRequest, Operation, Reference, SendFailure, StoreError},
-    reply::{Clearance, Reaction, Reply, Target},
+    ports::{Adapter, ImageRequest, Operation, Reference, StoreError},
+    reply::{Reaction, Reply, Target},
 };
-
-/// The first and the longest pause between two looks for a peer.
-const PEER_PAUSE: Duration = Duration::from_millis(100);
-const PEER_PAUSE_MAX: Duration = Duration::from_secs(5);
 
 /// Where a job's life begins on this run.
 #[derive(Debug)]
@@ -43,24 +38,13 @@ pub(super) enum Beginning {
 }
 
 /// Why a job did not come to its delivery.
-enum Stopped {
+pub(super) enum Stopped {
     /// Somebody cancelled it.
     Cancelled { charged: Charged },
     /// It failed; the person is told this.
     Failed { sentence: UserError, charged: Charged },
     /// easel is stopping and the job has not been paid: it runs after the next start.
     Later,
-}
-
-/// What became of a job's pictures.
-#[derive(Debug, Default)]
-struct Transmitted {
-    /// The first message that carries one.
-    message: Option<MessageId>,
-    /// Nobody knows about at least one.
-    unknown: bool,
-    /// At least one is certainly not there.
-    failed: Option<SendFailure>,
 }
 
 impl Stopped {
@@ -104,7 +88,7 @@ impl Engine {
             Speaker { engine: Arc::clone(&self), adapter: Arc::clone(&adapter), target: target.clone() };
         let result = match beginning {
             Beginning::Deliver { artifacts } => {
-                self.delivered_later(&job, &adapter, &target, artifacts).await
+                self.hand_over_later(&job, &adapter, &speaker, artifacts).await
             }
             beginning => self.produce(&job, &adapter, &speaker, started, position, beginning).await,
         };
@@ -174,6 +158,7 @@ impl Engine {
             || job.request.quote.is_some()
             || !job.request.pictures.is_empty()
             || !job.inline.is_empty();
+        let mut accepted = None;
         if matches!(beginning, Beginning::New) {
             self.announce(job, speaker, position);
             if position.is_some() {
@@ -181,11 +166,9 @@ impl Engine {
             } else if needs_collecting {
                 // In the file now, durable while the pictures are being fetched.
                 let (durable, job) = (job.journal.append([]), Arc::clone(job));
-                self.tracker().spawn(async move {
-                    if durable.await.is_ok() {
-                        job.journal.is_durable();
-                    }
-                });
+                accepted = Some(
+                    self.tracker().spawn(async move { durable.await.inspect(|()| job.journal.is_durable()) }),
+                );
             }
         }
         let inputs = match beginning {
@@ -199,6 +182,10 @@ impl Engine {
             return Err(Stopped::failed(UserError::new("error-needs-picture", "E-NEEDS-PICTURE")));
         }
         self.wait_for_turn(job, started).await?;
+        if let Some(accepted) = accepted {
+            // A job that the ledger does not know must not be paid.
+            accepted.await.map_err(|_| StoreError::Closed)??;
+        }
         let first_frame = inputs.first_frame;
         let references = tokio::select! {
             biased;
@@ -213,33 +200,7 @@ impl Engine {
             first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
         let caption: Vec<String> = plan.caption.into_iter().chain(note).collect();
         let caption = (!caption.is_empty()).then(|| caption.join("\n"));
-        let caption = caption.as_deref();
-
-        let artifacts = artifacts_of(job.id, &pictures);
-        let stored = Event::Stored { artifacts: artifacts.clone(), provider };
-        let keep = self.keep(job, &artifacts, &pictures);
-        let target = &speaker.target;
-        let transmitted = if adapter.is_connected(&job.request.chat.account) {
-            // The picture travels while its files and its record are written; its last bytes wait for both. For the next
-            // start, "sending" without the files means that they never left.
-            let (grant, clearance) = Clearance::new();
-            let record = async {
-                let (kept, written) = tokio::join!(keep, job.journal.write([stored, Event::Sending]));
-                if let Err(error) = kept.and(written) {
-                    Self::deliver_without_copy(job, &error);
-                }
-                grant.give();
-            };
-            let transmit = Self::transmit(job, adapter, target, caption, &pictures, Some(&clearance));
-            tokio::join!(record, transmit).1
-        } else {
-            match keep.await {
-                Ok(()) => self.wait_to_send(job, adapter, stored).await?,
-                Err(error) => Self::deliver_without_copy(job, &error),
-            }
-            Self::transmit(job, adapter, target, caption, &pictures, None).await
-        };
-        let outcome = self.delivered(job, transmitted, speaker).await;
+        let outcome = self.hand_over(job, adapter, speaker, caption.as_deref(), &pictures, provider).await?;
         if let Some(sentence) = charged_more {
             speaker.say(&sentence).await;
         }
@@ -367,139 +328,6 @@ impl Engine {
         Ok((pictures, provider, None))
     }
 
-    /// Records a result whose account is away, and, once it is back, that it is about to be sent.
-    async fn wait_to_send(
-        &self,
-        job: &Active,
-        adapter: &Arc<dyn Adapter>,
-        stored: Event,
-    ) -> Result<(), Stopped> {
-        if let Err(error) = job.journal.write([stored]).await {
-            Self::deliver_without_copy(job, &error);
-            return Ok(());
-        }
-        self.await_peer(job, adapter).await?;
-        if let Err(error) = job.journal.write([Event::Sending]).await {
-            // For the ledger it is stored and not sent: sent now, the next start would send it again.
-            Self::store_failed(&error);
-            return Err(Stopped::Later);
-        }
-        Ok(())
-    }
-
-    /// A result could not be recorded. It is paid for, so it is delivered all the same. For the ledger it is still being
-    /// drawn: a crash from here on closes it as interrupted, and nothing is sent twice.
-    fn deliver_without_copy(job: &Active, error: &StoreError) {
-        let code = Self::store_failed(error).code;
-        tracing::error!(job = %job.id, code, "a result could not be stored; it is delivered without a copy");
-    }
-
-    /// Waits until the job's account can be spoken to, so that nothing is recorded as being sent that certainly is not.
-    /// Its place is free meanwhile. When the patience is over, the send itself says that nobody is there.
-    async fn await_peer(&self, job: &Active, adapter: &Arc<dyn Adapter>) -> Result<(), Stopped> {
-        let account = &job.request.chat.account;
-        let patience = tokio::time::Instant::now() + RECONNECT_PATIENCE;
-        let mut pause = PEER_PAUSE;
-        while !adapter.is_connected(account) && tokio::time::Instant::now() < patience {
-            if job.phase() == Phase::Delivering {
-                self.vacate(job);
-            }
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(Stopped::Later),
-                () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PEER_PAUSE_MAX),
-            }
-        }
-        Ok(())
-    }
-
-    /// Writes the result's files.
-    async fn keep(
-        &self,
-        job: &Active,
-        artifacts: &[StoredPicture],
-        pictures: &[Picture],
-    ) -> Result<(), StoreError> {
-        for (artifact, picture) in artifacts.iter().zip(pictures) {
-            self.store.blobs.put(&artifact.blob, &picture.body).await?;
-        }
-        self.keeper.note_artifacts(job.id, &job.request, artifacts);
-        Ok(())
-    }
-
-    /// Delivers what an earlier run stored and did not begin to send.
-    async fn delivered_later(
-        self: &Arc<Self>,
-        job: &Active,
-        adapter: &Arc<dyn Adapter>,
-        target: &Target,
-        artifacts: Vec<StoredPicture>,
-    ) -> Result<Outcome, Stopped> {
-        job.enter(Phase::Delivering);
-        let pictures = self.keeper.read(&artifacts).await?;
-        if pictures.len() < artifacts.len() {
-            return Err(Stopped::Failed {
-                sentence: UserError::new("error-result-lost", "E-ARTIFACT"),
-                charged: Charged::Maybe,
-            });
-        }
-        let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
-        self.await_peer(job, adapter).await?;
-        job.journal.write([Event::Sending]).await?;
-        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
-        let speaker =
-            Speaker { engine: Arc::clone(self), adapter: Arc::clone(adapter), target: target.clone() };
-        let transmitted =
-            Self::transmit(job, adapter, target, caption.as_deref(), &pictures, None).await;
-        Ok(self.delivered(job, transmitted, &speaker).await)
-    }
-
-    /// Sends the pictures one after the other.
-    async fn transmit(
-        job: &Active,
-        adapter: &Arc<dyn Adapter>,
-        target: &Target,
-        caption: Option<&str>,
-        pictures: &[Picture],
-        clearance: Option<&Clearance>,
-    ) -> Transmitted {
-        let mut transmitted = Transmitted::default();
-        for (index, picture) in pictures.iter().enumerate() {
-            let caption = caption.filter(|_| index == 0);
-            match deliver(adapter, target, job.id, index, caption, picture, clearance).await {
-                Delivered::Yes { message } => transmitted.message = transmitted.message.or(message),
-                Delivered::Unknown { reason } => {
-                    tracing::warn!(job = %job.id, index, reason, "nobody knows whether a picture arrived; it is not sent again");
-                    transmitted.unknown = true;
-                }
-                Delivered::No { failure, reason } => {
-                    tracing::error!(job = %job.id, index, ?failure, reason, code = "E-DELIVERY", "a picture could not be delivered");
-                    transmitted.failed = Some(failure);
-                    if matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
-                        break;
-                    }
-                }
-            }
-        }
-        transmitted
-    }
-
-    /// The end of a job whose pictures were sent; the person is told what did not arrive.
-    async fn delivered(&self, job: &Active, transmitted: Transmitted, speaker: &Speaker) -> Outcome {
-        let Transmitted { message, unknown, failed } = transmitted;
-        let Some(failure) = failed else {
-            return if unknown { Outcome::Unknown } else { Outcome::Delivered { message } };
-        };
-        let outcome = Outcome::Failed { code: "E-DELIVERY".to_owned(), charged: Charged::Maybe };
-        if !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
-            // The sentence says how to fetch the result, so from now on that must work.
-            self.keeper.finished(job.id, outcome.clone()).await;
-            speaker.say(&UserError::new("error-not-delivered", "E-DELIVERY")).await;
-        }
-        outcome
-    }
-
     fn deadline(&self) -> Stopped {
         Stopped::failed(deadline_sentence(self.settings.load().deadline))
     }
@@ -522,14 +350,6 @@ impl Engine {
     }
 }
 
-/// Where a job's pictures are kept.
-fn artifacts_of(job: JobId, pictures: &[Picture]) -> Vec<StoredPicture> {
-    let artifact = |(index, picture): (usize, &Picture)| {
-        stored(format!("{job}-{index}.{}", picture.format.extension()), picture)
-    };
-    pictures.iter().enumerate().map(artifact).collect()
-}
-
 /// All references smaller, or `None` when none could be made so.
 fn shrink_all(references: &[Reference]) -> Option<Vec<Reference>> {
     let mut changed = false;
@@ -548,14 +368,14 @@ fn shrink_all(references: &[Reference]) -> Option<Vec<Reference>> {
 
 /// Speaks to the chat of one job.
 #[derive(Clone)]
-struct Speaker {
-    engine: Arc<Engine>,
-    adapter: Arc<dyn Adapter>,
-    target: Target,
+pub(super) struct Speaker {
+    pub(super) engine: Arc<Engine>,
+    pub(super) adapter: Arc<dyn Adapter>,
+    pub(super) target: Target,
 }
 
 impl Speaker {
-    async fn say(&self, sentence: &UserError) {
+    pub(super) async fn say(&self, sentence: &UserError) {
         let text = self.engine.planner.say(&self.target.chat, sentence);
         if let Err(error) = send_when_connected(&self.adapter, &self.target, &Reply::text(text), None).await {
             tracing::warn!(%error, code = sentence.code, "a sentence could not be delivered");

@@ -311,6 +311,28 @@ async fn cancelling_works_at_every_step_but_the_last() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_result_waits_until_its_sending_can_be_recorded() {
+    let w = world(vec![]);
+    let release = w.store.hold_blobs();
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    w.adapter.set_away(true);
+    release.notify_one();
+    while !w.events().contains(&"stored".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    w.store.set_broken(true);
+    w.adapter.set_away(false);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(w.adapter.sends().is_empty(), "the next start would send it again");
+    assert_eq!(w.engine.load().0, 0, "its place is free");
+    w.store.set_broken(false);
+    assert_eq!(w.adapter.send_number(1).await.pictures.len(), 1);
+    w.ended().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_full_store_fails_the_job_before_anybody_is_asked() {
     let w = world(vec![]);
     w.store.set_broken(true);
@@ -421,32 +443,15 @@ async fn kill_minus_nine_after_any_entry_loses_and_repeats_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_record_of_sending_without_its_picture_means_that_it_never_left() {
-    let w = world(vec![]);
-    w.asks(request("u", "m1"));
-    w.ended().await;
-    let sending = w.events().iter().position(|event| event == "sending").unwrap();
-    w.store.forget_after(sending + 1);
-    for blob in w.store.blob_names() {
-        w.store.ports().blobs.remove(&blob).await.unwrap();
-    }
-    let next = w.restarted(vec![]);
-    assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
-    assert_eq!(next.adapter.send_number(1).await.text, "error-interrupted");
-    assert!(next.provider.requests().is_empty());
-}
-
-#[tokio::test(start_paused = true)]
 async fn nothing_is_sent_before_its_record_is_durable() {
     let w = world(vec![]);
     let release = w.store.hold_blobs();
     w.asks(request("u", "m1"));
-    while !w.events().contains(&"sending".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    w.provider.arrivals(1).await;
     // Paused time passes only when nobody can go on.
     tokio::time::sleep(Duration::from_secs(60)).await;
     assert!(w.adapter.sends().is_empty(), "the picture's file is not there yet");
+    assert!(!w.events().contains(&"stored".to_owned()), "nothing is recorded that is not there");
     release.notify_one();
     assert_eq!(w.adapter.send_number(1).await.pictures.len(), 1);
     w.ended().await;
