@@ -142,10 +142,16 @@ mod tests {
 
     use super::*;
 
-    fn ascii(text: &str, upper: bool) -> String {
+    /// A text as the inside of a JSON string.
+    fn json(text: &str) -> String {
         let json = serde_json::to_string(text).unwrap();
+        json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap().to_owned()
+    }
+
+    fn ascii(text: &str, upper: bool) -> String {
+        let json = json(text);
         let mut units = [0; 2];
-        let letters = json[1..json.len() - 1].chars().map(|letter| {
+        let letters = json.chars().map(|letter| {
             if letter.is_ascii() {
                 return letter.to_string();
             }
@@ -159,12 +165,10 @@ mod tests {
 
     /// The ways in which services write a text.
     fn spellings(text: &str) -> Vec<String> {
-        let json = serde_json::to_string(text).unwrap();
-        let json = json[1..json.len() - 1].to_owned();
-        let again = serde_json::to_string(&json).unwrap();
-        let again = again[1..again.len() - 1].to_owned();
+        let once = json(text);
+        let again = json(&once);
         let (lower, upper) = (ascii(text, false), ascii(text, true));
-        vec![text.to_owned(), json.replace('/', "\\/"), json, again, ascii(&lower, false), lower, upper]
+        vec![text.to_owned(), once.replace('/', "\\/"), once, again, ascii(&lower, false), lower, upper]
     }
 
     #[test]
