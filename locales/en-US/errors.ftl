@@ -10,7 +10,7 @@ error-overload = The drawing service can’t be reached right now; several tries
 error-unanswered = The request went out, but the drawing service never answered. It may have been charged, so it wasn’t repeated. Send the command again if you still want the picture. [{ $code }]
 error-result-lost = The picture was made but got lost on its way here, and may have been charged. Send the command again if you still want it. [{ $code }]
 error-moderation-input = The description or the picture didn’t pass the provider’s content check. Try other words or another picture. [{ $code }]
-error-moderation-output = The picture was made, but the provider’s content check held it back. Try a milder description. [{ $code }]
+error-moderation-output = The picture was made, but the provider’s content check held it back. Rephrase the description and try again. [{ $code }]
 error-moderation-said = The provider didn’t draw it and says: “{ $said }”. Try other words. [{ $code }]
 error-bad-request = The drawing service doesn’t accept these settings. Try without a size or shape. [{ $code }]
 error-not-found = The drawing service doesn’t know the configured model. Please ask the admin to check the configuration. [{ $code }]
@@ -54,7 +54,7 @@ error-limit-user-day = You have used up your { $max } for 24 hours. Come back in
 error-limit-moderation = The content check has refused your wishes { $max } times or more in a short while, and services close accounts over that. Come back in { $minutes ->
         [one] { $minutes } minute
        *[other] { $minutes } minutes
-    } with milder ones. [{ $code }]
+    } and rephrase the description. [{ $code }]
 error-debounce = That was quick! Try again in { $seconds ->
         [one] { $seconds } second
        *[other] { $seconds } seconds
@@ -101,7 +101,7 @@ error-too-many-pictures = That is too many pictures; the limit is { $max } at on
 error-interrupted = The program restarted in the middle of your picture. Whether it was made isn’t known, and it may have been charged. Send the command again if you still want it. [{ $code }]
 error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
 error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the admin the code at the end. [{ $code }]
-error-storage = easel can’t write to its data directory and takes no new jobs. Please ask the admin to check disk space and permissions. [{ $code }]
+error-storage = easel can’t read or write its data directory, so this did not work. Please ask the admin to check disk space and permissions. [{ $code }]
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
 error-unknown-preset = The preset “{ $preset }” no longer exists. Try another one. [{ $code }]
 error-size = “{ $size }” is not a size. Write 2048x1152, 16:9 or 2K. [{ $code }]

@@ -9,7 +9,7 @@ error-overload = 画图服务这会儿连不上，试了几次都没成功。请
 error-unanswered = 请求已经发出，但画图服务一直没回应，可能已经扣费，所以没有自动重试。想要的话请再发一次命令。[{ $code }]
 error-result-lost = 图画好了，却在取回时丢了，可能已经扣费。想要的话请再发一次命令。[{ $code }]
 error-moderation-input = 描述或图片没通过服务商的内容审核。换个说法或换张图再试试吧。[{ $code }]
-error-moderation-output = 图画出来了，但被服务商的内容审核拦下了。把描述改得温和些再试试吧。[{ $code }]
+error-moderation-output = 图画出来了，但被服务商的内容审核拦下了。换个不敏感的说法再试试吧。[{ $code }]
 error-moderation-said = 服务商没有画，它说：“{ $said }”。换个说法再试试吧。[{ $code }]
 error-bad-request = 画图服务不接受这次的参数。去掉尺寸、比例之类的要求再试试吧。[{ $code }]
 error-not-found = 画图服务里找不到设定的模型。请联系管理员检查配置。[{ $code }]
@@ -29,7 +29,7 @@ error-limit-group = 本群画得有点快，每个时段最多 { $max } 次。{ 
 error-limit-user = 你画得有点快，每个时段最多 { $max } 次。{ $seconds } 秒后再来吧。[{ $code }]
 error-limit-group-day = 本群 24 小时内的 { $max } 次已经用完。大约 { $hours } 小时后再来吧。[{ $code }]
 error-limit-user-day = 你 24 小时内的 { $max } 次已经用完。大约 { $hours } 小时后再来吧。[{ $code }]
-error-limit-moderation = 短时间内你的请求已有 { $max } 次以上没通过内容审核，再这样下去服务商会封号。请 { $minutes } 分钟后换个温和的描述再来。[{ $code }]
+error-limit-moderation = 短时间内你的请求已有 { $max } 次以上没通过内容审核，再这样下去服务商会封号。请 { $minutes } 分钟后换个不敏感的说法再来。[{ $code }]
 error-debounce = 手速太快啦，{ $seconds } 秒后再发吧。[{ $code }]
 
 ## 谁能用
@@ -73,7 +73,7 @@ error-too-many-pictures = 图片太多了，一次最多 { $max } 张。少放�
 error-interrupted = 画到一半程序重启了，不知道画好没有，可能已经扣费。想要的话请再发一次命令。[{ $code }]
 error-not-delivered = 图画好了，但没能发出来。发“重发图片”命令再试一次吧。[{ $code }]
 error-internal = 程序内部出了点问题，这次没成功。请再试一次；还不行就把末尾的代码告诉管理员。[{ $code }]
-error-storage = 画架的数据目录写不进去，暂时不能接新任务。请告诉管理员检查磁盘空间和权限。[{ $code }]
+error-storage = 画架的数据目录读写出了问题，这次没成功。请告诉管理员检查磁盘空间和权限。[{ $code }]
 error-stopping = 画架正在重启，暂时不接新任务。过一会儿再来吧。[{ $code }]
 error-unknown-preset = 预设“{ $preset }”已经被删掉了。换一个预设再试试吧。[{ $code }]
 error-size = 看不懂尺寸“{ $size }”。请写 2048x1152、16:9 或 2K。[{ $code }]

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ports::StoreError;
+
 /// Something that the person who asked can mend: a message key and its arguments, never a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UserError {
@@ -155,6 +157,9 @@ pub struct ProviderError {
     pub said: String,
     /// The first kilobyte of the answer, redacted, for the owner.
     pub body_head: String,
+    /// This machine failed, not the service: a file of the request could not be read. It says nothing about the
+    /// provider or the key, and asking somebody else would meet the same file.
+    pub local: Option<StoreError>,
     /// The cause below, if there is one.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -219,6 +224,7 @@ impl ProviderError {
             detail: detail.into(),
             said: String::new(),
             body_head: String::new(),
+            local: None,
             source: None,
         }
     }

@@ -9,7 +9,7 @@ mod format;
 mod jpeg;
 mod prepare;
 
-pub use body::{Body, BodySink, Spool};
+pub use body::{Body, BodySink, Place, Spool};
 pub use budget::{BytesBudget, Hold};
 pub use decode::{DecodeError, MAX_DECODED_PIXELS, MAX_SIDE, decode, dimensions};
 pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, png as encode_png, shrink};

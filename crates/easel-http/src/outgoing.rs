@@ -169,9 +169,10 @@ impl<C: Into<Content>> From<C> for Segment {
 
 /// 32 hexadecimal digits that no content can foresee, for boundaries and place holders.
 pub fn unforeseeable() -> String {
-    // Two independently seeded hashers: 128 random bits without a generator of our own.
-    let random = || RandomState::new().hash_one("unforeseeable");
-    format!("{:016x}{:016x}", random(), random())
+    // A hash of two inputs under one secret key. The key comes from the system's random source once per thread and
+    // is counted up at every call, so the digits never tell those of another call to anybody without the key.
+    let keyed = RandomState::new();
+    format!("{:016x}{:016x}", keyed.hash_one("front"), keyed.hash_one("back"))
 }
 
 /// Segments on their way, a piece of at most 256 KiB at a time, whoever writes them.
@@ -304,6 +305,17 @@ mod tests {
         let arrived = pieces.concat();
         assert_eq!(arrived.len() as u64, length, "Content-Length is what is sent");
         arrived
+    }
+
+    #[test]
+    fn marks_differ_in_every_half() {
+        let mut halves = std::collections::HashSet::new();
+        for _ in 0..1000 {
+            let mark = unforeseeable();
+            assert!(mark.len() == 32 && mark.bytes().all(|digit| digit.is_ascii_hexdigit()), "{mark}");
+            let (front, back) = mark.split_at(16);
+            assert!(halves.insert(front.to_owned()) && halves.insert(back.to_owned()), "{mark}");
+        }
     }
 
     #[tokio::test]

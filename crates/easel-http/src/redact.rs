@@ -71,14 +71,27 @@ impl Redactor {
         redact(&self.without_exact(text))
     }
 
+    /// `text` without the exact secrets alone, for callers that take something else out before [`Self::redact`]: what
+    /// merely looks like a secret may be part of that.
+    pub fn exact(&self, text: &str) -> String {
+        self.without_exact(text)
+    }
+
     /// As the function [`body_head`], with the exact secrets removed as well, also one that the end of `body`
     /// cuts in two.
     pub fn body_head(&self, body: &[u8]) -> String {
+        self.body_head_without(body, str::to_owned)
+    }
+
+    /// As [`Self::body_head`]; `remove` takes words of the caller's out of the first four kilobytes, after the exact
+    /// secrets are gone (words of people must not tear one apart) and before anything that looks like a secret is
+    /// blanked and the text is cut (both would tear those words apart).
+    pub fn body_head_without(&self, body: &[u8], remove: impl FnOnce(&str) -> String) -> String {
         let looked_at = body.get(..LOOK_BYTES).unwrap_or(body);
         let text = String::from_utf8_lossy(looked_at);
         let mut text = self.without_exact(&text);
         self.trim_partial_secret(&mut text);
-        let text: String = redact(&text)
+        let text: String = redact(&remove(&text))
             .chars()
             .map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c })
             .filter(|c| !c.is_control())

@@ -30,8 +30,8 @@ use text::TextScanner;
 
 /// What an answer's skeleton may hold of text and values, in bytes.
 const SKELETON_BYTES: usize = 2 * 1024 * 1024;
-/// Kept of the raw answer for the owner.
-const HEAD_BYTES: usize = 1024;
+/// Kept of the raw answer for the owner: more than is shown, so that an echoed prompt can be taken out before the cut.
+const HEAD_BYTES: usize = 4096;
 /// The kind of body is decided when this much is there.
 const DECIDE_BYTES: usize = 16;
 
@@ -111,7 +111,7 @@ impl Answer {
             || self.slots.iter().any(|slot| slot.is_large() && matches!(slot.content, Content::Picture(_)))
     }
 
-    /// The first kilobyte as text.
+    /// The kept beginning as text.
     pub fn head_text(&self) -> String {
         String::from_utf8_lossy(&self.head).into_owned()
     }

@@ -4,6 +4,7 @@
 //! then quota, then the key, then the status. Codes are compared before texts, and the job's own prompt is taken out of every text first,
 //! because services echo it and a prompt may say anything.
 
+mod echo;
 mod words;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use easel_http::{Redactor, RetryAdvice, header::HeaderMap};
 use serde_json::Value;
 
 use crate::answer::{Answer, BodyKind, candidates::spoken};
+use echo::{for_log, without_prompt};
 use words::{
     AUTH, CHECKER, MODERATED, MODERATED_OUTPUT, NOT_FOUND, OVERLOAD, QUOTA, RATE, REFUSED, TOO_LARGE,
 };
@@ -21,6 +23,8 @@ use words::{
 const FORBIDDEN_REST: Duration = Duration::from_mins(10);
 /// How long a key rests after a rate limit that doesn't say for how long.
 const RATE_REST: Duration = Duration::from_mins(1);
+/// Bytes of an error's message that are looked at: room for the longest prompt in its longest spelling.
+const MAX_MESSAGE: usize = 64 * 1024;
 /// Longest text of an error that is kept.
 const MAX_DETAIL: usize = 300;
 
@@ -83,14 +87,19 @@ impl Failure {
             (false, true) => self.code,
             (true, _) => self.message,
         };
-        let mut error = ProviderError::new(provider, self.class, facts.redactor.redact(&cut(&detail)));
+        let mut error = ProviderError::new(
+            provider,
+            self.class,
+            facts.redactor.redact(&cut(&for_log(&detail, facts.prompt))),
+        );
         error.retry = self.retry;
         error.key = self.key;
         error.retry_after = self.retry_after;
         error.suspended = self.suspended;
         error.status = Some(facts.status);
         error.request_id = request_id(facts.headers);
-        error.body_head = without_prompt(&facts.redactor.body_head(&facts.answer.head), facts.prompt);
+        error.body_head =
+            facts.redactor.body_head_without(&facts.answer.head, |head| for_log(head, facts.prompt));
         if facts.answer.carried_picture() {
             error.charged = Charged::Maybe;
         }
@@ -117,8 +126,7 @@ pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
     let status = if success { signals.status.unwrap_or(0) } else { facts.status };
     let mut failure = judge(&signals, status);
     failure.param = signals.param;
-    failure.message =
-        if signals.message.is_empty() { without_prompt(&head(facts), facts.prompt) } else { signals.message };
+    failure.message = signals.message;
     failure.code = signals.codes.first().cloned().unwrap_or_default();
     if success && failure.class == ErrorClass::ModerationInput && facts.answer.carried_picture() {
         failure = Failure { class: ErrorClass::ModerationOutput, ..failure };
@@ -263,13 +271,11 @@ impl Signals {
                 _ => {}
             }
         }
-        signals.message = cut(&without_prompt(&signals.message, facts.prompt));
-        let text = if signals.message.is_empty() && !success {
-            without_prompt(&head(facts), facts.prompt)
-        } else {
-            signals.message.clone()
-        };
-        signals.lower = text.to_lowercase();
+        let said = std::mem::take(&mut signals.message);
+        let text = if said.is_empty() { head(facts) } else { said };
+        signals.lower = cut(&without_prompt(&text, facts.prompt)).to_lowercase();
+        // The secrets go first: a prompt that is the beginning of one must not tear it apart.
+        signals.message = cut(&without_prompt(&facts.redactor.exact(&text), facts.prompt));
         signals
     }
 
@@ -332,7 +338,9 @@ impl Signals {
         if !self.message.is_empty() {
             self.message.push_str("; ");
         }
-        self.message.push_str(text.trim());
+        let left = MAX_MESSAGE.saturating_sub(self.message.len());
+        let text = text.trim();
+        self.message.push_str(text.get(..text.floor_char_boundary(left)).unwrap_or_default());
     }
 
     fn note_status(&mut self, number: Option<u64>) {
@@ -391,47 +399,9 @@ fn head(facts: &Facts<'_>) -> String {
             let title = text.split_once("<title>").and_then(|(_, rest)| rest.split_once("</title>"));
             title.map_or_else(|| "a web page".to_owned(), |(title, _)| title.trim().to_owned())
         }
-        BodyKind::Text => cut(&facts.answer.head_text()),
+        BodyKind::Text => facts.answer.head_text(),
         _ => String::new(),
     }
-}
-
-/// Takes every echo of the prompt out of a text: whole, by lines, escaped, or cut short.
-fn without_prompt(text: &str, prompt: &str) -> String {
-    let mut text = text.to_owned();
-    let prompt = prompt.trim();
-    let escaped = serde_json::to_string(prompt).unwrap_or_default();
-    let ascii = ascii(escaped.trim_matches('"'));
-    let mut echoes = vec![prompt, escaped.trim_matches('"'), &ascii];
-    echoes.extend(prompt.lines().map(str::trim));
-    for echo in echoes {
-        if echo.chars().count() >= 4 {
-            text = text.replace(echo, "…");
-        }
-    }
-    // A service that cuts the echo keeps its beginning.
-    let ends: Vec<usize> = prompt.char_indices().map(|(at, _)| at).skip(12).collect();
-    let longest = ends.partition_point(|end| prompt.get(..*end).is_some_and(|start| text.contains(start)));
-    if let Some(start) =
-        longest.checked_sub(1).and_then(|nth| ends.get(nth)).and_then(|end| prompt.get(..*end))
-    {
-        text = text.replace(start, "…");
-    }
-    text
-}
-
-/// JSON as services write it that escape everything beyond ASCII.
-fn ascii(json: &str) -> String {
-    let mut units = [0; 2];
-    let mut out = String::with_capacity(json.len());
-    for letter in json.chars() {
-        if letter.is_ascii() {
-            out.push(letter);
-        } else {
-            out.extend(letter.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
-        }
-    }
-    out
 }
 
 fn cut(text: &str) -> String {

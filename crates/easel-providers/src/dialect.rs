@@ -12,7 +12,10 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use easel_core::ports::{ImageRequest, Reference};
+use easel_core::{
+    media::Place,
+    ports::{ImageRequest, Reference},
+};
 use easel_http::{Call, Content, Multipart, Segment, unforeseeable};
 use memchr::memmem;
 use secrecy::SecretString;
@@ -104,9 +107,9 @@ pub(crate) enum Payload {
 /// A reference's bytes, in memory or in a file, which stay until they are sent.
 pub(crate) fn content(reference: &Reference) -> Content {
     let body = &reference.picture.body;
-    let content = match (body.in_memory(), body.in_file()) {
-        (None, Some(path)) => Content::file(path, body.len()),
-        (bytes, _) => bytes.cloned().unwrap_or_default().into(),
+    let content = match body.place() {
+        Place::Memory(bytes) => bytes.clone().into(),
+        Place::File(path) => Content::file(path, body.len()),
     };
     content.kept_by(body.clone())
 }
@@ -170,6 +173,18 @@ mod tests {
     fn reference(bytes: &'static [u8]) -> Reference {
         let body = Body::from_bytes(bytes);
         Reference { picture: Picture { format: PictureFormat::Webp, width: 1, height: 1, body } }
+    }
+
+    #[test]
+    fn a_picture_is_as_long_as_its_body_wherever_it_lies() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"on disk").unwrap();
+        let mut picture = reference(b"in memory");
+        assert_eq!(content(&picture).length(), 9);
+        picture.picture.body = Body::from_file(file.path()).unwrap();
+        let content = content(&picture);
+        assert_eq!(content.length(), 7);
+        assert!(format!("{content:?}").contains("file"), "{content:?}");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use chrono::Utc;
 use easel_core::{
     error::{ErrorClass, KeyVerdict, ProviderError, Retry},
     media::Picture,
-    ports::{CallContext, Generated, GeneratedPicture, ImageRequest},
+    ports::{CallContext, Generated, GeneratedPicture, ImageRequest, StoreError},
 };
 use easel_http::{
     BaseUrl, Call, HttpClient, HttpClients, HttpError, ProviderTimeouts, Redactor, RetryAdvice, Stage,
@@ -200,7 +200,8 @@ impl Wire {
         let limit = if success { self.max_answer_bytes } else { MAX_REFUSAL };
         let claimed = if success { response.body.expected_bytes().unwrap_or(0) } else { 0 };
         response.body.lower_limit(limit);
-        // What the connection holds of the answer at a time counts as well; where nothing is free, pictures go to disk.
+        // What the connection holds of the answer counts as well, until this function ends, however it does. Where the
+        // budget has no room the answer is read all the same: waiting could be for room that only this call frees.
         let _reading = cx.spool.budget().try_take(READ_BYTES);
         let mut reader = AnswerReader::new(cx.spool.clone(), claimed, limit);
         let mut broke = None;
@@ -252,12 +253,17 @@ impl Wire {
             | HttpError::Cancelled { stage: Stage::Reading } => {
                 (ErrorClass::ResultLost, Retry::Never, KeyVerdict::Fine)
             }
+            // The service never had the request whole, so it drew nothing; the fault is this machine's.
+            HttpError::Unreadable { .. } => (ErrorClass::Overload, Retry::Never, KeyVerdict::Fine),
             other if other.nothing_sent() => (ErrorClass::Overload, Retry::SameKey, KeyVerdict::Fine),
             _ => (ErrorClass::Unanswered, Retry::SameKey, KeyVerdict::Fine),
         };
         let mut unsent = ProviderError::new(&*self.name, class, error.to_string());
         unsent.retry = retry;
         unsent.key = key;
+        if matches!(error, HttpError::Unreadable { .. }) {
+            unsent.local = Some(StoreError::Io(format!("a reference picture could not be read: {error}")));
+        }
         unsent.source = Some(Box::new(error));
         unsent
     }

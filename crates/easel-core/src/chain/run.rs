@@ -266,7 +266,7 @@ impl Chain<'_> {
                     tries.spent.insert(fingerprint.clone());
                 }
             }
-            let failed = match self.call(link, request, key.clone(), &fingerprint).await? {
+            let mut failed = match self.call(link, request, key.clone(), &fingerprint).await? {
                 Ok(generated) => {
                     slot.with(|state| {
                         state.circuit.succeeded();
@@ -276,6 +276,14 @@ impl Chain<'_> {
                 }
                 Err(failed) => failed,
             };
+            if let Some(broken) = failed.local.take() {
+                if self.unanswered {
+                    // An earlier call may have been paid, which the person has to hear.
+                    failed.class = ErrorClass::Unanswered;
+                    return Ok(Err((Some(failed), true)));
+                }
+                return Err(ChainFailure::Store(broken));
+            }
             self.remember(slot, request.operation, &fingerprint, &failed).await;
             let next = self.next_step(slot, &failed, key.as_ref(), &mut tries, last_link);
             error = Some(failed);

@@ -58,6 +58,15 @@ fn fail(class: ErrorClass, change: fn(&mut ProviderError)) -> Step {
     }))
 }
 
+/// A failure of the machine itself.
+fn local() -> Step {
+    Step::FailWith(Box::new(|| {
+        let mut error = ProviderError::new("a", ErrorClass::Overload, "unreadable");
+        error.local = Some(StoreError::Io("unreadable".to_owned()));
+        error
+    }))
+}
+
 struct Walk {
     result: Result<Success, ChainFailure>,
     asked: Vec<String>,
@@ -205,6 +214,28 @@ async fn a_create_call_that_was_not_answered_is_repeated_at_most_once_in_the_who
         link(ScriptedProvider::new("c", []), &["r"], 3),
     ];
     walk_with(&links, request(0), 900).await.asked(&["1 a x", "2 b q"]).failed(ErrorClass::Overload);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_broken_machine_ends_the_walk_and_blames_nobody() {
+    let links = [
+        link(ScriptedProvider::new("a", [local()]), &["x"], 3),
+        link(ScriptedProvider::new("b", []), &["q"], 3),
+    ];
+    let broken = walk(&links).await.asked(&["1 a x"]);
+    assert!(
+        matches!(&broken.result, Err(ChainFailure::Store(StoreError::Io(why))) if why == "unreadable"),
+        "{:?}",
+        broken.result
+    );
+    walk(&links).await.asked(&["1 a x"]).made_by("a");
+    // What may have been paid before is told all the same.
+    let steps = [Step::Fail(ErrorClass::Unanswered), local()];
+    let links =
+        [link(ScriptedProvider::new("a", steps), &["x"], 3), link(ScriptedProvider::new("b", []), &["q"], 3)];
+    let walk = walk(&links).await.asked(&["1 a x", "2 a x"]).failed(ErrorClass::Unanswered);
+    let Err(ChainFailure::Provider(error)) = walk.result else { panic!() };
+    assert_eq!(error.charged, Charged::Maybe);
 }
 
 #[tokio::test(start_paused = true)]

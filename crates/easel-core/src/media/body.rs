@@ -23,6 +23,15 @@ enum Inner {
     File { file: Arc<SpoolFile>, len: u64 },
 }
 
+/// Where a body's bytes are.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    /// In memory.
+    Memory(&'a Bytes),
+    /// In this file, from its beginning on.
+    File(&'a Path),
+}
+
 /// A file that may be deleted when the last reader is gone.
 #[derive(Debug)]
 struct SpoolFile {
@@ -74,19 +83,27 @@ impl Body {
         self.len() == 0
     }
 
+    /// Where the bytes are, for those who can use either.
+    pub fn place(&self) -> Place<'_> {
+        match &self.inner {
+            Inner::Memory { bytes, .. } => Place::Memory(bytes),
+            Inner::File { file, .. } => Place::File(&file.path),
+        }
+    }
+
     /// The bytes, when they are in memory.
     pub fn in_memory(&self) -> Option<&Bytes> {
-        match &self.inner {
-            Inner::Memory { bytes, .. } => Some(bytes),
-            Inner::File { .. } => None,
+        match self.place() {
+            Place::Memory(bytes) => Some(bytes),
+            Place::File(_) => None,
         }
     }
 
     /// The file, when the bytes are on disk.
     pub fn in_file(&self) -> Option<&Path> {
-        match &self.inner {
-            Inner::Memory { .. } => None,
-            Inner::File { file, .. } => Some(&file.path),
+        match self.place() {
+            Place::Memory(_) => None,
+            Place::File(path) => Some(path),
         }
     }
 

@@ -348,3 +348,77 @@ fn a_prompt_that_a_model_repeats_is_no_refusal() {
     check("抱歉，无法生成：画一张违规停车的罚单", prompt, ErrorClass::ModerationInput);
     check("I can't help with that.", "一只猫", ErrorClass::ModerationInput);
 }
+
+#[test]
+fn a_prompt_stays_out_of_the_log() {
+    fn ascii(json: &str, upper: bool) -> String {
+        let mut units = [0; 2];
+        let escape = |unit: &u16| if upper { format!("\\u{unit:04X}") } else { format!("\\u{unit:04x}") };
+        let letters = json.chars().map(|letter| {
+            if letter.is_ascii() {
+                letter.to_string()
+            } else {
+                letter.encode_utf16(&mut units).iter().map(escape).collect()
+            }
+        });
+        letters.collect()
+    }
+    // What the owner's log gets of an answer.
+    fn logged(body: &str, prompt: &str) -> (String, String) {
+        let (headers, answer) = (HeaderMap::new(), read(body));
+        let key = secrecy::SecretString::from("sk-proj-0123456789");
+        let redactor = Redactor::new([&key]);
+        let advice = RetryAdvice::from_headers(&headers, chrono::Utc::now());
+        let facts =
+            Facts { status: 400, headers: &headers, advice, answer: &answer, prompt, redactor: &redactor };
+        let error = failure(&facts).unwrap().into_error("p", &facts);
+        assert!(error.body_head.len() <= 1024);
+        (error.body_head, error.detail)
+    }
+    let long = "雪山下的木屋傍晚炊烟".repeat(30);
+    for (prompt, secrets) in [
+        ("a shop with a neon sign: OPEN, and my friend Alice at the door", &["Alice", "neon"][..]),
+        ("password: hunter2 is written on Bob's wall\nand \"token\": abc next to Carol", &["Bob", "Carol"]),
+        (
+            "画我的朋友小明，\n他说：\"你好\"，然后离开了这里再也没有回来",
+            &["小明", "5c0f", "5C0F", "离开", "79bb", "79BB"],
+        ),
+        ("一只猫", &["猫", "732b", "732B"]),
+        (&long, &["雪", "96ea", "96EA", "6728", "6728"]),
+    ] {
+        let json = serde_json::to_string(prompt).unwrap();
+        let json = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap();
+        let again = serde_json::to_string(json).unwrap();
+        for echo in [
+            json.to_owned(),
+            ascii(json, false),
+            ascii(json, true),
+            ascii(again.trim_matches('"'), true),
+            json.replace('/', "\\/"),
+        ] {
+            for body in [
+                format!("{{\"error\":{{\"message\":\"bad prompt: {echo}\"}},\"request\":\"r-1\"}}"),
+                format!(
+                    "{{\"error\":{{\"message\":\"bad\"}},\"pad\":\"{}\",\"prompt\":\"{echo}\"}}",
+                    "-".repeat(900)
+                ),
+                format!(
+                    "{{\"error\":{{\"message\":\"bad\"}},\"pad\":\"{}\",\"prompt\":\"{echo}\"}}",
+                    "- ".repeat(1900)
+                ),
+                format!("oops: {echo}"),
+            ] {
+                let (head, detail) = logged(&body, prompt);
+                for secret in secrets {
+                    assert!(!head.contains(secret) && !detail.contains(secret), "{secret}: {head}\n{detail}");
+                }
+            }
+        }
+        let body =
+            format!("{{\"error\":{{\"message\":\"bad prompt: {}\"}},\"id\":\"r-1\"}}", ascii(json, true));
+        assert_eq!(logged(&body, prompt).0, "{\"error\":{\"message\":\"bad prompt: …\"},\"id\":\"r-1\"}");
+    }
+    // The words of a person don't help a key out.
+    let (head, detail) = logged("{\"error\":{\"message\":\"bad key sk-proj-0123456789\"}}", "sk-proj-");
+    assert!(!head.contains("0123") && !detail.contains("0123"), "{head}\n{detail}");
+}

@@ -630,3 +630,54 @@ async fn a_paid_picture_next_to_a_blank_error_is_kept() {
         assert_eq!(bench.draws().await, std::slice::from_ref(&picture));
     }
 }
+
+#[tokio::test]
+async fn a_reference_that_cannot_be_read_is_this_machines_fault() {
+    for kind in ["openai_images", "openai_chat"] {
+        let bench = Bench::new(kind, json!({})).await;
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), pictures::png(64, 48, 1)).unwrap();
+        let body = Body::from_file(file.path()).unwrap();
+        let picture = Picture { format: PictureFormat::Png, width: 64, height: 48, body };
+        let request = ImageRequest {
+            operation: Operation::Edit,
+            references: [Reference { picture }].into(),
+            ..words("换成雨夜")
+        };
+        std::fs::write(file.path(), b"").unwrap();
+        let error = bench.ask(&request).await.unwrap_err();
+        assert_eq!(
+            (error.charged, error.retry, error.key, error.suspended),
+            (Charged::No, Retry::Never, KeyVerdict::Fine, false),
+            "{error:?}"
+        );
+        let local = error.local.expect("the machine's own error").to_string();
+        assert!(local.starts_with("a reference picture could not be read: "), "{local}");
+        assert!(bench.peer.requests().is_empty(), "nothing came whole");
+    }
+}
+
+#[tokio::test]
+async fn what_an_answer_took_of_the_budget_comes_back_however_it_ends() {
+    let answers = || {
+        [
+            Answer::b64([pictures::png(64, 48, 1)]),
+            Answer::json(400, &json!({ "error": { "message": "no" } })),
+            Answer::json(200, &json!({ "data": [] })),
+            Answer::json(500, &json!({ "pad": "x".repeat(300 * 1024) })),
+            Answer::json(200, &json!({ "pad": "x".repeat(3 << 20) })),
+        ]
+    };
+    // With less room than a connection holds, the answer is read all the same.
+    for budget in [64 << 20, 64 << 10] {
+        let bench = Bench::with_budget("openai_images", json!({}), budget).await;
+        let free = bench.cx.spool.budget().free();
+        for (nth, answer) in answers().into_iter().enumerate() {
+            bench.peer.answer(answer);
+            let drawn = bench.ask(&words("一只猫")).await;
+            assert_eq!(drawn.is_ok(), nth == 0, "{drawn:?}");
+            drop(drawn);
+            assert_eq!(bench.cx.spool.budget().free(), free, "answer {nth}");
+        }
+    }
+}
