@@ -116,7 +116,7 @@ impl HttpLink {
 /// What a call without an answer means. A body that could not be read to its end was never whole at the other side.
 fn failure(error: &HttpError) -> CallError {
     if matches!(error, HttpError::Unreadable { .. }) {
-        CallError::NotSent("a picture could not be read")
+        CallError::Unreadable
     } else if error.nothing_sent() {
         CallError::NotSent("the HTTP API cannot be reached")
     } else {
