@@ -450,8 +450,7 @@ impl Engine {
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let speaker =
             Speaker { engine: Arc::clone(self), adapter: Arc::clone(adapter), target: target.clone() };
-        let transmitted =
-            Self::transmit(job, adapter, target, caption.as_deref(), &pictures, None).await;
+        let transmitted = Self::transmit(job, adapter, target, caption.as_deref(), &pictures, None).await;
         Ok(self.delivered(job, transmitted, &speaker).await)
     }
 

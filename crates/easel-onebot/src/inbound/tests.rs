@@ -210,10 +210,7 @@ fn odd_values_are_normalised() {
         &serde_json::json!([{"type": "image", "data": {"file": forged, "url": "https://example.invalid/a"}}]),
         None,
     );
-    assert!(matches!(
-        &marked.pictures[0].locator,
-        PictureLocator::Platform { url: Some(_), file: None, .. }
-    ));
+    assert!(matches!(&marked.pictures[0].locator, PictureLocator::Platform { url: Some(_), file: None, .. }));
     let empty = read(&serde_json::json!([{"type": "image", "data": {"file": "", "url": ""}}]), None);
     assert!(empty.pictures.is_empty());
     let local = read(

@@ -134,6 +134,8 @@ struct Waiting {
 pub(crate) enum CallError {
     /// The implementation certainly did not get it.
     NotSent(&'static str),
+    /// It broke off in the middle: the implementation certainly did not get the whole of it.
+    Cut(&'static str),
     /// A picture in it could not be read, so the implementation certainly did not get it, nor would it the next time.
     Unreadable,
     /// It may have got it, and may have done it.

@@ -391,7 +391,10 @@ async fn what_is_taken_back_is_told_and_never_quoted_again() {
     );
     assert_eq!(recent(), 0, "nobody draws on a picture that was taken back");
     // Some implementations still know it.
-    peer.add_message_raw(shown, peer.event(&Event::group(GROUP, MEMBER).image("a.png", "https://example.invalid/a")));
+    peer.add_message_raw(
+        shown,
+        peer.event(&Event::group(GROUP, MEMBER).image("a.png", "https://example.invalid/a")),
+    );
     assert_eq!(rig.adapter.quote(&message.chat, &MessageId::from(shown.to_string())).await, None);
 
     let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
