@@ -239,8 +239,7 @@ async fn exchange(
                             https: hop.url.scheme() == "https",
                             proxied: client.is_proxied(),
                             stage,
-                            whole: progress.is_complete(),
-                            unreadable: progress.is_unreadable(),
+                            progress: &progress,
                         })
                     });
             }

@@ -18,6 +18,7 @@ use std::fmt;
 use std::io;
 
 use crate::guard::{BlockReason, LookupFailed, Refused};
+use crate::outgoing::Progress;
 use crate::redact::redact;
 
 /// How far a call had come.
@@ -208,10 +209,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) proxied: bool,
     /// Whether something may have been sent.
     pub(crate) stage: Stage,
-    /// Whether the end of the request may have been sent.
-    pub(crate) whole: bool,
-    /// Some of the body could not be read.
-    pub(crate) unreadable: bool,
+    /// How much of the body the connection has taken, and whether it could be read.
+    pub(crate) progress: &'a Progress,
 }
 
 /// Reads the client's error for a request that got no status line.
@@ -224,13 +223,13 @@ pub(crate) fn from_sending(error: reqwest::Error, sending: Sending<'_>) -> HttpE
     if error.is_builder() {
         return HttpError::BadUrl { detail };
     }
-    if sending.unreadable {
+    if sending.progress.is_unreadable() {
         return HttpError::Unreadable { detail };
     }
     if error.is_connect() || sending.stage == Stage::Connecting {
         return HttpError::NotSent { cause: cause(&error, &detail, sending), detail };
     }
-    HttpError::Unanswered { whole: sending.whole, detail }
+    HttpError::Unanswered { whole: sending.progress.is_complete(), detail }
 }
 
 /// Reads the client's error for a body that broke off.

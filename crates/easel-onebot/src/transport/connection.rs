@@ -260,12 +260,11 @@ impl Connection {
         };
         match ended {
             Some(Some(reply)) => Ok(reply),
-            Some(None) if progress.is_unreadable() => Err(CallError::Unreadable),
+            Some(None) | None if progress.is_unreadable() => Err(CallError::Unreadable),
             Some(None) if progress.handed_over() => {
                 Err(CallError::Unknown("the connection was lost before the answer"))
             }
             Some(None) => Err(CallError::NotSent("the connection was lost")),
-            None if progress.is_unreadable() => Err(CallError::Unreadable),
             None if progress.cancel() => Err(CallError::NotSent("the implementation stopped reading")),
             None => {
                 let mut pending = self.lock();

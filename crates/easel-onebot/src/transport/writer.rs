@@ -302,6 +302,7 @@ mod tests {
         writer: JoinHandle<io::Result<()>>,
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the writer ends with its test")]
     fn rig() -> Rig {
         let (ours, peer) = tokio::io::duplex(64 * 1024);
         let (calls, calls_in) = mpsc::channel(8);
