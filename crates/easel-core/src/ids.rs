@@ -104,6 +104,17 @@ pub struct Chat {
     pub parent: Option<ChatId>,
 }
 
+impl Chat {
+    /// Whether a notice about `told` may mean this chat: a platform's notices need not tell a temporary session from a
+    /// direct chat.
+    pub fn may_be(&self, told: &Self) -> bool {
+        self.id == told.id
+            && self.account == told.account
+            && self.platform == told.platform
+            && self.kind.is_direct() == told.kind.is_direct()
+    }
+}
+
 impl fmt::Display for Chat {
     /// `platform:id`, the form that the configuration's lists use.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

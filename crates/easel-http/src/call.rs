@@ -213,7 +213,10 @@ async fn exchange(
             *request.body_mut() = Some(body.into_body(Arc::clone(&progress)));
         }
         // Without a body nobody can tell whether the head was sent, so it counts as sent.
-        _ => progress.step(),
+        _ => {
+            progress.step();
+            progress.complete();
+        }
     }
     *request.headers_mut() = headers;
     let stage = || if progress.steps() == 0 { Stage::Connecting } else { Stage::Waiting };
@@ -236,7 +239,7 @@ async fn exchange(
                             https: hop.url.scheme() == "https",
                             proxied: client.is_proxied(),
                             stage,
-                            unreadable: progress.is_unreadable(),
+                            progress: &progress,
                         })
                     });
             }
@@ -250,7 +253,7 @@ async fn exchange(
                         Stage::Connecting => {
                             HttpError::NotSent { cause: error::NotSentCause::ConnectTimeout, detail }
                         }
-                        Stage::Waiting | Stage::Reading => HttpError::Unanswered { detail },
+                        Stage::Waiting | Stage::Reading => HttpError::Unanswered { whole: progress.is_complete(), detail },
                     });
                 }
             }

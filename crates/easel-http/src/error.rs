@@ -18,6 +18,7 @@ use std::fmt;
 use std::io;
 
 use crate::guard::{BlockReason, LookupFailed, Refused};
+use crate::outgoing::Progress;
 use crate::redact::redact;
 
 /// How far a call had come.
@@ -87,6 +88,8 @@ pub enum HttpError {
     /// something that is not HTTP. The peer may have done, and charged for, what was asked.
     #[error("sent, but not answered{}", after_colon(detail))]
     Unanswered {
+        /// Whether the connection had taken the end of the request; when not, the peer certainly had it in part only.
+        whole: bool,
         /// The chain of causes, redacted.
         detail: String,
     },
@@ -170,6 +173,12 @@ impl HttpError {
         }
     }
 
+    /// Whether it is certain that the peer got some of the request at most, so that one that does nothing by halves has
+    /// done nothing.
+    pub fn never_whole(&self) -> bool {
+        self.nothing_sent() || matches!(self, Self::Unreadable { .. } | Self::Unanswered { whole: false, .. })
+    }
+
     /// Whether the peer had answered with a status line.
     pub fn answered(&self) -> bool {
         match self {
@@ -200,8 +209,8 @@ pub(crate) struct Sending<'a> {
     pub(crate) proxied: bool,
     /// Whether something may have been sent.
     pub(crate) stage: Stage,
-    /// Some of the body could not be read.
-    pub(crate) unreadable: bool,
+    /// How much of the body the connection has taken, and whether it could be read.
+    pub(crate) progress: &'a Progress,
 }
 
 /// Reads the client's error for a request that got no status line.
@@ -214,13 +223,13 @@ pub(crate) fn from_sending(error: reqwest::Error, sending: Sending<'_>) -> HttpE
     if error.is_builder() {
         return HttpError::BadUrl { detail };
     }
-    if sending.unreadable {
+    if sending.progress.is_unreadable() {
         return HttpError::Unreadable { detail };
     }
     if error.is_connect() || sending.stage == Stage::Connecting {
         return HttpError::NotSent { cause: cause(&error, &detail, sending), detail };
     }
-    HttpError::Unanswered { detail }
+    HttpError::Unanswered { whole: sending.progress.is_complete(), detail }
 }
 
 /// Reads the client's error for a body that broke off.
@@ -308,7 +317,11 @@ mod tests {
     #[test]
     fn errors_say_how_far_it_came() {
         check(&HttpError::NotSent { cause: NotSentCause::Refused, detail: String::new() }, true, false);
-        check(&HttpError::Unanswered { detail: String::new() }, false, false);
+        for whole in [true, false] {
+            let unanswered = HttpError::Unanswered { whole, detail: String::new() };
+            check(&unanswered, false, false);
+            assert_eq!(unanswered.never_whole(), !whole);
+        }
         check(&HttpError::Unreadable { detail: String::new() }, false, false);
         check(&HttpError::Cut { status: 200, received_bytes: 3, detail: String::new() }, false, true);
         check(&HttpError::Deadline { stage: Stage::Connecting }, true, false);

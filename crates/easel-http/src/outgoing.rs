@@ -249,6 +249,8 @@ impl Outgoing {
             let piece = pieces.next().await;
             if piece.is_err() {
                 progress.unreadable.store(true, Ordering::Release);
+            } else if !pieces.has_more() {
+                progress.complete();
             }
             Some((piece.transpose()?, (pieces, progress)))
         })
@@ -262,6 +264,7 @@ impl Outgoing {
 #[derive(Debug, Default)]
 pub(crate) struct Progress {
     steps: AtomicU64,
+    complete: AtomicBool,
     unreadable: AtomicBool,
 }
 
@@ -272,6 +275,16 @@ impl Progress {
 
     pub(crate) fn step(&self) {
         self.steps.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Whether the connection has taken the last piece; without that the peer can't have the whole request.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete.load(Ordering::Acquire)
+    }
+
+    /// The connection takes the last piece.
+    pub(crate) fn complete(&self) {
+        self.complete.store(true, Ordering::Release);
     }
 
     /// Whether some of the body could not be read.
@@ -330,7 +343,9 @@ mod tests {
         let second = pieces.next().await.unwrap().unwrap();
         assert_eq!(second.as_ptr(), picture[first.len()..].as_ptr());
         assert_eq!((first.len() as u64, second.len()), (PIECE_BYTES, 10));
+        assert!(!progress.is_complete());
         assert_eq!(pieces.next().await.unwrap().unwrap(), "end");
+        assert!(progress.is_complete(), "the peer may have it all now");
         assert!(pieces.next().await.is_none());
         assert_eq!(progress.steps(), 4);
     }

@@ -192,6 +192,10 @@ fn send_error(failure: CallFailure) -> SendError {
     let failed = |failure, reason: String| SendError::Failed { failure, reason };
     match failure {
         CallFailure::Call(CallError::NotSent(reason)) => failed(SendFailure::Disconnected, reason.to_owned()),
+        CallFailure::Call(CallError::Cut(reason)) => failed(SendFailure::Transient, reason.to_owned()),
+        CallFailure::Call(CallError::Unreadable) => {
+            failed(SendFailure::Permanent, "the picture's file is gone or damaged".to_owned())
+        }
         CallFailure::Call(CallError::Unknown(reason)) => SendError::Unknown { reason: reason.to_owned() },
         CallFailure::Action(ActionFailure::Unknown(reason)) => SendError::Unknown { reason },
         CallFailure::Action(ActionFailure::Refused(kind, reason)) => failed(kind, reason),

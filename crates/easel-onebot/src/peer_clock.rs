@@ -15,14 +15,18 @@ const STALE_MS: i64 = 5 * 60 * 1000;
 const AGREES_MS: i64 = 60 * 1000;
 /// Differences within this are the same one.
 const SAME_MS: i64 = 30 * 1000;
-/// Heartbeats, and messages, that are remembered.
+/// Messages that are remembered.
 const KEPT: usize = 3;
+/// Heartbeats that look older than those before must go on doing so this long before they are believed.
+const LATER_BELIEVED_MS: u64 = 60 * 1000;
 
 /// What one account's events tell about clocks.
 #[derive(Debug, Default)]
 pub(crate) struct PeerClock {
-    /// By how much the latest heartbeats were ahead of our clock, in ms.
-    beats: VecDeque<i64>,
+    /// By how much heartbeats are ahead of our clock, in ms, as it is believed.
+    beats: Option<i64>,
+    /// Later heartbeats that are less ahead: when the first of them came, and by how much the freshest is ahead, in ms.
+    later: Option<(UnixMillis, i64)>,
     /// When the latest messages came, and by how much they were ahead of our clock, in ms.
     messages: VecDeque<(UnixMillis, i64)>,
     /// By how much all messages are ahead of our clock, once that was proved, in ms.
@@ -53,7 +57,7 @@ impl Skew {
 impl PeerClock {
     /// Takes note of a heartbeat's time. Returns what the owner must be told, if anything.
     pub(crate) fn beat(&mut self, time: UnixMillis, now: UnixMillis) -> Option<Skew> {
-        push(&mut self.beats, ahead(time, now));
+        self.believe(ahead(time, now), now);
         let ahead_ms = self.beats_ahead();
         (ahead_ms.abs() > AGREES_MS).then(|| self.tell(Skew { ahead_ms, evidence: "heartbeats" })).flatten()
     }
@@ -85,10 +89,31 @@ impl PeerClock {
         (old && old_there && !as_proved, warning)
     }
 
-    /// By how much the implementation's clock is ahead of ours. A heartbeat that was held up looks older than it is, so
-    /// the latest few are never *behind* the truth by more than the luckiest of them.
+    /// By how much the implementation's clock is ahead of ours.
     fn beats_ahead(&self) -> i64 {
-        self.beats.iter().copied().max().unwrap_or(0)
+        self.beats.unwrap_or(0)
+    }
+
+    /// A heartbeat that was held up looks older than it is, never younger. So one that is fresher than what is believed
+    /// is believed at once. Older ones are when they keep being off by the same amount while time goes by: those that
+    /// were held up together (this machine slept, the network was away) all come at once and are off by different
+    /// amounts.
+    fn believe(&mut self, ahead_ms: i64, now: UnixMillis) {
+        if self.beats.is_none_or(|believed| ahead_ms >= believed) {
+            self.beats = Some(ahead_ms);
+            self.later = None;
+            return;
+        }
+        match &mut self.later {
+            Some((since, freshest)) if (ahead_ms - *freshest).abs() <= SAME_MS => {
+                *freshest = ahead_ms.max(*freshest);
+                if now.since(*since) >= LATER_BELIEVED_MS {
+                    self.beats = Some(*freshest);
+                    self.later = None;
+                }
+            }
+            later => *later = Some((now, ahead_ms)),
+        }
     }
 
     /// Messages that an implementation delivers late all come at once and are old by different amounts; those of a wrong
@@ -164,6 +189,10 @@ mod tests {
         check(&[0], &[(0, -3600), (0, -3590), (1, -3580), (2, -3600)], &[true; 4], &[]);
         // Heartbeats that were held up (this machine slept) do not make old messages young.
         check(&[0, 0, -900], &[(0, -900), (1, -890)], &[true, true], &[]);
+        // However many they are, and however close together they were sent.
+        let long: Vec<i64> = (-900..=-600).step_by(5).collect();
+        check(&[&[0][..], &long].concat(), &[(0, -900), (1, -600)], &[true, true], &[]);
+        check(&[0, -900, -870, -840, -810], &[(0, -800), (1, -790)], &[true, true], &[]);
     }
 
     #[test]
@@ -199,6 +228,17 @@ mod tests {
             assert_eq!(clock.beat(at(beat), at(beat)), None);
         }
         assert!(clock.judge(at(-600), at(3), PROOF).0);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_is_believed_after_a_while() {
+        let mut clock = PeerClock::default();
+        let told: Vec<_> = [(0, 0), (30, -600), (60, -601), (90, -600), (120, -600)]
+            .into_iter()
+            .map(|(comes, ahead)| clock.beat(at(comes + ahead), at(comes)).map(Skew::seconds))
+            .collect();
+        assert_eq!(told, [None, None, None, Some(-600), None]);
+        assert!(!clock.judge(at(-470), at(130), PROOF).0);
     }
 
     #[test]

@@ -97,21 +97,25 @@ impl ChatQueues {
         self.tracker.spawn(async move { queues.work(chat, arrived, decide).await });
     }
 
-    /// A message was taken back. Returns whether that is settled here: it waited and is dropped undecided, or its
-    /// decision is under way and [`Decide::taken_back`] follows it.
+    /// A message was taken back, in `chat` as far as the notice tells ([`Chat::may_be`]). Returns whether that is settled
+    /// here: it waited and is dropped undecided, or its decision is under way and [`Decide::taken_back`] follows it.
     pub fn take_back(&self, chat: &Chat, message: &MessageId) -> bool {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let Some(queue) = inner.queues.get_mut(chat) else { return false };
-        if let Some((deciding, taken_back)) = &mut queue.deciding
-            && deciding == message
-        {
-            *taken_back = true;
-            return true;
+        let inner = &mut *inner;
+        for (_, queue) in inner.queues.iter_mut().filter(|(there, _)| there.may_be(chat)) {
+            if let Some((deciding, taken_back)) = &mut queue.deciding
+                && deciding == message
+            {
+                *taken_back = true;
+                return true;
+            }
+            if let Some(at) = queue.messages.iter().position(|waiting| waiting.id == *message) {
+                queue.messages.remove(at);
+                inner.waiting -= 1;
+                return true;
+            }
         }
-        let Some(at) = queue.messages.iter().position(|waiting| waiting.id == *message) else { return false };
-        queue.messages.remove(at);
-        inner.waiting -= 1;
-        true
+        false
     }
 
     async fn work(&self, chat: Chat, arrived: Arc<Notify>, decide: Arc<dyn Decide>) {
@@ -291,6 +295,30 @@ mod tests {
             assert_eq!(log.recv().await.unwrap(), expected);
         }
         assert_eq!(queues.inner.lock().unwrap().waiting, 0);
+    }
+
+    #[tokio::test]
+    async fn a_notice_need_not_know_a_temporary_session() {
+        let queues = Arc::new(ChatQueues::new(TaskTracker::new()));
+        let (happened, mut log) = mpsc::unbounded_channel();
+        let go = Arc::new(tokio::sync::Semaphore::new(0));
+        let decide: Arc<dyn Decide> = Arc::new(OnDemand { happened, go: go.clone() });
+        for n in 1..=3 {
+            let mut message = message("a", &n.to_string());
+            (message.chat.kind, message.chat.parent) = (ChatKind::Temporary, Some("g".into()));
+            queues.push(message, &decide);
+        }
+        assert_eq!(log.recv().await.unwrap(), "begins 1");
+        let group = message("a", "1").chat;
+        let direct = Chat { kind: ChatKind::Direct, ..group.clone() };
+        assert!(!queues.take_back(&group, &"2".into()), "a group is another chat, whatever its number");
+        assert!(!queues.take_back(&Chat { account: "2".into(), ..direct.clone() }, &"2".into()));
+        assert!(queues.take_back(&direct, &"2".into()));
+        assert!(queues.take_back(&direct, &"1".into()));
+        go.add_permits(2);
+        for expected in ["decides 1", "takes back 1", "begins 3", "decides 3"] {
+            assert_eq!(log.recv().await.unwrap(), expected);
+        }
     }
 
     #[tokio::test]

@@ -488,12 +488,7 @@ impl Engine {
         let found = self.with(|state| {
             let asked_there = |job: &&Arc<Active>| {
                 let asked = &job.request;
-                // A platform's notice need not tell a temporary session from a direct chat.
-                asked.message == *message
-                    && asked.chat.id == chat.id
-                    && asked.chat.account == chat.account
-                    && asked.chat.platform == chat.platform
-                    && asked.chat.kind.is_direct() == chat.kind.is_direct()
+                asked.message == *message && asked.chat.may_be(chat)
             };
             state.active.values().find(asked_there).cloned()
         });

@@ -160,9 +160,26 @@ async fn what_was_sent_and_not_answered_is_never_repeated() {
         let call = client.post(peer.url(path)).json("{}").answer_timeout(Duration::from_millis(500));
         let error = call.send().await.unwrap_err();
         assert!(matches!(error, HttpError::Unanswered { .. }), "{path}: {error:?}");
-        assert!(!error.nothing_sent() && !error.answered());
+        assert!(!error.nothing_sent() && !error.never_whole() && !error.answered());
     }
     assert_eq!(peer.seen().len(), 4);
+}
+
+#[tokio::test]
+async fn a_request_that_breaks_off_was_never_whole() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    // More than the buffers between the two hold.
+    let body = Bytes::from(vec![b'x'; 64 << 20]);
+    let client = direct();
+    let call = client.post(format!("http://{address}/")).body("text/plain", [body]).send();
+    let (outcome, ()) = tokio::join!(call, async {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        stream.read_exact(&mut [0; 1000]).await.unwrap();
+    });
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, HttpError::Unanswered { whole: false, .. }), "{error:?}");
+    assert!(error.never_whole() && !error.nothing_sent());
 }
 
 #[tokio::test]

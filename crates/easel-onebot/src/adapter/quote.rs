@@ -27,6 +27,10 @@ impl OneBot {
     pub(super) async fn look_up(&self, chat: &Chat, message: &MessageId) -> Option<Quote> {
         let account = self.hub.account(&chat.account)?;
         let id = message.as_str();
+        // Some implementations still show what its author took back.
+        if account.was_taken_back(id) {
+            return None;
+        }
         // Memory first: implementations forget ids, and lose lone pictures in direct chats.
         if let Some(found) = account.with_ring(|ring| ring.find(chat, id, self.hub.clock.now())) {
             return Some(Quote {

@@ -19,6 +19,10 @@ use crate::{
     transport::Reply as Answer,
 };
 
+/// Raw bytes of pictures from which a send begins before its record is durable; smaller ones are through in less time
+/// than a record takes, and a withheld end costs the connection.
+const EARLY_BYTES: u64 = 256 * 1024;
+
 /// Calls that one reply may cost.
 const MAX_ATTEMPTS: u32 = 5;
 
@@ -102,7 +106,7 @@ impl OneBot {
                 }
             };
             // Only inside the call is there an end that can be held back.
-            let held = clearance.filter(|_| way == Way::Base64 && link.holds_back());
+            let held = clearance.filter(|_| bytes >= EARLY_BYTES && way == Way::Base64 && link.holds_back());
             if held.is_none() {
                 cleared(clearance).await?;
             }

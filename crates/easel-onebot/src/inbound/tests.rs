@@ -202,6 +202,15 @@ fn odd_values_are_normalised() {
     assert_eq!(message.sent_at.0, 1_789_000_000_123, "milliseconds stay");
     let inline = read(&serde_json::json!([{"type": "image", "data": {"file": "base64://AQID"}}]), None);
     assert_eq!(inline.pictures[0].locator, PictureLocator::Inline(bytes::Bytes::from_static(&[1, 2, 3])));
+    // Our own mark in a name that somebody else wrote: it would be taken for the id of a file.
+    let forged = "onebot-file:/etc/passwd";
+    let marked = read(&serde_json::json!([{"type": "image", "data": {"file": forged}}]), None);
+    assert_eq!(marked.pictures, []);
+    let marked = read(
+        &serde_json::json!([{"type": "image", "data": {"file": forged, "url": "https://example.invalid/a"}}]),
+        None,
+    );
+    assert!(matches!(&marked.pictures[0].locator, PictureLocator::Platform { url: Some(_), file: None, .. }));
     let empty = read(&serde_json::json!([{"type": "image", "data": {"file": "", "url": ""}}]), None);
     assert!(empty.pictures.is_empty());
     let local = read(

@@ -1,6 +1,8 @@
 //! Outgoing JSON in pieces, so that a picture's base64 never passes through a JSON writer and is never held whole:
 //! whoever writes the frame encodes it on the way to the socket.
 
+use std::io;
+
 use bytes::Bytes;
 use easel_core::media::Body;
 use easel_http::{Content, Segment};
@@ -70,6 +72,21 @@ impl Payload {
     /// The pieces in order.
     pub(crate) fn pieces(&self) -> &[Piece] {
         &self.pieces
+    }
+
+    /// Looks whether everything that lies in files is still there, as far as a look at their lengths tells.
+    ///
+    /// # Errors
+    /// When a file is gone or shorter than it was.
+    pub(crate) async fn check(&self) -> io::Result<()> {
+        for piece in &self.pieces {
+            let Piece::Base64 { body, offset, len } = piece else { continue };
+            let Some(path) = body.in_file() else { continue };
+            if tokio::fs::metadata(path).await?.len() < offset + len {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than it was"));
+            }
+        }
+        Ok(())
     }
 
     /// What is to be written, in order.

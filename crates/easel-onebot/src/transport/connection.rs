@@ -134,6 +134,10 @@ struct Waiting {
 pub(crate) enum CallError {
     /// The implementation certainly did not get it.
     NotSent(&'static str),
+    /// It broke off in the middle: the implementation certainly did not get the whole of it.
+    Cut(&'static str),
+    /// A picture in it could not be read, so the implementation certainly did not get it, nor would it the next time.
+    Unreadable,
     /// It may have got it, and may have done it.
     Unknown(&'static str),
 }
@@ -246,6 +250,7 @@ impl Connection {
             tokio::select! {
                 biased;
                 reply = answer => reply.ok(),
+                () = progress.unreadable() => None,
                 () = self.gone.cancelled() => None,
             }
         };
@@ -255,6 +260,7 @@ impl Connection {
         };
         match ended {
             Some(Some(reply)) => Ok(reply),
+            Some(None) | None if progress.is_unreadable() => Err(CallError::Unreadable),
             Some(None) if progress.handed_over() => {
                 Err(CallError::Unknown("the connection was lost before the answer"))
             }

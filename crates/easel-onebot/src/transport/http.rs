@@ -88,6 +88,10 @@ impl HttpLink {
     /// # Errors
     /// See [`CallError`].
     pub(crate) async fn call(&self, call: Call, limit: Duration) -> Result<Reply, CallError> {
+        if let Err(error) = call.params.check().await {
+            warn!(%error, "a picture cannot be read; its message is not sent");
+            return Err(CallError::Unreadable);
+        }
         let limit = limit + Duration::from_secs(call.params.len() / (256 * 1024));
         let request = self.request(call).answer_timeout(limit).within(limit);
         let mut response = request.send().await.map_err(|error| failure(&error))?;
@@ -116,9 +120,11 @@ impl HttpLink {
 /// What a call without an answer means. A body that could not be read to its end was never whole at the other side.
 fn failure(error: &HttpError) -> CallError {
     if matches!(error, HttpError::Unreadable { .. }) {
-        CallError::NotSent("a picture could not be read")
+        CallError::Unreadable
     } else if error.nothing_sent() {
         CallError::NotSent("the HTTP API cannot be reached")
+    } else if error.never_whole() {
+        CallError::Cut("the HTTP API broke off while it was sent to")
     } else {
         CallError::Unknown("the HTTP API did not answer")
     }
@@ -343,6 +349,19 @@ impl Receiver {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_what_may_have_been_whole_is_unknown() {
+        let detail = String::new;
+        let broken = failure(&HttpError::Unreadable { detail: detail() });
+        assert_eq!(broken, CallError::Unreadable);
+        let half = failure(&HttpError::Unanswered { whole: false, detail: detail() });
+        assert!(matches!(half, CallError::Cut(_)), "{half:?}");
+        let whole = failure(&HttpError::Unanswered { whole: true, detail: detail() });
+        assert!(matches!(whole, CallError::Unknown(_)), "{whole:?}");
+        let nobody = failure(&HttpError::BadUrl { detail: detail() });
+        assert!(matches!(nobody, CallError::NotSent(_)), "{nobody:?}");
+    }
 
     #[test]
     fn frames_are_cut_wherever_the_pieces_end() {

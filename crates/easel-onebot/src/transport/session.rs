@@ -147,6 +147,8 @@ pub(crate) async fn run(
     // The writer ends by itself after the close frame; a stuck one is cut off.
     if timeout(Duration::from_secs(1), &mut output).await.is_err() {
         output.abort();
+        // It may be writing this very moment. What it had handed over must be known before the callers are told.
+        drop((&mut output).await);
     }
     gone.cancel();
     end

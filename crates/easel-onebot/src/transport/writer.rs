@@ -16,7 +16,11 @@ use std::{
 use bytes::Bytes;
 use easel_core::reply::Clearance;
 use easel_http::Pieces;
-use tokio::{io::AsyncWriteExt as _, sync::mpsc};
+use tokio::{
+    io::AsyncWriteExt as _,
+    sync::{Notify, mpsc},
+};
+use tracing::warn;
 
 use super::{
     frame::{self, CLOSE, Mask, PING, TEXT},
@@ -43,30 +47,51 @@ pub(crate) enum Control {
 
 /// How far a frame has come.
 #[derive(Debug, Default)]
-pub(crate) struct Progress(AtomicU8);
+pub(crate) struct Progress {
+    state: AtomicU8,
+    unreadable: Notify,
+}
 
 const QUEUED: u8 = 0;
 const STARTED: u8 = 1;
 const HANDED_OVER: u8 = 2;
 const CANCELLED: u8 = 3;
+const UNREADABLE: u8 = 4;
 
 impl Progress {
     /// Takes the frame back; false when writing has begun.
     pub(crate) fn cancel(&self) -> bool {
-        self.0.compare_exchange(QUEUED, CANCELLED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.state.compare_exchange(QUEUED, CANCELLED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     /// Whether the peer may have the whole frame.
     pub(crate) fn handed_over(&self) -> bool {
-        self.0.load(Ordering::Acquire) == HANDED_OVER
+        self.state.load(Ordering::Acquire) == HANDED_OVER
+    }
+
+    /// Whether a picture in the frame could not be read: the peer never has it whole.
+    pub(crate) fn is_unreadable(&self) -> bool {
+        self.state.load(Ordering::Acquire) == UNREADABLE
+    }
+
+    /// Waits until that is so; one caller at a time.
+    pub(crate) async fn unreadable(&self) {
+        while !self.is_unreadable() {
+            self.unreadable.notified().await;
+        }
     }
 
     fn start(&self) -> bool {
-        self.0.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
+        self.state.compare_exchange(QUEUED, STARTED, Ordering::AcqRel, Ordering::Acquire).is_ok()
     }
 
     fn hand_over(&self) {
-        self.0.store(HANDED_OVER, Ordering::Release);
+        self.state.store(HANDED_OVER, Ordering::Release);
+    }
+
+    fn give_up(&self) {
+        self.state.store(UNREADABLE, Ordering::Release);
+        self.unreadable.notify_one();
     }
 }
 
@@ -101,8 +126,8 @@ impl WriterTask {
     /// Runs it.
     ///
     /// # Errors
-    /// When the socket fails or stalls, or a spooled picture can't be read: a frame that was begun can't be taken back,
-    /// so the connection is over then.
+    /// When the socket fails or stalls, or a picture can't be read any more after its frame was begun: that can't be
+    /// taken back, so the connection is over then. A picture that shows before the first byte costs its call alone.
     pub(crate) async fn run(mut self) -> io::Result<()> {
         let mut batch = Vec::new();
         let mut handed: Vec<Arc<Progress>> = Vec::new();
@@ -178,6 +203,11 @@ impl WriterTask {
     }
 
     async fn write_big(&mut self, call: Outgoing) -> io::Result<()> {
+        if let Err(error) = call.payload.check().await {
+            warn!(%error, "a picture cannot be read; its message is not sent");
+            call.progress.give_up();
+            return Ok(());
+        }
         let mask = frame::new_mask(self.client);
         let total = call.payload.len();
         let mut out = Vec::with_capacity(2 * STEP);
@@ -189,11 +219,23 @@ impl WriterTask {
             if frame.out.len() >= STEP {
                 self.flush(&mut frame).await?;
             }
-            pieces.append_next(&mut frame.out).await?;
+            if let Err(error) = pieces.append_next(&mut frame.out).await {
+                let begun = frame.done > 0;
+                warn!(%error, begun, "a picture cannot be read to its end; its message is not sent");
+                frame.progress.give_up();
+                return if begun { Err(error) } else { Ok(()) };
+            }
         }
         if let Some(clearance) = call.clearance {
             let given = tokio::time::timeout(self.stalled, clearance.given()).await;
             if !matches!(given, Ok(true)) {
+                if given.is_err() {
+                    warn!(
+                        seconds = self.stalled.as_secs(),
+                        "a job's record is not on the disk yet, so its picture cannot be sent and the OneBot \
+                         connection is dropped; is the disk full, failing or very slow?"
+                    );
+                }
                 // The peer has the beginning of a frame that must not end: only a new socket helps.
                 return Err(io::Error::other("a reply's record could not be written in time"));
             }
@@ -260,6 +302,7 @@ mod tests {
         writer: JoinHandle<io::Result<()>>,
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the writer ends with its test")]
     fn rig() -> Rig {
         let (ours, peer) = tokio::io::duplex(64 * 1024);
         let (calls, calls_in) = mpsc::channel(8);
@@ -277,14 +320,17 @@ mod tests {
 
     /// A call of `bytes` raw bytes, its length on the wire, and how far it has come.
     fn call(bytes: usize, clearance: Option<Clearance>) -> (Outgoing, usize, Arc<Progress>) {
-        let body = Body::from_bytes(vec![7; bytes]);
+        call_of(&Body::from_bytes(vec![7; bytes]), clearance)
+    }
+
+    fn call_of(body: &Body, clearance: Option<Clearance>) -> (Outgoing, usize, Arc<Progress>) {
         let chunk = Chunk {
             stream_id: "s",
             index: 0,
             total: 1,
-            body: &body,
+            body,
             offset: 0,
-            len: bytes as u64,
+            len: body.len(),
             sha256: "",
             name: "a.png",
             retention_ms: 1,
@@ -326,6 +372,38 @@ mod tests {
             assert_eq!(early + read_all_there_is(&mut rig.peer).await, len + next_len, "{bytes}");
             assert!(progress.handed_over());
         }
+    }
+
+    #[tokio::test]
+    async fn a_picture_that_cannot_be_read_costs_its_call_alone() {
+        let mut rig = rig();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), vec![7; 500_000]).unwrap();
+        let (broken, _, progress) = call_of(&Body::from_file(file.path()).unwrap(), None);
+        file.as_file().set_len(10).unwrap();
+        let (next, len, sent) = call(10, None);
+        rig.calls.send(broken).await.unwrap();
+        progress.unreadable().await;
+        assert!(!progress.handed_over() && !progress.cancel());
+        rig.calls.send(next).await.unwrap();
+        rig.peer.read_exact(&mut vec![0; len]).await.unwrap();
+        assert!(sent.handed_over() && !sent.is_unreadable());
+        assert!(!rig.writer.is_finished(), "the socket stays");
+    }
+
+    #[tokio::test]
+    async fn a_picture_that_goes_missing_on_the_way_ends_the_socket() {
+        let mut rig = rig();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), vec![7; 3_000_000]).unwrap();
+        let (broken, _, progress) = call_of(&Body::from_file(file.path()).unwrap(), None);
+        rig.calls.send(broken).await.unwrap();
+        // The peer's buffer holds less than the rest, so the writer can't be done.
+        rig.peer.read_exact(&mut [0; 1000]).await.unwrap();
+        file.as_file().set_len(10).unwrap();
+        rig.peer.read_to_end(&mut Vec::new()).await.unwrap();
+        rig.writer.await.unwrap().unwrap_err();
+        assert!(progress.is_unreadable() && !progress.handed_over());
     }
 
     #[tokio::test(start_paused = true)]

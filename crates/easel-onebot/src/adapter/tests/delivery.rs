@@ -55,8 +55,13 @@ async fn a_picture_that_vanished_is_certainly_not_delivered() {
     outgoing.picture.body = Body::from_file(file.path()).unwrap();
     std::fs::write(file.path(), b"short").unwrap();
     let reply = Reply { parts: vec![Part::Picture(outgoing)] };
-    assert_eq!(failure(rig.adapter.send(&target(&peer), &reply).await), SendFailure::Disconnected);
+    assert_eq!(failure(rig.adapter.send(&target(&peer), &reply).await), SendFailure::Permanent);
     assert!(peer.delivered().is_empty());
+    // The connection, and with it everybody else's sends, is none the worse.
+    let account = AccountId::from(peer.self_id().to_string());
+    assert!(rig.adapter.is_connected(&account));
+    rig.adapter.send(&target(&peer), &Reply::text("好")).await.unwrap();
+    assert_eq!(peer.link_count(), 1);
     rig.end().await;
 }
 
