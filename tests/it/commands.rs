@@ -217,7 +217,6 @@ async fn words_of_others_are_met_with_silence() {
         "/取消闹钟",
         "/任务栏",
         "/帮助",
-        "/生图帮助 多一个词",
         "/helpme",
         "/",
         "//生图 猫",

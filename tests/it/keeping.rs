@@ -49,7 +49,11 @@ impl World {
     /// Names of the files that are kept.
     fn kept(&self) -> Vec<String> {
         let entries = fs::read_dir(self.path("data/blobs")).unwrap();
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        // Files that lie ready for the next pictures have no name of a picture yet.
+        entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter(|name| !name.ends_with(".tmp"))
+            .collect()
     }
 }
 
