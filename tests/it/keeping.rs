@@ -52,7 +52,7 @@ impl World {
         // Files that lie ready for the next pictures have no name of a picture yet.
         entries
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| !name.ends_with(".tmp"))
+            .filter(|name| Path::new(name).extension().is_none_or(|ending| ending != "tmp"))
             .collect()
     }
 }
