@@ -70,7 +70,7 @@ pub enum Event {
         /// The provider that made them.
         provider: String,
     },
-    /// The result is about to be sent. Durable before the first byte goes out.
+    /// The result is about to be sent. Durable before a picture can be whole at the peer.
     Sending,
     /// The job has ended.
     Finished {
