@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, fs, path::PathBuf, sync::Arc};
 
-use easel_core::ports::ApiKey;
+use easel_core::{job::usage::Prices, ports::ApiKey};
 use easel_http::{BaseUrl, Proxy, Setting};
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -49,7 +49,8 @@ pub struct ProviderSection {
     /// Language that the model understands best, for example `en`; prompts in others are translated when translation
     /// is on. Empty: any.
     pub prompt_language: String,
-    /// Prices per picture in any one currency, by operation (`generate`, `edit`), for the owner's statistics.
+    /// Prices per picture or clip in any one currency, for `easel usage` where answers tell no cost: by operation
+    /// (`generate`, `edit`, `clip`), or by operation and tier (`"edit@4K" = 0.12`), which wins.
     pub prices: BTreeMap<String, f64>,
     /// Name of a `[profiles.NAME]` section with this gateway's quirks.
     pub profile: String,
@@ -218,8 +219,8 @@ impl ProviderSection {
         if let Err(problem) = Proxy::choose(self.proxy.expose(), "") {
             say("proxy", format!("{problem}."));
         }
-        if self.prices.values().any(|price| !price.is_finite() || *price < 0.0) {
-            say("prices", "a price is a number of 0 or more.".to_owned());
+        if let Err(problem) = Prices::parse(&self.prices) {
+            say("prices", format!("{problem}."));
         }
         for key in ["prompt", "messages", "image", "images"] {
             if self.extra.contains_key(key) {
@@ -252,6 +253,11 @@ impl ProviderSection {
             }
         }
         keys
+    }
+
+    /// The prices. A table that can't be read counts as empty here; [`Self::validate`] says so.
+    pub fn price_table(&self) -> Prices {
+        Prices::parse(&self.prices).unwrap_or_default()
     }
 
     /// The normalised address.

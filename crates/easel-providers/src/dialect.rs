@@ -78,6 +78,8 @@ pub(crate) struct Limits {
     pub(crate) count: u8,
     /// The largest tier (1, 2 or 4 K); `None` = unknown, so everything is tried.
     pub(crate) tier: Option<u8>,
+    /// The only sizes that it makes; empty = any, or unknown.
+    pub(crate) sizes: &'static [(u32, u32)],
     /// It makes clips, no pictures.
     pub(crate) clips: bool,
     /// References are fetched by the service from a public address: [`Ask::addresses`].
@@ -87,7 +89,15 @@ pub(crate) struct Limits {
 impl Limits {
     /// A model that draws from words and takes so many references, so many pictures at a time.
     pub(crate) const fn new(references: usize, count: u8) -> Self {
-        Self { words_alone: true, references, count, tier: None, clips: false, public_urls: false }
+        Self {
+            words_alone: true,
+            references,
+            count,
+            tier: None,
+            sizes: &[],
+            clips: false,
+            public_urls: false,
+        }
     }
 }
 

@@ -78,6 +78,7 @@ impl Provider for Remote {
             max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
             max_tier: limits.tier,
+            sizes: limits.sizes,
             needs_public_url: edit && !reachable,
             needs_key: self.wire.needs_key,
             paid: self.wire.paid,

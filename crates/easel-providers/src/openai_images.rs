@@ -26,10 +26,13 @@ pub(crate) struct OpenAiImages;
 impl Dialect for OpenAiImages {
     fn limits(&self, model: &str) -> Limits {
         let single = model.starts_with("dall-e-3") || model.starts_with("dalle-3");
-        Limits::new(
-            if model.starts_with("dall-e-2") { 1 } else { MAX_REFERENCES },
-            if single { 1 } else { MAX_COUNT },
-        )
+        let references = if model.starts_with("dall-e-2") { 1 } else { MAX_REFERENCES };
+        let sizes = sizes::only(model);
+        Limits {
+            sizes,
+            tier: (!sizes.is_empty()).then_some(1),
+            ..Limits::new(references, if single { 1 } else { MAX_COUNT })
+        }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

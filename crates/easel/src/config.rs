@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt};
 use easel_core::{
     access::AccessSection,
     prompt::PresetSection,
-    settings::{BotSection, FeatureSection, JobsSection},
+    settings::{BotSection, FeatureSection, JobsSection, SelfieSection},
 };
 use easel_http::NetworkSection;
 #[cfg(feature = "onebot")]
@@ -58,7 +58,7 @@ pub(crate) struct Config {
     /// Picture to picture. Without a provider of its own it asks those of `[draw]`.
     pub(crate) edit: FeatureSection,
     /// Pictures of the bot's persona.
-    pub(crate) selfie: Option<Unbuilt>,
+    pub(crate) selfie: SelfieSection,
     /// Clips.
     pub(crate) video: Option<Unbuilt>,
     /// Translation of prompts.
@@ -91,7 +91,7 @@ impl Default for Config {
             profiles: BTreeMap::new(),
             draw: FeatureSection::default(),
             edit: FeatureSection::default(),
-            selfie: None,
+            selfie: SelfieSection::default(),
             video: None,
             translate: None,
             jobs: JobsSection::default(),

@@ -38,6 +38,8 @@ pub(crate) fn check(
     problems.extend(settings("jobs", config.jobs.validate()));
     problems.extend(settings("draw", config.draw.validate()));
     problems.extend(settings("edit", config.edit.validate()));
+    let selfie = config.selfie.feature();
+    problems.extend(settings("selfie", selfie.validate()));
     problems.extend(sentences(config.network.validate()));
     #[cfg(feature = "onebot")]
     for (index, section) in config.onebot.iter().enumerate() {
@@ -55,7 +57,8 @@ pub(crate) fn check(
     problems.extend(unbuilt(written, place));
     problems.extend(chain("draw", &config.draw, provider_names, place));
     problems.extend(chain("edit", &config.edit, provider_names, place));
-    let none_named = config.draw.names().is_empty() && config.edit.names().is_empty();
+    problems.extend(chain("selfie", &selfie, provider_names, place));
+    let none_named = [&config.draw, &config.edit, &selfie].iter().all(|section| section.names().is_empty());
     if let Some(name) = config.providers.keys().next().filter(|_| none_named) {
         let with = |key: &str| ProblemText::new(key).with("provider", name.as_str());
         let key = format!("providers.{name}");

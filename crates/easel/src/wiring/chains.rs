@@ -104,7 +104,8 @@ impl Factory {
         let provider =
             registry::build(name, section, &self.tools).with_context(|| format!("providers.{name}"))?;
         let keys = KeyPool::new(keys, &self.disabled(name));
-        let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
+        let slot = ProviderSlot::new(provider, keys, section.max_retry_attempts);
+        let slot = Arc::new(slot.with_prices(section.price_table()));
         slots.insert(name.to_owned(), Kept { section: section.clone(), prints, slot: slot.clone() });
         Ok(slot)
     }
@@ -176,34 +177,41 @@ impl Factory {
             Feature::Edit if !config.edit.names().is_empty() => &config.edit,
             Feature::Draw | Feature::Edit => &config.draw,
         };
-        let default = match feature {
-            Feature::Draw => default_output(&config.draw),
-            Feature::Edit => default_output(&config.edit).or_else(|| default_output(&config.draw)),
+        let own = match feature {
+            Feature::Draw => &config.draw,
+            Feature::Edit => &config.edit,
+        };
+        // What `[edit]` says of itself counts also where it asks the providers of `[draw]`.
+        let default = default_output(own);
+        let link = |slot, output: Option<Output>| {
+            let output = default.filter(|_| !std::ptr::eq(own, section)).or(output).unwrap_or_default();
+            Link { slot, output, collage: own.collage }
         };
         let (mut environment, mut built_in) = (None, false);
-        let slots = match discover::choose(config, feature, &|name| std::env::var(name).ok()) {
+        let links = match discover::choose(config, feature, &|name| std::env::var(name).ok()) {
             Chosen::Configured(_) => section
-                .names()
+                .entries()
                 .into_iter()
-                .filter_map(|name| config.providers.get(name).map(|provider| (name, provider)))
-                .map(|(name, provider)| self.slot(name, provider))
+                .filter_map(|(name, wish)| Some((name, config.providers.get(name)?, wish)))
+                .map(|(name, provider, wish)| {
+                    Ok(link(self.slot(name, provider)?, wish.as_ref().map(output_of)))
+                })
                 .collect::<anyhow::Result<Vec<_>>>()?,
             Chosen::Environment(found) => {
                 environment = Some(found.name);
-                vec![self.discovered(&found).await?]
+                vec![link(self.discovered(&found).await?, default_output(section))]
             }
             Chosen::Sketch => {
                 built_in = true;
-                vec![self.sketch()?]
+                vec![link(self.sketch()?, default_output(section))]
             }
         };
         let drawing = Drawing {
-            names: slots.iter().map(|slot| slot.provider().name().to_owned()).collect(),
+            names: links.iter().map(|link| link.slot.provider().name().to_owned()).collect(),
             environment,
             built_in,
         };
-        let output = default.unwrap_or_default();
-        Ok((slots.into_iter().map(|slot| Link { slot, output }).collect(), drawing))
+        Ok((links, drawing))
     }
 
     /// The running configuration, and who draws. Asks a service from the environment for its models, once.
