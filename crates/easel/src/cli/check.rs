@@ -52,7 +52,7 @@ pub(crate) enum Level {
 
 impl Finding {
     /// All is well.
-    fn good(section: impl Into<String>, text: ProblemText) -> Self {
+    pub(crate) fn good(section: impl Into<String>, text: ProblemText) -> Self {
         Self { level: Level::Good, section: section.into(), text, mend: None }
     }
 
