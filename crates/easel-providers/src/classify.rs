@@ -80,6 +80,20 @@ impl Failure {
         }
     }
 
+    /// The same words with another meaning, which a profile of the configuration gives them.
+    pub(crate) fn as_class(self, class: ErrorClass, status: u16) -> Self {
+        let key = match class {
+            ErrorClass::Auth if status == 401 => KeyVerdict::Disable,
+            ErrorClass::Auth => KeyVerdict::Cool(FORBIDDEN_REST),
+            ErrorClass::Quota => KeyVerdict::OutOfQuota,
+            ErrorClass::Rate => KeyVerdict::Cool(self.retry_after.unwrap_or(RATE_REST)),
+            _ => KeyVerdict::Fine,
+        };
+        let Self { param, message, code, retry_after, .. } = self;
+        let retry_after = retry_after.filter(|_| class == ErrorClass::Rate);
+        Self { key, retry_after, param, message, code, ..Self::new(class) }
+    }
+
     /// Ties the failure to a provider, with everything that support will ask for.
     pub fn into_error(self, provider: &str, facts: &Facts<'_>) -> ProviderError {
         let detail = match (self.code.is_empty(), self.message.is_empty()) {

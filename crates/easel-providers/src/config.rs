@@ -10,7 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::registry::{self, Kind};
+use crate::{
+    models,
+    registry::{self, Kind},
+};
 
 /// One engine that makes pictures: a service's dialect, its address and its keys.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,7 +33,7 @@ pub struct ProviderSection {
     /// `user:password` for services behind HTTP basic authentication; sent instead of a key.
     #[schemars(extend("writeOnly" = true))]
     pub basic_auth: Hidden,
-    /// The model's name at the service.
+    /// The model's name at the service. Empty, where the kind has a usual choice: the first of it that the service lists.
     pub model: String,
     /// Use `base_url` exactly as written, as the address of the endpoint itself.
     pub full_url: bool,
@@ -190,7 +193,7 @@ impl ProviderSection {
                 }
                 Ok(_) => {}
             }
-            if self.model.trim().is_empty() {
+            if self.model.trim().is_empty() && kind.is_none_or(|kind| models::order(kind).is_empty()) {
                 say("model", "missing; write the model's name at the service.".to_owned());
             }
         } else if kind.is_none()
@@ -359,7 +362,7 @@ mod tests {
     #[test]
     fn all_problems_come_at_once() {
         let section = section(
-            r#"{"kind": "openai_images", "base_url": "ftp://x", "max_retry_attempts": 0, "timeout_seconds": 0,
+            r#"{"kind": "openai_chat", "base_url": "ftp://x", "max_retry_attempts": 0, "timeout_seconds": 0,
                 "proxy": "x://y", "basic_auth": "me", "prices": {"generate": -1}, "extra": {"prompt": "x"},
                 "api_keys_file": "no/such/file"}"#,
         );

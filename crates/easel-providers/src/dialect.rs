@@ -9,7 +9,7 @@
 //! - Its optional parameters pass [`Known::allows`] and are told in [`Draft::sent`], so that a refusal can be learned
 //!   from.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Deref, sync::Arc};
 
 use bytes::Bytes;
 use easel_core::{
@@ -51,6 +51,16 @@ pub(crate) trait Dialect: Send + Sync {
         call.bearer(key)
     }
 
+    /// Adds the service's own headers to a paid call, for those that are not known before easel runs.
+    fn dress(&self, call: Call) -> Call {
+        call
+    }
+
+    /// Where the service lists its models, below the base address.
+    fn models(&self) -> Cow<'_, str> {
+        "models".into()
+    }
+
     /// The task side, for services that take tasks.
     fn tasks(&self) -> Option<&dyn Tasks> {
         None
@@ -69,6 +79,26 @@ pub(crate) trait Dialect: Send + Sync {
     /// The pictures of a success.
     fn choose(&self, answer: &Answer) -> Choice {
         candidates::choose(answer)
+    }
+}
+
+/// A dialect in use.
+#[derive(Clone)]
+pub(crate) enum Spoken {
+    /// One of this build.
+    Built(&'static dyn Dialect),
+    /// One that a profile of the configuration changed.
+    Profile(Arc<dyn Dialect>),
+}
+
+impl Deref for Spoken {
+    type Target = dyn Dialect;
+
+    fn deref(&self) -> &(dyn Dialect + 'static) {
+        match self {
+            Self::Built(dialect) => *dialect,
+            Self::Profile(dialect) => &**dialect,
+        }
     }
 }
 

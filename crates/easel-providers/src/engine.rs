@@ -18,18 +18,19 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     classify::Failure,
     config::ProviderSection,
-    dialect::{Ask, Dialect, Draft, Payload, Settings},
+    dialect::{Ask, Draft, Payload, Settings, Spoken},
     exchange::Wire,
     lessons::Lessons,
+    models::ModelChoice,
     registry::{BuildError, Kind, Tools},
     tasks::Tasks,
 };
 
 pub(crate) struct Remote {
     kind: Kind,
-    dialect: &'static dyn Dialect,
+    dialect: Spoken,
     pub(crate) wire: Wire,
-    settings: Settings,
+    models: ModelChoice,
     /// The owner says that this service can edit.
     edit: bool,
     lessons: Lessons,
@@ -39,7 +40,7 @@ pub(crate) struct Remote {
 /// A provider that speaks `dialect`.
 pub(crate) fn build(
     kind: Kind,
-    dialect: &'static dyn Dialect,
+    dialect: Spoken,
     name: &str,
     section: &ProviderSection,
     tools: &Tools,
@@ -50,9 +51,9 @@ pub(crate) fn build(
     };
     Ok(Arc::new(Remote {
         kind,
+        wire: Wire::new(name, section, &tools.clients, dialect.clone())?,
         dialect,
-        wire: Wire::new(name, section, &tools.clients, dialect)?,
-        settings,
+        models: ModelChoice::new(kind, settings),
         edit: section.supports_edit.unwrap_or(true),
         lessons: Lessons::default(),
         publish: tools.publish.clone(),
@@ -70,11 +71,11 @@ impl Provider for Remote {
     }
 
     fn model(&self) -> &str {
-        &self.settings.model
+        &self.settings().model
     }
 
     fn capabilities(&self) -> Capabilities {
-        let limits = self.dialect.limits(&self.settings.model);
+        let limits = self.dialect.limits(&self.settings().model);
         let reachable = !limits.public_urls || self.publish.is_some();
         let edit = self.edit && limits.references > 0;
         Capabilities {
@@ -98,7 +99,7 @@ impl Provider for Remote {
         let tasks = self.tasks(request.operation)?;
         Some(TaskIntent {
             base_url: self.wire.base.url().as_str().trim_end_matches('/').to_owned(),
-            request_hash: request_hash(&self.settings.model, request),
+            request_hash: request_hash(&self.settings().model, request),
             task: tasks.choose_id(),
         })
     }
@@ -108,12 +109,54 @@ impl Provider for Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
+        self.models.settle(&self.wire, cx).await;
+        let settings = self.settings();
+        let mut result = self.order(settings, request, cx).await;
+        if let Err(error) = &mut result
+            && error.class == ErrorClass::NotFound
+            && self.models.is_gone(&settings.model, &self.wire.name)
+        {
+            error.retry = Retry::Corrected;
+        }
+        result
+    }
+
+    async fn resume(
+        &self,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        // Without its references a request looks as if it had been made of words alone.
+        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
+            Some(tasks) => self.follow(tasks, task, request, cx).await,
+            None => {
+                let detail = format!("this model has no tasks, and {} is one", task.id);
+                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
+            }
+        }
+    }
+}
+
+impl Remote {
+    /// What the owner configured, with the model in use.
+    fn settings(&self) -> &Settings {
+        self.models.current()
+    }
+
+    /// One create call with these settings, and what becomes of it.
+    async fn order(
+        &self,
+        settings: &Settings,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
         let known = self.lessons.known();
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
         let ask = Ask {
-            settings: &self.settings,
+            settings,
             request,
             known: &known,
             addresses: &addresses,
@@ -136,31 +179,14 @@ impl Provider for Remote {
         self.follow_new(tasks, answered, request, cx).await
     }
 
-    async fn resume(
-        &self,
-        task: &RemoteTask,
-        request: &GenerateRequest,
-        cx: &CallContext,
-    ) -> Result<Generated, ProviderError> {
-        // Without its references a request looks as if it had been made of words alone.
-        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
-            Some(tasks) => self.follow(tasks, task, request, cx).await,
-            None => {
-                let detail = format!("this model has no tasks, and {} is one", task.id);
-                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
-            }
-        }
-    }
-}
-
-impl Remote {
     /// The task side, when requests of this sort are answered with tasks.
     fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
-        self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
+        self.dialect.tasks().filter(|tasks| tasks.applies(self.settings(), operation))
     }
 
     fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
         let call = with_headers(self.wire.post(path, cx), self.dialect.headers());
+        let call = self.dialect.dress(call);
         match payload {
             Payload::Json(segments) => call.body("application/json", segments),
             Payload::Form(form) => call.multipart(form),
@@ -169,7 +195,7 @@ impl Remote {
 
     /// The references under public addresses, where the service fetches them from there.
     async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
-        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings.model).public_urls)
+        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings().model).public_urls)
         else {
             return Ok(Vec::new());
         };
@@ -234,7 +260,7 @@ mod tests {
             candidates::{Choice, Found, Place},
         },
         classify::{self, Facts, Failure},
-        dialect::{JsonRequest, Limits},
+        dialect::{Dialect, JsonRequest, Limits},
         lessons::{Known, Sent},
     };
 
@@ -296,8 +322,14 @@ mod tests {
         let odd = |model| {
             let section = json!({ "kind": "ark", "base_url": peer.origin(), "model": model });
             let section: ProviderSection = serde_json::from_value(section).unwrap();
-            build(Kind::Ark, &Odd, "odd", &section, &Tools::new(HttpClients::new(NetworkSection::default())))
-                .unwrap()
+            build(
+                Kind::Ark,
+                Spoken::Built(&Odd),
+                "odd",
+                &section,
+                &Tools::new(HttpClients::new(NetworkSection::default())),
+            )
+            .unwrap()
         };
         assert!(!odd("blind").capabilities().edit);
         let odd = odd("m");

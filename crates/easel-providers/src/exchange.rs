@@ -21,7 +21,7 @@ use crate::{
     answer::{Answer, AnswerError, AnswerReader},
     classify::{Facts, Failure},
     config::{ProviderSection, is_local},
-    dialect::Dialect,
+    dialect::Spoken,
     registry::BuildError,
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct Wire {
     pub(crate) paid: bool,
     http: HttpClient,
     pub(crate) results: HttpClient,
-    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) dialect: Spoken,
     basic: Option<SecretString>,
     max_answer_bytes: u64,
 }
@@ -64,7 +64,7 @@ impl Wire {
         name: &str,
         section: &ProviderSection,
         clients: &HttpClients,
-        dialect: &'static dyn Dialect,
+        dialect: Spoken,
     ) -> Result<Self, BuildError> {
         let base = section.address()?;
         let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds.max(1)));

@@ -24,10 +24,12 @@ mod engine;
 mod exchange;
 mod gather;
 mod lessons;
+mod profile;
 mod results;
 mod sizes;
 mod task_engine;
 mod tasks;
 
 pub use config::ProviderSection;
+pub use profile::ProfileSection;
 pub use registry::{BuildError, Kind, Tools, build};

@@ -25,20 +25,26 @@ impl Dialect for OpenAiChat {
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let &Ask { settings, request, known, .. } = ask;
-        let options = options(&settings.extra, &request.output, known);
-        let sent = Sent::new(&options);
-        let prompt = prompt(&request.prompt, &request.output, &options);
         let mut json = JsonRequest::new();
-        let content = content(prompt, &request.references, &mut json);
-        let mut body = Map::new();
-        body.insert("model".to_owned(), settings.model.as_str().into());
-        body.insert("messages".to_owned(), json!([{ "role": "user", "content": content }]));
-        for (key, value) in options {
-            body.entry(key).or_insert(value);
-        }
+        let (body, sent) = body(ask, &mut json);
         Draft { path: "chat/completions".into(), payload: json.finish(&Value::Object(body)), sent }
     }
+}
+
+/// The whole body, its pictures in `json`.
+pub(crate) fn body(ask: &Ask<'_>, json: &mut JsonRequest) -> (Map<String, Value>, Sent) {
+    let &Ask { settings, request, known, .. } = ask;
+    let options = options(&settings.extra, &request.output, known);
+    let sent = Sent::new(&options);
+    let prompt = prompt(&request.prompt, &request.output, &options);
+    let content = content(prompt, &request.references, json);
+    let mut body = Map::new();
+    body.insert("model".to_owned(), settings.model.as_str().into());
+    body.insert("messages".to_owned(), json!([{ "role": "user", "content": content }]));
+    for (key, value) in options {
+        body.entry(key).or_insert(value);
+    }
+    (body, sent)
 }
 
 /// The words, and the pictures behind them. Words alone stay a plain text, which every gateway understands.

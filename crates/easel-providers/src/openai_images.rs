@@ -48,9 +48,10 @@ impl Dialect for OpenAiImages {
                 if !known.plain_image_field {
                     sent.add_image_field();
                 }
+                let name = if known.plain_image_field { PLAIN_IMAGE_FIELD } else { IMAGE_FIELD };
                 Draft {
                     path: "images/edits".into(),
-                    payload: Payload::Form(form(fields, request, known)),
+                    payload: Payload::Form(form(fields, request, name)),
                     sent,
                 }
             }
@@ -59,7 +60,7 @@ impl Dialect for OpenAiImages {
 }
 
 /// The fields of the request, without pictures.
-fn fields(
+pub(crate) fn fields(
     model: &str,
     extra: &Map<String, Value>,
     request: &GenerateRequest,
@@ -86,13 +87,13 @@ fn fields(
     fields
 }
 
-/// The edit form. Fields first: gateways that read it as a stream need the model before the files.
-fn form(fields: Map<String, Value>, request: &GenerateRequest, known: &Known) -> Multipart {
+/// The edit form, with the pictures as `name`. Fields first: gateways that read it as a stream need the model before the
+/// files.
+pub(crate) fn form(fields: Map<String, Value>, request: &GenerateRequest, name: &str) -> Multipart {
     let form = fields.into_iter().fold(Multipart::new(), |form, (name, value)| match value {
         Value::String(text) => form.text(&name, text),
         other => form.text(&name, other.to_string()),
     });
-    let name = if known.plain_image_field { PLAIN_IMAGE_FIELD } else { IMAGE_FIELD };
     request.references.iter().enumerate().fold(form, |form, (nth, reference)| {
         let format = reference.picture.format;
         let file_name = format!("image{}.{}", nth + 1, format.extension());

@@ -136,7 +136,7 @@ fn lawful((w, h): (u32, u32)) -> (u32, u32) {
 }
 
 /// The listed size of the nearest shape, and among equals the nearest area.
-fn nearest(list: &[(u32, u32)], (w, h): (u32, u32)) -> (u32, u32) {
+pub(crate) fn nearest(list: &[(u32, u32)], (w, h): (u32, u32)) -> (u32, u32) {
     let shape = |(w, h): (u32, u32)| (f64::from(w) / f64::from(h)).ln();
     let area = |(w, h): (u32, u32)| (f64::from(w) * f64::from(h)).ln();
     let distance =

@@ -16,7 +16,7 @@ use easel_core::{
 use easel_http::NetworkSection;
 #[cfg(feature = "onebot")]
 use easel_onebot::OneBotSection;
-use easel_providers::ProviderSection;
+use easel_providers::{ProfileSection, ProviderSection};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,11 +48,7 @@ pub(crate) struct Config {
     /// Services that make pictures, by a name of your choice.
     pub(crate) providers: BTreeMap<String, ProviderSection>,
     /// Quirks of gateways, by name.
-    #[expect(
-        clippy::zero_sized_map_values,
-        reason = "becomes a section's struct with the part that reads it"
-    )]
-    pub(crate) profiles: BTreeMap<String, Unbuilt>,
+    pub(crate) profiles: BTreeMap<String, ProfileSection>,
     /// Text to picture.
     pub(crate) draw: FeatureSection,
     /// Picture to picture. Without a provider of its own it asks those of `[draw]`.

@@ -295,6 +295,8 @@ impl Chain<'_> {
             match error.class {
                 _ if error.suspended => state.circuit.suspend(now),
                 ErrorClass::Overload | ErrorClass::Unanswered => state.circuit.failed(now),
+                // The provider has another model to offer: nothing is missing any more.
+                ErrorClass::NotFound if error.retry == Retry::Corrected => state.circuit.succeeded(),
                 ErrorClass::NotFound => {
                     state.not_found.insert(operation, now + NOT_FOUND_FOR);
                     state.circuit.succeeded();

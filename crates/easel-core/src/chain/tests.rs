@@ -478,3 +478,11 @@ async fn health_is_kept_of_every_attempt() {
     walk(&links).await;
     assert_eq!(links[0].slot.health().attempts, 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_gone_does_not_close_a_provider_with_another_one() {
+    let gone = || fail(ErrorClass::NotFound, |error| error.retry = Retry::Corrected);
+    let links = one([gone(), gone(), Step::Picture, gone(), Step::Picture], &["k"], 1);
+    walk(&links).await.asked(&["1 a k", "2 a k", "3 a k"]).made_by("a");
+    walk(&links).await.asked(&["1 a k", "2 a k"]).made_by("a");
+}

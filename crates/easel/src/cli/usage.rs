@@ -116,7 +116,9 @@ fn table(Usage { days, by }: Usage, lines: &[UsageLine], speech: &Speech) -> Vec
     }
     let columns = rows.first().map_or(0, Vec::len);
     let widths: Vec<_> = (0..columns)
-        .map(|column| rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0))
+        .map(|column| {
+            rows.iter().filter_map(|row| row.get(column)).map(|cell| width(cell)).max().unwrap_or(0)
+        })
         .collect();
     let line = |row: Vec<String>| {
         let cells = row.into_iter().zip(&widths).enumerate().map(|(column, (cell, wide))| {

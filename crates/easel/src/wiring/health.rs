@@ -126,9 +126,10 @@ fn lately(name: &str, health: &HealthReport, speech: &Speech) -> Finding {
             .with("last", last.clone())
     };
     match health.standing {
-        Standing::Resting(rest) => {
-            Finding::remark(section, with("check-health-resting").with("rest", keys::span(speech, rest.as_secs())))
-        }
+        Standing::Resting(rest) => Finding::remark(
+            section,
+            with("check-health-resting").with("rest", keys::span(speech, rest.as_secs())),
+        ),
         Standing::OnTrial => Finding::good(section, with("check-health-trial")),
         Standing::Asked if health.attempts == 0 => Finding::good(section, with("check-health-idle")),
         Standing::Asked if health.successes == 0 => Finding::good(section, with("check-health-none")),
@@ -189,6 +190,11 @@ mod tests {
         let resting = Standing::Resting(Duration::from_secs(50));
         let rests = HealthReport { standing: resting, last_failure: failed, ..busy };
         check(rests, Level::Remark, "check-health-resting", &["9", "2 "]);
-        check(HealthReport { standing: Standing::OnTrial, ..busy }, Level::Good, "check-health-trial", &["9"]);
+        check(
+            HealthReport { standing: Standing::OnTrial, ..busy },
+            Level::Good,
+            "check-health-trial",
+            &["9"],
+        );
     }
 }
