@@ -120,9 +120,19 @@ pub fn request_id(headers: &HeaderMap) -> Option<String> {
 pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
     let success = (200..300).contains(&facts.status);
     let signals = Signals::read(facts, success);
-    if success && !signals.failed {
-        return None;
-    }
+    if success && !signals.failed { None } else { Some(judged(signals, facts, success)) }
+}
+
+/// What failed, where the dialect knows the place in the answer that tells it (a task that ended, one of several
+/// results), whatever the status.
+pub(crate) fn told(error: &Value, facts: &Facts<'_>) -> Failure {
+    let mut signals = Signals::default();
+    signals.add(error, 0);
+    signals.settle(facts);
+    judged(signals, facts, (200..300).contains(&facts.status))
+}
+
+fn judged(signals: Signals, facts: &Facts<'_>, success: bool) -> Failure {
     let status = if success { signals.status.unwrap_or(0) } else { facts.status };
     let mut failure = judge(&signals, status);
     failure.param = signals.param;
@@ -141,7 +151,7 @@ pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
     if facts.advice.should_retry == Some(false) && failure.retry == Retry::SameKey {
         failure.retry = Retry::NextProvider;
     }
-    Some(failure)
+    failure
 }
 
 /// What a success without a picture is: `said` are the model's words, `unusable` the kind of what it made instead,
@@ -271,12 +281,17 @@ impl Signals {
                 _ => {}
             }
         }
-        let said = std::mem::take(&mut signals.message);
-        let text = if said.is_empty() { head(facts) } else { said };
-        signals.lower = cut(&without_prompt(&text, facts.prompt)).to_lowercase();
-        // The secrets go first: a prompt that is the beginning of one must not tear it apart.
-        signals.message = cut(&without_prompt(&facts.redactor.exact(&text), facts.prompt));
+        signals.settle(facts);
         signals
+    }
+
+    /// Takes the job's own words and the secrets out of what was said.
+    fn settle(&mut self, facts: &Facts<'_>) {
+        let said = std::mem::take(&mut self.message);
+        let text = if said.is_empty() { head(facts) } else { said };
+        self.lower = cut(&without_prompt(&text, facts.prompt)).to_lowercase();
+        // The secrets go first: a prompt that is the beginning of one must not tear it apart.
+        self.message = cut(&without_prompt(&facts.redactor.exact(&text), facts.prompt));
     }
 
     fn add(&mut self, error: &Value, depth: u8) {
@@ -323,7 +338,7 @@ impl Signals {
                     Duration::try_from_secs_f64(seconds).ok()
                 });
                 if depth < 3 {
-                    for key in ["metadata", "availability", "error", "innererror", "details"] {
+                    for key in ["metadata", "availability", "error", "errors", "innererror", "details"] {
                         if let Some(inner) = map.get(key) {
                             self.add(inner, depth + 1);
                         }

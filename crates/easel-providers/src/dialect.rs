@@ -9,7 +9,7 @@
 //! - Its optional parameters pass [`Known::allows`] and are told in [`Draft::sent`], so that a refusal can be learned
 //!   from.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use easel_core::{
@@ -28,6 +28,7 @@ use crate::{
         usage,
     },
     classify::{self, Facts, Failure},
+    config::ProviderSection,
     lessons::{Known, Sent},
     tasks::Tasks,
 };
@@ -104,7 +105,25 @@ pub(crate) struct Settings {
     pub(crate) model: String,
     /// Fields of the owner's own, for the request's top level.
     pub(crate) extra: Map<String, Value>,
+    /// How often a task is asked about, where the owner says so (`extra.poll_seconds`).
+    pub(crate) poll: Option<Duration>,
 }
+
+impl Settings {
+    /// Of a provider's section. What the engine itself understands is taken out of `extra`.
+    pub(crate) fn new(section: &ProviderSection) -> Self {
+        let mut extra: Map<String, Value> = section.extra.clone().into_iter().collect();
+        let poll = extra.remove(POLL_SECONDS).and_then(|seconds| seconds.as_f64());
+        Self {
+            model: section.model.trim().to_owned(),
+            extra,
+            poll: poll.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.05, 600.0))),
+        }
+    }
+}
+
+/// The key of `extra` that says how often a task is asked about, in seconds.
+const POLL_SECONDS: &str = "poll_seconds";
 
 /// Everything that a request is made of.
 #[derive(Clone, Copy, Debug)]

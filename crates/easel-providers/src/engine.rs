@@ -22,7 +22,7 @@ use crate::{
     exchange::Wire,
     lessons::Lessons,
     registry::{BuildError, Kind, Tools},
-    tasks::Tasks,
+    tasks::{Pace, Tasks},
 };
 
 pub(crate) struct Remote {
@@ -44,10 +44,7 @@ pub(crate) fn build(
     section: &ProviderSection,
     tools: &Tools,
 ) -> Result<Arc<dyn Provider>, BuildError> {
-    let settings = Settings {
-        model: section.model.trim().to_owned(),
-        extra: section.extra.clone().into_iter().collect(),
-    };
+    let settings = Settings::new(section);
     Ok(Arc::new(Remote {
         kind,
         dialect,
@@ -156,6 +153,11 @@ impl Remote {
     /// The task side, when requests of this sort are answered with tasks.
     fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
         self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
+    }
+
+    /// How often tasks are asked about.
+    pub(crate) fn pace(&self, tasks: &dyn Tasks) -> Pace {
+        self.settings.poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
     }
 
     fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
@@ -341,7 +343,7 @@ mod tests {
         file.as_file().set_len(LENGTH).unwrap();
         let body = Body::from_file(file.path()).unwrap();
         let request = edit(body);
-        let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new() };
+        let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new(), poll: None };
         let addresses = vec!["https://easel.example/p/1.png".to_owned()];
         let known = Known::default();
         let ask = Ask {

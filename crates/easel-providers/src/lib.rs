@@ -10,6 +10,7 @@
 pub mod config;
 pub mod registry;
 
+mod modelscope;
 mod openai_chat;
 mod openai_images;
 mod sketch_provider;

@@ -9,7 +9,10 @@ use std::sync::Arc;
 use easel_core::ports::{Provider, PublishMedia};
 use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
-use crate::{config::ProviderSection, dialect::Dialect, engine, openai_chat, openai_images, sketch_provider};
+use crate::{
+    config::ProviderSection, dialect::Dialect, engine, modelscope, openai_chat, openai_images,
+    sketch_provider,
+};
 
 /// Why a section can't become a provider.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +73,7 @@ kinds! {
     Gitee = "gitee",
     GiteeAsync = "gitee_async",
     Jimeng = "jimeng",
-    ModelScope = "modelscope",
+    ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks modelscope::ModelScope,
     DashScope = "dashscope",
     SdWebUi = "sdwebui",
     ComfyUi = "comfyui",

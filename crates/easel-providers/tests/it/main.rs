@@ -7,6 +7,7 @@
     reason = "helpers of tests end them by panicking"
 )]
 
+mod modelscope;
 mod openai_chat;
 mod openai_images;
 mod remote;
