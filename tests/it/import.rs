@@ -9,7 +9,7 @@ const SAMPLES: [&str; 6] =
     ["openai_image", "siliconflow", "openrouter", "aiimg_v3", "aiimg_v5", "skill_settings"];
 
 fn sample(name: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/it/import");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/astrbot");
     fs::read_to_string(folder.join(name).with_extension("json")).unwrap()
 }
 

@@ -223,10 +223,26 @@ mod tests {
     }
 
     #[test]
+    fn an_import_names_the_program_and_the_file() {
+        let cli = parse("easel import astrbot old.json -o new.toml --config a.toml").unwrap();
+        let Some(Command::Import(Import { from: ImportFrom::Astrbot(options) })) = cli.command else {
+            panic!("not import")
+        };
+        assert_eq!(options.file, PathBuf::from("old.json"));
+        assert_eq!(options.output.as_deref(), Some("new.toml".as_ref()));
+    }
+
+    #[test]
     fn wrong_usage_ends_with_two() {
-        for line in
-            ["easel draw", "easel paint", "easel draw cat --count 0", "easel restore", "easel completions x"]
-        {
+        for line in [
+            "easel draw",
+            "easel paint",
+            "easel draw cat --count 0",
+            "easel restore",
+            "easel import",
+            "easel import astrbot",
+            "easel completions x",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
         assert_eq!(parse("easel --help").unwrap_err().exit_code(), 0);

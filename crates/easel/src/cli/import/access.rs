@@ -22,7 +22,7 @@ pub(super) fn flat(bag: &mut Bag<'_>, plan: &mut Plan) {
                     plan.set(bag.place(mode), "access", "group_filter_mode", filter);
                 }
                 "none" | "disabled" | "off" => {
-                    plan.set(bag.place(mode), "access", "group_filter_mode", "none")
+                    plan.set(bag.place(mode), "access", "group_filter_mode", "none");
                 }
                 _ => plan.skip(bag.place(mode), "access", ProblemText::new("import-why-mode")),
             }

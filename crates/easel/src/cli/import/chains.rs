@@ -17,8 +17,8 @@ pub(super) struct Known {
     pub(super) edit: Option<String>,
     /// It can't be used.
     pub(super) off: bool,
-    /// The size that it was asked for by default.
-    pub(super) output: Option<String>,
+    /// The size that it was asked for by default, with its place in the old file.
+    pub(super) output: Option<(String, String)>,
 }
 
 /// A place in a chain of the old file.
@@ -26,8 +26,8 @@ pub(super) struct Known {
 pub(super) struct Link {
     /// The service, by its old name.
     pub(super) provider: String,
-    /// The size that was wished here.
-    pub(super) output: Option<String>,
+    /// The size that was wished here, with its place in the old file.
+    pub(super) output: Option<(String, String)>,
     /// The place in the old file.
     pub(super) old: String,
 }
@@ -51,7 +51,7 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
     let edits = matches!(feature, "edit" | "selfie");
     let mut seen = BTreeSet::new();
     let mut names: Vec<String> = Vec::new();
-    let mut outputs: Vec<(String, Option<String>)> = Vec::new();
+    let mut outputs: Vec<(String, String)> = Vec::new();
     for link in chain.links {
         let why = match known.get(&link.provider) {
             None => "import-why-chain-unknown",
@@ -65,9 +65,8 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
                         (true, index) => format!("{feature}.fallback_{index}"),
                     };
                     plan.moved(link.old.clone(), slot, &name);
-                    let common = chain.default_output.as_ref().map(|(_, output)| output.clone());
-                    let output = link.output.clone().or(common).or_else(|| found.output.clone());
-                    outputs.push((link.old, output));
+                    let own = link.output.as_ref();
+                    outputs.extend(own.or(chain.default_output.as_ref()).or(found.output.as_ref()).cloned());
                     names.push(name);
                     continue;
                 }
@@ -85,7 +84,7 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
     }
     if feature == "video" {
         // A clip has no size of its own here.
-        for (old, output) in outputs.into_iter().filter_map(|(old, output)| Some((old, output?))) {
+        for (old, output) in outputs {
             plan.skip(old, feature, ProblemText::new("import-why-clip-size").with("output", output));
         }
     } else {
@@ -102,7 +101,7 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
 
 /// The feature's size: that of its first service. Here one size counts for the whole chain, so others are told.
 fn size(
-    outputs: Vec<(String, Option<String>)>,
+    outputs: Vec<(String, String)>,
     common: Option<(String, String)>,
     edits: bool,
     section: &mut Section,
@@ -110,8 +109,11 @@ fn size(
 ) {
     let feature = section.name();
     let mut chosen: Option<String> = None;
-    let wishes = outputs.into_iter().filter_map(|(old, output)| Some((old, output?)));
-    for (old, output) in wishes.chain(common) {
+    let mut seen = BTreeSet::new();
+    for (old, output) in outputs.into_iter().chain(common) {
+        if !seen.insert(old.clone()) {
+            continue;
+        }
         if OutputWish::parse(&output).is_none() {
             plan.skip(old, &feature, ProblemText::new("import-why-size"));
         } else if let Some(chosen) = &chosen {
@@ -142,17 +144,17 @@ mod tests {
     use super::*;
 
     fn link(provider: &str, output: &str) -> Link {
-        let output = Some(output.to_owned()).filter(|output| !output.is_empty());
+        let output = (!output.is_empty()).then(|| (format!("old.{provider}.output"), output.to_owned()));
         Link { provider: provider.to_owned(), output, old: format!("old.{provider}") }
     }
 
     #[track_caller]
-    fn check(chain: Chain, expected: Json, skipped: &[(&str, &str)]) {
+    fn check(chain: Chain, expected: &Json, skipped: &[(&str, &str)]) {
         let known = |name: &str, off: bool, output: Option<&str>| Known {
             name: name.to_owned(),
             off,
             edit: (name == "c").then(|| "c_edit".to_owned()),
-            output: output.map(str::to_owned),
+            output: output.map(|output| (format!("old.{name}.size"), output.to_owned())),
         };
         let known: BTreeMap<_, _> =
             [("a", false, None), ("b", false, Some("2K")), ("c", false, None), ("x", true, None)]
@@ -161,7 +163,7 @@ mod tests {
         let mut plan = Plan::default();
         let feature = chain.feature;
         settle(chain, &known, &mut plan);
-        assert_eq!(plan.section(&[feature]).to_json(), expected);
+        assert_eq!(plan.section(&[feature]).to_json(), *expected);
         let told: Vec<_> =
             plan.skipped.iter().map(|skipped| (skipped.old.as_str(), skipped.why.key.as_str())).collect();
         assert_eq!(told, skipped);
@@ -176,20 +178,20 @@ mod tests {
             ("old.a", "import-why-chain-twice"),
         ];
         let chain = Chain { feature: "draw", links: links(), ..Chain::default() };
-        check(chain, json!({"chain": ["a", "b"], "default_output": "2K"}), &lost);
+        check(chain, &json!({"chain": ["a", "b"], "default_output": "2K"}), &lost);
         let chain = Chain { feature: "draw", links: links(), slots: true, ..Chain::default() };
-        check(chain, json!({"provider": "a", "fallback_1": "b", "default_output": "2K"}), &lost);
-        check(Chain { feature: "edit", ..Chain::default() }, json!({}), &[]);
+        check(chain, &json!({"provider": "a", "fallback_1": "b", "default_output": "2K"}), &lost);
+        check(Chain { feature: "edit", ..Chain::default() }, &json!({}), &[]);
     }
 
     #[test]
     fn one_size_counts_for_a_chain() {
         let links = vec![link("a", "4096x4096"), link("b", "16:9"), link("c", "huge")];
         let common = Some(("old.default_output".to_owned(), "4096x4096".to_owned()));
-        let lost = [("old.b", "import-why-other-size"), ("old.c", "import-why-size")];
+        let lost = [("old.b.output", "import-why-other-size"), ("old.c.output", "import-why-size")];
         let chain =
             |feature| Chain { feature, links: links.clone(), default_output: common.clone(), slots: false };
-        check(chain("draw"), json!({"chain": ["a", "b", "c"], "default_output": "4096x4096"}), &lost);
-        check(chain("edit"), json!({"chain": ["a", "b", "c_edit"], "default_output": "4K"}), &lost);
+        check(chain("draw"), &json!({"chain": ["a", "b", "c"], "default_output": "4096x4096"}), &lost);
+        check(chain("edit"), &json!({"chain": ["a", "b", "c_edit"], "default_output": "4K"}), &lost);
     }
 }

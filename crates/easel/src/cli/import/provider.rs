@@ -51,8 +51,8 @@ pub(super) struct Provider {
     pub(super) section: Section,
     /// A second section for edits, where the service has another address for them.
     pub(super) edit: Option<Section>,
-    /// The size that it was asked for by default.
-    pub(super) output: Option<String>,
+    /// The size that it was asked for by default, with its place in the old file.
+    pub(super) output: Option<(String, String)>,
     /// It has a key, or needs none.
     pub(super) keyed: bool,
 }
@@ -246,16 +246,16 @@ impl Reader<'_, '_> {
 
     /// The keys; true when there are any. Cookies of jimeng are its keys, and what it calls a key stands beside them.
     fn keys(&mut self, kind: Kind) -> bool {
-        let cookies = if kind == Kind::Jimeng { self.bag.lines("cookie_list") } else { Vec::new() };
-        let mut found: Vec<(&str, String)> =
-            cookies.into_iter().map(|cookie| ("cookie_list", cookie)).collect();
+        let mut found: Vec<(&str, String)> = Vec::new();
+        if kind == Kind::Jimeng {
+            found.extend(self.bag.lines("cookie_list").into_iter().map(|cookie| ("cookie_list", cookie)));
+            if let Some(key) = self.bag.text("apikey") {
+                self.jimeng_key(&key);
+            }
+        }
         for key in KEYS {
-            for text in self.bag.texts(key) {
-                if kind == Kind::Jimeng && key == "apikey" && !found.is_empty() {
-                    self.jimeng_key(&text);
-                } else {
-                    found.push((key, text));
-                }
+            if !(kind == Kind::Jimeng && key == "apikey") {
+                found.extend(self.bag.texts(key).into_iter().map(|text| (key, text)));
             }
         }
         let mut seen = BTreeSet::new();
@@ -361,10 +361,10 @@ impl Reader<'_, '_> {
     fn extra(&mut self, kind: Kind) {
         if kind == Kind::Jimeng {
             self.extra_field("form", json!("aggregator"));
-            for (old, new) in [("default_style", "style"), ("default_ratio", "ratio")] {
+            for old in ["default_style", "default_ratio"] {
                 if let Some(text) = self.bag.text(old) {
-                    self.moved(old, &format!("extra.{new}"), &text);
-                    self.extra_field(new, json!(text));
+                    self.moved(old, &format!("extra.{old}"), &text);
+                    self.extra_field(old, json!(text));
                 }
             }
         }
@@ -386,10 +386,10 @@ impl Reader<'_, '_> {
         }
     }
 
-    fn output(&mut self) -> Option<String> {
+    fn output(&mut self) -> Option<(String, String)> {
         let (key, output) = self.bag.first_text(&OUTPUTS)?;
         if OutputWish::parse(&output).is_some() {
-            return Some(output);
+            return Some((self.bag.place(key), output));
         }
         if !output.eq_ignore_ascii_case("auto") {
             self.skip(key, "import-why-size");

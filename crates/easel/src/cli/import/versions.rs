@@ -52,8 +52,9 @@ pub(super) fn read_sections(bag: &mut Bag<'_>, plan: &mut Plan) {
         if let Some(mut fallback) = edit.bag("fallback") {
             enabled = fallback.flag("enabled").unwrap_or(true);
             retries = fallback.whole("max_retries");
-            if retries.is_some() {
-                plan.moved(fallback.place("max_retries"), "providers.*.max_retry_attempts", "");
+            if let Some(retries) = retries {
+                let tries = retries.saturating_add(1).clamp(1, 10).to_string();
+                plan.moved(fallback.place("max_retries"), "providers.*.max_retry_attempts", &tries);
             }
             plan.needless(&mut fallback, "edit", &["retry_delay"], "import-why-pauses");
             plan.finish(&fallback, "edit");
@@ -81,7 +82,7 @@ pub(super) fn read_sections(bag: &mut Bag<'_>, plan: &mut Plan) {
             if keyed {
                 plan.sections.push(made.section);
             } else {
-                unused(made.section, plan);
+                unused(&made.section, plan);
             }
             let link = Link { provider: "video".to_owned(), output: None, old: video.path().to_owned() };
             let links = if keyed { vec![link] } else { Vec::new() };
@@ -155,7 +156,7 @@ fn services(
         plan.finish(&service, &format!("providers.{name}"));
         let named = links.iter().any(|link| link.provider == alias);
         if !made.keyed && !named {
-            unused(made.section, plan);
+            unused(&made.section, plan);
             continue;
         }
         let name = twin(made.section, plan);
@@ -166,7 +167,7 @@ fn services(
 }
 
 /// A service that nobody asks and that has no key: what was told about it is taken back, and it is told as a whole.
-fn unused(section: Section, plan: &mut Plan) {
+fn unused(section: &Section, plan: &mut Plan) {
     let name = section.name();
     let start = format!("{name}.");
     let old = plan.moved.iter().find(|moved| moved.new.starts_with(&start)).map(|moved| moved.old.clone());
@@ -314,7 +315,7 @@ fn listed(service: &mut Bag<'_>, known: &mut BTreeMap<String, Known>, plan: &mut
 
 /// A name that can be typed behind `@` and is not taken.
 fn unique(id: &str, plan: &Plan) -> String {
-    let plain: String = id
+    let typed: String = id
         .trim()
         .chars()
         .map(|c| if c.is_whitespace() || c.is_control() || c == '@' { '_' } else { c })
@@ -325,8 +326,8 @@ fn unique(id: &str, plan: &Plan) -> String {
             .iter()
             .any(|section| matches!(&section.path[..], [head, known] if head == "providers" && same(known)))
     };
-    let numbered = (2..).map(|number: usize| format!("{plain}_{number}"));
-    std::iter::once(plain.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(plain)
+    let numbered = (2..).map(|number: usize| format!("{typed}_{number}"));
+    std::iter::once(typed.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(typed)
 }
 
 /// The places of a chain of versions 4 and 5: objects with an id and a size, or bare ids.
@@ -342,7 +343,8 @@ fn chain_links(section: &mut Bag<'_>) -> Vec<Link> {
             Json::Object(fields) => {
                 let mut entry = Bag::new(old.clone(), fields);
                 let (_, provider) = entry.first_text(&["provider_id", "provider", "id"])?;
-                Some(Link { provider, output: entry.text("output"), old })
+                let place = entry.place("output");
+                Some(Link { provider, output: entry.text("output").map(|output| (place, output)), old })
             }
             _ => None,
         }

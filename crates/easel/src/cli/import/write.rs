@@ -27,7 +27,9 @@ pub(super) fn write(plan: &Plan, source: &str, speech: &Speech) -> String {
     if !homeless.is_empty() {
         out.push('\n');
         comment(&mut out, &speech.say(&ProblemText::new("import-file-rest")));
-        homeless.iter().for_each(|skipped| tell(&mut out, skipped, speech));
+        for skipped in homeless {
+            tell(&mut out, skipped, speech);
+        }
     }
     out
 }
@@ -40,11 +42,11 @@ fn write_section(out: &mut String, section: &Section, skipped: &[Skipped], speec
     let head: Vec<_> = section.path.iter().map(|name| key(name)).collect();
     let head = head.join(".");
     let head = if section.list { format!("[[{head}]]") } else { format!("[{head}]") };
-    out.push_str(&format!("{mark}{head}\n"));
+    line(out, &[mark, &head]);
     for (name, value) in &section.entries {
         if let Some(value) = value_of(value) {
             // One line each, also in comments: line breaks inside of texts are escaped.
-            out.push_str(&format!("{mark}{} = {}\n", key(name), one_line(&value)));
+            line(out, &[mark, &key(name), " = ", &one_line(&value)]);
         }
     }
     let name = section.name();
@@ -59,6 +61,11 @@ fn tell(out: &mut String, skipped: &Skipped, speech: &Speech) {
         Some(value) => comment(out, &format!("{} = {value}: {why}", skipped.old)),
         None => comment(out, &format!("{}: {why}", skipped.old)),
     }
+}
+
+fn line(out: &mut String, parts: &[&str]) {
+    out.extend(parts.iter().copied());
+    out.push('\n');
 }
 
 /// Comments may hold neither line breaks nor other control characters.
@@ -83,7 +90,10 @@ fn quoted(text: &str) -> String {
         match c {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", u32::from(c))),
+            c if c.is_control() => {
+                let escape = format!("\\u{:04X}", u32::from(c));
+                out.push_str(&escape);
+            }
             c => out.push(c),
         }
     }
