@@ -18,6 +18,7 @@ mod sketch_provider;
 pub mod answer;
 pub mod classify;
 pub mod models;
+pub mod retired;
 pub mod sketch;
 
 mod dialect;
