@@ -2,11 +2,11 @@
 //! until restart.
 //!
 //! A parameter that a refusal names goes one step down per repetition: a size to a classic one and then away, a
-//! gateway's spelling of the picture field to the other one, everything else away. A size is remembered by its value,
-//! because one person's impossible wish says nothing about the sizes that others wish.
+//! gateway's spelling of the picture field to the other one, everything else away. A size, a ratio or a resolution is
+//! remembered by its value, because one person's impossible wish says nothing about what others wish.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -20,15 +20,18 @@ pub(crate) const IMAGE_FIELD: &str = "image[]";
 /// The other spelling.
 pub(crate) const PLAIN_IMAGE_FIELD: &str = "image";
 const SIZE: &str = "size";
+/// The parameters that carry a person's wish for a shape, in the spellings of all services.
+const SHAPES: [&str; 6] = [SIZE, "image_size", "imageSize", "resolution", "aspect_ratio", "aspectRatio"];
 
-/// Refused sizes that are remembered; people can wish for any number of them.
-const MAX_REFUSED_SIZES: usize = 256;
+/// Refused shapes that are remembered; people can wish for any number of them.
+const MAX_REFUSED_SHAPES: usize = 256;
 /// How services say that they don't know a parameter at all, in lower case.
-const UNKNOWN: [&str; 8] = [
+const UNKNOWN: [&str; 9] = [
     "unknown parameter",
     "unknown_parameter",
     "unknown field",
     "unknown argument",
+    "unknown name",
     "unsupported parameter",
     "unsupported_parameter",
     "unrecognized request argument",
@@ -40,21 +43,28 @@ const UNKNOWN: [&str; 8] = [
 pub(crate) struct Known {
     /// Parameters that are not sent any more.
     dropped: BTreeSet<String>,
-    /// Values of `size` that were refused.
-    refused_sizes: BTreeSet<String>,
+    /// Shapes that were refused: parameter and value.
+    refused: BTreeSet<(String, String)>,
     /// Pictures go as repeated `image`.
     pub(crate) plain_image_field: bool,
+    /// The job was answered without a picture before: say that one is wished.
+    pub(crate) insist: bool,
 }
 
 impl Known {
     /// Whether the parameter may be sent with this value.
     pub(crate) fn allows(&self, name: &str, value: &Value) -> bool {
-        !self.dropped.contains(name) && (name != SIZE || !self.refuses_size(&words(value)))
+        !self.dropped.contains(name) && !self.refuses(name, &words(value))
+    }
+
+    /// Whether this value of a parameter that carries a shape was refused before.
+    pub(crate) fn refuses(&self, name: &str, value: &str) -> bool {
+        SHAPES.contains(&name) && self.refused.contains(&(name.to_owned(), value.to_owned()))
     }
 
     /// Whether this value of `size` was refused before.
     pub(crate) fn refuses_size(&self, size: &str) -> bool {
-        self.refused_sizes.contains(size)
+        self.refuses(SIZE, size)
     }
 }
 
@@ -62,14 +72,16 @@ impl Known {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sent {
     names: BTreeSet<String>,
-    size: Option<String>,
+    /// The shapes among them, with their values.
+    shapes: BTreeMap<&'static str, String>,
 }
 
 impl Sent {
     /// Of the fields of a request; those that no request can do without are left out.
     pub(crate) fn new(fields: &Map<String, Value>) -> Self {
         let optional = |name: &&String| !matches!(name.as_str(), "model" | "prompt");
-        Self { names: fields.keys().filter(optional).cloned().collect(), size: fields.get(SIZE).map(words) }
+        let shapes = SHAPES.into_iter().filter_map(|name| Some((name, words(fields.get(name)?))));
+        Self { names: fields.keys().filter(optional).cloned().collect(), shapes: shapes.collect() }
     }
 
     /// Pictures went in fields of the documented name.
@@ -95,14 +107,14 @@ impl Lessons {
         }
         let Some(name) = named(failure, &sent.names) else { return false };
         let mut known = self.lock();
-        match (name.as_str(), &sent.size) {
-            (SIZE, Some(size)) if !is_unknown(failure) => {
-                if known.refused_sizes.len() >= MAX_REFUSED_SIZES {
-                    known.refused_sizes.pop_first();
+        match sent.shapes.get(name.as_str()) {
+            Some(value) if !is_unknown(failure) => {
+                if known.refused.len() >= MAX_REFUSED_SHAPES {
+                    known.refused.pop_first();
                 }
-                known.refused_sizes.insert(size.clone());
+                known.refused.insert((name, value.clone()));
             }
-            (IMAGE_FIELD, _) => known.plain_image_field = true,
+            _ if name == IMAGE_FIELD => known.plain_image_field = true,
             _ => {
                 known.dropped.insert(name);
             }
@@ -197,6 +209,26 @@ mod tests {
     }
 
     #[test]
+    fn ratios_and_resolutions_are_remembered_by_value_too() {
+        let lessons = Lessons::default();
+        let asked = sent(&json!({ "aspect_ratio": "9:20", "resolution": "2k", "quality": "high" }));
+        for name in ["aspect_ratio", "resolution", "quality"] {
+            assert!(lessons.learn(&refusal(name, "", "no"), &asked), "{name}");
+        }
+        let known = lessons.known();
+        for (name, value, allowed) in [
+            ("aspect_ratio", "9:20", false),
+            ("aspect_ratio", "1:1", true),
+            ("resolution", "2k", false),
+            ("resolution", "1k", true),
+            ("quality", "low", false),
+            ("size", "2k", true),
+        ] {
+            assert_eq!(known.allows(name, &value.into()), allowed, "{name} {value}");
+        }
+    }
+
+    #[test]
     fn a_parameter_that_is_unknown_goes_for_all_values() {
         for failure in [
             refusal("size", "unknown_parameter", "no"),
@@ -234,6 +266,6 @@ mod tests {
             assert!(lessons.learn(&refusal("size", "", "no"), &sent(&json!({ "size": size }))));
             assert!(lessons.known().refuses_size(&size));
         }
-        assert_eq!(lessons.known().refused_sizes.len(), MAX_REFUSED_SIZES);
+        assert_eq!(lessons.known().refused.len(), MAX_REFUSED_SHAPES);
     }
 }

@@ -10,8 +10,12 @@
 pub mod config;
 pub mod registry;
 
+mod ark;
+mod gemini_native;
+mod grok;
 mod openai_chat;
 mod openai_images;
+mod siliconflow;
 mod sketch_provider;
 
 pub mod answer;

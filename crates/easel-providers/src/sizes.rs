@@ -128,16 +128,43 @@ fn lawful((w, h): (u32, u32)) -> (u32, u32) {
 }
 
 /// The listed size of the nearest shape, and among equals the nearest area.
-fn nearest(list: &[(u32, u32)], (w, h): (u32, u32)) -> (u32, u32) {
+fn nearest(list: &[(u32, u32)], wished: (u32, u32)) -> (u32, u32) {
+    closest(list.iter().copied(), |size| *size, wished).unwrap_or((1024, 1024))
+}
+
+/// The item of the nearest shape, and among equals the nearest area. `size` gives an item's sides, or its ratio.
+pub(crate) fn closest<T>(
+    items: impl IntoIterator<Item = T>,
+    size: impl Fn(&T) -> (u32, u32),
+    (w, h): (u32, u32),
+) -> Option<T> {
     let shape = |(w, h): (u32, u32)| (f64::from(w) / f64::from(h)).ln();
     let area = |(w, h): (u32, u32)| (f64::from(w) * f64::from(h)).ln();
-    let distance =
-        |size: (u32, u32)| ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs());
-    let better = |a: &(u32, u32), b: &(u32, u32)| {
-        let (a, b) = (distance(*a), distance(*b));
+    let distance = |item: &T| {
+        let size = size(item);
+        ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs())
+    };
+    let better = |a: &T, b: &T| {
+        let (a, b) = (distance(a), distance(b));
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     };
-    list.iter().copied().min_by(better).unwrap_or((1024, 1024))
+    items.into_iter().min_by(better)
+}
+
+/// The side of a square with as many pixels as the wish has, or `None` when neither pixels nor a tier are wished.
+pub(crate) fn side(wish: &Output) -> Option<f64> {
+    match (wish.size.filter(|(w, h)| *w > 0 && *h > 0), wish.tier) {
+        (Some((w, h)), _) => Some((f64::from(w) * f64::from(h)).sqrt()),
+        (None, Some(tier)) => Some(1024.0 * f64::from(tier.max(1))),
+        (None, None) => None,
+    }
+}
+
+/// The tier (1, 2 or 4 K) that is nearest to a wish, as [`side`] has it.
+pub(crate) fn tier(wish: &Output) -> Option<u8> {
+    let side = side(wish)?;
+    let distance = |tier: &u8| (side / (1024.0 * f64::from(*tier))).ln().abs();
+    [1, 2, 4].into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
 
 #[expect(
@@ -194,6 +221,24 @@ mod tests {
         check("gpt-image-2", wide, &[exact, classic], None);
         check("gpt-image-2", Output { ratio: Some((1, 1)), ..OPEN }, &[exact, classic], Some((1024, 1024)));
         check("dall-e-3", wide, &[(1792, 1024)], None);
+    }
+
+    #[test]
+    fn wishes_have_a_tier() {
+        let sized = |w, h| Output { size: Some((w, h)), ..OPEN };
+        for (wish, expected) in [
+            (OPEN, None),
+            (Output { ratio: Some((16, 9)), ..OPEN }, None),
+            (Output { tier: Some(4), ..OPEN }, Some(4)),
+            (Output { tier: Some(3), ..OPEN }, Some(4)),
+            (sized(1024, 1024), Some(1)),
+            (sized(1280, 720), Some(1)),
+            (sized(2048, 1152), Some(2)),
+            (sized(3840, 2160), Some(4)),
+            (sized(64, 64), Some(1)),
+        ] {
+            assert_eq!(tier(&wish), expected, "{wish:?}");
+        }
     }
 
     proptest! {
