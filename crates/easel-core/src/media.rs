@@ -3,6 +3,7 @@
 
 mod body;
 mod budget;
+mod clip;
 mod decode;
 mod encode;
 mod format;
@@ -11,6 +12,7 @@ mod prepare;
 
 pub use body::{Body, BodySink, Place, Spool};
 pub use budget::{BytesBudget, Hold};
+pub use clip::{Clip, ClipFormat};
 pub use decode::{DecodeError, MAX_DECODED_PIXELS, MAX_SIDE, decode, dimensions};
 pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, png as encode_png, shrink};
 pub use format::PictureFormat;

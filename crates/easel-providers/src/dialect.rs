@@ -14,7 +14,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use easel_core::{
     media::Place,
-    ports::{ImageRequest, Reference},
+    ports::{GenerateRequest, Reference, Usage},
 };
 use easel_http::{Call, Content, Multipart, Segment, unforeseeable};
 use memchr::memmem;
@@ -25,6 +25,7 @@ use crate::{
     answer::{
         Answer,
         candidates::{self, Choice},
+        usage,
     },
     classify::{self, Facts, Failure},
     lessons::{Known, Sent},
@@ -54,6 +55,11 @@ pub(crate) trait Dialect: Send + Sync {
         classify::failure(facts)
     }
 
+    /// What a success says about its price.
+    fn usage(&self, answer: &Answer) -> Usage {
+        usage::usage(&answer.skeleton)
+    }
+
     /// The pictures of a success.
     fn choose(&self, answer: &Answer) -> Choice {
         candidates::choose(answer)
@@ -61,12 +67,28 @@ pub(crate) trait Dialect: Send + Sync {
 }
 
 /// What a model takes in one request.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
+    /// It makes pictures (or clips) from words alone.
+    pub(crate) words_alone: bool,
     /// Reference pictures; 0 = it can't edit.
     pub(crate) references: usize,
     /// Pictures wished.
     pub(crate) count: u8,
+    /// The largest tier (1, 2 or 4 K); `None` = unknown, so everything is tried.
+    pub(crate) tier: Option<u8>,
+    /// It makes clips, no pictures.
+    pub(crate) clips: bool,
+    /// References are fetched by the service from a public address: [`Ask::addresses`].
+    pub(crate) public_urls: bool,
+}
+
+impl Limits {
+    /// A model that draws from words and takes so many references, so many pictures at a time.
+    pub(crate) const fn new(references: usize, count: u8) -> Self {
+        Self { words_alone: true, references, count, tier: None, clips: false, public_urls: false }
+    }
 }
 
 /// What the owner configured.
@@ -82,9 +104,13 @@ pub(crate) struct Settings {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) settings: &'a Settings,
-    pub(crate) request: &'a ImageRequest,
+    pub(crate) request: &'a GenerateRequest,
     /// What refusals taught about parameters.
     pub(crate) known: &'a Known,
+    /// Public addresses of the request's references, one each; only for models with [`Limits::public_urls`].
+    pub(crate) addresses: &'a [String],
+    /// The task's id where the dialect chooses it, as it was recorded before the call.
+    pub(crate) task: Option<&'a str>,
 }
 
 /// A request to be posted.

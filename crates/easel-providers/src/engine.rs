@@ -6,17 +6,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use easel_core::{
-    error::ProviderError,
-    ports::{CallContext, Capabilities, Generated, ImageProvider, ImageRequest},
+    error::{ErrorClass, ProviderError},
+    ports::{CallContext, Capabilities, GenerateRequest, Generated, Provider, PublishMedia, Published},
 };
-use easel_http::HttpClients;
 
 use crate::{
     config::ProviderSection,
     dialect::{Ask, Dialect, Draft, Payload, Settings},
     exchange::Wire,
     lessons::Lessons,
-    registry::{BuildError, Kind},
+    registry::{BuildError, Kind, Tools},
 };
 
 struct Remote {
@@ -27,6 +26,7 @@ struct Remote {
     /// The owner says that this service can edit.
     edit: bool,
     lessons: Lessons,
+    publish: Option<Arc<dyn PublishMedia>>,
 }
 
 /// A provider that speaks `dialect`.
@@ -35,8 +35,8 @@ pub(crate) fn build(
     dialect: &'static dyn Dialect,
     name: &str,
     section: &ProviderSection,
-    clients: &HttpClients,
-) -> Result<Arc<dyn ImageProvider>, BuildError> {
+    tools: &Tools,
+) -> Result<Arc<dyn Provider>, BuildError> {
     let settings = Settings {
         model: section.model.trim().to_owned(),
         extra: section.extra.clone().into_iter().collect(),
@@ -44,15 +44,16 @@ pub(crate) fn build(
     Ok(Arc::new(Remote {
         kind,
         dialect,
-        wire: Wire::new(name, section, clients, dialect)?,
+        wire: Wire::new(name, section, &tools.clients, dialect)?,
         settings,
         edit: section.supports_edit.unwrap_or(true),
         lessons: Lessons::default(),
+        publish: tools.publish.clone(),
     }))
 }
 
 #[async_trait]
-impl ImageProvider for Remote {
+impl Provider for Remote {
     fn name(&self) -> &str {
         &self.wire.name
     }
@@ -67,20 +68,33 @@ impl ImageProvider for Remote {
 
     fn capabilities(&self) -> Capabilities {
         let limits = self.dialect.limits(&self.settings.model);
+        let reachable = !limits.public_urls || self.publish.is_some();
+        let edit = self.edit && limits.references > 0;
         Capabilities {
-            generate: true,
-            edit: self.edit && limits.references > 0,
-            max_references: limits.references,
+            generate: limits.words_alone && !limits.clips,
+            edit: edit && reachable && !limits.clips,
+            clip: limits.clips,
+            remote: false,
+            max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
+            max_tier: limits.tier,
+            needs_public_url: edit && !reachable,
             needs_key: self.wire.needs_key,
             paid: self.wire.paid,
         }
     }
 
-    async fn generate(&self, request: &ImageRequest, cx: &CallContext) -> Result<Generated, ProviderError> {
+    async fn generate(
+        &self,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
         let known = self.lessons.known();
-        let Draft { path, payload, sent } =
-            self.dialect.draft(&Ask { settings: &self.settings, request, known: &known });
+        // Dropped when the answer is there: the pictures are public no longer than they are needed.
+        let published = self.published(request).await?;
+        let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
+        let ask = Ask { settings: &self.settings, request, known: &known, addresses: &addresses, task: None };
+        let Draft { path, payload, sent } = self.dialect.draft(&ask);
         let headers = self.dialect.headers().iter();
         let call = headers.fold(self.wire.post(&path, cx), |call, (name, value)| call.header(name, value));
         let call = match payload {
@@ -91,17 +105,37 @@ impl ImageProvider for Remote {
     }
 }
 
+impl Remote {
+    /// The references under public addresses, where the service fetches them from there.
+    async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
+        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings.model).public_urls)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut published = Vec::with_capacity(request.references.len());
+        for reference in &*request.references {
+            let served = publish.publish(&reference.picture).await.map_err(|error| {
+                let detail = format!("a reference picture could not be published: {error}");
+                let mut failed = ProviderError::new(&*self.wire.name, ErrorClass::Overload, detail);
+                failed.local = Some(error);
+                failed
+            })?;
+            published.push(served);
+        }
+        Ok(published)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use easel_core::{
-        error::ErrorClass,
         ids::JobId,
         media::{Body, BytesBudget, Picture, PictureFormat, Spool},
-        ports::{ApiKey, Operation, Output, Reference},
+        ports::{ApiKey, NoTaskLog, Operation, Output, Reference},
     };
-    use easel_http::{Call, NetworkSection, Segment};
+    use easel_http::{Call, HttpClients, NetworkSection, Segment};
     use easel_testkit::{
         pictures,
         provider::{Answer as Answered, FakeProvider},
@@ -126,7 +160,7 @@ mod tests {
 
     impl Dialect for Odd {
         fn limits(&self, model: &str) -> Limits {
-            Limits { references: if model == "blind" { 0 } else { 3 }, count: 2 }
+            Limits::new(if model == "blind" { 0 } else { 3 }, 2)
         }
 
         fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -162,9 +196,9 @@ mod tests {
         }
     }
 
-    fn edit(body: Body) -> ImageRequest {
+    fn edit(body: Body) -> GenerateRequest {
         let picture = Picture { format: PictureFormat::Png, width: 1, height: 1, body };
-        ImageRequest {
+        GenerateRequest {
             operation: Operation::Edit,
             prompt: "猫".into(),
             references: [Reference { picture }].into(),
@@ -179,7 +213,8 @@ mod tests {
         let odd = |model| {
             let section = json!({ "kind": "ark", "base_url": peer.origin(), "model": model });
             let section: ProviderSection = serde_json::from_value(section).unwrap();
-            build(Kind::Ark, &Odd, "odd", &section, &HttpClients::new(NetworkSection::default())).unwrap()
+            build(Kind::Ark, &Odd, "odd", &section, &Tools::new(HttpClients::new(NetworkSection::default())))
+                .unwrap()
         };
         assert!(!odd("blind").capabilities().edit);
         let odd = odd("m");
@@ -193,6 +228,8 @@ mod tests {
             deadline: tokio::time::Instant::now() + Duration::from_mins(1),
             cancel: CancellationToken::new(),
             spool: Spool::new(BytesBudget::new(1 << 20), dir.path()).unwrap(),
+            tasks: Arc::new(NoTaskLog),
+            intent: None,
         };
         let request = edit(Body::from_bytes(&b"first"[..]));
         peer.answer(Answered::status(418));
@@ -223,9 +260,19 @@ mod tests {
         let body = Body::from_file(file.path()).unwrap();
         let request = edit(body);
         let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new() };
-        let (ask, mut tried) = (Ask { settings: &settings, request: &request, known: &Known::default() }, 0);
+        let addresses = vec!["https://easel.example/p/1.png".to_owned()];
+        let known = Known::default();
+        let ask = Ask {
+            settings: &settings,
+            request: &request,
+            known: &known,
+            addresses: &addresses,
+            task: Some("00000000-0000-4000-8000-000000000000"),
+        };
+        let mut tried = 0;
         for dialect in Kind::ALL.iter().filter_map(|kind| kind.dialect()) {
-            if dialect.limits("m").references == 0 {
+            let limits = dialect.limits("m");
+            if limits.references == 0 || limits.public_urls {
                 continue;
             }
             tried += 1;

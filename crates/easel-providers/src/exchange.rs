@@ -8,7 +8,7 @@ use chrono::Utc;
 use easel_core::{
     error::{ErrorClass, KeyVerdict, ProviderError, Retry},
     media::Picture,
-    ports::{CallContext, Generated, GeneratedPicture, ImageRequest, StoreError},
+    ports::{CallContext, GenerateRequest, Generated, GeneratedPicture, StoreError},
 };
 use easel_http::{
     BaseUrl, Call, HttpClient, HttpClients, HttpError, ProviderTimeouts, Redactor, RetryAdvice, Stage,
@@ -108,7 +108,7 @@ impl Wire {
     pub(crate) async fn draw(
         &self,
         call: Call,
-        request: &ImageRequest,
+        request: &GenerateRequest,
         cx: &CallContext,
         learn: impl FnOnce(&Failure) -> bool,
     ) -> Result<Generated, ProviderError> {
@@ -165,7 +165,9 @@ impl Wire {
                 if let Some(error) = lost.filter(|_| pictures.len() < wished) {
                     tracing::warn!(provider = %self.name, %error, "part of a result is lost");
                 }
-                Ok(Generated { pictures, request_id: classify::request_id(&headers) })
+                let request_id = classify::request_id(&headers);
+                let usage = self.dialect.usage(&answer);
+                Ok(Generated { pictures, request_id, usage, ..Generated::default() })
             }
         }
     }

@@ -31,4 +31,4 @@ mod results;
 mod sizes;
 
 pub use config::ProviderSection;
-pub use registry::{BuildError, Kind, build};
+pub use registry::{BuildError, Kind, Tools, build};

@@ -21,11 +21,11 @@ pub(crate) struct OpenAiChat;
 
 impl Dialect for OpenAiChat {
     fn limits(&self, _: &str) -> Limits {
-        Limits { references: MAX_REFERENCES, count: 1 }
+        Limits::new(MAX_REFERENCES, 1)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let &Ask { settings, request, known } = ask;
+        let &Ask { settings, request, known, .. } = ask;
         let options = options(&settings.extra, &request.output, known);
         let sent = Sent::new(&options);
         let prompt = prompt(&request.prompt, &request.output, &options);

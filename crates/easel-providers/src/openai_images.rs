@@ -5,7 +5,7 @@
 //! form names its files `image[]`, which some gateways only know as repeated `image`; the answer may be base64, a URL
 //! that lives an hour, or a stream that nobody asked for.
 
-use easel_core::ports::{ImageRequest, Operation};
+use easel_core::ports::{GenerateRequest, Operation};
 use easel_http::Multipart;
 use serde_json::{Map, Value};
 
@@ -26,18 +26,18 @@ pub(crate) struct OpenAiImages;
 impl Dialect for OpenAiImages {
     fn limits(&self, model: &str) -> Limits {
         let single = model.starts_with("dall-e-3") || model.starts_with("dalle-3");
-        Limits {
-            references: if model.starts_with("dall-e-2") { 1 } else { MAX_REFERENCES },
-            count: if single { 1 } else { MAX_COUNT },
-        }
+        Limits::new(
+            if model.starts_with("dall-e-2") { 1 } else { MAX_REFERENCES },
+            if single { 1 } else { MAX_COUNT },
+        )
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let &Ask { settings, request, known } = ask;
+        let &Ask { settings, request, known, .. } = ask;
         let fields = fields(&settings.model, &settings.extra, request, known);
         let mut sent = Sent::new(&fields);
         match request.operation {
-            Operation::Generate => {
+            Operation::Generate | Operation::Clip => {
                 let payload = JsonRequest::new().finish(&Value::Object(fields));
                 Draft { path: "images/generations".into(), payload, sent }
             }
@@ -59,7 +59,7 @@ impl Dialect for OpenAiImages {
 fn fields(
     model: &str,
     extra: &Map<String, Value>,
-    request: &ImageRequest,
+    request: &GenerateRequest,
     known: &Known,
 ) -> Map<String, Value> {
     let mut fields = Map::new();
@@ -84,7 +84,7 @@ fn fields(
 }
 
 /// The edit form. Fields first: gateways that read it as a stream need the model before the files.
-fn form(fields: Map<String, Value>, request: &ImageRequest, known: &Known) -> Multipart {
+fn form(fields: Map<String, Value>, request: &GenerateRequest, known: &Known) -> Multipart {
     let form = fields.into_iter().fold(Multipart::new(), |form, (name, value)| match value {
         Value::String(text) => form.text(&name, text),
         other => form.text(&name, other.to_string()),

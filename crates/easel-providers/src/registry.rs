@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use easel_core::ports::ImageProvider;
+use easel_core::ports::{Provider, PublishMedia};
 use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
 use crate::{
@@ -115,20 +115,35 @@ impl Kind {
     }
 }
 
-type Built = Result<Arc<dyn ImageProvider>, BuildError>;
+type Built = Result<Arc<dyn Provider>, BuildError>;
 
-/// Builds the provider `name` from its section. Clients with the same needs share their connections through
-/// `clients`.
+/// What providers are built with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Clients with the same needs share their connections through this.
+    pub clients: HttpClients,
+    /// Puts references under public addresses, where easel has one; else kinds that need it can't edit.
+    pub publish: Option<Arc<dyn PublishMedia>>,
+}
+
+impl Tools {
+    /// The least: no public address.
+    pub fn new(clients: HttpClients) -> Self {
+        Self { clients, publish: None }
+    }
+}
+
+/// Builds the provider `name` from its section.
 ///
 /// # Errors
 /// [`BuildError`]; a section without problems in [`ProviderSection::validate`] builds.
-pub fn build(name: &str, section: &ProviderSection, clients: &HttpClients) -> Built {
+pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
     let kind = Kind::parse(&section.kind).ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
     if kind == Kind::Sketch {
         return Ok(sketch_provider::build(name, section));
     }
     let dialect = kind.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
-    engine::build(kind, dialect, name, section, clients)
+    engine::build(kind, dialect, name, section, tools)
 }
 
 /// The names of the kinds that this build has, for sentences.
