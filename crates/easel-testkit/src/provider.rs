@@ -52,8 +52,8 @@ struct Script {
     by_key: HashMap<String, Answer>,
     by_path: Vec<(String, Answer)>,
     models: Vec<String>,
-    /// Results that can be downloaded: content, or a status instead.
-    hosted: HashMap<String, Result<Bytes, u16>>,
+    /// Results that can be downloaded, by path.
+    hosted: HashMap<String, Answer>,
     last_hosted: u64,
     most_in_flight: usize,
 }
@@ -126,6 +126,17 @@ impl FakeProvider {
         self.with(|script| script.by_path.push((path_end.to_owned(), answer)));
     }
 
+    /// Hosts what a result's link leads to, `content` being an answer of fixed content ([`Answer::raw`],
+    /// [`Answer::status`] …) and returns the link. `name` is how the link ends, for example `.mp4`.
+    pub fn host(&self, name: &str, content: Answer) -> String {
+        format!("{}{}", self.origin(), self.shared.host_as(name, content))
+    }
+
+    /// Hosts a picture and returns its link.
+    pub fn host_picture(&self, picture: Bytes) -> String {
+        self.host(".png", answer::hosted(Ok(picture)))
+    }
+
     /// The ids that `/v1/models` lists.
     pub fn set_models(&self, models: &[&str]) {
         self.with(|script| script.models = models.iter().map(|model| (*model).to_owned()).collect());
@@ -188,11 +199,15 @@ impl FakeProvider {
 }
 
 impl Shared {
-    /// Hosts a result and returns its path.
+    /// Hosts a picture, or a status in its place, and returns its path.
     fn host(&self, content: Result<Bytes, u16>) -> String {
+        self.host_as(".png", answer::hosted(content))
+    }
+
+    fn host_as(&self, name: &str, content: Answer) -> String {
         let mut script = lock(&self.script);
         script.last_hosted += 1;
-        let path = format!("/img/{}.png", script.last_hosted);
+        let path = format!("/img/{}{name}", script.last_hosted);
         script.hosted.insert(path.clone(), content);
         path
     }
@@ -239,18 +254,12 @@ impl Drop for InFlight {
 
 async fn respond(shared: Arc<Shared>, request: Request) -> Reply {
     let request = ProviderRequest::new(request);
-    if let Some(content) =
-        request.is_download().then(|| lock(&shared.script).hosted.get(request.path()).cloned())
-    {
-        shared.requests.push(request);
+    if request.is_download() {
+        let content = lock(&shared.script).hosted.get(request.path()).cloned();
+        shared.requests.push(request.clone());
         return match content {
-            Some(Ok(bytes)) => {
-                let kind = image::guess_format(&bytes).map_or("text/html", |format| format.to_mime_type());
-                Reply::new(200, kind, bytes)
-            }
-            Some(Err(status)) => {
-                Reply::new(status, "application/xml", "<Error><Code>AccessDenied</Code></Error>")
-            }
+            Some(content) if content.is_silent() => std::future::pending().await,
+            Some(content) => content.render(&shared, &request),
             None => Reply::new(404, "text/plain", "no such result"),
         };
     }

@@ -1,6 +1,14 @@
 //! The providers through their port.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests end them by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests end them by panicking"
+)]
 
+mod openai_chat;
+mod openai_images;
 mod remote;
 mod sketch;
+mod suite;

@@ -1,0 +1,145 @@
+//! One wire's provider, built from its section, in front of its fake service.
+
+use std::{sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use easel_core::{
+    error::ProviderError,
+    ids::JobId,
+    media::{Body, BytesBudget, Picture, PictureFormat, Spool},
+    ports::{CallContext, Generated, ImageProvider, ImageRequest, Operation, Output, Reference},
+};
+use easel_http::{HttpClients, NetworkSection};
+use easel_providers::{ProviderSection, build};
+use easel_testkit::{
+    pictures,
+    provider::{FakeProvider, ProviderRequest},
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::wire::{Shown, Wire};
+
+/// The key of every bench; parts of it must appear nowhere.
+pub(crate) const KEY: &str = "sk-live.with+odd/letters=0123456789";
+
+const BUDGET: u64 = 64 << 20;
+
+pub(crate) struct Bench {
+    pub(crate) wire: Wire,
+    pub(crate) peer: FakeProvider,
+    pub(crate) provider: Arc<dyn ImageProvider>,
+    pub(crate) cx: CallContext,
+    /// The service's address as the provider understands it.
+    pub(crate) address: String,
+    _dir: tempfile::TempDir,
+}
+
+impl Bench {
+    pub(crate) async fn new(wire: &Wire) -> Self {
+        let peer = FakeProvider::start().await;
+        let base = format!("{}{}", peer.origin(), wire.base);
+        Self::at(wire, peer, &base)
+    }
+
+    /// A provider whose service is at `base`, wherever `peer` is.
+    pub(crate) fn at(wire: &Wire, peer: FakeProvider, base: &str) -> Self {
+        let mut section =
+            json!({ "kind": wire.kind, "base_url": base, "model": wire.model, "api_keys": [KEY] });
+        for (key, value) in wire.section.as_object().into_iter().flatten() {
+            section[key] = Value::clone(value);
+        }
+        let section: ProviderSection = serde_json::from_value(section).unwrap();
+        assert_eq!(section.validate("fake"), [], "{}", wire.kind);
+        let provider = build("fake", &section, &HttpClients::new(NetworkSection::default())).unwrap();
+        let address = section.address().unwrap().url().as_str().trim_end_matches('/').to_owned();
+        let dir = tempfile::tempdir().unwrap();
+        let cx = CallContext {
+            job: JobId::generate(),
+            key: section.keys().into_iter().next(),
+            deadline: Instant::now() + Duration::from_mins(1),
+            cancel: CancellationToken::new(),
+            spool: Spool::new(BytesBudget::new(BUDGET), dir.path()).unwrap(),
+        };
+        Self { wire: wire.clone(), peer, provider, cx, address, _dir: dir }
+    }
+
+    /// Queues a success with these results.
+    pub(crate) fn succeeds(&self, results: &[Shown]) {
+        self.peer.answers((self.wire.success)(&self.peer, results));
+    }
+
+    /// Asks, and sees to it that all memory comes back when the result is dropped.
+    pub(crate) async fn ask(&self, request: &ImageRequest) -> Result<Vec<Bytes>, ProviderError> {
+        let made = self.provider.generate(request, &self.cx).await;
+        let made = made.map(|made| bytes(&made));
+        assert_eq!(self.cx.spool.budget().free(), BUDGET, "{}: memory is missing", self.wire.kind);
+        made
+    }
+
+    pub(crate) async fn fails(&self) -> ProviderError {
+        self.refuses(&self.words("一只猫")).await
+    }
+
+    pub(crate) async fn refuses(&self, request: &ImageRequest) -> ProviderError {
+        match self.ask(request).await {
+            Ok(made) => panic!("{}: {} results instead of a failure", self.wire.kind, made.len()),
+            Err(error) => error,
+        }
+    }
+
+    /// A request that this wire can take: words, and a picture beside them where it needs one.
+    pub(crate) fn words(&self, prompt: &str) -> ImageRequest {
+        let reference = [(PictureFormat::Png, pictures::png(64, 64, 9))];
+        let references = if self.wire.words_alone { &[] } else { &reference[..] };
+        ImageRequest { prompt: prompt.into(), ..Self::edit(references) }
+    }
+
+    /// A request with references.
+    pub(crate) fn edit(pictures: &[(PictureFormat, Bytes)]) -> ImageRequest {
+        let reference = |(format, bytes): &(PictureFormat, Bytes)| Reference {
+            picture: Picture {
+                format: *format,
+                width: 64,
+                height: 64,
+                body: Body::from_bytes(bytes.clone()),
+            },
+        };
+        ImageRequest {
+            operation: if pictures.is_empty() { Operation::Generate } else { Operation::Edit },
+            prompt: "换成雨夜".into(),
+            references: pictures.iter().map(reference).collect(),
+            output: Output::default(),
+            count: 1,
+        }
+    }
+
+    /// The requests that may have cost something.
+    pub(crate) fn creates(&self) -> Vec<ProviderRequest> {
+        self.peer.requests().into_iter().filter(self.wire.is_create).collect()
+    }
+}
+
+fn bytes(generated: &Generated) -> Vec<Bytes> {
+    generated.pictures.iter().map(|made| made.picture.body.read().unwrap()).collect()
+}
+
+/// Whether a request carries a picture, as it is or as base64.
+pub(crate) fn carries(request: &ProviderRequest, picture: &[u8]) -> bool {
+    let holds = |needle: &[u8]| memchr::memmem::find(&request.http.body, needle).is_some();
+    holds(picture) || holds(STANDARD.encode(picture).as_bytes())
+}
+
+/// Everything that may come to be logged or stored of an error, but the model's own words for the person.
+pub(crate) fn shown(error: &ProviderError) -> String {
+    let said = format!("{:?}", error.said);
+    let mut all = format!("{error} {error:?}").replace(&said, "");
+    let mut source = std::error::Error::source(error);
+    while let Some(error) = source {
+        all = format!("{all} {error} {error:?}");
+        source = error.source();
+    }
+    all
+}
