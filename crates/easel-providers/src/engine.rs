@@ -89,23 +89,40 @@ impl Provider for Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        let known = self.lessons.known();
+        let known = self.lessons.known_for(cx.job);
         // Dropped when the answer is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
         let ask = Ask { settings: &self.settings, request, known: &known, addresses: &addresses, task: None };
         let Draft { path, payload, sent } = self.dialect.draft(&ask);
+        self.fits(&payload)?;
         let headers = self.dialect.headers().iter();
         let call = headers.fold(self.wire.post(&path, cx), |call, (name, value)| call.header(name, value));
         let call = match payload {
             Payload::Json(segments) => call.body("application/json", segments),
             Payload::Form(form) => call.multipart(form),
         };
-        self.wire.draw(call, request, cx, |failure| self.lessons.learn(failure, &sent)).await
+        let made = self.wire.draw(call, request, cx, |failure| self.lessons.learn(failure, &sent)).await;
+        if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {
+            self.lessons.was_empty(cx.job);
+        }
+        made
     }
 }
 
 impl Remote {
+    /// A request that the service would refuse for its length is not sent: smaller references may do.
+    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
+    fn fits(&self, payload: &Payload) -> Result<(), ProviderError> {
+        let most = self.dialect.limits(&self.settings.model).request_bytes;
+        let (Some(most), Some(length)) = (most, payload.json_length()) else { return Ok(()) };
+        if length <= most {
+            return Ok(());
+        }
+        let detail = format!("the request would have {length} bytes, and the service takes {most}");
+        Err(ProviderError::new(&*self.wire.name, ErrorClass::TooLarge, detail))
+    }
+
     /// The references under public addresses, where the service fetches them from there.
     async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
         let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings.model).public_urls)
@@ -244,7 +261,7 @@ mod tests {
             (fetched.path(), fetched.headers().get("x-odd-key")),
             ("/painted.png", Some("the-odd-key"))
         );
-        assert_eq!(sent.path(), "/v1/models/m:paint");
+        assert_eq!(sent.path(), "/api/v3/models/m:paint");
         assert_eq!(sent.http.json().unwrap(), json!({ "text": "猫", "inputs": ["Zmlyc3Q="] }));
         let header = |name| sent.headers().get(name);
         assert_eq!((header("x-odd-mode"), header("x-odd-key")), (Some("sync"), Some("the-odd-key")));
