@@ -26,9 +26,12 @@ pub mod sketch;
 mod dialect;
 mod engine;
 mod exchange;
+mod gather;
 mod lessons;
 mod results;
 mod sizes;
+mod task_engine;
+mod tasks;
 
 pub use config::ProviderSection;
 pub use registry::{BuildError, Kind, Tools, build};
