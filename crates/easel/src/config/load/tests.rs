@@ -382,7 +382,7 @@ fn the_shipped_file_loads_without_a_remark() {
 #[test]
 fn every_example_of_a_provider_is_valid() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/providers.example.toml");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = fs::read_to_string(path).unwrap();
     let blocks: Vec<String> = text
         .split("\n\n")
         .filter_map(|block| Some(block.get(block.find("# [")?..)?.replace('…', "key-1")))
