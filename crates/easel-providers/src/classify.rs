@@ -20,7 +20,7 @@ use words::{
 };
 
 /// How long a key rests after a 403 that doesn't say what is wrong with it.
-const FORBIDDEN_REST: Duration = Duration::from_mins(10);
+pub(crate) const FORBIDDEN_REST: Duration = Duration::from_mins(10);
 /// How long a key rests after a rate limit that doesn't say for how long.
 const RATE_REST: Duration = Duration::from_mins(1);
 /// Bytes of an error's message that are looked at: room for the longest prompt in its longest spelling.
@@ -78,6 +78,19 @@ impl Failure {
             message: String::new(),
             code: String::new(),
         }
+    }
+
+    /// The same failure, in which a dialect recognised something of its own: this class, and this for the key.
+    pub(crate) fn recognised(self, class: ErrorClass, key: KeyVerdict) -> Self {
+        let retry_after =
+            self.retry_after.filter(|_| matches!(class, ErrorClass::Rate | ErrorClass::Overload));
+        Self { class, key, retry: class.retry(), retry_after, ..self }
+    }
+
+    /// The same failure as a rate limit, with the rest that the service asks for.
+    pub(crate) fn rate(self, after: Option<Duration>) -> Self {
+        let key = KeyVerdict::Cool(after.unwrap_or(RATE_REST));
+        Self { retry_after: after, ..self.recognised(ErrorClass::Rate, key) }
     }
 
     /// Ties the failure to a provider, with everything that support will ask for.
@@ -152,6 +165,15 @@ fn judged(signals: Signals, facts: &Facts<'_>, success: bool) -> Failure {
         failure.retry = Retry::NextProvider;
     }
     failure
+}
+
+/// As [`failure`], for an error object that stands where only a dialect looks for it.
+pub(crate) fn failure_at(facts: &Facts<'_>, error: &Value) -> Option<Failure> {
+    let alone = Value::Object([("error".to_owned(), error.clone())].into_iter().collect());
+    let kept = facts.answer;
+    let answer =
+        Answer { skeleton: alone, kind: BodyKind::Json, previews: kept.carried_picture(), ..Answer::empty() };
+    failure(&Facts { answer: &answer, ..*facts })
 }
 
 /// What a success without a picture is: `said` are the model's words, `unusable` the kind of what it made instead,

@@ -10,9 +10,13 @@
 pub mod config;
 pub mod registry;
 
+mod ark;
+mod gemini_native;
+mod grok;
 mod modelscope;
 mod openai_chat;
 mod openai_images;
+mod siliconflow;
 mod sketch_provider;
 
 pub mod answer;

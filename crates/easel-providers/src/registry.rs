@@ -7,11 +7,12 @@
 use std::sync::Arc;
 
 use easel_core::ports::{Provider, PublishMedia};
-use easel_http::{BaseUrlError, HttpClients, ProxyError};
+use easel_http::{BaseUrlError, Call, HttpClients, ProxyError};
+use secrecy::SecretString;
 
 use crate::{
-    config::ProviderSection, dialect::Dialect, engine, modelscope, openai_chat, openai_images,
-    sketch_provider,
+    ark, config::ProviderSection, dialect::Dialect, engine, gemini_native, grok, modelscope, openai_chat,
+    openai_images, siliconflow, sketch_provider,
 };
 
 /// Why a section can't become a provider.
@@ -65,11 +66,11 @@ kinds! {
     OpenAiImages = "openai_images" at "https://api.openai.com/v1" speaks openai_images::OpenAiImages,
     OpenAiChat = "openai_chat" at "https://api.openai.com/v1" speaks openai_chat::OpenAiChat,
     OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1",
-    GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta",
+    GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta" speaks gemini_native::GeminiNative,
     GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai",
-    SiliconFlow = "siliconflow",
-    Ark = "ark",
-    Grok = "grok",
+    SiliconFlow = "siliconflow" at "https://api.siliconflow.cn/v1" speaks siliconflow::SiliconFlow,
+    Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks ark::Ark,
+    Grok = "grok" at "https://api.x.ai/v1" speaks grok::Grok,
     Gitee = "gitee",
     GiteeAsync = "gitee_async",
     Jimeng = "jimeng",
@@ -98,6 +99,23 @@ impl Kind {
     /// Whether this build has it.
     pub fn is_built(self) -> bool {
         self == Self::Sketch || self.dialect().is_some()
+    }
+
+    /// The root of its API on a host of which only the name is given: proxies keep the service's paths.
+    pub(crate) fn root(self) -> &'static str {
+        match self {
+            Self::GeminiNative => "/v1beta",
+            Self::Ark => "/api/v3",
+            _ => "/v1",
+        }
+    }
+
+    /// Adds a key to a call in the way of this kind, for questions beside drawing, such as that for a list of models.
+    pub fn authorise(self, call: Call, key: &SecretString) -> Call {
+        match self.dialect() {
+            Some(dialect) => dialect.authorise(call, key),
+            None => call.bearer(key),
+        }
     }
 
     /// Whether it is a service that needs an address and a model.

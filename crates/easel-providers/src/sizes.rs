@@ -135,16 +135,44 @@ fn lawful((w, h): (u32, u32)) -> (u32, u32) {
 }
 
 /// The listed size of the nearest shape, and among equals the nearest area.
-fn nearest(list: &[(u32, u32)], (w, h): (u32, u32)) -> (u32, u32) {
+fn nearest(list: &[(u32, u32)], wished: (u32, u32)) -> (u32, u32) {
+    closest(list.iter().copied(), |size| *size, wished).unwrap_or((1024, 1024))
+}
+
+/// The item of the nearest shape, and among equals the nearest area. `size` gives an item's sides, or its ratio.
+pub(crate) fn closest<T>(
+    items: impl IntoIterator<Item = T>,
+    size: impl Fn(&T) -> (u32, u32),
+    (w, h): (u32, u32),
+) -> Option<T> {
     let shape = |(w, h): (u32, u32)| (f64::from(w) / f64::from(h)).ln();
     let area = |(w, h): (u32, u32)| (f64::from(w) * f64::from(h)).ln();
-    let distance =
-        |size: (u32, u32)| ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs());
-    let better = |a: &(u32, u32), b: &(u32, u32)| {
-        let (a, b) = (distance(*a), distance(*b));
+    let distance = |item: &T| {
+        let size = size(item);
+        ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs())
+    };
+    let better = |a: &T, b: &T| {
+        let (a, b) = (distance(a), distance(b));
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     };
-    list.iter().copied().min_by(better).unwrap_or((1024, 1024))
+    items.into_iter().min_by(better)
+}
+
+/// The tier (1, 2 or 4 K) of a wish: what was named, or the one that the longer side of the wished pixels reaches into,
+/// in the same way as the chain sees it before it asks a provider.
+pub(crate) fn tier(wish: &Output) -> Option<u8> {
+    match (wish.size, wish.tier) {
+        (Some((width, height)), _) => Some(match width.max(height) {
+            // Wide formats of a tier reach beyond its name on their longer side.
+            0..=1792 => 1,
+            1793..=2752 => 2,
+            _ => 4,
+        }),
+        (None, Some(0 | 1)) => Some(1),
+        (None, Some(2)) => Some(2),
+        (None, Some(_)) => Some(4),
+        (None, None) => None,
+    }
 }
 
 #[expect(
@@ -210,6 +238,24 @@ mod tests {
         check((2048, 1152), 1664, (1664, 944));
         check((256, 4096), 1024, (64, 1024));
         check((1000, 500), 2048, (1008, 496));
+    }
+
+    #[test]
+    fn wishes_have_a_tier() {
+        let sized = |w, h| Output { size: Some((w, h)), ..OPEN };
+        for (wish, expected) in [
+            (OPEN, None),
+            (Output { ratio: Some((16, 9)), ..OPEN }, None),
+            (Output { tier: Some(4), ..OPEN }, Some(4)),
+            (Output { tier: Some(3), ..OPEN }, Some(4)),
+            (sized(1024, 1024), Some(1)),
+            (sized(1280, 720), Some(1)),
+            (sized(2048, 1152), Some(2)),
+            (sized(3840, 2160), Some(4)),
+            (sized(64, 64), Some(1)),
+        ] {
+            assert_eq!(tier(&wish), expected, "{wish:?}");
+        }
     }
 
     proptest! {

@@ -7,9 +7,14 @@
     reason = "helpers of tests end them by panicking"
 )]
 
+mod ark;
+mod gemini_native;
+mod grok;
 mod modelscope;
 mod openai_chat;
 mod openai_images;
 mod remote;
+mod replay;
+mod siliconflow;
 mod sketch;
 mod suite;

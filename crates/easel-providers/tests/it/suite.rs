@@ -21,12 +21,21 @@ use easel_testkit::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
-use bench::{Bench, KEY, shown};
+use bench::shown;
+pub(crate) use bench::{Bench, KEY};
 pub(crate) use wire::{Case, Shown, Wire, case, openai_echoes, openai_failures};
 
 /// All wires that have to pass.
 fn wires() -> Vec<Wire> {
-    vec![crate::modelscope::wire(), crate::openai_chat::wire(), crate::openai_images::wire()]
+    vec![
+        crate::ark::wire(),
+        crate::gemini_native::wire(),
+        crate::grok::wire(),
+        crate::modelscope::wire(),
+        crate::openai_chat::wire(),
+        crate::openai_images::wire(),
+        crate::siliconflow::wire(),
+    ]
 }
 
 /// A prompt full of words that mean something in an error.
