@@ -6,7 +6,7 @@
 //! because one person's impossible wish says nothing about the sizes that others wish.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
 };
 
@@ -20,6 +20,9 @@ pub(crate) const IMAGE_FIELD: &str = "image[]";
 /// The other spelling.
 pub(crate) const PLAIN_IMAGE_FIELD: &str = "image";
 const SIZE: &str = "size";
+
+/// Parameters whose values are people's wishes: only the refused value is remembered.
+const WISHES: [&str; 4] = [SIZE, "resolution", "aspect_ratio", "image_size"];
 
 /// Refused sizes that are remembered; people can wish for any number of them.
 const MAX_REFUSED_SIZES: usize = 256;
@@ -40,8 +43,8 @@ const UNKNOWN: [&str; 8] = [
 pub(crate) struct Known {
     /// Parameters that are not sent any more.
     dropped: BTreeSet<String>,
-    /// Values of `size` that were refused.
-    refused_sizes: BTreeSet<String>,
+    /// Values of people's wishes that were refused, with the parameter's name.
+    refused_wishes: BTreeSet<(String, String)>,
     /// Pictures go as repeated `image`.
     pub(crate) plain_image_field: bool,
 }
@@ -49,12 +52,17 @@ pub(crate) struct Known {
 impl Known {
     /// Whether the parameter may be sent with this value.
     pub(crate) fn allows(&self, name: &str, value: &Value) -> bool {
-        !self.dropped.contains(name) && (name != SIZE || !self.refuses_size(&words(value)))
+        !self.dropped.contains(name) && (!WISHES.contains(&name) || !self.refuses(name, &words(value)))
     }
 
     /// Whether this value of `size` was refused before.
     pub(crate) fn refuses_size(&self, size: &str) -> bool {
-        self.refused_sizes.contains(size)
+        self.refuses(SIZE, size)
+    }
+
+    /// Whether this value of a wish (`size`, `resolution`, `aspect_ratio`, `image_size`) was refused before.
+    pub(crate) fn refuses(&self, name: &str, value: &str) -> bool {
+        self.refused_wishes.contains(&(name.to_owned(), value.to_owned()))
     }
 }
 
@@ -62,14 +70,18 @@ impl Known {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sent {
     names: BTreeSet<String>,
-    size: Option<String>,
+    wishes: BTreeMap<String, String>,
 }
 
 impl Sent {
     /// Of the fields of a request; those that no request can do without are left out.
     pub(crate) fn new(fields: &Map<String, Value>) -> Self {
         let optional = |name: &&String| !matches!(name.as_str(), "model" | "prompt");
-        Self { names: fields.keys().filter(optional).cloned().collect(), size: fields.get(SIZE).map(words) }
+        let wish = |name: &str| Some((name.to_owned(), words(fields.get(name)?)));
+        Self {
+            names: fields.keys().filter(optional).cloned().collect(),
+            wishes: WISHES.into_iter().filter_map(wish).collect(),
+        }
     }
 
     /// Pictures went in fields of the documented name.
@@ -95,12 +107,13 @@ impl Lessons {
         }
         let Some(name) = named(failure, &sent.names) else { return false };
         let mut known = self.lock();
-        match (name.as_str(), &sent.size) {
-            (SIZE, Some(size)) if !is_unknown(failure) => {
-                if known.refused_sizes.len() >= MAX_REFUSED_SIZES {
-                    known.refused_sizes.pop_first();
+        match (name.as_str(), sent.wishes.get(&name)) {
+            (_, Some(value)) if !is_unknown(failure) => {
+                if known.refused_wishes.len() >= MAX_REFUSED_SIZES {
+                    known.refused_wishes.pop_first();
                 }
-                known.refused_sizes.insert(size.clone());
+                let value = value.clone();
+                known.refused_wishes.insert((name, value));
             }
             (IMAGE_FIELD, _) => known.plain_image_field = true,
             _ => {
@@ -234,6 +247,6 @@ mod tests {
             assert!(lessons.learn(&refusal("size", "", "no"), &sent(&json!({ "size": size }))));
             assert!(lessons.known().refuses_size(&size));
         }
-        assert_eq!(lessons.known().refused_sizes.len(), MAX_REFUSED_SIZES);
+        assert_eq!(lessons.known().refused_wishes.len(), MAX_REFUSED_SIZES);
     }
 }

@@ -10,8 +10,12 @@
 pub mod config;
 pub mod registry;
 
+mod gemini_openai;
+mod localai;
 mod openai_chat;
 mod openai_images;
+mod openrouter_images;
+mod sd_cpp;
 mod sketch_provider;
 
 pub mod answer;
@@ -19,11 +23,14 @@ pub mod classify;
 pub mod models;
 pub mod sketch;
 
+mod control_words;
 mod dialect;
 mod engine;
 mod exchange;
 mod lessons;
 mod results;
+mod rows;
+mod shapes;
 mod sizes;
 
 pub use config::ProviderSection;

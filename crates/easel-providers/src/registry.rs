@@ -9,7 +9,10 @@ use std::sync::Arc;
 use easel_core::ports::{Provider, PublishMedia};
 use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
-use crate::{config::ProviderSection, dialect::Dialect, engine, openai_chat, openai_images, sketch_provider};
+use crate::{
+    config::ProviderSection, dialect::Dialect, engine, gemini_openai, localai, openai_chat, openai_images,
+    openrouter_images, sd_cpp, sketch_provider,
+};
 
 /// Why a section can't become a provider.
 #[derive(Debug, thiserror::Error)]
@@ -61,9 +64,9 @@ macro_rules! kinds {
 kinds! {
     OpenAiImages = "openai_images" at "https://api.openai.com/v1" speaks openai_images::OpenAiImages,
     OpenAiChat = "openai_chat" at "https://api.openai.com/v1" speaks openai_chat::OpenAiChat,
-    OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1",
+    OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1" speaks openrouter_images::OpenRouterImages,
     GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta",
-    GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai",
+    GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai" speaks gemini_openai::GeminiOpenAi,
     SiliconFlow = "siliconflow",
     Ark = "ark",
     Grok = "grok",
@@ -74,8 +77,8 @@ kinds! {
     DashScope = "dashscope",
     SdWebUi = "sdwebui",
     ComfyUi = "comfyui",
-    SdCpp = "sd_cpp",
-    LocalAi = "localai",
+    SdCpp = "sd_cpp" speaks sd_cpp::SdCpp,
+    LocalAi = "localai" speaks localai::LocalAi,
     Sketch = "sketch",
     GrokVideo = "grok_video",
     ArkVideo = "ark_video",

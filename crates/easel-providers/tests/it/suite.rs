@@ -21,12 +21,20 @@ use easel_testkit::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
-use bench::{Bench, KEY, shown};
+pub(crate) use bench::Bench;
+use bench::{KEY, shown};
 pub(crate) use wire::{Case, Shown, Wire, case, openai_echoes, openai_failures};
 
 /// All wires that have to pass.
 fn wires() -> Vec<Wire> {
-    vec![crate::openai_chat::wire(), crate::openai_images::wire()]
+    vec![
+        crate::gemini_openai::wire(),
+        crate::localai::wire(),
+        crate::openai_chat::wire(),
+        crate::openai_images::wire(),
+        crate::openrouter_images::wire(),
+        crate::sd_cpp::wire(),
+    ]
 }
 
 /// A prompt full of words that mean something in an error.
