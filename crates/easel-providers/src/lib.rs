@@ -27,11 +27,14 @@ mod control_words;
 mod dialect;
 mod engine;
 mod exchange;
+mod gather;
 mod lessons;
 mod results;
 mod rows;
 mod shapes;
 mod sizes;
+mod task_engine;
+mod tasks;
 
 pub use config::ProviderSection;
 pub use registry::{BuildError, Kind, Tools, build};
