@@ -225,7 +225,11 @@ async fn every_known_success_gives_its_picture() {
             bench.peer.host_all(picture.clone());
             bench.peer.answer(real(&bench, &name, &picture));
             let made = bench.ask(&bench.words("猫")).await;
-            assert_eq!(made.unwrap_or_else(|error| panic!("{name}: {error}")), [picture.clone()], "{name}");
+            assert_eq!(
+                made.unwrap_or_else(|error| panic!("{name}: {error}")),
+                std::slice::from_ref(&picture),
+                "{name}"
+            );
         }
     }
 }

@@ -92,7 +92,7 @@ impl Bench {
     /// Asks, and sees to it that all memory comes back when the result is dropped.
     pub(crate) async fn ask(&self, request: &GenerateRequest) -> Result<Vec<Bytes>, ProviderError> {
         let made = tokio::time::timeout(PATIENCE, self.provider.generate(request, &self.cx)).await;
-        let made = made.unwrap_or_else(|_| panic!("{}: no end after {PATIENCE:?}", self.wire.kind));
+        let Ok(made) = made else { panic!("{}: no end after {PATIENCE:?}", self.wire.kind) };
         let made = made.map(|made| bytes(&made));
         assert_eq!(self.cx.spool.budget().free(), BUDGET, "{}: memory is missing", self.wire.kind);
         made
