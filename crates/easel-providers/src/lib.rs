@@ -12,10 +12,16 @@ pub mod registry;
 
 mod ark;
 mod gemini_native;
+mod gemini_openai;
 mod grok;
+mod localai;
 mod modelscope;
 mod openai_chat;
+mod openai_chat;
 mod openai_images;
+mod openai_images;
+mod openrouter_images;
+mod sd_cpp;
 mod siliconflow;
 mod sketch_provider;
 
@@ -25,12 +31,15 @@ pub mod models;
 pub mod retired;
 pub mod sketch;
 
+mod control_words;
 mod dialect;
 mod engine;
 mod exchange;
 mod gather;
 mod lessons;
 mod results;
+mod rows;
+mod shapes;
 mod sizes;
 mod task_engine;
 mod tasks;

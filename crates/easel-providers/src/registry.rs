@@ -10,10 +10,7 @@ use easel_core::ports::{Provider, PublishMedia};
 use easel_http::{BaseUrlError, Call, HttpClients, ProxyError};
 use secrecy::SecretString;
 
-use crate::{
-    ark, config::ProviderSection, dialect::Dialect, engine, gemini_native, grok, modelscope, openai_chat,
-    openai_images, siliconflow, sketch_provider,
-};
+use crate::{config::ProviderSection, dialect::Dialect, engine, sketch_provider};
 
 /// Why a section can't become a provider.
 #[derive(Debug, thiserror::Error)]
@@ -63,23 +60,23 @@ macro_rules! kinds {
 }
 
 kinds! {
-    OpenAiImages = "openai_images" at "https://api.openai.com/v1" speaks openai_images::OpenAiImages,
-    OpenAiChat = "openai_chat" at "https://api.openai.com/v1" speaks openai_chat::OpenAiChat,
-    OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1",
-    GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta" speaks gemini_native::GeminiNative,
-    GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai",
-    SiliconFlow = "siliconflow" at "https://api.siliconflow.cn/v1" speaks siliconflow::SiliconFlow,
-    Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks ark::Ark,
-    Grok = "grok" at "https://api.x.ai/v1" speaks grok::Grok,
+    OpenAiImages = "openai_images" at "https://api.openai.com/v1" speaks crate::openai_images::OpenAiImages,
+    OpenAiChat = "openai_chat" at "https://api.openai.com/v1" speaks crate::openai_chat::OpenAiChat,
+    OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1" speaks crate::openrouter_images::OpenRouterImages,
+    GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta" speaks crate::gemini_native::GeminiNative,
+    GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai" speaks crate::gemini_openai::GeminiOpenAi,
+    SiliconFlow = "siliconflow" at "https://api.siliconflow.cn/v1" speaks crate::siliconflow::SiliconFlow,
+    Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks crate::ark::Ark,
+    Grok = "grok" at "https://api.x.ai/v1" speaks crate::grok::Grok,
     Gitee = "gitee",
     GiteeAsync = "gitee_async",
     Jimeng = "jimeng",
-    ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks modelscope::ModelScope,
+    ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks crate::modelscope::ModelScope,
     DashScope = "dashscope",
     SdWebUi = "sdwebui",
     ComfyUi = "comfyui",
-    SdCpp = "sd_cpp",
-    LocalAi = "localai",
+    SdCpp = "sd_cpp" speaks crate::sd_cpp::SdCpp,
+    LocalAi = "localai" speaks crate::localai::LocalAi,
     Sketch = "sketch",
     GrokVideo = "grok_video",
     ArkVideo = "ark_video",

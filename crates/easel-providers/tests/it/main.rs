@@ -9,12 +9,16 @@
 
 mod ark;
 mod gemini_native;
+mod gemini_openai;
 mod grok;
+mod localai;
 mod modelscope;
 mod openai_chat;
 mod openai_images;
+mod openrouter_images;
 mod remote;
 mod replay;
+mod sd_cpp;
 mod siliconflow;
 mod sketch;
 mod suite;

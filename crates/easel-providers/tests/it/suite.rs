@@ -30,10 +30,14 @@ fn wires() -> Vec<Wire> {
     vec![
         crate::ark::wire(),
         crate::gemini_native::wire(),
+        crate::gemini_openai::wire(),
         crate::grok::wire(),
+        crate::localai::wire(),
         crate::modelscope::wire(),
         crate::openai_chat::wire(),
         crate::openai_images::wire(),
+        crate::openrouter_images::wire(),
+        crate::sd_cpp::wire(),
         crate::siliconflow::wire(),
     ]
 }
