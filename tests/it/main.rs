@@ -21,6 +21,8 @@ mod crash;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod inputs;
 #[cfg(test)]
 mod keeping;
@@ -28,5 +30,7 @@ mod keeping;
 mod program;
 #[cfg(test)]
 mod transports;
+#[cfg(test)]
+mod usage;
 #[cfg(test)]
 mod world;

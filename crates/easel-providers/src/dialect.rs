@@ -9,7 +9,7 @@
 //! - Its optional parameters pass [`Known::allows`] and are told in [`Draft::sent`], so that a refusal can be learned
 //!   from.
 
-use std::{borrow::Cow, ops::Deref, sync::Arc};
+use std::{borrow::Cow, ops::Deref, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use easel_core::{
@@ -28,6 +28,7 @@ use crate::{
         usage,
     },
     classify::{self, Facts, Failure},
+    config::ProviderSection,
     lessons::{Known, Sent},
     tasks::Tasks,
 };
@@ -120,6 +121,8 @@ pub(crate) struct Limits {
     pub(crate) clips: bool,
     /// References are fetched by the service from a public address: [`Ask::addresses`].
     pub(crate) public_urls: bool,
+    /// The longest JSON request in bytes, base64 included; `None` = the service says.
+    pub(crate) request_bytes: Option<u64>,
 }
 
 impl Limits {
@@ -133,6 +136,7 @@ impl Limits {
             sizes: &[],
             clips: false,
             public_urls: false,
+            request_bytes: None,
         }
     }
 }
@@ -144,7 +148,25 @@ pub(crate) struct Settings {
     pub(crate) model: String,
     /// Fields of the owner's own, for the request's top level.
     pub(crate) extra: Map<String, Value>,
+    /// How often a task is asked about, where the owner says so (`extra.poll_seconds`).
+    pub(crate) poll: Option<Duration>,
 }
+
+impl Settings {
+    /// Of a provider's section. What the engine itself understands is taken out of `extra`.
+    pub(crate) fn new(section: &ProviderSection) -> Self {
+        let mut extra: Map<String, Value> = section.extra.clone().into_iter().collect();
+        let poll = extra.remove(POLL_SECONDS).and_then(|seconds| seconds.as_f64());
+        Self {
+            model: section.model.trim().to_owned(),
+            extra,
+            poll: poll.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.05, 600.0))),
+        }
+    }
+}
+
+/// The key of `extra` that says how often a task is asked about, in seconds.
+const POLL_SECONDS: &str = "poll_seconds";
 
 /// Everything that a request is made of.
 #[derive(Clone, Copy, Debug)]
@@ -174,6 +196,16 @@ pub(crate) struct Draft {
 pub(crate) enum Payload {
     Json(Vec<Segment>),
     Form(Multipart),
+}
+
+impl Payload {
+    /// The length of a JSON body in bytes.
+    pub(crate) fn json_length(&self) -> Option<u64> {
+        match self {
+            Self::Json(segments) => Some(segments.iter().map(Segment::length).sum()),
+            Self::Form(_) => None,
+        }
+    }
 }
 
 /// A reference's bytes, in memory or in a file, which stay until they are sent.

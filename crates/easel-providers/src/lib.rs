@@ -10,8 +10,17 @@
 pub mod config;
 pub mod registry;
 
+mod ark;
+mod gemini_native;
+mod gemini_openai;
+mod grok;
+mod localai;
+mod modelscope;
 mod openai_chat;
 mod openai_images;
+mod openrouter_images;
+mod sd_cpp;
+mod siliconflow;
 mod sketch_provider;
 
 pub mod answer;
@@ -19,6 +28,7 @@ pub mod classify;
 pub mod models;
 pub mod sketch;
 
+mod control_words;
 mod dialect;
 mod engine;
 mod exchange;
@@ -26,10 +36,13 @@ mod gather;
 mod lessons;
 mod profile;
 mod results;
+mod rows;
+mod shapes;
 mod sizes;
 mod task_engine;
 mod tasks;
 
 pub use config::ProviderSection;
+pub use models::retired;
 pub use profile::ProfileSection;
 pub use registry::{BuildError, Kind, Tools, build};

@@ -3,6 +3,7 @@
 mod choice;
 mod list;
 mod order;
+pub mod retired;
 
 pub(crate) use choice::ModelChoice;
 pub use list::{ModelsError, first_image_capable, list};

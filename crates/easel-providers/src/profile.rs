@@ -336,7 +336,8 @@ impl Profiled {
                 sent.add_image_field();
             }
             let field = if image_field.is_empty() { usual } else { image_field };
-            Payload::Form(openai_images::form(fields, request, field))
+            let (references, mask) = openai_images::masked(&settings.extra, &request.references);
+            Payload::Form(openai_images::files(fields, references, mask, field))
         };
         Draft { path: path(&paths.edit, "images/edits"), payload, sent }
     }
@@ -359,6 +360,10 @@ impl Dialect for Profiled {
         limits.references = self.profile.max_references.unwrap_or(limits.references);
         if self.profile.references == References::None {
             limits.references = 0;
+        }
+        // Named sizes are the gateway's own: whatever the model's family makes elsewhere does not matter.
+        if !self.names.is_empty() {
+            limits.sizes = &[];
         }
         limits.count = self.profile.max_count.unwrap_or(limits.count);
         limits

@@ -74,7 +74,7 @@ impl Remote {
             // It is paid: followed all the same, only a crash would lose it now.
             tracing::error!(provider = %self.wire.name, %error, "a task goes on unrecorded");
         }
-        tokio::time::sleep(tasks.pace().first).await;
+        tokio::time::sleep(self.pace(tasks).first).await;
         self.follow(tasks, &task, request, cx).await
     }
 
@@ -106,14 +106,18 @@ impl Remote {
                         Err(error) => error,
                     };
                     fresh += 1;
-                    if error.class != ErrorClass::ResultLost || fresh > MAX_FRESH_LINKS {
+                    if error.class != ErrorClass::ResultLost {
+                        return Err(ended(error));
+                    }
+                    if fresh > MAX_FRESH_LINKS {
                         return Err(lost(error));
                     }
                     tracing::info!(provider = %self.wire.name, task = task.id, %error, "asking for a fresh link");
                 }
             }
-            let doubled = tasks.pace().every.saturating_mul(1 << unclear.min(6));
-            tokio::time::sleep(doubled.min(MAX_PAUSE).max(tasks.pace().every)).await;
+            // Slower while questions fail.
+            let every = self.pace(tasks).every;
+            tokio::time::sleep(every.saturating_mul(1 << unclear.min(6)).min(MAX_PAUSE).max(every)).await;
         }
     }
 

@@ -52,6 +52,8 @@ mod tests {
             let once: BTreeSet<_> = order.iter().collect();
             assert_eq!(once.len(), order.len(), "{}", kind.name());
             for model in order {
+                let gone = crate::models::retired::find(model, "");
+                assert_eq!(gone, None, "{}", kind.name());
                 assert_eq!(crate::models::first_image_capable([*model]), Some(*model), "{}", kind.name());
             }
         }

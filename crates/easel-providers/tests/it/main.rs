@@ -7,8 +7,18 @@
     reason = "helpers of tests end them by panicking"
 )]
 
+mod ark;
+mod gemini_native;
+mod gemini_openai;
+mod grok;
+mod localai;
+mod modelscope;
 mod openai_chat;
 mod openai_images;
+mod openrouter_images;
 mod remote;
+mod replay;
+mod sd_cpp;
+mod siliconflow;
 mod sketch;
 mod suite;
