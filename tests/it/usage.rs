@@ -17,9 +17,11 @@ fn finished(world: &World) -> usize {
     entries.iter().filter(|(_, entry)| entry["event"] == "finished").count()
 }
 
-fn easel(world: &World, arguments: &[&str]) -> String {
-    let output = run(world.dir.path(), &[arguments, &["--config", "easel.toml"]].concat());
-    said(&output)
+/// Runs a command while the fakes of this test go on working.
+async fn easel(world: &World, arguments: &'static [&'static str]) -> String {
+    let dir = world.dir.path().to_owned();
+    let run = move || said(&run(&dir, &[arguments, &["--config", "easel.toml"]].concat()));
+    tokio::task::spawn_blocking(run).await.unwrap()
 }
 
 /// The cells of the row that begins with `name`.
@@ -39,32 +41,33 @@ async fn spending_is_told_by_the_running_easel_and_survives_a_kill() {
     }
     assert_eq!(world.provider.requests()[0].size().as_deref(), Some("2048x2048"), "the entry's own size");
     until("both ends", || finished(&world) == 2).await;
-    let told = easel(&world, &["usage"]);
+    let told = easel(&world, &["usage"]).await;
     // Made, requests, failed; the fake's pictures are of the first tier.
     assert_eq!(row(&told, "main")[..4], ["main", "2", "3", "1"], "{told}");
     assert!(row(&told, "main").contains(&"0.0800".to_owned()), "{told}");
-    let by_chat = easel(&world, &["usage", "--by", "chat", "--days", "2"]);
+    let by_chat = easel(&world, &["usage", "--by", "chat", "--days", "2"]).await;
     assert_eq!(row(&by_chat, "onebot:700001")[1], "2", "{by_chat}");
     // What was not written yet is in the ledger.
     world.kill_and_start().await;
     world.asks("/任务").await;
-    assert_eq!(row(&easel(&world, &["usage"]), "main")[..4], ["main", "2", "3", "1"]);
+    assert_eq!(row(&easel(&world, &["usage"]).await, "main")[..4], ["main", "2", "3", "1"]);
     // At rest, the store is read.
     assert_eq!(world.easel.take().unwrap().stop(), Some(0));
-    let told = easel(&world, &["usage", "--by", "user"]);
+    let told = easel(&world, &["usage", "--by", "user"]).await;
     assert_eq!(row(&told, "onebot:2200000011")[1], "2", "{told}");
 }
 
 #[tokio::test]
 async fn the_check_of_a_running_easel_tells_how_its_providers_did() {
     let world = world_with(configuration).await;
-    assert!(easel(&world, &["check"]).contains("最近一小时没有请求"));
+    let told = easel(&world, &["check"]).await;
+    assert!(told.contains("最近一小时没有请求"), "{told}");
     world.provider.answer(Answer::moderation_input());
     world.says("/生图 一只猫").await;
     world.bot.next_send_where("a refusal", |sent| sent.text.contains("[E-")).await;
     world.says("/生图 两只猫").await;
     world.bot.next_picture().await;
-    let told = easel(&world, &["check"]);
+    let told = easel(&world, &["check"]).await;
     let line = told.lines().find(|line| line.contains("最近一小时请求")).unwrap_or_default();
     assert!(line.contains("请求 2 次") && line.contains("1/1") && line.contains("内容没过审核"), "{told}");
 }
@@ -94,6 +97,6 @@ async fn a_gateway_written_down_as_a_profile_draws_and_follows_edits_of_the_file
     // A profile that is not there is told with the nearest one.
     let wrong = gate(&world.provider.base_url()).replace("profile = \"gate\"", "profile = \"gaet\"");
     std::fs::write(world.path("easel.toml"), wrong).unwrap();
-    let told = easel(&world, &["check"]);
+    let told = easel(&world, &["check"]).await;
     assert!(told.contains("profiles.gaet") && told.contains("gate"), "{told}");
 }

@@ -82,7 +82,7 @@ pub(super) fn read(body: &[u8]) -> Option<Vec<String>> {
         let id = entry.get("id").or_else(|| entry.get("name"))?.as_str()?;
         Some(id.strip_prefix("models/").unwrap_or(id).to_owned())
     };
-    Some(entries.iter().filter_map(id).collect())
+    entries.iter().map(id).collect()
 }
 
 /// The ids of the models that the service lists, in its order.
@@ -132,6 +132,7 @@ mod tests {
         check(r#"{"object":"list","data":[{"id":"a","name":"A"},{"id":"b"}]}"#, Some(&["a", "b"]));
         check(r#"{"models":[{"name":"models/gemini-3-pro-image"}]}"#, Some(&["gemini-3-pro-image"]));
         check(r#"{"error":"no"}"#, None);
+        check(r#"{"data":[{"b64_json":"AAAA"}]}"#, None);
         check("<html>", None);
     }
 
