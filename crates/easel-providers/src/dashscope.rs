@@ -12,6 +12,7 @@
 //! `prompt_extend = true` (rewriting, off by default here); `size` is the owner's default.
 
 use easel_core::{error::ErrorClass, ports::Output};
+use easel_http::UrlStyle;
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -150,6 +151,10 @@ const SAID: &[(&str, ErrorClass)] = &[
 pub(crate) struct DashScope;
 
 impl Dialect for DashScope {
+    fn address(&self) -> UrlStyle {
+        UrlStyle::Rooted("/api/v1")
+    }
+
     fn limits(&self, model: &str) -> Limits {
         let model = row(model);
         // Models that are only offered as tasks make nothing within the call.

@@ -10,6 +10,8 @@ use easel_core::{
     ports::{CallContext, Capabilities, GenerateRequest, Generated, Provider, PublishMedia, Published},
 };
 
+use easel_http::Call;
+
 use crate::{
     config::ProviderSection,
     dialect::{Ask, Dialect, Draft, Payload, Settings},
@@ -37,10 +39,7 @@ pub(crate) fn build(
     section: &ProviderSection,
     tools: &Tools,
 ) -> Result<Arc<dyn Provider>, BuildError> {
-    let settings = Settings {
-        model: section.model.trim().to_owned(),
-        extra: section.extra.clone().into_iter().collect(),
-    };
+    let settings = Settings::new(section, dialect);
     Ok(Arc::new(Remote {
         kind,
         dialect,
@@ -96,10 +95,17 @@ impl Provider for Remote {
         let ask = Ask { settings: &self.settings, request, known: &known, addresses: &addresses, task: None };
         let Draft { path, payload, sent } = self.dialect.draft(&ask);
         let headers = self.dialect.headers().iter();
-        let call = headers.fold(self.wire.post(&path, cx), |call, (name, value)| call.header(name, value));
+        let with_headers =
+            |call: Call| headers.fold(call, |call, (name, value)| call.header(name, value));
         let call = match payload {
-            Payload::Json(segments) => call.body("application/json", segments),
-            Payload::Form(form) => call.multipart(form),
+            Payload::Json(segments) => {
+                with_headers(self.wire.post(&path, cx)).body("application/json", segments)
+            }
+            Payload::Form(form) => with_headers(self.wire.post(&path, cx)).multipart(form),
+            Payload::Query(pairs) => {
+                let call = with_headers(self.wire.get(&path, cx));
+                pairs.iter().fold(call, |call, (name, value)| call.secret_query(name, value))
+            }
         };
         self.wire.draw(call, request, cx, |failure| self.lessons.learn(failure, &sent)).await
     }
@@ -135,7 +141,7 @@ mod tests {
         media::{Body, BytesBudget, Picture, PictureFormat, Spool},
         ports::{ApiKey, NoTaskLog, Operation, Output, Reference},
     };
-    use easel_http::{Call, HttpClients, NetworkSection, Segment};
+    use easel_http::{HttpClients, NetworkSection, Segment};
     use easel_testkit::{
         pictures,
         provider::{Answer as Answered, FakeProvider},
@@ -281,6 +287,7 @@ mod tests {
                     (segments.iter().map(Segment::length).sum(), LENGTH.div_ceil(3) * 4)
                 }
                 Payload::Form(form) => (form.length(), LENGTH),
+                Payload::Query(_) => panic!("a picture does not fit into an address"),
             };
             assert!((expected..expected + 1024).contains(&length), "{length} bytes instead of {expected}");
         }

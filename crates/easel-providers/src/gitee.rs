@@ -13,6 +13,7 @@ use easel_core::error::ErrorClass;
 use serde_json::{Map, Value};
 
 use crate::{
+    answer::BodyKind,
     classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::Sent,
@@ -82,8 +83,10 @@ impl Dialect for Gitee {
             return Some(failure);
         }
         let said = failure.message.to_lowercase();
+        // A page of something in between says nothing about the package.
+        let own = facts.answer.kind == BodyKind::Json;
         let meant = |(status, word, _): &&(u16, &str, ErrorClass)| {
-            (*status == 0 || *status == facts.status) && said.contains(word)
+            own && (*status == 0 || *status == facts.status) && said.contains(word)
         };
         Some(match WORDS.iter().find(meant) {
             Some((_, _, class)) => failure.judged(*class, facts),

@@ -61,6 +61,8 @@ const REFUSALS: &[&str] = &["合规问题", "违规", "敏感", "审核"];
 /// Parts of a cookie that are shorter say nothing about whose it is.
 const SHORTEST_PART: usize = 8;
 
+const FORMS: &[(&str, &dyn Dialect)] = &[("aggregator", &Aggregator), ("free_api", &FreeApi)];
+
 /// The aggregator.
 pub(crate) struct Aggregator;
 /// The free API.
@@ -68,7 +70,7 @@ pub(crate) struct FreeApi;
 
 impl Dialect for Aggregator {
     fn forms(&self) -> &'static [(&'static str, &'static dyn Dialect)] {
-        &[("aggregator", &Self), ("free_api", &FreeApi)]
+        FORMS
     }
 
     fn address(&self) -> UrlStyle {
@@ -105,8 +107,9 @@ impl Dialect for Aggregator {
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let mut query = vec![("description".to_owned(), ask.request.prompt.to_string())];
-        let mut put = |name: &str, value: String| query.push((name.to_owned(), value));
+        let mut query = Vec::new();
+        let mut put = |name: &str, value: String| query.push((name.to_owned(), SecretString::from(value)));
+        put("description", ask.request.prompt.to_string());
         let fields = fields(ask);
         let sent = Sent::new(&fields);
         for (name, value) in fields {
@@ -164,6 +167,10 @@ fn ratio(ask: &Ask<'_>) -> Option<String> {
 }
 
 impl Dialect for FreeApi {
+    fn forms(&self) -> &'static [(&'static str, &'static dyn Dialect)] {
+        FORMS
+    }
+
     fn needs_model(&self) -> bool {
         false
     }

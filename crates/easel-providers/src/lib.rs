@@ -11,10 +11,14 @@ pub mod config;
 pub mod registry;
 
 mod ark;
+mod dashscope;
 mod gemini_native;
+mod gitee;
 mod grok;
+mod jimeng;
 mod openai_chat;
 mod openai_images;
+mod sdwebui;
 mod siliconflow;
 mod sketch_provider;
 
@@ -29,6 +33,7 @@ mod exchange;
 mod lessons;
 mod results;
 mod sizes;
+mod syntax;
 
 pub use config::ProviderSection;
 pub use registry::{BuildError, Kind, Tools, build};

@@ -10,8 +10,8 @@ use easel_core::ports::{Provider, PublishMedia};
 use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
 use crate::{
-    ark, config::ProviderSection, dialect::Dialect, engine, gemini_native, grok, openai_chat, openai_images,
-    siliconflow, sketch_provider,
+    ark, config::ProviderSection, dashscope, dialect::Dialect, engine, gemini_native, gitee, grok, jimeng,
+    openai_chat, openai_images, sdwebui, siliconflow, sketch_provider,
 };
 
 /// Why a section can't become a provider.
@@ -70,12 +70,12 @@ kinds! {
     SiliconFlow = "siliconflow" at "https://api.siliconflow.cn/v1" speaks siliconflow::SiliconFlow,
     Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks ark::Ark,
     Grok = "grok" at "https://api.x.ai/v1" speaks grok::Grok,
-    Gitee = "gitee",
+    Gitee = "gitee" at "https://ai.gitee.com/v1" speaks gitee::Gitee,
     GiteeAsync = "gitee_async",
-    Jimeng = "jimeng",
+    Jimeng = "jimeng" speaks jimeng::Aggregator,
     ModelScope = "modelscope",
-    DashScope = "dashscope",
-    SdWebUi = "sdwebui",
+    DashScope = "dashscope" at "https://dashscope.aliyuncs.com/api/v1" speaks dashscope::DashScope,
+    SdWebUi = "sdwebui" at "http://127.0.0.1:7860" speaks sdwebui::SdWebUi,
     ComfyUi = "comfyui",
     SdCpp = "sd_cpp",
     LocalAi = "localai",
@@ -142,7 +142,7 @@ pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
     if kind == Kind::Sketch {
         return Ok(sketch_provider::build(name, section));
     }
-    let dialect = kind.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
+    let dialect = section.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
     engine::build(kind, dialect, name, section, tools)
 }
 

@@ -1,8 +1,8 @@
 //! Which of the pictures and links in an answer are the result. Pure; looks at the skeleton only.
 //!
 //! The order is that of the known dialects: the Images API's `data`, the `images` of SiliconFlow and A1111, the
-//! `image_url` of Jimeng's aggregator, Gemini's candidates, chat `message.images`, chat contents, `DashScope`'s `output`. All pictures of the first list that has any
-//! are the result; of a streamed chat only the last one.
+//! `image_url` of Jimeng's aggregator, Gemini's candidates, chat `message.images`, chat contents, `DashScope`'s
+//! `output`. All pictures of the first list that has any are the result; of a streamed chat only the last one.
 
 use std::collections::HashSet;
 
