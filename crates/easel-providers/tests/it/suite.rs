@@ -12,7 +12,7 @@ use bytes::Bytes;
 use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     media::PictureFormat,
-    ports::ImageRequest,
+    ports::GenerateRequest,
 };
 use easel_providers::Kind;
 use easel_testkit::{
@@ -106,7 +106,7 @@ async fn a_success_gives_its_results_once_and_in_order() {
         let several: Vec<_> = (0..u64::from(count)).map(|nth| result(&wire, 10 + nth)).collect();
         let shown: Vec<_> = several.iter().filter_map(|result| ways(&bench, result).pop()).collect();
         bench.succeeds(&shown);
-        let request = ImageRequest { count, ..bench.words("一只猫") };
+        let request = GenerateRequest { count, ..bench.words("一只猫") };
         assert_eq!(bench.ask(&request).await.unwrap(), several, "{}", wire.kind);
     })
     .await;
@@ -136,7 +136,7 @@ async fn the_prompt_and_all_references_arrive() {
         bench.ask(&Bench::edit(given)).await.unwrap();
         let all = bench.peer.requests();
         for (format, picture) in given {
-            let carried = all.iter().any(|request| bench::carries(request, picture));
+            let carried = all.iter().any(|request| bench.carries(request, picture));
             assert!(carried, "{}: the {format:?} reference is missing", wire.kind);
         }
     })

@@ -1,17 +1,24 @@
 //! One wire's provider, built from its section, in front of its fake service.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
+use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use easel_core::{
     error::ProviderError,
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
-    ports::{CallContext, Generated, ImageProvider, ImageRequest, Operation, Output, Reference},
+    ports::{
+        CallContext, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider, PublishMedia,
+        Published, Reference, StoreError,
+    },
 };
 use easel_http::{HttpClients, NetworkSection};
-use easel_providers::{ProviderSection, build};
+use easel_providers::{ProviderSection, Tools, build};
 use easel_testkit::{
     pictures,
     provider::{FakeProvider, ProviderRequest},
@@ -29,8 +36,10 @@ const BUDGET: u64 = 64 << 20;
 
 pub(crate) struct Bench {
     pub(crate) wire: Wire,
-    pub(crate) peer: FakeProvider,
-    pub(crate) provider: Arc<dyn ImageProvider>,
+    pub(crate) peer: Arc<FakeProvider>,
+    /// Where references were published, in order, and their bytes.
+    pub(crate) published: Arc<Publisher>,
+    pub(crate) provider: Arc<dyn Provider>,
     pub(crate) cx: CallContext,
     /// The service's address as the provider understands it.
     pub(crate) address: String,
@@ -53,7 +62,11 @@ impl Bench {
         }
         let section: ProviderSection = serde_json::from_value(section).unwrap();
         assert_eq!(section.validate("fake"), [], "{}", wire.kind);
-        let provider = build("fake", &section, &HttpClients::new(NetworkSection::default())).unwrap();
+        let peer = Arc::new(peer);
+        let published = Arc::new(Publisher { peer: Arc::clone(&peer), links: Mutex::default() });
+        let mut tools = Tools::new(HttpClients::new(NetworkSection::default()));
+        tools.publish = Some(Arc::<Publisher>::clone(&published));
+        let provider = build("fake", &section, &tools).unwrap();
         let address = section.address().unwrap().url().as_str().trim_end_matches('/').to_owned();
         let dir = tempfile::tempdir().unwrap();
         let cx = CallContext {
@@ -62,8 +75,10 @@ impl Bench {
             deadline: Instant::now() + Duration::from_mins(1),
             cancel: CancellationToken::new(),
             spool: Spool::new(BytesBudget::new(BUDGET), dir.path()).unwrap(),
+            tasks: Arc::new(NoTaskLog),
+            intent: None,
         };
-        Self { wire: wire.clone(), peer, provider, cx, address, _dir: dir }
+        Self { wire: wire.clone(), peer, published, provider, cx, address, _dir: dir }
     }
 
     /// Queues a success with these results.
@@ -72,7 +87,7 @@ impl Bench {
     }
 
     /// Asks, and sees to it that all memory comes back when the result is dropped.
-    pub(crate) async fn ask(&self, request: &ImageRequest) -> Result<Vec<Bytes>, ProviderError> {
+    pub(crate) async fn ask(&self, request: &GenerateRequest) -> Result<Vec<Bytes>, ProviderError> {
         let made = self.provider.generate(request, &self.cx).await;
         let made = made.map(|made| bytes(&made));
         assert_eq!(self.cx.spool.budget().free(), BUDGET, "{}: memory is missing", self.wire.kind);
@@ -83,7 +98,7 @@ impl Bench {
         self.refuses(&self.words("一只猫")).await
     }
 
-    pub(crate) async fn refuses(&self, request: &ImageRequest) -> ProviderError {
+    pub(crate) async fn refuses(&self, request: &GenerateRequest) -> ProviderError {
         match self.ask(request).await {
             Ok(made) => panic!("{}: {} results instead of a failure", self.wire.kind, made.len()),
             Err(error) => error,
@@ -91,14 +106,16 @@ impl Bench {
     }
 
     /// A request that this wire can take: words, and a picture beside them where it needs one.
-    pub(crate) fn words(&self, prompt: &str) -> ImageRequest {
+    pub(crate) fn words(&self, prompt: &str) -> GenerateRequest {
         let reference = [(PictureFormat::Png, pictures::png(64, 64, 9))];
         let references = if self.wire.words_alone { &[] } else { &reference[..] };
-        ImageRequest { prompt: prompt.into(), ..Self::edit(references) }
+        let request = Self::edit(references);
+        let operation = if self.wire.clips { Operation::Clip } else { request.operation };
+        GenerateRequest { operation, prompt: prompt.into(), ..request }
     }
 
     /// A request with references.
-    pub(crate) fn edit(pictures: &[(PictureFormat, Bytes)]) -> ImageRequest {
+    pub(crate) fn edit(pictures: &[(PictureFormat, Bytes)]) -> GenerateRequest {
         let reference = |(format, bytes): &(PictureFormat, Bytes)| Reference {
             picture: Picture {
                 format: *format,
@@ -107,7 +124,7 @@ impl Bench {
                 body: Body::from_bytes(bytes.clone()),
             },
         };
-        ImageRequest {
+        GenerateRequest {
             operation: if pictures.is_empty() { Operation::Generate } else { Operation::Edit },
             prompt: "换成雨夜".into(),
             references: pictures.iter().map(reference).collect(),
@@ -123,13 +140,35 @@ impl Bench {
 }
 
 fn bytes(generated: &Generated) -> Vec<Bytes> {
-    generated.pictures.iter().map(|made| made.picture.body.read().unwrap()).collect()
+    let pictures = generated.pictures.iter().map(|made| &made.picture.body);
+    let clip = generated.clip.iter().map(|clip| &clip.body);
+    pictures.chain(clip).map(|body| body.read().unwrap()).collect()
 }
 
-/// Whether a request carries a picture, as it is or as base64.
-pub(crate) fn carries(request: &ProviderRequest, picture: &[u8]) -> bool {
-    let holds = |needle: &[u8]| memchr::memmem::find(&request.http.body, needle).is_some();
-    holds(picture) || holds(STANDARD.encode(picture).as_bytes())
+/// Publishes references at the fake.
+pub(crate) struct Publisher {
+    peer: Arc<FakeProvider>,
+    links: Mutex<Vec<(String, Bytes)>>,
+}
+
+#[async_trait]
+impl PublishMedia for Publisher {
+    async fn publish(&self, picture: &Picture) -> Result<Published, StoreError> {
+        let bytes = picture.body.read().unwrap();
+        let url = self.peer.host_picture(bytes.clone());
+        self.links.lock().unwrap().push((url.clone(), bytes));
+        Ok(Published { url, keep: Box::new(()) })
+    }
+}
+
+impl Bench {
+    /// Whether a request carries a picture: as it is, as base64, or under its public address.
+    pub(crate) fn carries(&self, request: &ProviderRequest, picture: &[u8]) -> bool {
+        let holds = |needle: &[u8]| memchr::memmem::find(&request.http.body, needle).is_some();
+        let links = self.published.links.lock().unwrap();
+        let published = links.iter().any(|(link, bytes)| bytes == picture && holds(link.as_bytes()));
+        published || holds(picture) || holds(STANDARD.encode(picture).as_bytes())
+    }
 }
 
 /// Everything that may come to be logged or stored of an error, but the model's own words for the person.
