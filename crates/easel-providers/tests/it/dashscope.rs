@@ -13,9 +13,9 @@ use easel_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    fixtures::{
+    replay::{
         self,
-        Outcome::{Elsewhere, Fails, Pictures},
+        Ends::{As, With},
     },
     suite::{Bench, KEY, Shown, Wire, case},
 };
@@ -92,21 +92,17 @@ fn success_with(content: &Value) -> Answer {
 async fn samples_mean_what_is_known_of_them() {
     use ErrorClass::{Auth, ModerationInput, Quota, Rate};
     let table = [
-        ("multimodal_ok", Pictures(1)),
-        ("error_arrearage", Fails(400, Quota)),
-        ("error_burst", Fails(429, Rate)),
-        ("error_inspection", Fails(400, ModerationInput)),
-        ("error_invalid_key", Fails(401, Auth)),
-        ("error_quota", Fails(403, Quota)),
-        ("error_rate", Fails(429, Rate)),
-        ("multimodal_request", Elsewhere),
+        ("multimodal_ok", 200, With(0)),
+        ("error_arrearage", 400, As(Quota)),
+        ("error_burst", 429, As(Rate)),
+        ("error_inspection", 400, As(ModerationInput)),
+        ("error_invalid_key", 401, As(Auth)),
+        ("error_quota", 403, As(Quota)),
+        ("error_rate", 429, As(Rate)),
         // Tasks are answered on another route.
-        ("task_created", Elsewhere),
-        ("task_failed", Elsewhere),
-        ("task_running", Elsewhere),
-        ("task_succeeded_partial", Elsewhere),
     ];
-    fixtures::replay("dashscope", &wire(), &table).await;
+    let others = ["multimodal_request", "task_created", "task_failed", "task_running", "task_succeeded_partial"];
+    replay::folder(&wire(), "dashscope", &table, &others).await;
 }
 
 fn draws(bench: &Bench) {

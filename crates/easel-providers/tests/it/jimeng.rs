@@ -18,9 +18,9 @@ use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
 use crate::{
-    fixtures::{
+    replay::{
         self,
-        Outcome::{Elsewhere, Fails, Pictures},
+        Ends::{As, With},
     },
     suite::{Bench, Case, Shown, Wire, case, shown},
 };
@@ -112,31 +112,25 @@ pub(crate) fn free_api() -> Wire {
 #[tokio::test]
 async fn samples_mean_what_is_known_of_them() {
     use ErrorClass::{Auth, ModerationInput, Overload, Quota};
-    let of_aggregator = [
-        ("aggregator_ok", Pictures(2)),
-        ("aggregator_ok_string", Pictures(1)),
-        ("aggregator_error", Fails(200, Overload)),
-        ("aggregator_error_text_field", Fails(200, Auth)),
+    let rows = [
+        ("aggregator_ok", 200, With(0)),
+        ("aggregator_ok_string", 200, With(0)),
+        ("aggregator_error", 200, As(Overload)),
+        ("aggregator_error_text_field", 200, As(Auth)),
     ];
-    let of_free_api = [
-        ("free_api_ok", Pictures(4)),
-        ("free_api_ok_b64", Pictures(1)),
-        ("free_api_error_content_filtered", Fails(200, ModerationInput)),
-        ("free_api_error_failed", Fails(200, Overload)),
-        ("free_api_error_generation_failed", Fails(200, Overload)),
-        ("free_api_error_no_points", Fails(200, Quota)),
-        ("free_api_error_token_expired", Fails(200, Auth)),
-        // Answers of other routes.
-        ("free_api_points", Elsewhere),
-        ("free_api_token_check", Elsewhere),
+    replay::folder(&aggregator(), "jimeng", &rows, &["free_api_"]).await;
+    let rows = [
+        ("free_api_ok", 200, With(0)),
+        ("free_api_ok_b64", 200, With(0)),
+        ("free_api_error_content_filtered", 200, As(ModerationInput)),
+        ("free_api_error_failed", 200, As(Overload)),
+        ("free_api_error_generation_failed", 200, As(Overload)),
+        ("free_api_error_no_points", 200, As(Quota)),
+        ("free_api_error_token_expired", 200, As(Auth)),
     ];
-    let elsewhere = |table: &[(&'static str, fixtures::Outcome)]| -> Vec<_> {
-        table.iter().map(|(name, _)| (*name, Elsewhere)).collect()
-    };
-    let table = [&of_aggregator[..], &elsewhere(&of_free_api)].concat();
-    fixtures::replay("jimeng", &aggregator(), &table).await;
-    let table = [&of_free_api[..], &elsewhere(&of_aggregator)].concat();
-    fixtures::replay("jimeng", &free_api(), &table).await;
+    // The last two are answers of other routes.
+    let others = ["aggregator_", "free_api_points", "free_api_token_check"];
+    replay::folder(&free_api(), "jimeng", &rows, &others).await;
 }
 
 /// The parameters of a request.
@@ -219,14 +213,15 @@ impl PublishMedia for Web {
 #[tokio::test]
 async fn the_aggregator_fetches_one_reference_from_a_public_address() {
     let mut bench = Bench::new(&with_cookie(json!({}))).await;
-    let alone = bench.provider.capabilities();
-    assert_eq!((alone.edit, alone.needs_public_url, alone.max_references), (false, true, 0));
     let section = json!({ "kind": "jimeng", "base_url": bench.address, "api_keys": [COOKIE] });
     let section: ProviderSection = serde_json::from_value(section).unwrap();
+    let mut tools = Tools::new(HttpClients::new(NetworkSection::default()));
+    let alone = build("fake", &section, &tools).unwrap().capabilities();
+    assert_eq!((alone.edit, alone.needs_public_url, alone.max_references), (false, true, 0));
     let web = Web::default();
     let log = Arc::clone(&web.0);
-    let clients = HttpClients::new(NetworkSection::default());
-    bench.provider = build("fake", &section, &Tools { clients, publish: Some(Arc::new(web)) }).unwrap();
+    tools.publish = Some(Arc::new(web));
+    bench.provider = build("fake", &section, &tools).unwrap();
     let public = bench.provider.capabilities();
     assert_eq!((public.edit, public.needs_public_url, public.max_references), (true, false, 1));
     let picture = pictures::png(64, 64, 3);

@@ -7,8 +7,13 @@
     reason = "helpers of tests end them by panicking"
 )]
 
+mod dashscope;
+mod gitee;
+mod jimeng;
 mod openai_chat;
 mod openai_images;
 mod remote;
+mod replay;
+mod sdwebui;
 mod sketch;
 mod suite;

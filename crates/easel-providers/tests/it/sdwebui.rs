@@ -14,9 +14,9 @@ use easel_testkit::{
 use serde_json::{Value, json};
 
 use crate::{
-    fixtures::{
+    replay::{
         self,
-        Outcome::{Elsewhere, Fails, Pictures},
+        Ends::{As, With},
     },
     suite::{Bench, Shown, Wire, case},
 };
@@ -88,20 +88,16 @@ fn success(_: &FakeProvider, results: &[Shown]) -> Vec<Answer> {
 async fn samples_mean_what_is_known_of_them() {
     use ErrorClass::{BadRequest, NotFound, TooLarge};
     let table = [
-        ("txt2img_ok", Pictures(1)),
-        ("txt2img_ok_sdcpp_empty_info", Pictures(1)),
-        ("error_api_disabled", Fails(404, NotFound)),
-        ("error_init_image", Fails(404, BadRequest)),
-        ("error_oom", Fails(500, TooLarge)),
-        ("error_sampler", Fails(400, BadRequest)),
-        ("error_validation", Fails(422, BadRequest)),
-        ("img2img_request", Elsewhere),
-        ("txt2img_request", Elsewhere),
-        ("progress_idle", Elsewhere),
-        ("progress_running", Elsewhere),
-        ("sd_models", Elsewhere),
+        ("txt2img_ok", 200, With(0)),
+        ("txt2img_ok_sdcpp_empty_info", 200, With(0)),
+        ("error_api_disabled", 404, As(NotFound)),
+        ("error_init_image", 404, As(BadRequest)),
+        ("error_oom", 500, As(TooLarge)),
+        ("error_sampler", 400, As(BadRequest)),
+        ("error_validation", 422, As(BadRequest)),
     ];
-    fixtures::replay("a1111", &wire(), &table).await;
+    let others = ["img2img_request", "txt2img_request", "progress_idle", "progress_running", "sd_models"];
+    replay::folder(&wire(), "a1111", &table, &others).await;
 }
 
 async fn sends(wire: &Wire, request: impl FnOnce(&Bench) -> GenerateRequest, path: &str, expected: &Value) {
