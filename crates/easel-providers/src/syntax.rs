@@ -31,8 +31,12 @@ fn without_tag(text: &str) -> Option<String> {
 
 /// The length of what follows a `<`, where it is a tag that means something.
 fn tag(inside: &str) -> Option<usize> {
-    let name = inside.trim_start_matches('/');
-    if starts_with(name, EXTRA_ARGS) {
+    if let Some(name) = inside.strip_prefix('/')
+        && starts_with(name, EXTRA_ARGS)
+    {
+        return Some(inside.find('>').map_or(inside.len(), |at| at + 1));
+    }
+    if starts_with(inside, EXTRA_ARGS) {
         let closing = format!("</{EXTRA_ARGS}>");
         let lower = inside.to_ascii_lowercase();
         // An open one reaches to the end.

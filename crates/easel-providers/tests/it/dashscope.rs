@@ -65,10 +65,10 @@ pub(crate) fn wire() -> Wire {
             Answer::json(status, &json!({ "code": code, "message": text, "request_id": "1" }))
         };
         vec![
-            case("parameter", told(400, "InvalidParameter"), ErrorClass::BadRequest),
-            case("inside", told(500, "InternalError"), ErrorClass::Overload),
-            case("rate", told(429, "Throttling.RateQuota"), ErrorClass::Rate),
-            case("in a success", told(200, "InvalidParameter"), ErrorClass::BadRequest),
+            case("parameter", told(400, "InvalidParameter"), BadRequest),
+            case("inside", told(500, "InternalError"), Overload),
+            case("rate", told(429, "Throttling.RateQuota"), Rate),
+            case("in a success", told(200, "InvalidParameter"), BadRequest),
         ]
     };
     wire

@@ -59,10 +59,10 @@ pub(crate) fn aggregator() -> Wire {
     ];
     wire.echoes = |text| {
         vec![
-            case("message", Answer::json(200, &json!({ "code": 500, "message": text })), ErrorClass::Overload),
-            case("text", Answer::json(200, &json!({ "code": 400, "text": text })), ErrorClass::BadRequest),
-            case("status", Answer::json(429, &json!({ "code": 429, "message": text })), ErrorClass::Rate),
-            case("plain text", Answer::raw(500, "text/plain", text.to_owned()), ErrorClass::Overload),
+            case("message", Answer::json(200, &json!({ "code": 500, "message": text })), Overload),
+            case("text", Answer::json(200, &json!({ "code": 400, "text": text })), BadRequest),
+            case("status", Answer::json(429, &json!({ "code": 429, "message": text })), Rate),
+            case("plain text", Answer::raw(500, "text/plain", text.to_owned()), Overload),
         ]
     };
     wire.is_create = |request| request.path() == "/api/jimeng" || request.path().ends_with("/api/jimeng");
@@ -101,9 +101,9 @@ pub(crate) fn free_api() -> Wire {
     wire.echoes = |text| -> Vec<Case> {
         let told = |code: i64| Answer::json(200, &json!({ "code": code, "message": text, "data": null }));
         vec![
-            case("failed", told(-2001), ErrorClass::Overload),
-            case("parameter", told(-1001), ErrorClass::BadRequest),
-            case("session", told(-2002), ErrorClass::Auth),
+            case("failed", told(-2001), Overload),
+            case("parameter", told(-1001), BadRequest),
+            case("session", told(-2002), Auth),
         ]
     };
     wire

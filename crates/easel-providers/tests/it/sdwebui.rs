@@ -55,12 +55,12 @@ pub(crate) fn wire() -> Wire {
     ];
     wire.echoes = |text| {
         vec![
-            case("detail", Answer::json(400, &exception("HTTPException", text)), ErrorClass::BadRequest),
-            case("errors", Answer::json(500, &json!({ "error": "ValueError", "detail": "", "errors": text })), ErrorClass::Overload),
+            case("detail", Answer::json(400, &exception("HTTPException", text)), BadRequest),
+            case("errors", Answer::json(500, &json!({ "error": "ValueError", "detail": "", "errors": text })), Overload),
             case(
                 "field",
                 Answer::json(422, &json!({ "detail": [{ "loc": ["body", "prompt"], "msg": text, "input": text }] })),
-                ErrorClass::BadRequest,
+                BadRequest,
             ),
         ]
     };
