@@ -30,6 +30,7 @@ use crate::{
     classify::{self, Facts, Failure},
     config::ProviderSection,
     lessons::{Known, Sent},
+    tasks::Tasks,
 };
 
 /// One way of talking to a service over HTTP. The provided functions read what OpenAI and the gateways around it
@@ -81,6 +82,11 @@ pub(crate) trait Dialect: Send + Sync {
     /// Adds the key to a call.
     fn authorise(&self, call: Call, key: &SecretString) -> Call {
         call.bearer(key)
+    }
+
+    /// The task side, for services that take tasks.
+    fn tasks(&self) -> Option<&dyn Tasks> {
+        None
     }
 
     /// What failed, or `None` when the answer claims success.

@@ -6,24 +6,29 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use easel_core::{
-    error::{ErrorClass, ProviderError},
-    ports::{CallContext, Capabilities, GenerateRequest, Generated, Provider, PublishMedia, Published},
+    error::{Charged, ErrorClass, ProviderError, Retry},
+    ports::{
+        CallContext, Capabilities, GenerateRequest, Generated, Operation, Provider, PublishMedia, Published,
+        RemoteTask, TaskIntent,
+    },
 };
-
-use easel_http::Call;
+use easel_http::{Call, Method};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
+    classify::Failure,
     config::ProviderSection,
     dialect::{Ask, Dialect, Draft, Payload, Settings},
     exchange::Wire,
     lessons::Lessons,
     registry::{BuildError, Kind, Tools},
+    tasks::Tasks,
 };
 
-struct Remote {
+pub(crate) struct Remote {
     kind: Kind,
     dialect: &'static dyn Dialect,
-    wire: Wire,
+    pub(crate) wire: Wire,
     settings: Settings,
     /// The owner says that this service can edit.
     edit: bool,
@@ -73,7 +78,9 @@ impl Provider for Remote {
             generate: limits.words_alone && !limits.clips,
             edit: edit && reachable && !limits.clips,
             clip: limits.clips,
-            remote: false,
+            remote: [Operation::Generate, Operation::Edit, Operation::Clip]
+                .into_iter()
+                .any(|operation| self.tasks(operation).is_some()),
             max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
             max_tier: limits.tier,
@@ -83,35 +90,83 @@ impl Provider for Remote {
         }
     }
 
+    fn intent(&self, request: &GenerateRequest) -> Option<TaskIntent> {
+        let tasks = self.tasks(request.operation)?;
+        Some(TaskIntent {
+            base_url: self.wire.base.url().as_str().trim_end_matches('/').to_owned(),
+            request_hash: request_hash(&self.settings.model, request),
+            task: tasks.choose_id(),
+        })
+    }
+
     async fn generate(
         &self,
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
         let known = self.lessons.known();
-        // Dropped when the answer is there: the pictures are public no longer than they are needed.
+        // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
-        let ask = Ask { settings: &self.settings, request, known: &known, addresses: &addresses, task: None };
-        let Draft { path, payload, sent } = self.dialect.draft(&ask);
-        let headers = self.dialect.headers().iter();
-        let with_headers =
-            |call: Call| headers.fold(call, |call, (name, value)| call.header(name, value));
-        let call = match payload {
-            Payload::Json(segments) => {
-                with_headers(self.wire.post(&path, cx)).body("application/json", segments)
-            }
-            Payload::Form(form) => with_headers(self.wire.post(&path, cx)).multipart(form),
-            Payload::Query(pairs) => {
-                let call = with_headers(self.wire.get(&path, cx));
-                pairs.iter().fold(call, |call, (name, value)| call.secret_query(name, value))
-            }
+        let ask = Ask {
+            settings: &self.settings,
+            request,
+            known: &known,
+            addresses: &addresses,
+            task: cx.intent.as_ref().and_then(|intent| intent.task.as_deref()),
         };
-        self.wire.draw(call, request, cx, |failure| self.lessons.learn(failure, &sent)).await
+        let tasks = self.tasks(request.operation);
+        for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
+            let call = self.call(&preparation.path, preparation.payload, cx);
+            let answered = self.wire.exchange(call, cx).await.map_err(free)?;
+            self.wire.judge(&answered, request, cx, |_| false).map_err(free)?;
+        }
+        let Draft { path, payload, sent } = self.dialect.draft(&ask);
+        let call = self.call(&path, payload, cx);
+        let learn = |failure: &Failure| self.lessons.learn(failure, &sent);
+        let Some(tasks) = tasks else {
+            return self.wire.draw(call, request, cx, learn).await;
+        };
+        let answered = self.wire.exchange(with_headers(call, tasks.headers()), cx).await?;
+        self.wire.judge(&answered, request, cx, learn)?;
+        self.follow_new(tasks, answered, request, cx).await
+    }
+
+    async fn resume(
+        &self,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        // Without its references a request looks as if it had been made of words alone.
+        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
+            Some(tasks) => self.follow(tasks, task, request, cx).await,
+            None => {
+                let detail = format!("this model has no tasks, and {} is one", task.id);
+                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
+            }
+        }
     }
 }
 
 impl Remote {
+    /// The task side, when requests of this sort are answered with tasks.
+    fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
+        self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
+    }
+
+    fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
+        let method = if matches!(payload, Payload::Query(_)) { Method::GET } else { Method::POST };
+        let call = with_headers(self.wire.call(method, path, cx), self.dialect.headers());
+        match payload {
+            Payload::Json(segments) => call.body("application/json", segments),
+            Payload::Form(form) => call.multipart(form),
+            Payload::Query(pairs) => {
+                pairs.iter().fold(call, |call, (name, value)| call.secret_query(name, value))
+            }
+        }
+    }
+
     /// The references under public addresses, where the service fetches them from there.
     async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
         let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings.model).public_urls)
@@ -130,6 +185,28 @@ impl Remote {
         }
         Ok(published)
     }
+}
+
+fn with_headers(call: Call, headers: &[(&'static str, &'static str)]) -> Call {
+    headers.iter().fold(call, |call, (name, value)| call.header(name, value))
+}
+
+/// A call that costs nothing failed: whatever it was, nothing is ordered yet.
+fn free(mut error: ProviderError) -> ProviderError {
+    if matches!(error.class, ErrorClass::Unanswered | ErrorClass::ResultLost) {
+        (error.class, error.retry) = (ErrorClass::Overload, Retry::SameKey);
+    }
+    error.charged = Charged::No;
+    error
+}
+
+/// Tells requests apart without telling what they say.
+fn request_hash(model: &str, request: &GenerateRequest) -> String {
+    let GenerateRequest { operation, prompt, references, output, count } = request;
+    let lengths: Vec<u64> = references.iter().map(|reference| reference.picture.body.len()).collect();
+    let text = format!("{model}\n{operation:?}\n{output:?}\n{count}\n{lengths:?}\n{prompt}");
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
 #[cfg(test)]

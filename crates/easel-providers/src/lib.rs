@@ -30,10 +30,13 @@ pub mod sketch;
 mod dialect;
 mod engine;
 mod exchange;
+mod gather;
 mod lessons;
 mod results;
 mod sizes;
 mod syntax;
+mod task_engine;
+mod tasks;
 
 pub use config::ProviderSection;
 pub use registry::{BuildError, Kind, Tools, build};
