@@ -223,7 +223,7 @@ impl Payload {
     pub(crate) fn json_length(&self) -> Option<u64> {
         match self {
             Self::Json(segments) => Some(segments.iter().map(Segment::length).sum()),
-            Self::Form(_) => None,
+            Self::Form(_) | Self::Query(_) => None,
         }
     }
 }
