@@ -10,7 +10,7 @@ use easel_core::{
     error::ErrorClass,
     ports::{Operation, Output},
 };
-use easel_http::{BaseUrl, Call};
+use easel_http::{BaseUrl, Call, UrlStyle};
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use crate::{
     classify::{Facts, Failure},
     config::Hidden,
-    dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload},
+    dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, Settings},
     lessons::{IMAGE_FIELD, PLAIN_IMAGE_FIELD, Sent},
     openai_chat, openai_images, sizes,
 };
@@ -355,6 +355,23 @@ impl Profiled {
 }
 
 impl Dialect for Profiled {
+    fn address(&self) -> UrlStyle {
+        self.base.address()
+    }
+
+    fn needs_model(&self) -> bool {
+        self.base.needs_model()
+    }
+
+    fn needs_key(&self) -> bool {
+        self.base.needs_key()
+    }
+
+    fn secrets(&self, settings: &Settings, key: Option<&SecretString>) -> Vec<SecretString> {
+        let own = self.headers.iter().map(|(_, value)| value.clone());
+        own.chain(self.base.secrets(settings, key)).collect()
+    }
+
     fn limits(&self, model: &str) -> Limits {
         let mut limits = self.base.limits(model);
         limits.references = self.profile.max_references.unwrap_or(limits.references);
@@ -412,7 +429,7 @@ impl Dialect for Profiled {
         let (code, message) = (failure.code.to_lowercase(), failure.message.to_lowercase());
         let says = |word: &String| code.contains(word) || message.contains(word);
         match self.words.iter().find(|(_, words)| words.iter().any(says)) {
-            Some((class, _)) => Some(failure.as_class(*class, facts.status)),
+            Some((class, _)) => Some(failure.reclassified(*class, facts.status)),
             None => Some(failure),
         }
     }
