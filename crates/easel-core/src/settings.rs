@@ -1,4 +1,5 @@
-//! The sections of the configuration file that belong to the core: `[bot]`, `[jobs]`, `[draw]` and `[edit]`.
+//! The sections of the configuration file that belong to the core: `[bot]`, `[jobs]`, `[draw]`, `[edit]` and
+//! `[video]`.
 //!
 //! Plain data with defaults and rules. Where it is read from (file, environment, panel) is not known here, and
 //! the sections of other crates live with their owners. The docstrings are also the descriptions in the
@@ -10,6 +11,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::{command::OutputWish, error::Arg, i18n::Locale};
+
+mod video;
+
+pub use video::{SendMode, VideoSection};
 
 /// One rule of a section that a value breaks: a key of the configuration and a message key, never a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
