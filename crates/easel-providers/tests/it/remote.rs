@@ -9,7 +9,8 @@ use easel_core::{
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
     ports::{
-        ApiKey, CallContext, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider, Reference,
+        ApiKey, CallContext, ClipLimits, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider,
+        Reference,
     },
 };
 use easel_http::{HttpClients, NetworkSection};
@@ -55,6 +56,7 @@ impl Bench {
             spool: Spool::new(BytesBudget::new(budget), dir.path()).unwrap(),
             tasks: Arc::new(NoTaskLog),
             intent: None,
+            clip_limits: ClipLimits::default(),
         };
         Self { peer, provider, cx, _dir: dir }
     }

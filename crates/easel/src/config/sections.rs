@@ -38,6 +38,7 @@ pub(crate) fn check(
     problems.extend(settings("jobs", config.jobs.validate()));
     problems.extend(settings("draw", config.draw.validate()));
     problems.extend(settings("edit", config.edit.validate()));
+    problems.extend(settings("video", config.video.validate()));
     problems.extend(sentences(config.network.validate()));
     #[cfg(feature = "onebot")]
     for (index, section) in config.onebot.iter().enumerate() {
@@ -55,7 +56,9 @@ pub(crate) fn check(
     problems.extend(unbuilt(written, place));
     problems.extend(chain("draw", &config.draw, provider_names, place));
     problems.extend(chain("edit", &config.edit, provider_names, place));
-    let none_named = config.draw.names().is_empty() && config.edit.names().is_empty();
+    problems.extend(chain("video", &config.video.feature, provider_names, place));
+    let none_named =
+        [&config.draw, &config.edit, &config.video.feature].iter().all(|chain| chain.names().is_empty());
     if let Some(name) = config.providers.keys().next().filter(|_| none_named) {
         let with = |key: &str| ProblemText::new(key).with("provider", name.as_str());
         let key = format!("providers.{name}");

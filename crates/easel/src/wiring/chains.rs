@@ -206,11 +206,21 @@ impl Factory {
         Ok((slots.into_iter().map(|slot| Link { slot, output }).collect(), drawing))
     }
 
+    /// The links of clips: those that the configuration names, and nobody in their place.
+    fn clips(&self, config: &Config) -> anyhow::Result<Vec<Link>> {
+        let feature = &config.video.feature;
+        let output = default_output(feature).unwrap_or_default();
+        let named = feature.names().into_iter().filter_map(|name| Some((name, config.providers.get(name)?)));
+        named.map(|(name, provider)| Ok(Link { slot: self.slot(name, provider)?, output })).collect()
+    }
+
     /// The running configuration, and who draws. Asks a service from the environment for its models, once.
     pub(super) async fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
         let (draw, drawing) = self.chain(config, Feature::Draw).await?;
         let (edit, _) = self.chain(config, Feature::Edit).await?;
-        let mut providers: Vec<_> = draw.iter().chain(&edit).map(|link| link.slot.clone()).collect();
+        let video = self.clips(config)?;
+        let named = draw.iter().chain(&edit).chain(&video);
+        let mut providers: Vec<_> = named.map(|link| link.slot.clone()).collect();
         for (name, section) in &config.providers {
             match self.slot(name, section) {
                 Ok(slot) => providers.push(slot),
@@ -225,6 +235,7 @@ impl Factory {
             presets,
             draw,
             edit,
+            video,
             providers,
             locale: config.bot.locale,
         });

@@ -93,7 +93,7 @@ async fn a_stored_clip_is_delivered_after_a_crash_and_a_task_is_asked_about() {
 
 #[tokio::test(start_paused = true)]
 async fn a_person_has_one_clip_and_pictures_beside_it() {
-    let w = clips(vec![task(Step::Hang)]);
+    let w = clips(vec![task(Step::Hang), task(Step::Hang)]);
     w.asks(clip("u", "m1"));
     w.provider.arrivals(1).await;
     let again = StoredRequest { chat: group("h"), ..clip("u", "m2") };
