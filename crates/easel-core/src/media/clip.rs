@@ -87,7 +87,9 @@ fn is_public(host: &str) -> bool {
     match name.parse::<Ipv4Addr>() {
         Ok(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()),
         // A name without a dot is one of a local network. IPv6 literals stand in brackets and have no dot, either.
-        Err(_) => name.contains('.') && !name.ends_with(".local") && !name.ends_with(".localhost"),
+        Err(_) => name.rsplit_once('.').is_some_and(|(_, top)| {
+            !["local", "localhost", "internal", "lan"].iter().any(|own| top.eq_ignore_ascii_case(own))
+        }),
     }
 }
 
@@ -129,7 +131,7 @@ mod tests {
             "http://0.0.0.0/v.mp4",
             "http://[::1]/v.mp4",
             "http://nas/v.mp4",
-            "http://nas.local/v.mp4",
+            "http://nas.Local/v.mp4",
             "ftp://cdn.example.com/v.mp4",
             "https://cdn.example.com/a b.mp4",
             "https://cdn.example.com/a\n[CQ:at,qq=all]",
