@@ -3,17 +3,20 @@
 use std::{collections::BTreeMap, fmt, fs, path::PathBuf, sync::Arc};
 
 use easel_core::ports::ApiKey;
-use easel_http::{BaseUrl, Proxy, Setting};
+use easel_http::{BaseUrl, Proxy, Setting, UrlStyle};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::registry::{self, Kind};
+use crate::{
+    dialect::{Dialect, FORM},
+    registry::{self, Kind},
+};
 
 /// One engine that makes pictures: a service's dialect, its address and its keys.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderSection {
     /// The wire protocol: `openai_images`, `openai_chat`, `sketch` and others.
@@ -56,6 +59,30 @@ pub struct ProviderSection {
     /// Further fields of the request, sent as they are and winning over easel's own, for example
     /// `{ quality = "high" }`.
     pub extra: BTreeMap<String, Value>,
+}
+
+impl fmt::Debug for ProviderSection {
+    /// Fields of the owner's own may hold secrets, so only their names are shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let extra: Vec<_> = self.extra.keys().collect();
+        f.debug_struct("ProviderSection")
+            .field("kind", &self.kind)
+            .field("base_url", &easel_http::redact(&self.base_url))
+            .field("api_keys", &self.api_keys)
+            .field("api_keys_file", &self.api_keys_file)
+            .field("basic_auth", &self.basic_auth)
+            .field("model", &self.model)
+            .field("full_url", &self.full_url)
+            .field("timeout_seconds", &self.timeout_seconds)
+            .field("max_retry_attempts", &self.max_retry_attempts)
+            .field("proxy", &self.proxy)
+            .field("supports_edit", &self.supports_edit)
+            .field("prompt_language", &self.prompt_language)
+            .field("prices", &self.prices)
+            .field("profile", &self.profile)
+            .field("extra", &extra)
+            .finish()
+    }
 }
 
 impl Default for ProviderSection {
@@ -142,6 +169,20 @@ pub struct LabelledKey {
 }
 
 impl KeyList {
+    /// Each text is one key, whatever marks it holds.
+    fn whole(&self) -> Vec<(&str, &str)> {
+        match self {
+            Self::Text(text) => text.expose().lines().map(|key| (key, "")).collect(),
+            Self::List(list) => list
+                .iter()
+                .map(|entry| match entry {
+                    KeyEntry::Key(key) => (key.expose(), ""),
+                    KeyEntry::Labelled(entry) => (entry.key.expose(), entry.account.as_str()),
+                })
+                .collect(),
+        }
+    }
+
     fn pairs(&self) -> Vec<(&str, &str)> {
         let split = |text| str::split(text, [',', '，', '\n', ';']);
         match self {
@@ -179,17 +220,22 @@ impl ProviderSection {
             Some(_) => {}
         }
         let remote = kind.is_some_and(Kind::is_remote);
+        let dialect = self.dialect();
+        let wants_key = dialect.is_none_or(Dialect::needs_key);
         if remote {
             match self.address() {
                 Err(problem) => say("base_url", format!("{problem}.")),
                 Ok(base)
-                    if self.keys().is_empty() && self.basic_auth.expose().is_empty() && !is_local(&base) =>
+                    if wants_key
+                        && self.keys().is_empty()
+                        && self.basic_auth.expose().is_empty()
+                        && !is_local(&base) =>
                 {
                     say("api_keys", "no key; write the one that the service gave you.".to_owned());
                 }
                 Ok(_) => {}
             }
-            if self.model.trim().is_empty() {
+            if self.model.trim().is_empty() && dialect.is_none_or(Dialect::needs_model) {
                 say("model", "missing; write the model's name at the service.".to_owned());
             }
         } else if kind.is_none()
@@ -221,6 +267,14 @@ impl ProviderSection {
         if self.prices.values().any(|price| !price.is_finite() || *price < 0.0) {
             say("prices", "a price is a number of 0 or more.".to_owned());
         }
+        if let Some(form) = self.extra.get(FORM)
+            && let Some(forms) = kind.and_then(Kind::dialect).map(Dialect::forms)
+            && !forms.is_empty()
+            && !forms.iter().any(|(name, _)| form.as_str() == Some(name))
+        {
+            let names: Vec<_> = forms.iter().map(|(name, _)| format!("{name:?}")).collect();
+            say("extra.form", format!("write one of: {}.", names.join(", ")));
+        }
         for key in ["prompt", "messages", "image", "images"] {
             if self.extra.contains_key(key) {
                 say(
@@ -228,6 +282,12 @@ impl ProviderSection {
                     "this field belongs to the request itself; take it out.".to_owned(),
                 );
             }
+        }
+        if self.extra.get("output_format").and_then(Value::as_str) == Some("svg") {
+            say(
+                "extra.output_format",
+                "an SVG is active content and never passed on, but paid; write png, jpeg or webp.".to_owned(),
+            );
         }
         problems
     }
@@ -240,7 +300,12 @@ impl ProviderSection {
         let from_file =
             file.lines().filter(|line| !line.trim_start().starts_with('#')).map(|line| (line, ""));
         let mut keys: Vec<ApiKey> = Vec::new();
-        for (key, account) in self.api_keys.pairs().into_iter().chain(from_file) {
+        let whole = self.dialect().and_then(Dialect::whole_keys);
+        let listed =
+            whole.and_then(|name| self.extra.get(name)).and_then(Value::as_array).into_iter().flatten();
+        let listed = listed.filter_map(|key| Some((key.as_str()?, "")));
+        let written = if whole.is_some() { self.api_keys.whole() } else { self.api_keys.pairs() };
+        for (key, account) in written.into_iter().chain(from_file).chain(listed) {
             let key = key.trim();
             if is_placeholder(key) {
                 continue;
@@ -259,11 +324,26 @@ impl ProviderSection {
     /// # Errors
     /// When `base_url` is none.
     pub fn address(&self) -> Result<BaseUrl, easel_http::BaseUrlError> {
-        let text = match Kind::parse(&self.kind) {
+        let kind = Kind::parse(&self.kind);
+        let text = match kind {
             Some(kind) if self.base_url.trim().is_empty() => kind.home(),
             _ => &self.base_url,
         };
-        BaseUrl::parse(text, self.full_url)
+        let dialect = self.dialect();
+        let style = match (dialect.map_or(UrlStyle::Versioned, Dialect::address), kind) {
+            _ if self.full_url => UrlStyle::Full,
+            (UrlStyle::Versioned, Some(kind)) => UrlStyle::Rooted(kind.root()),
+            (style, _) => style,
+        };
+        BaseUrl::parse_as(text, style)
+    }
+
+    /// What the service speaks, in the form that the owner names.
+    pub(crate) fn dialect(&self) -> Option<&'static dyn Dialect> {
+        let dialect = Kind::parse(&self.kind)?.dialect()?;
+        let form = self.extra.get(FORM).and_then(Value::as_str);
+        let named = dialect.forms().iter().find(|(name, _)| Some(*name) == form);
+        Some(named.map_or(dialect, |(_, dialect)| *dialect))
     }
 }
 
@@ -286,8 +366,8 @@ pub(crate) fn is_local(base: &BaseUrl) -> bool {
     }
 }
 
-/// Texts that documentation and templates put where a key belongs.
-fn is_placeholder(key: &str) -> bool {
+/// Texts that documentation and templates put where a key belongs; the empty text too.
+pub fn is_placeholder(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     let bare = lower.strip_prefix("sk-").unwrap_or(&lower);
     key.is_empty()
@@ -384,12 +464,33 @@ mod tests {
     #[test]
     fn kinds_and_keys_are_explained() {
         problem("{}", "kind", "sketch");
-        problem(r#"{"kind": "gemini_native"}"#, "kind", "not in this build");
+        problem(r#"{"kind": "comfyui"}"#, "kind", "not in this build");
         problem(r#"{"kind": "openai_imagse"}"#, "kind", "no kind");
         problem(r#"{"kind": "openai_images", "model": "m"}"#, "api_keys", "no key");
+        problem(r#"{"extra": {"output_format": "svg"}}"#, "extra.output_format", "never passed on");
         assert!(section(r#"{"kind": "sketch"}"#).validate("a").is_empty());
         let local = r#"{"kind": "openai_images", "model": "m", "base_url": "http://127.0.0.1:8080"}"#;
         assert!(section(local).validate("a").is_empty());
+    }
+
+    #[test]
+    fn an_address_has_the_root_of_its_kind() {
+        let address = |json: &str| section(json).address().unwrap().to_string();
+        let local =
+            |kind: &str| address(&format!(r#"{{"kind": "{kind}", "base_url": "http://127.0.0.1:9"}}"#));
+        assert_eq!(local("openai_images"), "http://127.0.0.1:9/v1");
+        assert_eq!(local("gemini_native"), "http://127.0.0.1:9/v1beta");
+        assert_eq!(local("ark"), "http://127.0.0.1:9/api/v3");
+        for (kind, home) in [
+            ("gemini_native", "https://generativelanguage.googleapis.com/v1beta"),
+            ("ark", "https://ark.cn-beijing.volces.com/api/v3"),
+            ("grok", "https://api.x.ai/v1"),
+            ("siliconflow", "https://api.siliconflow.cn/v1"),
+        ] {
+            assert_eq!(address(&format!(r#"{{"kind": "{kind}"}}"#)), home);
+        }
+        let international = r#"{"kind": "siliconflow", "base_url": "https://api.siliconflow.com"}"#;
+        assert_eq!(address(international), "https://api.siliconflow.com/v1");
     }
 
     #[test]

@@ -6,22 +6,29 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use easel_core::{
-    error::{ErrorClass, ProviderError},
-    ports::{CallContext, Capabilities, GenerateRequest, Generated, Provider, PublishMedia, Published},
+    error::{Charged, ErrorClass, ProviderError, Retry},
+    ports::{
+        CallContext, Capabilities, GenerateRequest, Generated, Operation, Provider, PublishMedia, Published,
+        RemoteTask, TaskIntent,
+    },
 };
+use easel_http::{Call, Method};
+use sha2::{Digest as _, Sha256};
 
 use crate::{
+    classify::Failure,
     config::ProviderSection,
     dialect::{Ask, Dialect, Draft, Payload, Settings},
     exchange::Wire,
     lessons::Lessons,
     registry::{BuildError, Kind, Tools},
+    tasks::{Pace, Tasks},
 };
 
-struct Remote {
+pub(crate) struct Remote {
     kind: Kind,
     dialect: &'static dyn Dialect,
-    wire: Wire,
+    pub(crate) wire: Wire,
     settings: Settings,
     /// The owner says that this service can edit.
     edit: bool,
@@ -37,10 +44,7 @@ pub(crate) fn build(
     section: &ProviderSection,
     tools: &Tools,
 ) -> Result<Arc<dyn Provider>, BuildError> {
-    let settings = Settings {
-        model: section.model.trim().to_owned(),
-        extra: section.extra.clone().into_iter().collect(),
-    };
+    let settings = Settings::new(section, dialect);
     Ok(Arc::new(Remote {
         kind,
         dialect,
@@ -74,7 +78,9 @@ impl Provider for Remote {
             generate: limits.words_alone && !limits.clips,
             edit: edit && reachable && !limits.clips,
             clip: limits.clips,
-            remote: false,
+            remote: [Operation::Generate, Operation::Edit, Operation::Clip]
+                .into_iter()
+                .any(|operation| self.tasks(operation).is_some()),
             max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
             max_tier: limits.tier,
@@ -84,28 +90,105 @@ impl Provider for Remote {
         }
     }
 
+    fn intent(&self, request: &GenerateRequest) -> Option<TaskIntent> {
+        let tasks = self.tasks(request.operation)?;
+        Some(TaskIntent {
+            base_url: self.wire.base.url().as_str().trim_end_matches('/').to_owned(),
+            request_hash: request_hash(&self.settings.model, request),
+            task: tasks.choose_id(),
+        })
+    }
+
     async fn generate(
         &self,
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        let known = self.lessons.known();
-        // Dropped when the answer is there: the pictures are public no longer than they are needed.
+        let known = self.lessons.known_for(cx.job);
+        // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
-        let ask = Ask { settings: &self.settings, request, known: &known, addresses: &addresses, task: None };
-        let Draft { path, payload, sent } = self.dialect.draft(&ask);
-        let headers = self.dialect.headers().iter();
-        let call = headers.fold(self.wire.post(&path, cx), |call, (name, value)| call.header(name, value));
-        let call = match payload {
-            Payload::Json(segments) => call.body("application/json", segments),
-            Payload::Form(form) => call.multipart(form),
+        let ask = Ask {
+            settings: &self.settings,
+            request,
+            known: &known,
+            addresses: &addresses,
+            task: cx.intent.as_ref().and_then(|intent| intent.task.as_deref()),
         };
-        self.wire.draw(call, request, cx, |failure| self.lessons.learn(failure, &sent)).await
+        let tasks = self.tasks(request.operation);
+        for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
+            let call = self.call(&preparation.path, preparation.payload, cx);
+            let answered = self.wire.exchange(call, cx).await.map_err(free)?;
+            self.wire.judge(&answered, request, cx, |_| false).map_err(free)?;
+        }
+        let Draft { path, payload, sent } = self.dialect.draft(&ask);
+        self.fits(&payload)?;
+        let call = self.call(&path, payload, cx);
+        let learn = |failure: &Failure| self.lessons.learn(failure, &sent);
+        let Some(tasks) = tasks else {
+            let made = self.wire.draw(call, request, cx, learn).await;
+            if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {
+                self.lessons.was_empty(cx.job);
+            }
+            return made;
+        };
+        let answered = self.wire.exchange(with_headers(call, tasks.headers()), cx).await?;
+        self.wire.judge(&answered, request, cx, learn)?;
+        self.follow_new(tasks, answered, request, cx).await
+    }
+
+    async fn resume(
+        &self,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        // Without its references a request looks as if it had been made of words alone.
+        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
+            Some(tasks) => self.follow(tasks, task, request, cx).await,
+            None => {
+                let detail = format!("this model has no tasks, and {} is one", task.id);
+                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
+            }
+        }
     }
 }
 
 impl Remote {
+    /// A request that the service would refuse for its length is not sent: smaller references may do.
+    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
+    fn fits(&self, payload: &Payload) -> Result<(), ProviderError> {
+        let most = self.dialect.limits(&self.settings.model).request_bytes;
+        let (Some(most), Some(length)) = (most, payload.json_length()) else { return Ok(()) };
+        if length <= most {
+            return Ok(());
+        }
+        let detail = format!("the request would have {length} bytes, and the service takes {most}");
+        Err(ProviderError::new(&*self.wire.name, ErrorClass::TooLarge, detail))
+    }
+
+    /// The task side, when requests of this sort are answered with tasks.
+    fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
+        self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
+    }
+
+    /// How often tasks are asked about.
+    pub(crate) fn pace(&self, tasks: &dyn Tasks) -> Pace {
+        self.settings.poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
+    }
+
+    fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
+        let method = if matches!(payload, Payload::Query(_)) { Method::GET } else { Method::POST };
+        let call = with_headers(self.wire.call(method, path, cx), self.dialect.headers());
+        match payload {
+            Payload::Json(segments) => call.body("application/json", segments),
+            Payload::Form(form) => call.multipart(form),
+            Payload::Query(pairs) => {
+                pairs.iter().fold(call, |call, (name, value)| call.secret_query(name, value))
+            }
+        }
+    }
+
     /// The references under public addresses, where the service fetches them from there.
     async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
         let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings.model).public_urls)
@@ -126,6 +209,28 @@ impl Remote {
     }
 }
 
+fn with_headers(call: Call, headers: &[(&'static str, &'static str)]) -> Call {
+    headers.iter().fold(call, |call, (name, value)| call.header(name, value))
+}
+
+/// A call that costs nothing failed: whatever it was, nothing is ordered yet.
+fn free(mut error: ProviderError) -> ProviderError {
+    if matches!(error.class, ErrorClass::Unanswered | ErrorClass::ResultLost) {
+        (error.class, error.retry) = (ErrorClass::Overload, Retry::SameKey);
+    }
+    error.charged = Charged::No;
+    error
+}
+
+/// Tells requests apart without telling what they say.
+fn request_hash(model: &str, request: &GenerateRequest) -> String {
+    let GenerateRequest { operation, prompt, references, output, count } = request;
+    let lengths: Vec<u64> = references.iter().map(|reference| reference.picture.body.len()).collect();
+    let text = format!("{model}\n{operation:?}\n{output:?}\n{count}\n{lengths:?}\n{prompt}");
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -135,7 +240,7 @@ mod tests {
         media::{Body, BytesBudget, Picture, PictureFormat, Spool},
         ports::{ApiKey, ClipLimits, NoTaskLog, Operation, Output, Reference},
     };
-    use easel_http::{Call, HttpClients, NetworkSection, Segment};
+    use easel_http::{HttpClients, NetworkSection, Segment};
     use easel_testkit::{
         pictures,
         provider::{Answer as Answered, FakeProvider},
@@ -245,7 +350,7 @@ mod tests {
             (fetched.path(), fetched.headers().get("x-odd-key")),
             ("/painted.png", Some("the-odd-key"))
         );
-        assert_eq!(sent.path(), "/v1/models/m:paint");
+        assert_eq!(sent.path(), "/api/v3/models/m:paint");
         assert_eq!(sent.http.json().unwrap(), json!({ "text": "猫", "inputs": ["Zmlyc3Q="] }));
         let header = |name| sent.headers().get(name);
         assert_eq!((header("x-odd-mode"), header("x-odd-key")), (Some("sync"), Some("the-odd-key")));
@@ -260,7 +365,7 @@ mod tests {
         file.as_file().set_len(LENGTH).unwrap();
         let body = Body::from_file(file.path()).unwrap();
         let request = edit(body);
-        let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new() };
+        let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new(), poll: None };
         let addresses = vec!["https://easel.example/p/1.png".to_owned()];
         let known = Known::default();
         let ask = Ask {
@@ -282,6 +387,7 @@ mod tests {
                     (segments.iter().map(Segment::length).sum(), LENGTH.div_ceil(3) * 4)
                 }
                 Payload::Form(form) => (form.length(), LENGTH),
+                Payload::Query(_) => panic!("a picture does not fit into an address"),
             };
             assert!((expected..expected + 1024).contains(&length), "{length} bytes instead of {expected}");
         }

@@ -1,8 +1,8 @@
 //! Which of the pictures and links in an answer are the result. Pure; looks at the skeleton only.
 //!
-//! The order is that of the known dialects: the Images API's `data`, the `images` of SiliconFlow and A1111, Gemini's
-//! candidates, chat `message.images`, chat contents, `DashScope`'s `output`. All pictures of the first list that has any
-//! are the result; of a streamed chat only the last one.
+//! The order is that of the known dialects: the Images API's `data`, the `images` of SiliconFlow and A1111, the
+//! `image_url` of Jimeng's aggregator, Gemini's candidates, chat `message.images`, chat contents, `DashScope`'s
+//! `output`. All pictures of the first list that has any are the result; of a streamed chat only the last one.
 
 use std::collections::HashSet;
 
@@ -105,7 +105,7 @@ impl Finder<'_> {
     }
 
     fn images(&mut self, root: &Value) {
-        for key in ["images", "image"] {
+        for key in ["images", "image", "image_url"] {
             for entry in one_or_many(root.get(key).unwrap_or(&Value::Null)) {
                 self.entry(entry);
             }
@@ -306,9 +306,14 @@ fn messages(root: &Value) -> impl Iterator<Item = &Value> {
     one_or_many(root.get("choices").unwrap_or(&Value::Null)).filter_map(|choice| choice.get("message"))
 }
 
-/// The words of a chat answer.
+/// The words of a chat answer, and those of Gemini's candidates.
 fn said(root: &Value) -> String {
     let mut words = String::new();
+    for candidate in one_or_many(root.get("candidates").unwrap_or(&Value::Null)) {
+        let parts = one_or_many(candidate.pointer("/content/parts").unwrap_or(&Value::Null));
+        let spoken = parts.filter(|part| part.get("thought") != Some(&Value::Bool(true)));
+        words.extend(spoken.filter_map(|part| part.get("text")?.as_str()));
+    }
     for message in messages(root) {
         let refusal = message.get("refusal").and_then(Value::as_str).filter(|text| !text.trim().is_empty());
         let content = match message.get("content") {
