@@ -446,12 +446,10 @@ mod tests {
                 let clips = active.iter().filter(|(.., lane)| *lane == Lane::Clips).count();
                 prop_assert!(clips <= (running / 2).max(1));
                 for (_, c, u, lane) in &active {
-                    let same = |of: &dyn Fn(&(JobId, u8, u8, Lane)) -> bool| {
-                        active.iter().filter(|job| job.3 == *lane && of(job)).count()
-                    };
+                    let of_lane = || active.iter().filter(|job| job.3 == *lane);
                     let per_user = if *lane == Lane::Clips { 1 } else { per_user };
-                    prop_assert!(same(&|job| job.1 == *c) <= per_chat);
-                    prop_assert!(same(&|job| job.2 == *u) <= per_user);
+                    prop_assert!(of_lane().filter(|job| job.1 == *c).count() <= per_chat);
+                    prop_assert!(of_lane().filter(|job| job.2 == *u).count() <= per_user);
                 }
                 let Some((job, ..)) = active.pop() else { break };
                 for next in schedule.remove(job) {
