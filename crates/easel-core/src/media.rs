@@ -1,5 +1,5 @@
 //! Picture bytes: what they are, how many of them may be in memory, where they go when there are too many, and how a
-//! picture is checked, cleaned and re-encoded.
+//! picture is checked, cleaned and re-encoded. Clips are carried as they are.
 
 mod body;
 mod budget;
@@ -17,7 +17,7 @@ pub use clip::{Clip, ClipFormat};
 pub use collage::collage;
 pub use decode::{DecodeError, MAX_DECODED_PIXELS, MAX_SIDE, decode, dimensions};
 pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, png as encode_png, shrink};
-pub use format::PictureFormat;
+pub use format::{MediaFormat, PictureFormat};
 pub use prepare::{PictureProblem, Prepared, prepare};
 
 /// A whole picture.
@@ -31,4 +31,31 @@ pub struct Picture {
     pub height: u32,
     /// The encoded bytes.
     pub body: Body,
+}
+
+/// What a job makes: a picture or a clip.
+#[derive(Clone, Debug)]
+pub enum Media {
+    /// A still (or animated) picture.
+    Picture(Picture),
+    /// A clip.
+    Clip(Clip),
+}
+
+impl Media {
+    /// The encoded bytes.
+    pub fn body(&self) -> &Body {
+        match self {
+            Self::Picture(picture) => &picture.body,
+            Self::Clip(clip) => &clip.body,
+        }
+    }
+
+    /// By its bytes.
+    pub fn format(&self) -> MediaFormat {
+        match self {
+            Self::Picture(picture) => MediaFormat::Picture(picture.format),
+            Self::Clip(clip) => MediaFormat::Clip(clip.format),
+        }
+    }
 }

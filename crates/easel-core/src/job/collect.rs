@@ -107,13 +107,30 @@ impl Collector {
         references.dedup_by(|a, b| same_picture(a, b));
         references.truncate(MAX_INPUTS);
         let mut inputs = Inputs::default();
+        let mut unusable = None;
         for (index, reference) in references.iter().enumerate() {
-            let body = adapter.download(&request.chat, reference, max_bytes).await.map_err(download_error)?;
-            let (input, first_frame) = self.prepare(job, index, body, keep).await?;
+            let collected = async {
+                let body =
+                    adapter.download(&request.chat, reference, max_bytes).await.map_err(download_error)?;
+                self.prepare(job, index, body, keep).await
+            };
+            let (input, first_frame) = match collected.await {
+                Ok(collected) => collected,
+                Err(error @ CollectError::User(_)) if request.is_clip() => {
+                    unusable.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             inputs.pictures.push(input);
             inputs.first_frame |= first_frame;
+            if request.is_clip() {
+                // A clip begins with one picture: the first that can be used (S003-100).
+                return Ok(inputs);
+            }
         }
-        Ok(inputs)
+        // Nobody pays for a clip that begins with another picture than the one that was given.
+        unusable.map_or(Ok(inputs), Err)
     }
 
     /// The prepared input, and whether it was an animation.
