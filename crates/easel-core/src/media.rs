@@ -4,17 +4,21 @@
 mod body;
 mod budget;
 mod decode;
+mod draft;
 mod encode;
 mod format;
 mod jpeg;
 mod prepare;
+mod spool;
 
-pub use body::{Body, BodySink, Place, Spool};
+pub use body::{Body, BodyReader, Place};
 pub use budget::{BytesBudget, Hold};
 pub use decode::{DecodeError, MAX_DECODED_PIXELS, MAX_SIDE, decode, dimensions};
+pub use draft::{Draft, Drafts};
 pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, png as encode_png, shrink};
 pub use format::PictureFormat;
-pub use prepare::{PictureProblem, Prepared, prepare};
+pub use prepare::{PictureProblem, Prepared, passes_unchanged, prepare};
+pub use spool::{BodySink, SEGMENT, Spool};
 
 /// A whole picture.
 #[derive(Clone, Debug)]

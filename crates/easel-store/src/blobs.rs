@@ -3,6 +3,7 @@
 //! A blob has its name only when it is complete: it is written beside and renamed. That survives `kill -9` at once; the
 //! fsync that makes it survive a power cut follows in the background, many blobs at a time.
 
+mod draft;
 mod fresh;
 
 use std::{
@@ -18,11 +19,15 @@ use std::{
 
 use async_trait::async_trait;
 use easel_core::{
-    media::Body,
+    media::{Body, Drafts},
     ports::{Blobs, StoreError},
 };
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    runtime::Handle,
+    sync::{Notify, Semaphore},
+};
 
+use draft::{FileDraft, FileDrafts};
 use fresh::{Fresh, passing_name};
 
 use crate::files::{remove_if_there, remove_leftovers, store_error, sync_dir};
@@ -35,13 +40,17 @@ pub(crate) struct BlobFiles {
     unsynced: Arc<Unsynced>,
     /// Writers at once: each holds a block of memory, and a disk is not faster with more of them.
     writers: Semaphore,
-    closed: AtomicBool,
+    /// Places for bodies that are written while they arrive.
+    drafting: Arc<Semaphore>,
 }
 
+#[derive(Debug)]
 struct Dirs {
     blobs: Arc<Path>,
     /// Bodies in here are immutable and on the same disk: they are linked, not copied.
     spool: PathBuf,
+    /// Nothing is begun any more.
+    closed: AtomicBool,
 }
 
 /// Names that wait for their fsync.
@@ -94,11 +103,15 @@ impl BlobFiles {
         fs::create_dir_all(&dir)?;
         remove_leftovers(&dir, |name| name.bytes().all(|b| b.is_ascii_hexdigit()))?;
         Ok(Self {
-            dirs: Arc::new(Dirs { blobs: dir.into(), spool: data.join("spool") }),
+            dirs: Arc::new(Dirs {
+                blobs: dir.into(),
+                spool: data.join("spool"),
+                closed: AtomicBool::new(false),
+            }),
             spares: Arc::new(Mutex::new(Some(Vec::new()))),
             unsynced: Arc::default(),
             writers: Semaphore::new(WRITERS),
-            closed: AtomicBool::new(false),
+            drafting: Arc::new(Semaphore::new(DRAFTS)),
         })
     }
 
@@ -128,13 +141,13 @@ impl BlobFiles {
 
     /// Refuses everything from now on.
     pub(crate) fn close(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.dirs.closed.store(true, Ordering::Release);
         lock(&self.spares).take();
     }
 
     /// The path of a name, which must not lead out of the folder nor look like a file of our own.
     fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.dirs.closed.load(Ordering::Acquire) {
             return Err(StoreError::Closed);
         }
         let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
@@ -149,6 +162,8 @@ impl BlobFiles {
 
 /// Pictures that are written at once.
 const WRITERS: usize = 4;
+/// Pictures that are written while they arrive. With more at a time nobody waits for one of them alone.
+const DRAFTS: usize = 4;
 /// Files that lie ready for the next pictures: making one takes as long as writing a small picture.
 const SPARES: usize = 2;
 
@@ -163,9 +178,9 @@ fn place(body: &Body, dirs: &Dirs, spare: Option<Fresh>, path: &Path) -> io::Res
         let placed = copied.and_then(|()| fs::rename(&tmp, path));
         return placed.and(remove_if_there(&tmp));
     }
-    let bytes = body.read()?;
+    let segments = bytes.unwrap_or_default();
     if let Some(mut spare) = spare {
-        spare.write(&bytes)?;
+        spare.write(segments)?;
         match spare.name(path) {
             // Somebody cleaned up by hand: the next one is new.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -173,7 +188,7 @@ fn place(body: &Body, dirs: &Dirs, spare: Option<Fresh>, path: &Path) -> io::Res
         }
     }
     let mut fresh = Fresh::create(&dirs.blobs)?;
-    fresh.write(&bytes)?;
+    fresh.write(segments)?;
     fresh.name(path)
 }
 
@@ -193,6 +208,13 @@ impl Blobs for BlobFiles {
         let path = self.path(name)?;
         // The clone keeps a spooled file alive until it is linked or copied, also when the caller goes away.
         let (body, dirs) = (body.clone(), Arc::clone(&self.dirs));
+        if let Some(draft) = body.draft::<FileDraft>()
+            && draft.store(&dirs, path.clone(), body.len()).await
+        {
+            self.make_spares();
+            self.unsynced.add(name);
+            return Ok(());
+        }
         let _writer = self.writers.acquire().await.map_err(|_| StoreError::Closed)?;
         // Not waited for: while one is being made, this picture makes its own.
         let spare = body.in_memory().and_then(|_| self.spares.try_lock().ok()?.as_mut()?.pop());
@@ -201,6 +223,16 @@ impl Blobs for BlobFiles {
         placed?;
         self.unsynced.add(name);
         Ok(())
+    }
+
+    fn drafts(&self) -> Option<Arc<dyn Drafts>> {
+        let runtime = Handle::try_current().ok()?;
+        Some(Arc::new(FileDrafts {
+            dirs: Arc::clone(&self.dirs),
+            spares: Arc::clone(&self.spares),
+            places: Arc::clone(&self.drafting),
+            runtime,
+        }))
     }
 
     async fn get(&self, name: &str) -> Result<Option<Body>, StoreError> {
