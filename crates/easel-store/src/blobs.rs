@@ -12,7 +12,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -22,10 +22,7 @@ use easel_core::{
     media::{Body, Drafts},
     ports::{Blobs, StoreError},
 };
-use tokio::{
-    runtime::Handle,
-    sync::{Notify, Semaphore},
-};
+use tokio::sync::{Notify, Semaphore};
 
 use draft::{FileDraft, FileDrafts};
 use fresh::{Fresh, passing_name};
@@ -40,8 +37,9 @@ pub(crate) struct BlobFiles {
     unsynced: Arc<Unsynced>,
     /// Writers at once: each holds a block of memory, and a disk is not faster with more of them.
     writers: Semaphore,
-    /// Places for bodies that are written while they arrive.
-    drafting: Arc<Semaphore>,
+    closed: AtomicBool,
+    /// Made when somebody wants them.
+    drafts: Mutex<Option<Arc<FileDrafts>>>,
 }
 
 #[derive(Debug)]
@@ -49,8 +47,6 @@ struct Dirs {
     blobs: Arc<Path>,
     /// Bodies in here are immutable and on the same disk: they are linked, not copied.
     spool: PathBuf,
-    /// Nothing is begun any more.
-    closed: AtomicBool,
 }
 
 /// Names that wait for their fsync.
@@ -93,8 +89,8 @@ impl Unsynced {
 
 type Spares = Arc<Mutex<Option<Vec<Fresh>>>>;
 
-fn lock(spares: &Mutex<Option<Vec<Fresh>>>) -> std::sync::MutexGuard<'_, Option<Vec<Fresh>>> {
-    spares.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl BlobFiles {
@@ -103,15 +99,12 @@ impl BlobFiles {
         fs::create_dir_all(&dir)?;
         remove_leftovers(&dir, |name| name.bytes().all(|b| b.is_ascii_hexdigit()))?;
         Ok(Self {
-            dirs: Arc::new(Dirs {
-                blobs: dir.into(),
-                spool: data.join("spool"),
-                closed: AtomicBool::new(false),
-            }),
+            dirs: Arc::new(Dirs { blobs: dir.into(), spool: data.join("spool") }),
             spares: Arc::new(Mutex::new(Some(Vec::new()))),
             unsynced: Arc::default(),
             writers: Semaphore::new(WRITERS),
-            drafting: Arc::new(Semaphore::new(DRAFTS)),
+            drafts: Mutex::new(None),
+            closed: AtomicBool::new(false),
         })
     }
 
@@ -141,13 +134,16 @@ impl BlobFiles {
 
     /// Refuses everything from now on.
     pub(crate) fn close(&self) {
-        self.dirs.closed.store(true, Ordering::Release);
+        self.closed.store(true, Ordering::Release);
         lock(&self.spares).take();
+        if let Some(drafts) = lock(&self.drafts).take() {
+            drafts.close();
+        }
     }
 
     /// The path of a name, which must not lead out of the folder nor look like a file of our own.
     fn path(&self, name: &str) -> Result<PathBuf, StoreError> {
-        if self.dirs.closed.load(Ordering::Acquire) {
+        if self.closed.load(Ordering::Acquire) {
             return Err(StoreError::Closed);
         }
         let legal = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'));
@@ -226,13 +222,13 @@ impl Blobs for BlobFiles {
     }
 
     fn drafts(&self) -> Option<Arc<dyn Drafts>> {
-        let runtime = Handle::try_current().ok()?;
-        Some(Arc::new(FileDrafts {
-            dirs: Arc::clone(&self.dirs),
-            spares: Arc::clone(&self.spares),
-            places: Arc::clone(&self.drafting),
-            runtime,
-        }))
+        let mut drafts = lock(&self.drafts);
+        if drafts.is_none() && !self.closed.load(Ordering::Acquire) {
+            // Without its thread pictures are written when they are whole.
+            let made = FileDrafts::start(Arc::clone(&self.dirs), Arc::clone(&self.spares), DRAFTS);
+            *drafts = made.ok().map(Arc::new);
+        }
+        Some(drafts.clone()? as Arc<dyn Drafts>)
     }
 
     async fn get(&self, name: &str) -> Result<Option<Body>, StoreError> {

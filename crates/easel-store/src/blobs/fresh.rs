@@ -84,6 +84,11 @@ impl Fresh {
         Ok(())
     }
 
+    #[cfg(test)]
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn through_page_cache(&mut self) -> io::Result<()> {
         #[cfg(target_os = "linux")]
         rustix::fs::fcntl_setfl(&self.file, rustix::fs::OFlags::empty())?;
