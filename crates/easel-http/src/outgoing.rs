@@ -36,7 +36,10 @@ pub struct Content {
 enum Place {
     /// In order; none is empty.
     Memory(VecDeque<Bytes>),
-    File { path: Arc<Path>, at: u64 },
+    File {
+        path: Arc<Path>,
+        at: u64,
+    },
 }
 
 impl Content {

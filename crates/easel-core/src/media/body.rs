@@ -186,7 +186,9 @@ impl Body {
     /// When the file can't be opened.
     pub fn reader(&self) -> io::Result<BodyReader<'_>> {
         Ok(BodyReader(match self.place() {
-            Place::Memory(segments) => Source::Memory { segments, len: self.len(), at: 0, index: 0, within: 0 },
+            Place::Memory(segments) => {
+                Source::Memory { segments, len: self.len(), at: 0, index: 0, within: 0 }
+            }
             Place::File(path) => Source::File(BufReader::with_capacity(4096, File::open(path)?)),
         }))
     }

@@ -179,7 +179,9 @@ mod tests {
         let start = whole.as_ptr().align_offset(ALIGN);
         for (start, name) in [(start, "aligned"), (start + 64, "unaligned")] {
             // Whole blocks, and at the end or in between others.
-            for lengths in [&[8192, 4096, 1 << 20][..], &[1 << 20, 4096, 5000], &[4096, 100, 8192, 0, 7], &[0, 9]] {
+            for lengths in
+                [&[8192, 4096, 1 << 20][..], &[1 << 20, 4096, 5000], &[4096, 100, 8192, 0, 7], &[0, 9]]
+            {
                 let mut rest = whole.slice(start..start + lengths.iter().sum::<usize>());
                 let expected = rest.clone();
                 let segments: Vec<_> = lengths.iter().map(|length| rest.split_to(*length)).collect();
