@@ -22,6 +22,9 @@ error-deadline = The picture wasn’t ready within { $minutes ->
     }, so the job was stopped. Please try again later. [{ $code }]
 error-no-provider = No drawing service is available right now. Please ask the admin to check the configuration. [{ $code }]
 error-cannot-edit = None of the configured drawing services can edit pictures. Please ask the admin to add one that can. [{ $code }]
+error-no-clip = None of the configured services can make clips. Please ask the admin to add one that can. [{ $code }]
+error-no-public-url = This service fetches reference pictures from a public address, and easel has none yet. Please ask the admin to set public_url or to add another service. [{ $code }]
+error-too-large-wish = The configured services draw { $tier }K at most. Try a smaller size. [{ $code }]
 error-unknown-provider = There is no drawing service called “{ $provider }”. Try without @{ $provider }. [{ $code }]
 
 ## Queue and limits
@@ -99,6 +102,12 @@ error-too-many-pictures = That is too many pictures; the limit is { $max } at on
 ## Results
 
 error-interrupted = The program restarted in the middle of your picture. Whether it was made isn’t known, and it may have been charged. Send the command again if you still want it. [{ $code }]
+error-task-unknown = The connection broke right after the order was sent. Whether the provider got it isn’t known, and it may have been charged, so it wasn’t ordered again. Send the command again if you still want it. [{ $code }]
+error-task-late = The provider took too long, so easel stopped waiting. It may have been charged. Please try again later. [{ $code }]
+error-task-key-gone = This was ordered with the key { $key }, which is no longer in the configuration, so the result can’t be fetched. Please ask the admin to put it back. [{ $code }]
+error-task-provider-gone = This was ordered from “{ $provider }”, which is no longer in the configuration, so the result can’t be fetched. Please ask the admin to put it back. [{ $code }]
+error-clip-lost = The clip was made but got lost on its way here, and may have been charged. Send the command again if you still want it. [{ $code }]
+error-clip-empty = The video service answered without a clip. Try other words. [{ $code }]
 error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
 error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the admin the code at the end. [{ $code }]
 error-storage = easel can’t read or write its data directory, so this did not work. Please ask the admin to check disk space and permissions. [{ $code }]

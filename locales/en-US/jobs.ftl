@@ -2,6 +2,7 @@
 
 job-accepted = Got it, drawing now.
 job-queued = Got it. Yours is number { $position } in the queue. (No. { $job })
+job-rendering = The provider is on it. A clip usually takes a few minutes and will be posted here. (No. { $job })
 job-cancelled = No. { $job } is cancelled.
 job-cancelled-begun = No. { $job } is cancelled. If the provider has already begun, it may still charge for it.
 

@@ -18,6 +18,9 @@ error-too-large = 给画图服务的内容太大了。少放几张图，或换�
 error-deadline = { $minutes } 分钟内没能画好，先停下了。请稍后再试。[{ $code }]
 error-no-provider = 现在没有能用的画图服务。请联系管理员检查配置。[{ $code }]
 error-cannot-edit = 设定的画图服务都不支持改图。请联系管理员添加一个支持改图的。[{ $code }]
+error-no-clip = 设定的服务都不会做视频。请联系管理员添加一个会做的。[{ $code }]
+error-no-public-url = 这个服务要通过公网地址取参考图，而 easel 还没有公网地址，没法改图。请联系管理员设置 public_url，或换一个服务。[{ $code }]
+error-too-large-wish = 设定的服务最大只能画 { $tier }K。把尺寸改小一点再试试吧。[{ $code }]
 error-unknown-provider = 没有叫“{ $provider }”的画图服务。去掉 @{ $provider } 再试试吧。[{ $code }]
 
 ## 排队和限制
@@ -71,6 +74,12 @@ error-too-many-pictures = 图片太多了，一次最多 { $max } 张。少放�
 ## 结果
 
 error-interrupted = 画到一半程序重启了，不知道画好没有，可能已经扣费。想要的话请再发一次命令。[{ $code }]
+error-task-unknown = 任务发给服务商之后断了联系，不知道对方收没收到，可能已经扣费，所以没有再发一遍。想要的话请再发一次命令。[{ $code }]
+error-task-late = 服务商太久没做完，不再等了，可能已经扣费。请稍后再试。[{ $code }]
+error-task-key-gone = 这个任务是用密钥 { $key } 下的单，可它已经不在配置里了，取不回结果。请联系管理员把它加回来。[{ $code }]
+error-task-provider-gone = 这个任务是“{ $provider }”接的单，可它已经不在配置里了，取不回结果。请联系管理员把它加回来。[{ $code }]
+error-clip-lost = 视频做好了，却在取回时丢了，可能已经扣费。想要的话请再发一次命令。[{ $code }]
+error-clip-empty = 视频服务回复了，却没给视频。换个说法再试试吧。[{ $code }]
 error-not-delivered = 图画好了，但没能发出来。发“重发图片”命令再试一次吧。[{ $code }]
 error-internal = 程序内部出了点问题，这次没成功。请再试一次；还不行就把末尾的代码告诉管理员。[{ $code }]
 error-storage = 画架的数据目录读写出了问题，这次没成功。请告诉管理员检查磁盘空间和权限。[{ $code }]

@@ -2,6 +2,7 @@
 
 job-accepted = 收到，开始画了。
 job-queued = 收到，排在第 { $position } 位，轮到就画。（{ $job } 号）
+job-rendering = 服务商接单了，视频一般要等几分钟，做好就发上来。（{ $job } 号）
 job-cancelled = { $job } 号已取消。
 job-cancelled-begun = { $job } 号已取消。如果服务商已经开始画，仍可能扣费。
 

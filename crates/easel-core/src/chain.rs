@@ -3,16 +3,22 @@
 //! One retry policy for the whole program. Providers make single calls and classify failures; adapters know nothing
 //! of it. The classes and their actions are those of the provider reference, section 0.1.
 
+mod admit;
 mod attempts;
 mod backoff;
+mod call;
 mod circuit;
 mod keys;
 mod run;
+mod slot;
 #[cfg(test)]
 mod tests;
 
-pub use attempts::{AttemptLog, Attempted};
+pub use admit::Skip;
+pub use attempts::{Attempt, AttemptLog, Attempted, Made};
 pub use backoff::{MAX_HONOURED_RETRY_AFTER, backoff};
+pub use call::Resumed;
 pub use circuit::Circuit;
 pub use keys::{DisabledKey, KeyPool, KeyReport, KeyState};
-pub use run::{Chain, ChainFailure, Link, ProviderSlot, Skip, Success};
+pub use run::{Chain, ChainFailure, Success};
+pub use slot::{Link, ProviderSlot};

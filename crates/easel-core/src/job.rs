@@ -2,6 +2,7 @@
 //!
 //! Start at [`engine::Engine`]; [`ledger`] is what survives a crash.
 
+mod ask;
 mod bad_keys;
 pub mod collect;
 pub mod delivery;

@@ -3,6 +3,7 @@
 
 mod body;
 mod budget;
+mod clip;
 mod decode;
 mod draft;
 mod encode;
@@ -13,6 +14,7 @@ mod spool;
 
 pub use body::{Body, BodyReader, Place};
 pub use budget::{BytesBudget, Hold};
+pub use clip::{Clip, ClipFormat};
 pub use decode::{DecodeError, MAX_DECODED_PIXELS, MAX_SIDE, decode, dimensions};
 pub use draft::{Draft, Drafts};
 pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, png as encode_png, shrink};

@@ -2,15 +2,19 @@
 
 mod adapter;
 mod clock;
-mod image_provider;
+mod provider;
+mod publish;
+mod remote;
 mod store;
 
 pub use adapter::{
     Adapter, AdapterCapabilities, AdapterError, DownloadError, Inbox, PictureSource, SendError, SendFailure,
 };
 pub use clock::{Clock, SystemClock};
-pub use image_provider::{
-    ApiKey, CallContext, Capabilities, Generated, GeneratedPicture, ImageProvider, ImageRequest, Operation,
-    Output, Reference,
+pub use provider::{
+    ApiKey, CallContext, Capabilities, GenerateRequest, Generated, GeneratedPicture, Operation, Output,
+    Provider, Reference, Usage,
 };
+pub use publish::{PublishMedia, Published};
+pub use remote::{NoTaskLog, RemoteTask, TaskIntent, TaskLog};
 pub use store::{Blobs, Durable, KeyValue, Ledger, Store, StoreError};

@@ -50,6 +50,9 @@ pub enum UrlStyle {
     /// The root of an API with a version in its path; `/v1` (or the service's own root) is added where no
     /// version is present.
     Versioned,
+    /// As [`Versioned`](Self::Versioned), with this root in place of `/v1` on hosts that have none of their own: a
+    /// proxy in front of a service keeps the service's paths.
+    Rooted(&'static str),
     /// The root of a server whose API begins at the root, such as a local drawing server: nothing is added.
     Bare,
     /// The address of the endpoint itself, used as it is.
@@ -152,8 +155,13 @@ impl BaseUrl {
         if let Some(removed) = cut_endpoint(&mut path) {
             warnings.push(BaseUrlWarning::EndpointRemoved(removed));
         }
-        if style == UrlStyle::Versioned {
-            add_version(url.host_str().unwrap_or_default(), &mut path);
+        let root = match style {
+            UrlStyle::Versioned => Some("/v1"),
+            UrlStyle::Rooted(root) => Some(root),
+            UrlStyle::Bare | UrlStyle::Full => None,
+        };
+        if let Some(root) = root {
+            add_version(url.host_str().unwrap_or_default(), &mut path, root);
         }
         url.set_path(&path);
         Ok(Self { url, origin, full: false, warnings })
@@ -262,8 +270,8 @@ fn cut_endpoint(path: &mut String) -> Option<String> {
     Some(removed)
 }
 
-/// Adds the root of the service's API, where `path` names no version yet.
-fn add_version(host: &str, path: &mut String) {
+/// Adds the root of the service's API, where `path` names no version yet: `default` where the host doesn't tell.
+fn add_version(host: &str, path: &mut String, default: &str) {
     let known = ROOTS.iter().find(|(pattern, _)| pattern.matches(host)).map(|(_, root)| *root);
     match known {
         // OpenRouter serves its pages at the root, so `/v1` alone is as good as nothing.
@@ -274,7 +282,7 @@ fn add_version(host: &str, path: &mut String) {
         // `/api` is the beginning of the root, anything else is the owner's own idea.
         Some(root) if path.is_empty() || root.starts_with(path.as_str()) => root.clone_into(path),
         Some(_) => {}
-        None => path.push_str("/v1"),
+        None => path.push_str(default),
     }
 }
 
@@ -427,6 +435,16 @@ mod tests {
         let base = BaseUrl::parse_as("http://127.0.0.1:7860/", UrlStyle::Bare).unwrap();
         assert_eq!(base.to_string(), "http://127.0.0.1:7860");
         assert_eq!(base.join("/sdapi/v1/txt2img").as_str(), "http://127.0.0.1:7860/sdapi/v1/txt2img");
+    }
+
+    #[test]
+    fn a_proxy_keeps_the_root_of_its_service() {
+        let root = |text| BaseUrl::parse_as(text, UrlStyle::Rooted("/v1beta")).unwrap().to_string();
+        assert_eq!(root("http://127.0.0.1:8080"), "http://127.0.0.1:8080/v1beta");
+        assert_eq!(root("https://x.example/gemini"), "https://x.example/gemini/v1beta");
+        assert_eq!(root("https://x.example/v1"), "https://x.example/v1");
+        assert_eq!(root("https://x.example/v1beta1/projects/p"), "https://x.example/v1beta1/projects/p");
+        assert_eq!(root("https://api.perplexity.ai"), "https://api.perplexity.ai");
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub(crate) mod picture;
 mod prose;
 mod slots;
 pub(crate) mod text;
+pub(crate) mod usage;
 
 use std::io;
 

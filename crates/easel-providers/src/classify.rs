@@ -20,7 +20,7 @@ use words::{
 };
 
 /// How long a key rests after a 403 that doesn't say what is wrong with it.
-const FORBIDDEN_REST: Duration = Duration::from_mins(10);
+pub(crate) const FORBIDDEN_REST: Duration = Duration::from_mins(10);
 /// How long a key rests after a rate limit that doesn't say for how long.
 const RATE_REST: Duration = Duration::from_mins(1);
 /// Bytes of an error's message that are looked at: room for the longest prompt in its longest spelling.
@@ -80,6 +80,19 @@ impl Failure {
         }
     }
 
+    /// The same failure, in which a dialect recognised something of its own: this class, and this for the key.
+    pub(crate) fn recognised(self, class: ErrorClass, key: KeyVerdict) -> Self {
+        let retry_after =
+            self.retry_after.filter(|_| matches!(class, ErrorClass::Rate | ErrorClass::Overload));
+        Self { class, key, retry: class.retry(), retry_after, ..self }
+    }
+
+    /// The same failure as a rate limit, with the rest that the service asks for.
+    pub(crate) fn rate(self, after: Option<Duration>) -> Self {
+        let key = KeyVerdict::Cool(after.unwrap_or(RATE_REST));
+        Self { retry_after: after, ..self.recognised(ErrorClass::Rate, key) }
+    }
+
     /// Ties the failure to a provider, with everything that support will ask for.
     pub fn into_error(self, provider: &str, facts: &Facts<'_>) -> ProviderError {
         let detail = match (self.code.is_empty(), self.message.is_empty()) {
@@ -120,9 +133,19 @@ pub fn request_id(headers: &HeaderMap) -> Option<String> {
 pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
     let success = (200..300).contains(&facts.status);
     let signals = Signals::read(facts, success);
-    if success && !signals.failed {
-        return None;
-    }
+    if success && !signals.failed { None } else { Some(judged(signals, facts, success)) }
+}
+
+/// What failed, where the dialect knows the place in the answer that tells it (a task that ended, one of several
+/// results), whatever the status.
+pub(crate) fn told(error: &Value, facts: &Facts<'_>) -> Failure {
+    let mut signals = Signals::default();
+    signals.add(error, 0);
+    signals.settle(facts);
+    judged(signals, facts, (200..300).contains(&facts.status))
+}
+
+fn judged(signals: Signals, facts: &Facts<'_>, success: bool) -> Failure {
     let status = if success { signals.status.unwrap_or(0) } else { facts.status };
     let mut failure = judge(&signals, status);
     failure.param = signals.param;
@@ -141,7 +164,16 @@ pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
     if facts.advice.should_retry == Some(false) && failure.retry == Retry::SameKey {
         failure.retry = Retry::NextProvider;
     }
-    Some(failure)
+    failure
+}
+
+/// As [`failure`], for an error object that stands where only a dialect looks for it.
+pub(crate) fn failure_at(facts: &Facts<'_>, error: &Value) -> Option<Failure> {
+    let alone = Value::Object([("error".to_owned(), error.clone())].into_iter().collect());
+    let kept = facts.answer;
+    let answer =
+        Answer { skeleton: alone, kind: BodyKind::Json, previews: kept.carried_picture(), ..Answer::empty() };
+    failure(&Facts { answer: &answer, ..*facts })
 }
 
 /// What a success without a picture is: `said` are the model's words, `unusable` the kind of what it made instead,
@@ -271,12 +303,17 @@ impl Signals {
                 _ => {}
             }
         }
-        let said = std::mem::take(&mut signals.message);
-        let text = if said.is_empty() { head(facts) } else { said };
-        signals.lower = cut(&without_prompt(&text, facts.prompt)).to_lowercase();
-        // The secrets go first: a prompt that is the beginning of one must not tear it apart.
-        signals.message = cut(&without_prompt(&facts.redactor.exact(&text), facts.prompt));
+        signals.settle(facts);
         signals
+    }
+
+    /// Takes the job's own words and the secrets out of what was said.
+    fn settle(&mut self, facts: &Facts<'_>) {
+        let said = std::mem::take(&mut self.message);
+        let text = if said.is_empty() { head(facts) } else { said };
+        self.lower = cut(&without_prompt(&text, facts.prompt)).to_lowercase();
+        // The secrets go first: a prompt that is the beginning of one must not tear it apart.
+        self.message = cut(&without_prompt(&facts.redactor.exact(&text), facts.prompt));
     }
 
     fn add(&mut self, error: &Value, depth: u8) {
@@ -323,7 +360,7 @@ impl Signals {
                     Duration::try_from_secs_f64(seconds).ok()
                 });
                 if depth < 3 {
-                    for key in ["metadata", "availability", "error", "innererror", "details"] {
+                    for key in ["metadata", "availability", "error", "errors", "innererror", "details"] {
                         if let Some(inner) = map.get(key) {
                             self.add(inner, depth + 1);
                         }

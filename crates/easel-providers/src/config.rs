@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, fs, path::PathBuf, sync::Arc};
 
 use easel_core::ports::ApiKey;
-use easel_http::{BaseUrl, Proxy, Setting};
+use easel_http::{BaseUrl, Proxy, Setting, UrlStyle};
 use schemars::JsonSchema;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -229,6 +229,12 @@ impl ProviderSection {
                 );
             }
         }
+        if self.extra.get("output_format").and_then(Value::as_str) == Some("svg") {
+            say(
+                "extra.output_format",
+                "an SVG is active content and never passed on, but paid; write png, jpeg or webp.".to_owned(),
+            );
+        }
         problems
     }
 
@@ -259,11 +265,17 @@ impl ProviderSection {
     /// # Errors
     /// When `base_url` is none.
     pub fn address(&self) -> Result<BaseUrl, easel_http::BaseUrlError> {
-        let text = match Kind::parse(&self.kind) {
+        let kind = Kind::parse(&self.kind);
+        let text = match kind {
             Some(kind) if self.base_url.trim().is_empty() => kind.home(),
             _ => &self.base_url,
         };
-        BaseUrl::parse(text, self.full_url)
+        let style = match kind {
+            _ if self.full_url => UrlStyle::Full,
+            Some(kind) => UrlStyle::Rooted(kind.root()),
+            None => UrlStyle::Versioned,
+        };
+        BaseUrl::parse_as(text, style)
     }
 }
 
@@ -286,8 +298,8 @@ pub(crate) fn is_local(base: &BaseUrl) -> bool {
     }
 }
 
-/// Texts that documentation and templates put where a key belongs.
-fn is_placeholder(key: &str) -> bool {
+/// Texts that documentation and templates put where a key belongs; the empty text too.
+pub fn is_placeholder(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     let bare = lower.strip_prefix("sk-").unwrap_or(&lower);
     key.is_empty()
@@ -384,12 +396,33 @@ mod tests {
     #[test]
     fn kinds_and_keys_are_explained() {
         problem("{}", "kind", "sketch");
-        problem(r#"{"kind": "gemini_native"}"#, "kind", "not in this build");
+        problem(r#"{"kind": "comfyui"}"#, "kind", "not in this build");
         problem(r#"{"kind": "openai_imagse"}"#, "kind", "no kind");
         problem(r#"{"kind": "openai_images", "model": "m"}"#, "api_keys", "no key");
+        problem(r#"{"extra": {"output_format": "svg"}}"#, "extra.output_format", "never passed on");
         assert!(section(r#"{"kind": "sketch"}"#).validate("a").is_empty());
         let local = r#"{"kind": "openai_images", "model": "m", "base_url": "http://127.0.0.1:8080"}"#;
         assert!(section(local).validate("a").is_empty());
+    }
+
+    #[test]
+    fn an_address_has_the_root_of_its_kind() {
+        let address = |json: &str| section(json).address().unwrap().to_string();
+        let local =
+            |kind: &str| address(&format!(r#"{{"kind": "{kind}", "base_url": "http://127.0.0.1:9"}}"#));
+        assert_eq!(local("openai_images"), "http://127.0.0.1:9/v1");
+        assert_eq!(local("gemini_native"), "http://127.0.0.1:9/v1beta");
+        assert_eq!(local("ark"), "http://127.0.0.1:9/api/v3");
+        for (kind, home) in [
+            ("gemini_native", "https://generativelanguage.googleapis.com/v1beta"),
+            ("ark", "https://ark.cn-beijing.volces.com/api/v3"),
+            ("grok", "https://api.x.ai/v1"),
+            ("siliconflow", "https://api.siliconflow.cn/v1"),
+        ] {
+            assert_eq!(address(&format!(r#"{{"kind": "{kind}"}}"#)), home);
+        }
+        let international = r#"{"kind": "siliconflow", "base_url": "https://api.siliconflow.com"}"#;
+        assert_eq!(address(international), "https://api.siliconflow.com/v1");
     }
 
     #[test]

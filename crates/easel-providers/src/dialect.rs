@@ -9,12 +9,12 @@
 //! - Its optional parameters pass [`Known::allows`] and are told in [`Draft::sent`], so that a refusal can be learned
 //!   from.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use easel_core::{
     media::Place,
-    ports::{ImageRequest, Reference},
+    ports::{GenerateRequest, Reference, Usage},
 };
 use easel_http::{Call, Content, Multipart, Segment, unforeseeable};
 use memchr::memmem;
@@ -25,9 +25,12 @@ use crate::{
     answer::{
         Answer,
         candidates::{self, Choice},
+        usage,
     },
     classify::{self, Facts, Failure},
+    config::ProviderSection,
     lessons::{Known, Sent},
+    tasks::Tasks,
 };
 
 /// One way of talking to a service over HTTP. The provided functions read what OpenAI and the gateways around it
@@ -49,9 +52,19 @@ pub(crate) trait Dialect: Send + Sync {
         call.bearer(key)
     }
 
+    /// The task side, for services that take tasks.
+    fn tasks(&self) -> Option<&dyn Tasks> {
+        None
+    }
+
     /// What failed, or `None` when the answer claims success.
     fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
         classify::failure(facts)
+    }
+
+    /// What a success says about its price.
+    fn usage(&self, answer: &Answer) -> Usage {
+        usage::usage(&answer.skeleton)
     }
 
     /// The pictures of a success.
@@ -61,12 +74,38 @@ pub(crate) trait Dialect: Send + Sync {
 }
 
 /// What a model takes in one request.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
+    /// It makes pictures (or clips) from words alone.
+    pub(crate) words_alone: bool,
     /// Reference pictures; 0 = it can't edit.
     pub(crate) references: usize,
     /// Pictures wished.
     pub(crate) count: u8,
+    /// The largest tier (1, 2 or 4 K); `None` = unknown, so everything is tried.
+    pub(crate) tier: Option<u8>,
+    /// It makes clips, no pictures.
+    pub(crate) clips: bool,
+    /// References are fetched by the service from a public address: [`Ask::addresses`].
+    pub(crate) public_urls: bool,
+    /// The longest JSON request in bytes, base64 included; `None` = the service says.
+    pub(crate) request_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// A model that draws from words and takes so many references, so many pictures at a time.
+    pub(crate) const fn new(references: usize, count: u8) -> Self {
+        Self {
+            words_alone: true,
+            references,
+            count,
+            tier: None,
+            clips: false,
+            public_urls: false,
+            request_bytes: None,
+        }
+    }
 }
 
 /// What the owner configured.
@@ -76,15 +115,37 @@ pub(crate) struct Settings {
     pub(crate) model: String,
     /// Fields of the owner's own, for the request's top level.
     pub(crate) extra: Map<String, Value>,
+    /// How often a task is asked about, where the owner says so (`extra.poll_seconds`).
+    pub(crate) poll: Option<Duration>,
 }
+
+impl Settings {
+    /// Of a provider's section. What the engine itself understands is taken out of `extra`.
+    pub(crate) fn new(section: &ProviderSection) -> Self {
+        let mut extra: Map<String, Value> = section.extra.clone().into_iter().collect();
+        let poll = extra.remove(POLL_SECONDS).and_then(|seconds| seconds.as_f64());
+        Self {
+            model: section.model.trim().to_owned(),
+            extra,
+            poll: poll.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.05, 600.0))),
+        }
+    }
+}
+
+/// The key of `extra` that says how often a task is asked about, in seconds.
+const POLL_SECONDS: &str = "poll_seconds";
 
 /// Everything that a request is made of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ask<'a> {
     pub(crate) settings: &'a Settings,
-    pub(crate) request: &'a ImageRequest,
+    pub(crate) request: &'a GenerateRequest,
     /// What refusals taught about parameters.
     pub(crate) known: &'a Known,
+    /// Public addresses of the request's references, one each; only for models with [`Limits::public_urls`].
+    pub(crate) addresses: &'a [String],
+    /// The task's id where the dialect chooses it, as it was recorded before the call.
+    pub(crate) task: Option<&'a str>,
 }
 
 /// A request to be posted.
@@ -102,6 +163,16 @@ pub(crate) struct Draft {
 pub(crate) enum Payload {
     Json(Vec<Segment>),
     Form(Multipart),
+}
+
+impl Payload {
+    /// The length of a JSON body in bytes.
+    pub(crate) fn json_length(&self) -> Option<u64> {
+        match self {
+            Self::Json(segments) => Some(segments.iter().map(Segment::length).sum()),
+            Self::Form(_) => None,
+        }
+    }
 }
 
 /// A reference's bytes, in memory or in a file, which stay until they are sent.

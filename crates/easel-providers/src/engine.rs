@@ -6,27 +6,34 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use easel_core::{
-    error::ProviderError,
-    ports::{CallContext, Capabilities, Generated, ImageProvider, ImageRequest},
+    error::{Charged, ErrorClass, ProviderError, Retry},
+    ports::{
+        CallContext, Capabilities, GenerateRequest, Generated, Operation, Provider, PublishMedia, Published,
+        RemoteTask, TaskIntent,
+    },
 };
-use easel_http::HttpClients;
+use easel_http::Call;
+use sha2::{Digest as _, Sha256};
 
 use crate::{
+    classify::Failure,
     config::ProviderSection,
     dialect::{Ask, Dialect, Draft, Payload, Settings},
     exchange::Wire,
     lessons::Lessons,
-    registry::{BuildError, Kind},
+    registry::{BuildError, Kind, Tools},
+    tasks::{Pace, Tasks},
 };
 
-struct Remote {
+pub(crate) struct Remote {
     kind: Kind,
     dialect: &'static dyn Dialect,
-    wire: Wire,
+    pub(crate) wire: Wire,
     settings: Settings,
     /// The owner says that this service can edit.
     edit: bool,
     lessons: Lessons,
+    publish: Option<Arc<dyn PublishMedia>>,
 }
 
 /// A provider that speaks `dialect`.
@@ -35,24 +42,22 @@ pub(crate) fn build(
     dialect: &'static dyn Dialect,
     name: &str,
     section: &ProviderSection,
-    clients: &HttpClients,
-) -> Result<Arc<dyn ImageProvider>, BuildError> {
-    let settings = Settings {
-        model: section.model.trim().to_owned(),
-        extra: section.extra.clone().into_iter().collect(),
-    };
+    tools: &Tools,
+) -> Result<Arc<dyn Provider>, BuildError> {
+    let settings = Settings::new(section);
     Ok(Arc::new(Remote {
         kind,
         dialect,
-        wire: Wire::new(name, section, clients, dialect)?,
+        wire: Wire::new(name, section, &tools.clients, dialect)?,
         settings,
         edit: section.supports_edit.unwrap_or(true),
         lessons: Lessons::default(),
+        publish: tools.publish.clone(),
     }))
 }
 
 #[async_trait]
-impl ImageProvider for Remote {
+impl Provider for Remote {
     fn name(&self) -> &str {
         &self.wire.name
     }
@@ -67,28 +72,159 @@ impl ImageProvider for Remote {
 
     fn capabilities(&self) -> Capabilities {
         let limits = self.dialect.limits(&self.settings.model);
+        let reachable = !limits.public_urls || self.publish.is_some();
+        let edit = self.edit && limits.references > 0;
         Capabilities {
-            generate: true,
-            edit: self.edit && limits.references > 0,
-            max_references: limits.references,
+            generate: limits.words_alone && !limits.clips,
+            edit: edit && reachable && !limits.clips,
+            clip: limits.clips,
+            remote: [Operation::Generate, Operation::Edit, Operation::Clip]
+                .into_iter()
+                .any(|operation| self.tasks(operation).is_some()),
+            max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
+            max_tier: limits.tier,
+            needs_public_url: edit && !reachable,
             needs_key: self.wire.needs_key,
             paid: self.wire.paid,
         }
     }
 
-    async fn generate(&self, request: &ImageRequest, cx: &CallContext) -> Result<Generated, ProviderError> {
-        let known = self.lessons.known();
-        let Draft { path, payload, sent } =
-            self.dialect.draft(&Ask { settings: &self.settings, request, known: &known });
-        let headers = self.dialect.headers().iter();
-        let call = headers.fold(self.wire.post(&path, cx), |call, (name, value)| call.header(name, value));
-        let call = match payload {
+    fn intent(&self, request: &GenerateRequest) -> Option<TaskIntent> {
+        let tasks = self.tasks(request.operation)?;
+        Some(TaskIntent {
+            base_url: self.wire.base.url().as_str().trim_end_matches('/').to_owned(),
+            request_hash: request_hash(&self.settings.model, request),
+            task: tasks.choose_id(),
+        })
+    }
+
+    async fn generate(
+        &self,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        let known = self.lessons.known_for(cx.job);
+        // Dropped when the result is there: the pictures are public no longer than they are needed.
+        let published = self.published(request).await?;
+        let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
+        let ask = Ask {
+            settings: &self.settings,
+            request,
+            known: &known,
+            addresses: &addresses,
+            task: cx.intent.as_ref().and_then(|intent| intent.task.as_deref()),
+        };
+        let tasks = self.tasks(request.operation);
+        for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
+            let call = self.call(&preparation.path, preparation.payload, cx);
+            let answered = self.wire.exchange(call, cx).await.map_err(free)?;
+            self.wire.judge(&answered, request, cx, |_| false).map_err(free)?;
+        }
+        let Draft { path, payload, sent } = self.dialect.draft(&ask);
+        self.fits(&payload)?;
+        let call = self.call(&path, payload, cx);
+        let learn = |failure: &Failure| self.lessons.learn(failure, &sent);
+        let Some(tasks) = tasks else {
+            let made = self.wire.draw(call, request, cx, learn).await;
+            if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {
+                self.lessons.was_empty(cx.job);
+            }
+            return made;
+        };
+        let answered = self.wire.exchange(with_headers(call, tasks.headers()), cx).await?;
+        self.wire.judge(&answered, request, cx, learn)?;
+        self.follow_new(tasks, answered, request, cx).await
+    }
+
+    async fn resume(
+        &self,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        // Without its references a request looks as if it had been made of words alone.
+        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
+            Some(tasks) => self.follow(tasks, task, request, cx).await,
+            None => {
+                let detail = format!("this model has no tasks, and {} is one", task.id);
+                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
+            }
+        }
+    }
+}
+
+impl Remote {
+    /// A request that the service would refuse for its length is not sent: smaller references may do.
+    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
+    fn fits(&self, payload: &Payload) -> Result<(), ProviderError> {
+        let most = self.dialect.limits(&self.settings.model).request_bytes;
+        let (Some(most), Some(length)) = (most, payload.json_length()) else { return Ok(()) };
+        if length <= most {
+            return Ok(());
+        }
+        let detail = format!("the request would have {length} bytes, and the service takes {most}");
+        Err(ProviderError::new(&*self.wire.name, ErrorClass::TooLarge, detail))
+    }
+
+    /// The task side, when requests of this sort are answered with tasks.
+    fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
+        self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
+    }
+
+    /// How often tasks are asked about.
+    pub(crate) fn pace(&self, tasks: &dyn Tasks) -> Pace {
+        self.settings.poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
+    }
+
+    fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
+        let call = with_headers(self.wire.post(path, cx), self.dialect.headers());
+        match payload {
             Payload::Json(segments) => call.body("application/json", segments),
             Payload::Form(form) => call.multipart(form),
-        };
-        self.wire.draw(call, request, cx, |failure| self.lessons.learn(failure, &sent)).await
+        }
     }
+
+    /// The references under public addresses, where the service fetches them from there.
+    async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
+        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings.model).public_urls)
+        else {
+            return Ok(Vec::new());
+        };
+        let mut published = Vec::with_capacity(request.references.len());
+        for reference in &*request.references {
+            let served = publish.publish(&reference.picture).await.map_err(|error| {
+                let detail = format!("a reference picture could not be published: {error}");
+                let mut failed = ProviderError::new(&*self.wire.name, ErrorClass::Overload, detail);
+                failed.local = Some(error);
+                failed
+            })?;
+            published.push(served);
+        }
+        Ok(published)
+    }
+}
+
+fn with_headers(call: Call, headers: &[(&'static str, &'static str)]) -> Call {
+    headers.iter().fold(call, |call, (name, value)| call.header(name, value))
+}
+
+/// A call that costs nothing failed: whatever it was, nothing is ordered yet.
+fn free(mut error: ProviderError) -> ProviderError {
+    if matches!(error.class, ErrorClass::Unanswered | ErrorClass::ResultLost) {
+        (error.class, error.retry) = (ErrorClass::Overload, Retry::SameKey);
+    }
+    error.charged = Charged::No;
+    error
+}
+
+/// Tells requests apart without telling what they say.
+fn request_hash(model: &str, request: &GenerateRequest) -> String {
+    let GenerateRequest { operation, prompt, references, output, count } = request;
+    let lengths: Vec<u64> = references.iter().map(|reference| reference.picture.body.len()).collect();
+    let text = format!("{model}\n{operation:?}\n{output:?}\n{count}\n{lengths:?}\n{prompt}");
+    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
 }
 
 #[cfg(test)]
@@ -96,12 +232,11 @@ mod tests {
     use std::time::Duration;
 
     use easel_core::{
-        error::ErrorClass,
         ids::JobId,
         media::{Body, BytesBudget, Picture, PictureFormat, Spool},
-        ports::{ApiKey, Operation, Output, Reference},
+        ports::{ApiKey, NoTaskLog, Operation, Output, Reference},
     };
-    use easel_http::{Call, NetworkSection, Segment};
+    use easel_http::{HttpClients, NetworkSection, Segment};
     use easel_testkit::{
         pictures,
         provider::{Answer as Answered, FakeProvider},
@@ -126,7 +261,7 @@ mod tests {
 
     impl Dialect for Odd {
         fn limits(&self, model: &str) -> Limits {
-            Limits { references: if model == "blind" { 0 } else { 3 }, count: 2 }
+            Limits::new(if model == "blind" { 0 } else { 3 }, 2)
         }
 
         fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -162,9 +297,9 @@ mod tests {
         }
     }
 
-    fn edit(body: Body) -> ImageRequest {
+    fn edit(body: Body) -> GenerateRequest {
         let picture = Picture { format: PictureFormat::Png, width: 1, height: 1, body };
-        ImageRequest {
+        GenerateRequest {
             operation: Operation::Edit,
             prompt: "猫".into(),
             references: [Reference { picture }].into(),
@@ -179,7 +314,8 @@ mod tests {
         let odd = |model| {
             let section = json!({ "kind": "ark", "base_url": peer.origin(), "model": model });
             let section: ProviderSection = serde_json::from_value(section).unwrap();
-            build(Kind::Ark, &Odd, "odd", &section, &HttpClients::new(NetworkSection::default())).unwrap()
+            build(Kind::Ark, &Odd, "odd", &section, &Tools::new(HttpClients::new(NetworkSection::default())))
+                .unwrap()
         };
         assert!(!odd("blind").capabilities().edit);
         let odd = odd("m");
@@ -193,6 +329,8 @@ mod tests {
             deadline: tokio::time::Instant::now() + Duration::from_mins(1),
             cancel: CancellationToken::new(),
             spool: Spool::new(BytesBudget::new(1 << 20), dir.path()).unwrap(),
+            tasks: Arc::new(NoTaskLog),
+            intent: None,
         };
         let request = edit(Body::from_bytes(&b"first"[..]));
         peer.answer(Answered::status(418));
@@ -207,7 +345,7 @@ mod tests {
             (fetched.path(), fetched.headers().get("x-odd-key")),
             ("/painted.png", Some("the-odd-key"))
         );
-        assert_eq!(sent.path(), "/v1/models/m:paint");
+        assert_eq!(sent.path(), "/api/v3/models/m:paint");
         assert_eq!(sent.http.json().unwrap(), json!({ "text": "猫", "inputs": ["Zmlyc3Q="] }));
         let header = |name| sent.headers().get(name);
         assert_eq!((header("x-odd-mode"), header("x-odd-key")), (Some("sync"), Some("the-odd-key")));
@@ -222,10 +360,20 @@ mod tests {
         file.as_file().set_len(LENGTH).unwrap();
         let body = Body::from_file(file.path()).unwrap();
         let request = edit(body);
-        let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new() };
-        let (ask, mut tried) = (Ask { settings: &settings, request: &request, known: &Known::default() }, 0);
+        let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new(), poll: None };
+        let addresses = vec!["https://easel.example/p/1.png".to_owned()];
+        let known = Known::default();
+        let ask = Ask {
+            settings: &settings,
+            request: &request,
+            known: &known,
+            addresses: &addresses,
+            task: Some("00000000-0000-4000-8000-000000000000"),
+        };
+        let mut tried = 0;
         for dialect in Kind::ALL.iter().filter_map(|kind| kind.dialect()) {
-            if dialect.limits("m").references == 0 {
+            let limits = dialect.limits("m");
+            if limits.references == 0 || limits.public_urls {
                 continue;
             }
             tried += 1;

@@ -7,22 +7,19 @@ use std::sync::Arc;
 use chrono::Utc;
 use easel_core::{
     error::{ErrorClass, KeyVerdict, ProviderError, Retry},
-    media::Picture,
-    ports::{CallContext, Generated, GeneratedPicture, ImageRequest, StoreError},
+    ports::{CallContext, GenerateRequest, Generated, StoreError},
 };
 use easel_http::{
-    BaseUrl, Call, HttpClient, HttpClients, HttpError, ProviderTimeouts, Redactor, RetryAdvice, Stage,
-    header::HeaderMap,
+    BaseUrl, Call, HttpClient, HttpClients, HttpError, Method, ProviderTimeouts, Redactor, RetryAdvice,
+    Stage, header::HeaderMap,
 };
 use secrecy::SecretString;
 use std::time::Duration;
+use url::Url;
 
 use crate::{
-    answer::{
-        Answer, AnswerError, AnswerReader, Content,
-        candidates::{Choice, Found, Place},
-    },
-    classify::{self, Facts, Failure},
+    answer::{Answer, AnswerError, AnswerReader},
+    classify::{Facts, Failure},
     config::{ProviderSection, is_local},
     dialect::Dialect,
     registry::BuildError,
@@ -32,8 +29,6 @@ use crate::{
 const READ_BYTES: u64 = 400 * 1024;
 /// Answers that are no success are read up to this length.
 const MAX_REFUSAL: u64 = 256 * 1024;
-/// Links that are tried beyond the wished pictures, when others lead nowhere.
-const SPARE_LINKS: usize = 3;
 
 /// A provider's line to its service.
 pub(crate) struct Wire {
@@ -43,17 +38,25 @@ pub(crate) struct Wire {
     pub(crate) paid: bool,
     http: HttpClient,
     pub(crate) results: HttpClient,
-    dialect: &'static dyn Dialect,
+    pub(crate) dialect: &'static dyn Dialect,
     basic: Option<SecretString>,
     max_answer_bytes: u64,
 }
 
 /// An answer, read to its end or to where it broke off.
-struct Answered {
-    status: u16,
-    headers: HeaderMap,
-    advice: RetryAdvice,
-    answer: Answer,
+pub(crate) struct Answered {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) advice: RetryAdvice,
+    pub(crate) answer: Answer,
+}
+
+impl Answered {
+    /// What a dialect judges it by.
+    pub(crate) fn facts<'a>(&'a self, prompt: &'a str, redactor: &'a Redactor) -> Facts<'a> {
+        let Self { status, headers, advice, answer } = self;
+        Facts { status: *status, headers, advice: *advice, answer, prompt, redactor }
+    }
 }
 
 impl Wire {
@@ -84,8 +87,19 @@ impl Wire {
 
     /// Begins the paid call.
     pub(crate) fn post(&self, path: &str, cx: &CallContext) -> Call {
-        let call = self.http.post(self.base.join(path)).deadline(cx.deadline).cancel_on(cx.cancel.clone());
+        self.call(Method::POST, path, cx)
+    }
+
+    /// Begins a call with credentials: `path` below the base address, or an address of the same origin.
+    pub(crate) fn call(&self, method: Method, path: &str, cx: &CallContext) -> Call {
+        let address = if self.is_ours(path) { path.to_owned() } else { self.base.join(path).into() };
+        let call = self.http.call(method, address).deadline(cx.deadline).cancel_on(cx.cancel.clone());
         self.authorised(call, cx)
+    }
+
+    /// Whether a text is an address of the service's own origin, which may see its credentials.
+    pub(crate) fn is_ours(&self, text: &str) -> bool {
+        Url::parse(text).is_ok_and(|address| self.base.origin().covers(&address))
     }
 
     /// Adds the credentials.
@@ -103,96 +117,42 @@ impl Wire {
         Redactor::new(cx.key.iter().map(|key| &key.secret).chain(&self.basic).chain([&address]))
     }
 
-    /// Sends the call and makes pictures of the answer: as many as `request` wishes, even if the answer offers more.
-    /// `learn` is shown a refusal and says whether the next request would be another one.
+    /// Sends the call and makes a result of the answer: as many pictures as `request` wishes, even if the answer offers
+    /// more, or its clip. `learn` is shown a refusal and says whether the next request would be another one.
     pub(crate) async fn draw(
         &self,
         call: Call,
-        request: &ImageRequest,
+        request: &GenerateRequest,
         cx: &CallContext,
         learn: impl FnOnce(&Failure) -> bool,
     ) -> Result<Generated, ProviderError> {
-        let Answered { status, headers, advice, answer } = self.exchange(call, cx).await?;
-        let redactor = self.redactor(cx);
-        let prompt = &*request.prompt;
-        let facts = Facts { status, headers: &headers, advice, answer: &answer, prompt, redactor: &redactor };
-        if let Some(failure) = self.dialect.failure(&facts) {
-            let corrected = learn(&failure);
-            let mut error = failure.into_error(&self.name, &facts);
-            if corrected {
-                error.retry = Retry::Corrected;
-            }
-            return Err(error);
-        }
-        let Choice { found, last_first, unusable, said } = self.dialect.choose(&answer);
-        if found.is_empty() {
-            let mut error =
-                classify::no_picture(&answer, &said, unusable, prompt).into_error(&self.name, &facts);
-            error.said = redactor.redact(&said);
-            return Err(error);
-        }
-        let wished = usize::from(request.count.max(1));
-        let mut links = wished + SPARE_LINKS;
-        let mut pictures = Vec::with_capacity(wished.min(found.len()));
-        let mut lost = None;
-        let ordered: Box<dyn Iterator<Item = Found> + Send> =
-            if last_first { Box::new(found.into_iter().rev()) } else { Box::new(found.into_iter()) };
-        for Found { place, revised_prompt } in ordered {
-            if pictures.len() == wished {
-                break;
-            }
-            if !matches!(place, Place::Slot(_)) {
-                let Some(left) = links.checked_sub(1) else { continue };
-                links = left;
-            }
-            match self.picture_at(place, &answer, cx).await {
-                Ok(picture) => pictures.push(GeneratedPicture { picture, revised_prompt }),
-                // The first one tried was the likeliest, so its failure says most.
-                Err(error) => lost = lost.or(Some(error)),
-            }
-        }
-        if last_first {
-            pictures.reverse();
-        }
-        match lost {
-            // Part of a paid result is better than none.
-            Some(mut error) if pictures.is_empty() => {
-                error.status = error.status.or(Some(status));
-                error.request_id = classify::request_id(&headers);
-                Err(error)
-            }
-            lost => {
-                if let Some(error) = lost.filter(|_| pictures.len() < wished) {
-                    tracing::warn!(provider = %self.name, %error, "part of a result is lost");
-                }
-                Ok(Generated { pictures, request_id: classify::request_id(&headers) })
-            }
-        }
+        let answered = self.exchange(call, cx).await?;
+        self.judge(&answered, request, cx, learn)?;
+        self.gather(&answered, request, cx).await
     }
 
-    /// The picture that an answer carries or leads to.
-    async fn picture_at(
+    /// The failure that an answer tells, if it does.
+    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
+    pub(crate) fn judge(
         &self,
-        place: Place,
-        answer: &Answer,
+        answered: &Answered,
+        request: &GenerateRequest,
         cx: &CallContext,
-    ) -> Result<Picture, ProviderError> {
-        let lost = |detail| ProviderError::new(&*self.name, ErrorClass::ResultLost, detail);
-        match place {
-            Place::Slot(index) => answer
-                .slots
-                .get(index)
-                .and_then(picture_of)
-                .ok_or_else(|| lost("the picture's header can't be read")),
-            Place::Url(url) => self.fetch(&url, cx).await,
-            Place::Path(path) => match self.base.url().join(&path) {
-                Ok(url) => self.fetch(url.as_str(), cx).await,
-                Err(_) => Err(lost("unreadable result path")),
-            },
+        learn: impl FnOnce(&Failure) -> bool,
+    ) -> Result<(), ProviderError> {
+        let redactor = self.redactor(cx);
+        let facts = answered.facts(&request.prompt, &redactor);
+        let Some(failure) = self.dialect.failure(&facts) else { return Ok(()) };
+        let corrected = learn(&failure);
+        let mut error = failure.into_error(&self.name, &facts);
+        if corrected {
+            error.retry = Retry::Corrected;
         }
+        Err(error)
     }
 
-    async fn exchange(&self, call: Call, cx: &CallContext) -> Result<Answered, ProviderError> {
+    /// Sends the call and reads its answer, whatever it says.
+    pub(crate) async fn exchange(&self, call: Call, cx: &CallContext) -> Result<Answered, ProviderError> {
         let mut response = call.send().await.map_err(|error| self.unsent(error))?;
         let status = response.status.as_u16();
         let success = response.is_success();
@@ -269,11 +229,4 @@ impl Wire {
         unsent.source = Some(Box::new(error));
         unsent
     }
-}
-
-/// The picture in a slot.
-fn picture_of(slot: &crate::answer::Slot) -> Option<Picture> {
-    let Content::Picture(format) = slot.content else { return None };
-    let (width, height) = slot.size.filter(|(width, height)| *width > 0 && *height > 0)?;
-    Some(Picture { format, width, height, body: slot.body.clone()? })
 }

@@ -2,15 +2,15 @@
 //! until restart.
 //!
 //! A parameter that a refusal names goes one step down per repetition: a size to a classic one and then away, a
-//! gateway's spelling of the picture field to the other one, everything else away. A size is remembered by its value,
-//! because one person's impossible wish says nothing about the sizes that others wish.
+//! gateway's spelling of the picture field to the other one, everything else away. A size, a ratio or a resolution is
+//! remembered by its value, because one person's impossible wish says nothing about what others wish.
 
 use std::{
-    collections::BTreeSet,
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use easel_core::error::ErrorClass;
+use easel_core::{error::ErrorClass, ids::JobId};
 use serde_json::{Map, Value};
 
 use crate::classify::Failure;
@@ -20,15 +20,20 @@ pub(crate) const IMAGE_FIELD: &str = "image[]";
 /// The other spelling.
 pub(crate) const PLAIN_IMAGE_FIELD: &str = "image";
 const SIZE: &str = "size";
+/// The parameters that carry a person's wish for a shape, in the spellings of all services.
+const SHAPES: [&str; 6] = [SIZE, "image_size", "imageSize", "resolution", "aspect_ratio", "aspectRatio"];
 
-/// Refused sizes that are remembered; people can wish for any number of them.
-const MAX_REFUSED_SIZES: usize = 256;
+/// Refused shapes that are remembered; people can wish for any number of them.
+const MAX_REFUSED_SHAPES: usize = 256;
+/// Jobs without a picture that are remembered: their repetition follows at once.
+const MAX_EMPTY_JOBS: usize = 64;
 /// How services say that they don't know a parameter at all, in lower case.
-const UNKNOWN: [&str; 8] = [
+const UNKNOWN: [&str; 9] = [
     "unknown parameter",
     "unknown_parameter",
     "unknown field",
     "unknown argument",
+    "unknown name",
     "unsupported parameter",
     "unsupported_parameter",
     "unrecognized request argument",
@@ -40,21 +45,28 @@ const UNKNOWN: [&str; 8] = [
 pub(crate) struct Known {
     /// Parameters that are not sent any more.
     dropped: BTreeSet<String>,
-    /// Values of `size` that were refused.
-    refused_sizes: BTreeSet<String>,
+    /// Shapes that were refused: parameter and value.
+    refused: BTreeSet<(String, String)>,
     /// Pictures go as repeated `image`.
     pub(crate) plain_image_field: bool,
+    /// The job was answered without a picture before: say that one is wished.
+    pub(crate) insist: bool,
 }
 
 impl Known {
     /// Whether the parameter may be sent with this value.
     pub(crate) fn allows(&self, name: &str, value: &Value) -> bool {
-        !self.dropped.contains(name) && (name != SIZE || !self.refuses_size(&words(value)))
+        !self.dropped.contains(name) && !self.refuses(name, &words(value))
+    }
+
+    /// Whether this value of a parameter that carries a shape was refused before.
+    pub(crate) fn refuses(&self, name: &str, value: &str) -> bool {
+        SHAPES.contains(&name) && self.refused.contains(&(name.to_owned(), value.to_owned()))
     }
 
     /// Whether this value of `size` was refused before.
     pub(crate) fn refuses_size(&self, size: &str) -> bool {
-        self.refused_sizes.contains(size)
+        self.refuses(SIZE, size)
     }
 }
 
@@ -62,14 +74,16 @@ impl Known {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Sent {
     names: BTreeSet<String>,
-    size: Option<String>,
+    /// The shapes among them, with their values.
+    shapes: BTreeMap<&'static str, String>,
 }
 
 impl Sent {
     /// Of the fields of a request; those that no request can do without are left out.
     pub(crate) fn new(fields: &Map<String, Value>) -> Self {
         let optional = |name: &&String| !matches!(name.as_str(), "model" | "prompt");
-        Self { names: fields.keys().filter(optional).cloned().collect(), size: fields.get(SIZE).map(words) }
+        let shapes = SHAPES.into_iter().filter_map(|name| Some((name, words(fields.get(name)?))));
+        Self { names: fields.keys().filter(optional).cloned().collect(), shapes: shapes.collect() }
     }
 
     /// Pictures went in fields of the documented name.
@@ -79,12 +93,32 @@ impl Sent {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Lessons(Mutex<Known>);
+pub(crate) struct Lessons {
+    known: Mutex<Known>,
+    /// Jobs that were answered without a picture, the latest last.
+    empty: Mutex<VecDeque<JobId>>,
+}
 
 impl Lessons {
-    /// What is known now.
-    pub(crate) fn known(&self) -> Known {
-        self.lock().clone()
+    /// What is known now, without regard to a job.
+    #[cfg(test)]
+    fn known(&self) -> Known {
+        lock(&self.known).clone()
+    }
+
+    /// What is known now, for a call of this job.
+    pub(crate) fn known_for(&self, job: JobId) -> Known {
+        let insist = lock(&self.empty).contains(&job);
+        Known { insist, ..lock(&self.known).clone() }
+    }
+
+    /// The job was answered without a picture.
+    pub(crate) fn was_empty(&self, job: JobId) {
+        let mut empty = lock(&self.empty);
+        if empty.len() >= MAX_EMPTY_JOBS {
+            empty.pop_front();
+        }
+        empty.push_back(job);
     }
 
     /// Learns from the refusal of the request that carried `sent`; says whether another request would be sent now.
@@ -94,26 +128,26 @@ impl Lessons {
             return false;
         }
         let Some(name) = named(failure, &sent.names) else { return false };
-        let mut known = self.lock();
-        match (name.as_str(), &sent.size) {
-            (SIZE, Some(size)) if !is_unknown(failure) => {
-                if known.refused_sizes.len() >= MAX_REFUSED_SIZES {
-                    known.refused_sizes.pop_first();
+        let mut known = lock(&self.known);
+        match sent.shapes.get(name.as_str()) {
+            Some(value) if !is_unknown(failure) => {
+                if known.refused.len() >= MAX_REFUSED_SHAPES {
+                    known.refused.pop_first();
                 }
-                known.refused_sizes.insert(size.clone());
+                known.refused.insert((name, value.clone()));
             }
-            (IMAGE_FIELD, _) => known.plain_image_field = true,
+            _ if name == IMAGE_FIELD => known.plain_image_field = true,
             _ => {
                 known.dropped.insert(name);
             }
         }
         true
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
-        // The value is whole after every statement above, so a poisoned lock holds a good one.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The value is whole after every statement above, so a poisoned lock holds a good one.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The value of a parameter as it stands in a form.
@@ -197,6 +231,26 @@ mod tests {
     }
 
     #[test]
+    fn ratios_and_resolutions_are_remembered_by_value_too() {
+        let lessons = Lessons::default();
+        let asked = sent(&json!({ "aspect_ratio": "9:20", "resolution": "2k", "quality": "high" }));
+        for name in ["aspect_ratio", "resolution", "quality"] {
+            assert!(lessons.learn(&refusal(name, "", "no"), &asked), "{name}");
+        }
+        let known = lessons.known();
+        for (name, value, allowed) in [
+            ("aspect_ratio", "9:20", false),
+            ("aspect_ratio", "1:1", true),
+            ("resolution", "2k", false),
+            ("resolution", "1k", true),
+            ("quality", "low", false),
+            ("size", "2k", true),
+        ] {
+            assert_eq!(known.allows(name, &value.into()), allowed, "{name} {value}");
+        }
+    }
+
+    #[test]
     fn a_parameter_that_is_unknown_goes_for_all_values() {
         for failure in [
             refusal("size", "unknown_parameter", "no"),
@@ -218,6 +272,18 @@ mod tests {
     }
 
     #[test]
+    fn only_the_job_that_got_no_picture_insists() {
+        let lessons = Lessons::default();
+        let jobs: Vec<_> = (0..=MAX_EMPTY_JOBS).map(|_| JobId::generate()).collect();
+        for job in &jobs {
+            assert!(!lessons.known_for(*job).insist);
+            lessons.was_empty(*job);
+            assert!(lessons.known_for(*job).insist);
+        }
+        assert!(!lessons.known_for(jobs[0]).insist, "the memory is bounded");
+    }
+
+    #[test]
     fn what_a_request_needs_is_never_dropped() {
         let lessons = Lessons::default();
         let sent = sent(&json!({ "model": "m", "prompt": "p", "n": 2 }));
@@ -234,6 +300,6 @@ mod tests {
             assert!(lessons.learn(&refusal("size", "", "no"), &sent(&json!({ "size": size }))));
             assert!(lessons.known().refuses_size(&size));
         }
-        assert_eq!(lessons.known().refused_sizes.len(), MAX_REFUSED_SIZES);
+        assert_eq!(lessons.known().refused.len(), MAX_REFUSED_SHAPES);
     }
 }

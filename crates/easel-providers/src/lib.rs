@@ -10,21 +10,39 @@
 pub mod config;
 pub mod registry;
 
+mod ark;
+mod gemini_native;
+mod gemini_openai;
+mod grok;
+mod localai;
+mod modelscope;
+mod openai_chat;
 mod openai_chat;
 mod openai_images;
+mod openai_images;
+mod openrouter_images;
+mod sd_cpp;
+mod siliconflow;
 mod sketch_provider;
 
 pub mod answer;
 pub mod classify;
 pub mod models;
+pub mod retired;
 pub mod sketch;
 
+mod control_words;
 mod dialect;
 mod engine;
 mod exchange;
+mod gather;
 mod lessons;
 mod results;
+mod rows;
+mod shapes;
 mod sizes;
+mod task_engine;
+mod tasks;
 
 pub use config::ProviderSection;
-pub use registry::{BuildError, Kind, build};
+pub use registry::{BuildError, Kind, Tools, build};

@@ -6,10 +6,11 @@
 
 use std::sync::Arc;
 
-use easel_core::ports::ImageProvider;
-use easel_http::{BaseUrlError, HttpClients, ProxyError};
+use easel_core::ports::{Provider, PublishMedia};
+use easel_http::{BaseUrlError, Call, HttpClients, ProxyError};
+use secrecy::SecretString;
 
-use crate::{config::ProviderSection, dialect::Dialect, engine, openai_chat, openai_images, sketch_provider};
+use crate::{config::ProviderSection, dialect::Dialect, engine, sketch_provider};
 
 /// Why a section can't become a provider.
 #[derive(Debug, thiserror::Error)]
@@ -59,23 +60,23 @@ macro_rules! kinds {
 }
 
 kinds! {
-    OpenAiImages = "openai_images" at "https://api.openai.com/v1" speaks openai_images::OpenAiImages,
-    OpenAiChat = "openai_chat" at "https://api.openai.com/v1" speaks openai_chat::OpenAiChat,
-    OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1",
-    GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta",
-    GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai",
-    SiliconFlow = "siliconflow",
-    Ark = "ark",
-    Grok = "grok",
+    OpenAiImages = "openai_images" at "https://api.openai.com/v1" speaks crate::openai_images::OpenAiImages,
+    OpenAiChat = "openai_chat" at "https://api.openai.com/v1" speaks crate::openai_chat::OpenAiChat,
+    OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1" speaks crate::openrouter_images::OpenRouterImages,
+    GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta" speaks crate::gemini_native::GeminiNative,
+    GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai" speaks crate::gemini_openai::GeminiOpenAi,
+    SiliconFlow = "siliconflow" at "https://api.siliconflow.cn/v1" speaks crate::siliconflow::SiliconFlow,
+    Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks crate::ark::Ark,
+    Grok = "grok" at "https://api.x.ai/v1" speaks crate::grok::Grok,
     Gitee = "gitee",
     GiteeAsync = "gitee_async",
     Jimeng = "jimeng",
-    ModelScope = "modelscope",
+    ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks crate::modelscope::ModelScope,
     DashScope = "dashscope",
     SdWebUi = "sdwebui",
     ComfyUi = "comfyui",
-    SdCpp = "sd_cpp",
-    LocalAi = "localai",
+    SdCpp = "sd_cpp" speaks crate::sd_cpp::SdCpp,
+    LocalAi = "localai" speaks crate::localai::LocalAi,
     Sketch = "sketch",
     GrokVideo = "grok_video",
     ArkVideo = "ark_video",
@@ -97,26 +98,58 @@ impl Kind {
         self == Self::Sketch || self.dialect().is_some()
     }
 
+    /// The root of its API on a host of which only the name is given: proxies keep the service's paths.
+    pub(crate) fn root(self) -> &'static str {
+        match self {
+            Self::GeminiNative => "/v1beta",
+            Self::Ark => "/api/v3",
+            _ => "/v1",
+        }
+    }
+
+    /// Adds a key to a call in the way of this kind, for questions beside drawing, such as that for a list of models.
+    pub fn authorise(self, call: Call, key: &SecretString) -> Call {
+        match self.dialect() {
+            Some(dialect) => dialect.authorise(call, key),
+            None => call.bearer(key),
+        }
+    }
+
     /// Whether it is a service that needs an address and a model.
     pub fn is_remote(self) -> bool {
         self != Self::Sketch
     }
 }
 
-type Built = Result<Arc<dyn ImageProvider>, BuildError>;
+type Built = Result<Arc<dyn Provider>, BuildError>;
 
-/// Builds the provider `name` from its section. Clients with the same needs share their connections through
-/// `clients`.
+/// What providers are built with.
+#[derive(Clone)]
+pub struct Tools {
+    /// Clients with the same needs share their connections through this.
+    pub clients: HttpClients,
+    /// Puts references under public addresses, where easel has one; else kinds that need it can't edit.
+    pub publish: Option<Arc<dyn PublishMedia>>,
+}
+
+impl Tools {
+    /// The least: no public address.
+    pub fn new(clients: HttpClients) -> Self {
+        Self { clients, publish: None }
+    }
+}
+
+/// Builds the provider `name` from its section.
 ///
 /// # Errors
 /// [`BuildError`]; a section without problems in [`ProviderSection::validate`] builds.
-pub fn build(name: &str, section: &ProviderSection, clients: &HttpClients) -> Built {
+pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
     let kind = Kind::parse(&section.kind).ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
     if kind == Kind::Sketch {
         return Ok(sketch_provider::build(name, section));
     }
     let dialect = kind.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
-    engine::build(kind, dialect, name, section, clients)
+    engine::build(kind, dialect, name, section, tools)
 }
 
 /// The names of the kinds that this build has, for sentences.

@@ -1,14 +1,15 @@
-//! Fetching finished pictures from the links in an answer. The picture is paid for, so only the download is
+//! Fetching finished pictures and clips from the links in an answer. The result is paid for, so only the download is
 //! repeated, and a failure is never a reason to draw again.
 
 use std::time::Duration;
 
 use easel_core::{
     error::{ErrorClass, ProviderError},
-    media::Picture,
+    media::{Body, Clip, ClipFormat, Picture},
     ports::CallContext,
 };
 use easel_http::{DownloadLimits, HttpError};
+use url::Url;
 
 use crate::{
     answer::{
@@ -30,9 +31,35 @@ enum Failed {
     Final(String, Option<u16>),
 }
 
+/// What a link led to.
+struct Fetched {
+    body: Body,
+    head: Vec<u8>,
+    status: Option<u16>,
+}
+
 impl Wire {
     /// Fetches one picture.
     pub(crate) async fn fetch(&self, url: &str, cx: &CallContext) -> Result<Picture, ProviderError> {
+        self.repeated(url, cx, DownloadLimits::result_pictures(), picture_in).await
+    }
+
+    /// Fetches one clip.
+    pub(crate) async fn fetch_clip(&self, url: &str, cx: &CallContext) -> Result<Clip, ProviderError> {
+        let mut clip = self.repeated(url, cx, DownloadLimits::result_clips(), clip_in).await?;
+        // Behind our own key nobody else can open it.
+        let foreign = Url::parse(url).is_ok_and(|address| !self.base.origin().covers(&address));
+        clip.link = foreign.then(|| url.to_owned());
+        Ok(clip)
+    }
+
+    async fn repeated<T>(
+        &self,
+        url: &str,
+        cx: &CallContext,
+        limits: DownloadLimits,
+        judge: fn(Fetched) -> Result<T, Failed>,
+    ) -> Result<T, ProviderError> {
         let lost = |detail: String, status| {
             let mut error =
                 ProviderError::new(&*self.name, ErrorClass::ResultLost, self.redactor(cx).redact(&detail));
@@ -42,8 +69,8 @@ impl Wire {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.fetch_once(url, cx).await {
-                Ok(picture) => return Ok(picture),
+            match self.fetch_once(url, cx, limits).await.and_then(judge) {
+                Ok(result) => return Ok(result),
                 Err(Failed::Final(detail, status)) => return Err(lost(detail, status)),
                 Err(Failed::Passing(detail, status)) if tries >= TRIES => return Err(lost(detail, status)),
                 Err(Failed::Passing(detail, status)) => {
@@ -59,10 +86,15 @@ impl Wire {
         }
     }
 
-    async fn fetch_once(&self, url: &str, cx: &CallContext) -> Result<Picture, Failed> {
+    async fn fetch_once(
+        &self,
+        url: &str,
+        cx: &CallContext,
+        limits: DownloadLimits,
+    ) -> Result<Fetched, Failed> {
         let call = self
             .authorised(self.results.get(url), cx)
-            .download_limits(DownloadLimits::result_pictures())
+            .download_limits(limits)
             .deadline(cx.deadline)
             .cancel_on(cx.cancel.clone());
         let mut response = call.open().await.map_err(|error| failed(&error))?;
@@ -75,21 +107,35 @@ impl Wire {
         }
         let status = Some(response.status.as_u16());
         let body = sink.finish().map_err(|error| Failed::Final(error.to_string(), None))?;
-        let format = match picture::content(&head) {
-            Content::Picture(format) => format,
-            // Error pages of storage come with status 200 too, and pass.
-            Content::Html | Content::Other => {
-                return Err(Failed::Passing("the link leads to no picture".to_owned(), status));
-            }
-            Content::Svg => return Err(Failed::Final("the link leads to an SVG".to_owned(), status)),
-            Content::Video => return Err(Failed::Final("the link leads to a clip".to_owned(), status)),
-        };
-        match picture::dimensions(format, &body) {
-            Some((width, height)) if width > 1 && height > 1 && body.len() >= MIN_BYTES => {
-                Ok(Picture { format, width, height, body })
-            }
-            _ => Err(Failed::Final("the link leads to an unreadable picture".to_owned(), status)),
+        Ok(Fetched { body, head, status })
+    }
+}
+
+fn picture_in(Fetched { body, head, status }: Fetched) -> Result<Picture, Failed> {
+    let format = match picture::content(&head) {
+        Content::Picture(format) => format,
+        // Error pages of storage come with status 200 too, and pass.
+        Content::Html | Content::Other => {
+            return Err(Failed::Passing("the link leads to no picture".to_owned(), status));
         }
+        Content::Svg => return Err(Failed::Final("the link leads to an SVG".to_owned(), status)),
+        Content::Video => return Err(Failed::Final("the link leads to a clip".to_owned(), status)),
+    };
+    match picture::dimensions(format, &body) {
+        Some((width, height)) if width > 1 && height > 1 && body.len() >= MIN_BYTES => {
+            Ok(Picture { format, width, height, body })
+        }
+        _ => Err(Failed::Final("the link leads to an unreadable picture".to_owned(), status)),
+    }
+}
+
+fn clip_in(Fetched { body, head, status }: Fetched) -> Result<Clip, Failed> {
+    match ClipFormat::sniff(&head) {
+        Some(format) => Ok(Clip { format, body, link: None }),
+        None => match picture::content(&head) {
+            Content::Picture(_) => Err(Failed::Final("the link leads to a still".to_owned(), status)),
+            _ => Err(Failed::Passing("the link leads to no clip".to_owned(), status)),
+        },
     }
 }
 

@@ -26,6 +26,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("dall-e-3", Family::Fixed(DALL_E_3)),
     ("dalle-3", Family::Fixed(DALL_E_3)),
     ("dall-e-2", Family::Fixed(DALL_E_2)),
+    ("dalle-2", Family::Fixed(DALL_E_2)),
 ];
 
 const STEP: u32 = 16;
@@ -99,6 +100,13 @@ pub(crate) fn wished(wish: &Output) -> Option<(u32, u32)> {
     Some((rounded(height * f64::from(rw) / f64::from(rh)), rounded(height)))
 }
 
+/// The wished shape, made smaller until no side is longer than `side`; sides are divisible by 16.
+pub(crate) fn within((width, height): (u32, u32), side: u32) -> (u32, u32) {
+    let shrink = (f64::from(side) / f64::from(width.max(height).max(1))).min(1.0);
+    let fit = |length: u32| rounded(f64::from(length) * shrink).min(side - side % STEP);
+    (fit(width), fit(height))
+}
+
 /// The nearest size that the free family takes.
 fn lawful((w, h): (u32, u32)) -> (u32, u32) {
     let ratio = (f64::from(w) / f64::from(h)).clamp(1.0 / 3.0, 3.0);
@@ -128,16 +136,44 @@ fn lawful((w, h): (u32, u32)) -> (u32, u32) {
 }
 
 /// The listed size of the nearest shape, and among equals the nearest area.
-fn nearest(list: &[(u32, u32)], (w, h): (u32, u32)) -> (u32, u32) {
+fn nearest(list: &[(u32, u32)], wished: (u32, u32)) -> (u32, u32) {
+    closest(list.iter().copied(), |size| *size, wished).unwrap_or((1024, 1024))
+}
+
+/// The item of the nearest shape, and among equals the nearest area. `size` gives an item's sides, or its ratio.
+pub(crate) fn closest<T>(
+    items: impl IntoIterator<Item = T>,
+    size: impl Fn(&T) -> (u32, u32),
+    (w, h): (u32, u32),
+) -> Option<T> {
     let shape = |(w, h): (u32, u32)| (f64::from(w) / f64::from(h)).ln();
     let area = |(w, h): (u32, u32)| (f64::from(w) * f64::from(h)).ln();
-    let distance =
-        |size: (u32, u32)| ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs());
-    let better = |a: &(u32, u32), b: &(u32, u32)| {
-        let (a, b) = (distance(*a), distance(*b));
+    let distance = |item: &T| {
+        let size = size(item);
+        ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs())
+    };
+    let better = |a: &T, b: &T| {
+        let (a, b) = (distance(a), distance(b));
         a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
     };
-    list.iter().copied().min_by(better).unwrap_or((1024, 1024))
+    items.into_iter().min_by(better)
+}
+
+/// The tier (1, 2 or 4 K) of a wish: what was named, or the one that the longer side of the wished pixels reaches into,
+/// in the same way as the chain sees it before it asks a provider.
+pub(crate) fn tier(wish: &Output) -> Option<u8> {
+    match (wish.size, wish.tier) {
+        (Some((width, height)), _) => Some(match width.max(height) {
+            // Wide formats of a tier reach beyond its name on their longer side.
+            0..=1792 => 1,
+            1793..=2752 => 2,
+            _ => 4,
+        }),
+        (None, Some(0 | 1)) => Some(1),
+        (None, Some(2)) => Some(2),
+        (None, Some(_)) => Some(4),
+        (None, None) => None,
+    }
 }
 
 #[expect(
@@ -194,6 +230,33 @@ mod tests {
         check("gpt-image-2", wide, &[exact, classic], None);
         check("gpt-image-2", Output { ratio: Some((1, 1)), ..OPEN }, &[exact, classic], Some((1024, 1024)));
         check("dall-e-3", wide, &[(1792, 1024)], None);
+    }
+
+    #[test]
+    fn large_wishes_shrink_into_their_frame() {
+        let check = |size, side, expected| assert_eq!(within(size, side), expected);
+        check((1024, 1024), 1664, (1024, 1024));
+        check((2048, 1152), 1664, (1664, 944));
+        check((256, 4096), 1024, (64, 1024));
+        check((1000, 500), 2048, (1008, 496));
+    }
+
+    #[test]
+    fn wishes_have_a_tier() {
+        let sized = |w, h| Output { size: Some((w, h)), ..OPEN };
+        for (wish, expected) in [
+            (OPEN, None),
+            (Output { ratio: Some((16, 9)), ..OPEN }, None),
+            (Output { tier: Some(4), ..OPEN }, Some(4)),
+            (Output { tier: Some(3), ..OPEN }, Some(4)),
+            (sized(1024, 1024), Some(1)),
+            (sized(1280, 720), Some(1)),
+            (sized(2048, 1152), Some(2)),
+            (sized(3840, 2160), Some(4)),
+            (sized(64, 64), Some(1)),
+        ] {
+            assert_eq!(tier(&wish), expected, "{wish:?}");
+        }
     }
 
     proptest! {

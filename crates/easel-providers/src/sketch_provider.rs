@@ -10,8 +10,7 @@ use easel_core::{
     error::{ErrorClass, ProviderError, Retry},
     media::{Picture, PictureFormat, decode_to_fit},
     ports::{
-        CallContext, Capabilities, Generated, GeneratedPicture, ImageProvider, ImageRequest, Operation,
-        Output,
+        CallContext, Capabilities, GenerateRequest, Generated, GeneratedPicture, Operation, Output, Provider,
     },
 };
 use image::RgbaImage;
@@ -40,7 +39,7 @@ struct Sketch {
     room: Arc<Semaphore>,
 }
 
-pub(crate) fn build(name: &str, section: &ProviderSection) -> Arc<dyn ImageProvider> {
+pub(crate) fn build(name: &str, section: &ProviderSection) -> Arc<dyn Provider> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     Arc::new(Sketch {
         name: name.into(),
@@ -51,7 +50,7 @@ pub(crate) fn build(name: &str, section: &ProviderSection) -> Arc<dyn ImageProvi
 }
 
 #[async_trait]
-impl ImageProvider for Sketch {
+impl Provider for Sketch {
     fn name(&self) -> &str {
         &self.name
     }
@@ -70,12 +69,15 @@ impl ImageProvider for Sketch {
             edit: self.edit,
             max_references: MAX_REFERENCES,
             max_count: MAX_COUNT,
-            needs_key: false,
-            paid: false,
+            ..Capabilities::default()
         }
     }
 
-    async fn generate(&self, request: &ImageRequest, cx: &CallContext) -> Result<Generated, ProviderError> {
+    async fn generate(
+        &self,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
         let mut pictures = Vec::with_capacity(request.count.into());
         for index in 0..request.count.clamp(1, MAX_COUNT) {
             let permit = tokio::select! {
@@ -107,7 +109,7 @@ impl ImageProvider for Sketch {
             };
             pictures.push(GeneratedPicture { picture, revised_prompt: None });
         }
-        Ok(Generated { pictures, request_id: None })
+        Ok(Generated { pictures, ..Generated::default() })
     }
 }
 
@@ -137,7 +139,7 @@ impl Sketch {
 }
 
 /// Size and PNG of one picture. Blocking.
-fn draw(request: &ImageRequest, seed: u64, index: u32) -> Result<((u32, u32), Vec<u8>), Trouble> {
+fn draw(request: &GenerateRequest, seed: u64, index: u32) -> Result<((u32, u32), Vec<u8>), Trouble> {
     let decoded: Vec<RgbaImage> = request
         .references
         .iter()

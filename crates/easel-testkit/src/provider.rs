@@ -52,8 +52,10 @@ struct Script {
     by_key: HashMap<String, Answer>,
     by_path: Vec<(String, Answer)>,
     models: Vec<String>,
-    /// Results that can be downloaded: content, or a status instead.
-    hosted: HashMap<String, Result<Bytes, u16>>,
+    /// Results that can be downloaded, by path.
+    hosted: HashMap<String, Answer>,
+    /// What is answered to all other downloads, and to every `GET` that asks for no list of models.
+    hosted_everywhere: Option<Answer>,
     last_hosted: u64,
     most_in_flight: usize,
 }
@@ -68,6 +70,7 @@ impl FakeProvider {
             by_path: Vec::new(),
             models: vec!["gpt-image-2".to_owned(), "gpt-image-2.5-flare".to_owned()],
             hosted: HashMap::new(),
+            hosted_everywhere: None,
             last_hosted: 0,
             most_in_flight: 0,
         };
@@ -124,6 +127,22 @@ impl FakeProvider {
     /// What requests to paths that end like this always get; the queue is left alone.
     pub fn when_path(&self, path_end: &str, answer: Answer) {
         self.with(|script| script.by_path.push((path_end.to_owned(), answer)));
+    }
+
+    /// Hosts what a result's link leads to, `content` being an answer of fixed content ([`Answer::raw`],
+    /// [`Answer::status`] …) and returns the link. `name` is how the link ends, for example `.mp4`.
+    pub fn host(&self, name: &str, content: Answer) -> String {
+        format!("{}{}", self.origin(), self.shared.host_as(name, content))
+    }
+
+    /// Hosts a picture and returns its link.
+    pub fn host_picture(&self, picture: Bytes) -> String {
+        self.host(".png", answer::hosted(Ok(picture)))
+    }
+
+    /// Makes every link of this server that nothing else is known of lead to this picture.
+    pub fn host_all(&self, picture: Bytes) {
+        self.with(|script| script.hosted_everywhere = Some(answer::hosted(Ok(picture))));
     }
 
     /// The ids that `/v1/models` lists.
@@ -188,11 +207,15 @@ impl FakeProvider {
 }
 
 impl Shared {
-    /// Hosts a result and returns its path.
+    /// Hosts a picture, or a status in its place, and returns its path.
     fn host(&self, content: Result<Bytes, u16>) -> String {
+        self.host_as(".png", answer::hosted(content))
+    }
+
+    fn host_as(&self, name: &str, content: Answer) -> String {
         let mut script = lock(&self.script);
         script.last_hosted += 1;
-        let path = format!("/img/{}.png", script.last_hosted);
+        let path = format!("/img/{}{name}", script.last_hosted);
         script.hosted.insert(path.clone(), content);
         path
     }
@@ -239,18 +262,14 @@ impl Drop for InFlight {
 
 async fn respond(shared: Arc<Shared>, request: Request) -> Reply {
     let request = ProviderRequest::new(request);
-    if let Some(content) =
-        request.is_download().then(|| lock(&shared.script).hosted.get(request.path()).cloned())
-    {
-        shared.requests.push(request);
+    let everywhere = lock(&shared.script).hosted_everywhere.clone();
+    let by_link = request.http.method == "GET" && !request.path().ends_with("/models");
+    if request.is_download() || by_link && everywhere.is_some() {
+        let content = lock(&shared.script).hosted.get(request.path()).cloned().or(everywhere);
+        shared.requests.push(request.clone());
         return match content {
-            Some(Ok(bytes)) => {
-                let kind = image::guess_format(&bytes).map_or("text/html", |format| format.to_mime_type());
-                Reply::new(200, kind, bytes)
-            }
-            Some(Err(status)) => {
-                Reply::new(status, "application/xml", "<Error><Code>AccessDenied</Code></Error>")
-            }
+            Some(content) if content.is_silent() => std::future::pending().await,
+            Some(content) => content.render(&shared, &request),
             None => Reply::new(404, "text/plain", "no such result"),
         };
     }

@@ -95,7 +95,8 @@ impl App {
         let budget = BytesBudget::new(config.jobs.max_bytes_in_flight);
         let spool = Spool::new(budget, &data_dir.join("spool")).context("the spool folder")?;
         let http = HttpClients::new(config.network.clone());
-        let factory = Arc::new(Factory::new(http.clone(), bad_keys(&*ports.keys).await?));
+        let factory =
+            Arc::new(Factory::new(easel_providers::Tools::new(http.clone()), bad_keys(&*ports.keys).await?));
         let (runtime, drawing) = factory.runtime(config).await?;
 
         let local = Arc::new(Local::default());

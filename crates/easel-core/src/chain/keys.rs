@@ -124,6 +124,12 @@ impl KeyPool {
         self.keys.is_empty()
     }
 
+    /// The key with this fingerprint, usable or not.
+    pub fn find(&self, fingerprint: &str) -> Option<ApiKey> {
+        let entry = self.keys.iter().find(|entry| &*entry.key.fingerprint == fingerprint)?;
+        Some(entry.key.clone())
+    }
+
     /// The next usable key from the pointer on that is not in `spent` (keys that this job has used up).
     pub fn pick(&mut self, now: Instant, spent: &HashSet<Arc<str>>) -> Option<ApiKey> {
         let n = self.keys.len();

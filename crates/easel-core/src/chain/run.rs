@@ -2,21 +2,22 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{AttemptLog, Attempted, Circuit, KeyPool, KeyReport, MAX_HONOURED_RETRY_AFTER, backoff};
+use super::{
+    AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Skip, admit::admit, backoff, call::is_unknown,
+    slot::ProviderSlot,
+};
 use crate::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     ids::JobId,
     media::Spool,
-    ports::{
-        ApiKey, CallContext, Generated, ImageProvider, ImageRequest, Operation, Output, Reference, StoreError,
-    },
+    ports::{ApiKey, GenerateRequest, Generated, Operation, Reference, StoreError},
 };
 
 /// Repetitions with a corrected request, per provider and job; they do not count as tries.
@@ -27,81 +28,6 @@ const MAX_OVERLOAD_RETRIES: u32 = 2;
 const MAX_EMPTY_RETRIES: u32 = 1;
 /// How long a missing model or route is remembered.
 const NOT_FOUND_FOR: Duration = Duration::from_mins(10);
-
-/// A configured provider with everything that is remembered about it between jobs.
-pub struct ProviderSlot {
-    provider: Arc<dyn ImageProvider>,
-    max_retry_attempts: u32,
-    state: Mutex<SlotState>,
-}
-
-struct SlotState {
-    keys: KeyPool,
-    circuit: Circuit,
-    not_found: HashMap<Operation, Instant>,
-}
-
-impl ProviderSlot {
-    /// A slot; `max_retry_attempts` is per key, the first try included.
-    pub fn new(provider: Arc<dyn ImageProvider>, keys: KeyPool, max_retry_attempts: u32) -> Self {
-        Self {
-            provider,
-            max_retry_attempts: max_retry_attempts.max(1),
-            state: Mutex::new(SlotState { keys, circuit: Circuit::default(), not_found: HashMap::new() }),
-        }
-    }
-
-    /// The provider.
-    pub fn provider(&self) -> &Arc<dyn ImageProvider> {
-        &self.provider
-    }
-
-    /// The keys and how they are, for the owner. No secret is told.
-    pub fn keys(&self) -> Vec<KeyReport> {
-        self.with(|state| state.keys.report(Instant::now()))
-    }
-
-    /// Gives every key another try. Returns how many were out of use.
-    pub fn reset_keys(&self) -> usize {
-        self.with(|state| state.keys.reset(Instant::now()))
-    }
-
-    fn with<T>(&self, f: impl FnOnce(&mut SlotState) -> T) -> T {
-        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
-
-/// One entry of a chain.
-#[derive(Clone)]
-pub struct Link {
-    /// Who is asked.
-    pub slot: Arc<ProviderSlot>,
-    /// The output this entry uses where the person wished nothing.
-    pub output: Output,
-}
-
-/// Why a provider was passed over without being asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Skip {
-    /// It takes no reference images.
-    NoEdit,
-    /// It takes fewer reference images.
-    TooManyReferences {
-        /// At most this many.
-        max: usize,
-    },
-    /// It makes no pictures from words alone.
-    NoGenerate,
-    /// It needs a key and has none that is usable now.
-    NoUsableKey {
-        /// What the keys suffer from: `rate`, `quota` or `auth`.
-        why: ErrorClass,
-    },
-    /// Its circuit is open.
-    CircuitOpen,
-    /// Its model or route was missing a moment ago.
-    NotFound,
-}
 
 /// Pictures, and who made them.
 #[derive(Debug)]
@@ -133,6 +59,24 @@ pub enum ChainFailure {
         /// Whether a call was under way that may be paid.
         charged: Charged,
     },
+    /// A task was ordered, and nobody can know whether the service took it: it may be paid, and is not ordered again.
+    #[error("nobody knows whether the service took the task: {0}")]
+    TaskUnknown(Box<ProviderError>),
+    /// easel is stopping while a service works on a task: the next run asks about it.
+    #[error("left to the next run")]
+    Later,
+    /// A task took longer than it may.
+    #[error("the task took longer than it may")]
+    TaskLate,
+    /// A task of an earlier run was created with a key that is not configured any more.
+    #[error("the task's key {fingerprint} is not configured any more")]
+    KeyGone {
+        /// Its fingerprint.
+        fingerprint: String,
+    },
+    /// A task of an earlier run belongs to a service that is not configured any more under the provider's name.
+    #[error("the task's provider is another one now")]
+    ProviderChanged,
     /// The attempt could not be recorded, so nobody was asked.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -148,10 +92,12 @@ pub struct Chain<'a> {
     pub deadline: Instant,
     /// Ends the walk.
     pub cancel: &'a CancellationToken,
+    /// easel is stopping: tasks that a service has taken are left to the next run.
+    pub stop: &'a CancellationToken,
     /// Takes answers.
     pub spool: &'a Spool,
     /// Keeps the ledger.
-    pub log: &'a dyn AttemptLog,
+    pub log: &'a Arc<dyn AttemptLog>,
     /// Makes smaller references after a provider said that they are too large; `None` when they can't be smaller. Runs on
     /// a blocking thread.
     pub shrink: fn(&[Reference]) -> Option<Vec<Reference>>,
@@ -172,6 +118,8 @@ enum Next {
     Smaller,
     Provider,
     Stop,
+    /// Nobody knows whether something was ordered that must not be ordered twice.
+    Unknown,
 }
 
 /// What is counted while one provider is being tried.
@@ -191,12 +139,12 @@ impl Chain<'_> {
     ///
     /// # Errors
     /// See [`ChainFailure`]. Dropping the future abandons the call under way.
-    pub async fn run(&mut self, request: &ImageRequest) -> Result<Success, ChainFailure> {
+    pub async fn run(&mut self, request: &GenerateRequest) -> Result<Success, ChainFailure> {
         let mut skipped = Vec::new();
         let mut last: Option<ProviderError> = None;
         let mut request = request.clone();
         for (index, link) in self.links.iter().enumerate() {
-            if let Err(skip) = admit(&link.slot, &request) {
+            if let Err(skip) = admit(link, &request) {
                 tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?skip, "provider skipped");
                 skipped.push((link.slot.provider.name().to_owned(), skip));
                 continue;
@@ -233,7 +181,7 @@ impl Chain<'_> {
     async fn ask(
         &mut self,
         link: &Link,
-        request: &mut ImageRequest,
+        request: &mut GenerateRequest,
         last_link: bool,
     ) -> Result<Result<Success, (Option<ProviderError>, bool)>, ChainFailure> {
         let slot = &link.slot;
@@ -297,6 +245,10 @@ impl Chain<'_> {
                     counted = false;
                     forced = key;
                 }
+                Next::Unknown => {
+                    return Err(error
+                        .map_or(ChainFailure::TaskLate, |error| ChainFailure::TaskUnknown(Box::new(error))));
+                }
                 Next::Stop => return Ok(Err((error, true))),
                 Next::Provider => return Ok(Err((error, false))),
                 Next::Again { counted: true, .. } if tries.total >= limit => return Ok(Err((error, false))),
@@ -307,56 +259,6 @@ impl Chain<'_> {
                 }
             }
         }
-    }
-
-    /// One recorded call.
-    async fn call(
-        &mut self,
-        link: &Link,
-        request: &ImageRequest,
-        key: Option<ApiKey>,
-        fingerprint: &str,
-    ) -> Result<Result<Generated, ProviderError>, ChainFailure> {
-        let provider = &link.slot.provider;
-        if self.cancel.is_cancelled() {
-            return Err(ChainFailure::Cancelled { charged: Charged::No });
-        }
-        if Instant::now() >= self.deadline {
-            return Err(ChainFailure::Deadline { charged: Charged::No });
-        }
-        self.attempts += 1;
-        self.log.asking(provider.name(), fingerprint, self.attempts).await?;
-        let request = ImageRequest {
-            output: if request.output == Output::default() { link.output } else { request.output },
-            count: request.count.clamp(1, provider.capabilities().max_count.max(1)),
-            ..request.clone()
-        };
-        let cx = CallContext {
-            job: self.job,
-            key,
-            deadline: self.deadline,
-            cancel: self.cancel.clone(),
-            spool: self.spool.clone(),
-        };
-        let begun = Instant::now();
-        let result = tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => return Err(ChainFailure::Cancelled { charged: Charged::Maybe }),
-            result = provider.generate(&request, &cx) => result,
-            () = tokio::time::sleep_until(self.deadline) => {
-                return Err(ChainFailure::Deadline { charged: Charged::Maybe });
-            }
-        };
-        self.log
-            .answered(Attempted {
-                provider: provider.name(),
-                key: fingerprint,
-                attempt: self.attempts,
-                duration: begun.elapsed(),
-                error: result.as_ref().err(),
-            })
-            .await;
-        Ok(result)
     }
 
     /// Keeps what a failure says about the key, the provider and the model for later jobs.
@@ -396,6 +298,9 @@ impl Chain<'_> {
     ) -> Next {
         let again = |after| Next::Again { after, key: key.cloned(), counted: true };
         let corrected = || Next::Again { after: Duration::ZERO, key: key.cloned(), counted: false };
+        if is_unknown(slot, error) {
+            return Next::Unknown;
+        }
         let was_sent = error.status.is_some() || error.class != ErrorClass::Overload;
         // After a create call that was sent and not answered there is at most one further one in the whole job: the
         // first may have been paid.
@@ -481,27 +386,4 @@ impl Chain<'_> {
             () = tokio::time::sleep(after) => Ok(()),
         }
     }
-}
-
-/// Whether a provider can and may be asked for this.
-fn admit(slot: &ProviderSlot, request: &ImageRequest) -> Result<(), Skip> {
-    let capabilities = slot.provider.capabilities();
-    match request.operation {
-        Operation::Edit if !capabilities.edit => return Err(Skip::NoEdit),
-        Operation::Edit if request.references.len() > capabilities.max_references => {
-            return Err(Skip::TooManyReferences { max: capabilities.max_references });
-        }
-        Operation::Generate if !capabilities.generate => return Err(Skip::NoGenerate),
-        Operation::Edit | Operation::Generate => {}
-    }
-    let now = Instant::now();
-    slot.with(|state| {
-        if state.not_found.get(&request.operation).is_some_and(|until| *until > now) {
-            return Err(Skip::NotFound);
-        }
-        if capabilities.needs_key && state.keys.pick(now, &HashSet::new()).is_none() {
-            return Err(Skip::NoUsableKey { why: state.keys.complaint() });
-        }
-        if state.circuit.admits(now) { Ok(()) } else { Err(Skip::CircuitOpen) }
-    })
 }

@@ -14,7 +14,10 @@ use super::*;
 use crate::{
     error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
     ids::JobId,
-    ports::{ApiKey, Capabilities, ImageRequest, Operation, Output, Reference, StoreError},
+    ports::{
+        ApiKey, Capabilities, GenerateRequest, Operation, Output, Reference, RemoteTask, StoreError,
+        TaskIntent,
+    },
     testing::{ScriptedProvider, Step, spool, test_picture},
 };
 
@@ -23,10 +26,16 @@ struct Notes(Mutex<Vec<String>>);
 
 #[async_trait]
 impl AttemptLog for Notes {
-    async fn asking(&self, provider: &str, key: &str, attempt: u32) -> Result<(), StoreError> {
-        self.0.lock().unwrap().push(format!("{attempt} {provider} {key}").trim_end().to_owned());
+    async fn asking(&self, attempt: Attempt<'_>, _: Option<&TaskIntent>) -> Result<(), StoreError> {
+        let Attempt { provider, key, number, .. } = attempt;
+        self.0.lock().unwrap().push(format!("{number} {provider} {key}").trim_end().to_owned());
         Ok(())
     }
+    async fn created(&self, attempt: Attempt<'_>, task: &RemoteTask) -> Result<(), StoreError> {
+        self.0.lock().unwrap().push(format!("{} took {}", attempt.provider, task.id));
+        Ok(())
+    }
+    fn progress(&self, _: Option<u8>) {}
     async fn answered(&self, _: Attempted<'_>) {}
     async fn key_disabled(&self, provider: &str, fingerprint: &str, _: Option<u16>) {
         self.0.lock().unwrap().push(format!("disabled {provider} {fingerprint}"));
@@ -73,27 +82,29 @@ struct Walk {
     waited: Duration,
 }
 
-async fn walk_with(links: &[Link], request: ImageRequest, deadline: u64) -> Walk {
+async fn walk_with(links: &[Link], request: GenerateRequest, deadline: u64) -> Walk {
     let dir = tempfile::tempdir().unwrap();
-    let notes = Notes::default();
+    let notes = Arc::new(Notes::default());
+    let log: Arc<dyn AttemptLog> = notes.clone();
     let begun = Instant::now();
     let mut chain = Chain {
         links,
         job: JobId::generate(),
         deadline: begun + Duration::from_secs(deadline),
         cancel: &CancellationToken::new(),
+        stop: &CancellationToken::new(),
         spool: &spool(dir.path(), 1 << 20),
-        log: &notes,
+        log: &log,
         shrink: |references| (references.len() > 1).then(|| vec![Reference { picture: test_picture() }]),
         attempts: 0,
         unanswered: false,
     };
     let result = chain.run(&request).await;
-    Walk { result, asked: notes.0.into_inner().unwrap(), waited: begun.elapsed() }
+    Walk { result, asked: notes.0.lock().unwrap().clone(), waited: begun.elapsed() }
 }
 
-fn request(references: usize) -> ImageRequest {
-    ImageRequest {
+fn request(references: usize) -> GenerateRequest {
+    GenerateRequest {
         operation: if references == 0 { Operation::Generate } else { Operation::Edit },
         prompt: "猫".into(),
         references: (0..references).map(|_| Reference { picture: test_picture() }).collect(),
@@ -316,14 +327,7 @@ async fn a_suspended_account_is_not_asked_again() {
 
 #[tokio::test(start_paused = true)]
 async fn providers_that_cannot_do_it_are_skipped_with_a_reason() {
-    let text_only = Capabilities {
-        generate: true,
-        edit: false,
-        max_references: 0,
-        max_count: 1,
-        needs_key: false,
-        paid: true,
-    };
+    let text_only = Capabilities { generate: true, max_count: 1, paid: true, ..Capabilities::default() };
     let keyless = Capabilities { edit: true, max_references: 4, needs_key: true, ..text_only.clone() };
     let links = [
         link(ScriptedProvider::with_capabilities("a", text_only, []), &[], 1),
@@ -358,7 +362,7 @@ async fn a_chain_entry_has_its_own_output_unless_the_person_wished_one() {
     links[0].output.tier = Some(4);
     walk(&links).await.made_by("a");
     let wish = Output { ratio: Some((16, 9)), ..Output::default() };
-    walk_with(&links, ImageRequest { output: wish, ..request(0) }, 900).await.made_by("a");
+    walk_with(&links, GenerateRequest { output: wish, ..request(0) }, 900).await.made_by("a");
     let seen: Vec<_> = provider.requests().iter().map(|request| request.output).collect();
     assert_eq!(seen, [Output { tier: Some(4), ..Output::default() }, wish]);
 }
@@ -375,14 +379,8 @@ async fn a_success_ends_the_rest_of_a_key_and_a_resting_key_is_no_dead_key() {
     let links = one([cooled()], &["x"], 3);
     walk(&links).await.asked(&["1 a x", "2 a x"]).made_by("a");
     walk(&links).await.asked(&["1 a x"]).made_by("a");
-    let needy = Capabilities {
-        generate: true,
-        edit: false,
-        max_references: 0,
-        max_count: 1,
-        needs_key: true,
-        paid: true,
-    };
+    let needy =
+        Capabilities { generate: true, max_count: 1, needs_key: true, paid: true, ..Capabilities::default() };
     let links = [link(ScriptedProvider::with_capabilities("a", needy, [cooled()]), &["x"], 1)];
     walk(&links).await.failed(ErrorClass::Rate);
     let walk = walk(&links).await;

@@ -19,7 +19,7 @@ use crate::{
         AccessSection, Debounce, Limited, Limits, LimitsState, RefusalPause, Role, Span, Tickets, Verdict,
         Who,
     },
-    chain::Link,
+    chain::{Link, ProviderSlot},
     command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
     error::{Arg, UserError},
     i18n::{Args, HelpView, Texts},
@@ -523,6 +523,7 @@ impl Planner for Desk {
         };
         Ok(Plan {
             links,
+            operation: None,
             prompt: match preset {
                 Some(preset) => preset.fill(&request.prompt).into(),
                 None if feature == Feature::Edit => edit_instruction(&request.prompt).into(),
@@ -535,6 +536,10 @@ impl Planner for Desk {
                 self.texts.get(runtime.locale, "caption-preset", &Args::new().with("style", style))
             }),
         })
+    }
+
+    fn provider(&self, name: &str) -> Option<Arc<ProviderSlot>> {
+        self.runtime.load().providers.get(&name.to_lowercase()).cloned()
     }
 
     fn say(&self, _chat: &Chat, error: &UserError) -> String {

@@ -27,12 +27,12 @@ use super::{
     sentences::{queue_sentence, store_sentence},
 };
 use crate::{
-    chain::Link,
+    chain::{Link, ProviderSlot},
     error::UserError,
     ids::{Chat, JobId, MessageId, Platform, UnixMillis, UserId},
     media::Spool,
     message::PictureRef,
-    ports::{Adapter, Clock, Output, Store},
+    ports::{Adapter, Clock, Operation, Output, Store},
 };
 
 /// What the engine asks about a request when it runs it. Answered from the running configuration, so that a job of an
@@ -43,6 +43,9 @@ pub trait Planner: Send + Sync {
     /// # Errors
     /// When it can't be any more (its preset or provider left the configuration).
     fn plan(&self, request: &StoredRequest) -> Result<Plan, UserError>;
+
+    /// A configured provider by its name, also when no chain names it.
+    fn provider(&self, name: &str) -> Option<Arc<ProviderSlot>>;
 
     /// A sentence in the chat's language.
     fn say(&self, chat: &Chat, error: &UserError) -> String;
@@ -68,6 +71,8 @@ pub struct Settlement {
 pub struct Plan {
     /// The providers in order.
     pub links: Vec<Link>,
+    /// What is asked; `None` = a picture, from references when there are any.
+    pub operation: Option<Operation>,
     /// The full prompt.
     pub prompt: Arc<str>,
     /// The wished shape.
@@ -133,12 +138,14 @@ pub struct JobLine {
     pub phase: Phase,
     /// Its place in the queue while it waits.
     pub position: Option<usize>,
-    /// `draw` or `edit`.
+    /// `draw`, `edit` or `video`.
     pub feature: String,
     /// The preset's name, if one was used.
     pub preset: Option<String>,
     /// What was typed; may be empty.
     pub prompt: String,
+    /// How far the service is that works on it, in percent, where it told; 0 = it works and does not tell.
+    pub rendering: Option<u8>,
     /// Seconds since it was accepted.
     pub age_seconds: u64,
 }
@@ -198,7 +205,7 @@ pub(super) struct Active {
     pub(super) number: u32,
     pub(super) request: StoredRequest,
     pub(super) inline: Vec<PictureRef>,
-    pub(super) journal: Journal,
+    pub(super) journal: Arc<Journal>,
     pub(super) cancel: CancellationToken,
     pub(super) deadline: Instant,
     pub(super) accepted_at: UnixMillis,
@@ -360,7 +367,7 @@ impl Engine {
             number,
             request,
             inline: brought.inline,
-            journal,
+            journal: Arc::new(journal),
             cancel: CancellationToken::new(),
             deadline: Instant::now() + self.settings.load().deadline,
             accepted_at,
@@ -450,6 +457,7 @@ impl Engine {
                     feature: job.request.feature.clone(),
                     preset: job.request.preset.clone(),
                     prompt: job.request.prompt.clone(),
+                    rendering: job.journal.rendering(),
                     age_seconds: now.since(job.accepted_at) / 1000,
                 })
                 .collect()

@@ -3,7 +3,7 @@
 use std::{
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -12,13 +12,13 @@ use async_trait::async_trait;
 
 use super::{
     bad_keys::{BadKey, remember_bad},
-    ledger::{Entry, Event, StoredFailure},
+    ledger::{Entry, Event, StoredFailure, StoredUsage},
 };
 use crate::{
-    chain::{AttemptLog, Attempted},
+    chain::{Attempt, AttemptLog, Attempted, Made},
     error::ErrorClass,
     ids::JobId,
-    ports::{Clock, Durable, KeyValue, Ledger, StoreError},
+    ports::{Clock, Durable, KeyValue, Ledger, RemoteTask, StoreError, TaskIntent},
 };
 
 type Callback = Box<dyn FnOnce() + Send>;
@@ -37,6 +37,12 @@ pub(super) struct Journal {
     refusals: AtomicU32,
     /// Whether a provider was asked in this run.
     asked: AtomicBool,
+    /// A service works on a task of this job.
+    rendering: AtomicBool,
+    /// How far that is, in percent, as the service told last.
+    percent: AtomicU8,
+    /// Called once, when a service has taken a task.
+    on_created: Mutex<Option<Callback>>,
 }
 
 impl Journal {
@@ -56,7 +62,20 @@ impl Journal {
             accepted: Mutex::default(),
             refusals: AtomicU32::new(0),
             asked: AtomicBool::new(false),
+            rendering: AtomicBool::new(false),
+            percent: AtomicU8::new(0),
+            on_created: Mutex::default(),
         }
+    }
+
+    /// How far the task is that a service works on, in percent (0 where it does not tell); `None` when there is none.
+    pub(super) fn rendering(&self) -> Option<u8> {
+        self.rendering.load(Ordering::Acquire).then(|| self.percent.load(Ordering::Relaxed))
+    }
+
+    /// Calls `f` when a service has taken a task.
+    pub(super) fn when_created(&self, f: impl FnOnce() + Send + 'static) {
+        *self.on_created.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(f));
     }
 
     /// How often the content check of a provider refused the job's wish.
@@ -120,14 +139,46 @@ impl Journal {
 
 #[async_trait]
 impl AttemptLog for Journal {
-    async fn asking(&self, provider: &str, key: &str, attempt: u32) -> Result<(), StoreError> {
+    async fn asking(&self, attempt: Attempt<'_>, intent: Option<&TaskIntent>) -> Result<(), StoreError> {
         self.asked.store(true, Ordering::Release);
-        let event = Event::Asking { provider: provider.to_owned(), key: key.to_owned(), attempt };
+        let Attempt { provider, key, number, .. } = attempt;
+        let event = Event::Asking {
+            provider: provider.to_owned(),
+            key: key.to_owned(),
+            attempt: number,
+            intent: intent.cloned(),
+        };
         self.write([event]).await
     }
 
+    async fn created(&self, attempt: Attempt<'_>, task: &RemoteTask) -> Result<(), StoreError> {
+        let Attempt { provider, number, .. } = attempt;
+        tracing::info!(job = %self.job, provider, attempt = number, task = task.id, "the service took the task");
+        let event = Event::Created { attempt: number, task: task.clone() };
+        self.write([event]).await.inspect_err(|error| {
+            tracing::error!(job = %self.job, %error, "a task could not be recorded; a crash now would lose it");
+        })?;
+        self.rendering.store(true, Ordering::Release);
+        if let Some(told) = self.on_created.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            told();
+        }
+        Ok(())
+    }
+
+    fn progress(&self, percent: Option<u8>) {
+        if let Some(percent) = percent {
+            self.percent.store(percent.min(100), Ordering::Relaxed);
+        }
+    }
+
     async fn answered(&self, attempted: Attempted<'_>) {
-        let Attempted { provider, key, attempt, duration, error } = attempted;
+        let Attempted { attempt, duration, result } = attempted;
+        let Attempt { provider, model, operation, key, number: attempt } = attempt;
+        self.rendering.store(false, Ordering::Release);
+        let (made, error) = match result {
+            Ok(made) => (made, None),
+            Err(error) => (Made::default(), Some(error)),
+        };
         match error {
             None => tracing::debug!(job = %self.job, provider, key, attempt, ?duration, "provider answered"),
             Some(error) => tracing::warn!(
@@ -153,6 +204,16 @@ impl AttemptLog for Journal {
             attempt,
             duration_ms: millis(duration),
             error,
+            usage: Some(Box::new(StoredUsage {
+                model: model.to_owned(),
+                operation: operation.name().to_owned(),
+                count: made.count,
+                size: made.size,
+                bytes: made.bytes,
+                input_tokens: made.usage.input_tokens,
+                output_tokens: made.usage.output_tokens,
+                cost: made.usage.cost,
+            })),
         };
         if failed {
             // At once: a job killed during the following pause has not been paid and may run again.

@@ -10,6 +10,7 @@ use crate::{
     ids::{Chat, JobId, MessageId, UnixMillis, UserId},
     media::PictureFormat,
     message::PictureRef,
+    ports::{RemoteTask, TaskIntent},
 };
 
 /// One line of the journal.
@@ -49,6 +50,16 @@ pub enum Event {
         key: String,
         /// Counts from 1 within the job.
         attempt: u32,
+        /// The call creates a task at the service.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        intent: Option<TaskIntent>,
+    },
+    /// The service has taken the task that was intended. Durable before it is asked about it.
+    Created {
+        /// As in `Asking`.
+        attempt: u32,
+        /// The task.
+        task: RemoteTask,
     },
     /// The provider answered, or did not.
     Answered {
@@ -62,6 +73,9 @@ pub enum Event {
         duration_ms: u64,
         /// `None` = success.
         error: Option<StoredFailure>,
+        /// What was made, with what, and what it cost; `None` in ledgers of before that was kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        usage: Option<Box<StoredUsage>>,
     },
     /// The artifacts are in the blob store.
     Stored {
@@ -90,7 +104,7 @@ pub struct StoredRequest {
     pub user: UserId,
     /// The message that asked; quoted by the answer, and the key against re-delivered events.
     pub message: MessageId,
-    /// The feature: `draw` or `edit`.
+    /// The feature: `draw`, `edit` or `video`.
     pub feature: String,
     /// What the person typed, without the command.
     pub prompt: String,
@@ -143,6 +157,58 @@ pub struct StoredPicture {
     pub height: u32,
     /// Bytes.
     pub bytes: u64,
+}
+
+/// What an attempt made and cost, for the owner's statistics.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StoredUsage {
+    /// The model in use; empty when there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub model: String,
+    /// What was asked: `generate`, `edit` or `clip`.
+    pub operation: String,
+    /// Pictures, or 1 for a clip.
+    #[serde(default)]
+    pub count: u32,
+    /// Pixels of the first picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<(u32, u32)>,
+    /// Bytes of all of them.
+    #[serde(default)]
+    pub bytes: u64,
+    /// Tokens read, where the answer told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens: Option<u64>,
+    /// Tokens made, where the answer told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub output_tokens: Option<u64>,
+    /// Money in the service's own unit, where the answer told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<f64>,
+}
+
+/// A task at a service, as far as the ledger knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredTask {
+    /// The provider's name.
+    pub provider: String,
+    /// The fingerprint of the key that it was ordered with.
+    pub key: String,
+    /// The attempt that ordered it.
+    pub attempt: u32,
+    /// What was intended.
+    pub intent: TaskIntent,
+    /// The task; `None` = nobody knows whether the service took it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<RemoteTask>,
+}
+
+impl StoredTask {
+    /// What the service can be asked about: the task, or the id that easel chose for it.
+    pub fn known(&self) -> Option<RemoteTask> {
+        let chosen = || self.intent.task.clone().map(|id| RemoteTask { id, poll: String::new() });
+        self.created.clone().or_else(chosen)
+    }
 }
 
 /// A provider's failure as it is stored.
@@ -216,6 +282,9 @@ pub struct JobRecord {
     /// Stored artifacts.
     #[serde(default)]
     pub artifacts: Vec<StoredPicture>,
+    /// The task that a service was last asked for, until it answered.
+    #[serde(default)]
+    pub task: Option<StoredTask>,
     /// Attempts begun.
     #[serde(default)]
     pub attempts: u32,
@@ -260,6 +329,7 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             stage: Stage::Waiting,
             inputs: None,
             artifacts: Vec::new(),
+            task: None,
             attempts: 0,
             provider: String::new(),
             paid: false,
@@ -272,12 +342,25 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
     match event {
         Event::Accepted { .. } => {}
         Event::Collected { inputs } => record.inputs = Some(inputs),
-        Event::Asking { provider, attempt, .. } => {
+        Event::Asking { provider, key, attempt, intent } => {
             record.stage = Stage::Asking;
             record.attempts = attempt;
+            record.task = intent.map(|intent| StoredTask {
+                provider: provider.clone(),
+                key,
+                attempt,
+                intent,
+                created: None,
+            });
             record.provider = provider;
         }
+        Event::Created { attempt, task } => {
+            if let Some(known) = record.task.as_mut().filter(|known| known.attempt == attempt) {
+                known.created = Some(task);
+            }
+        }
         Event::Answered { error, .. } => {
+            record.task = None;
             // After a success, after a failure that may have been paid and after a refusal, nobody is asked again by a
             // later run: the stage stays, and the job ends as interrupted.
             match error {

@@ -4,6 +4,8 @@
 //! | --- | --- |
 //! | accepted, no provider under way | runs |
 //! | a provider asked, no answer | failed `interrupted` (may have been paid), told |
+//! | a task ordered, its id known | asked about with the same key, fetched, delivered |
+//! | a task intended, no id | `unknown`, told, never ordered again |
 //! | artifacts stored, not sending | delivered |
 //! | sending, no outcome | `unknown`, not sent again; `/重发图片` fetches it |
 
@@ -23,11 +25,16 @@ use crate::{
     reply::{Reply, Target},
 };
 
+/// The code of a job whose task may or may not have been ordered by an earlier run.
+const TASK_UNKNOWN: &str = "E-TASK-UNKNOWN";
+
 /// What an earlier run left behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
     /// Run again.
     pub rerun: usize,
+    /// Their tasks at services are asked about.
+    pub resumed: usize,
     /// Closed as interrupted.
     pub interrupted: usize,
     /// Delivered now.
@@ -72,10 +79,21 @@ impl Engine {
                     recovered.rerun += 1;
                     self.resume(&record, Beginning::Again { inputs: record.inputs.clone() });
                 }
-                Stage::Asking => {
-                    recovered.interrupted += 1;
-                    self.interrupted(record);
-                }
+                Stage::Asking => match record.task.clone() {
+                    None => {
+                        recovered.interrupted += 1;
+                        self.tell_and_close(record, UserError::new("error-interrupted", INTERRUPTED));
+                    }
+                    Some(task) if task.known().is_some() => {
+                        recovered.resumed += 1;
+                        let inputs = record.inputs.clone();
+                        self.resume(&record, Beginning::Task { task: Box::new(task), inputs });
+                    }
+                    Some(_) => {
+                        recovered.unknown += 1;
+                        self.tell_and_close(record, UserError::new("error-task-unknown", TASK_UNKNOWN));
+                    }
+                },
                 Stage::Stored => {
                     recovered.delivered += 1;
                     self.resume(&record, Beginning::Deliver { artifacts: record.artifacts.clone() });
@@ -99,14 +117,17 @@ impl Engine {
 
     /// Tells the person that a job was cut off, then closes it, so that a crash before it is told tells it next time. It
     /// keeps what it took of the limits, because it may have been paid.
-    fn interrupted(self: &Arc<Self>, record: JobRecord) {
+    fn tell_and_close(self: &Arc<Self>, record: JobRecord, sentence: UserError) {
         let engine = Arc::clone(self);
         self.tracker().spawn(async move {
-            let outcome = Outcome::Failed { code: INTERRUPTED.to_owned(), charged: Charged::Maybe };
+            let outcome = if sentence.code == TASK_UNKNOWN {
+                Outcome::Unknown
+            } else {
+                Outcome::Failed { code: sentence.code.to_owned(), charged: Charged::Maybe }
+            };
             let target =
                 Target { chat: record.request.chat.clone(), quote: Some(record.request.message.clone()) };
             if let Some(adapter) = engine.planner.adapter(&target.chat.platform) {
-                let sentence = UserError::new("error-interrupted", INTERRUPTED);
                 let reply = Reply::text(engine.planner.say(&target.chat, &sentence));
                 let told = tokio::select! {
                     biased;

@@ -6,17 +6,16 @@ use tokio::sync::oneshot;
 
 use super::{
     Outcome,
+    ask::Asked,
     collect::{CollectError, Input, Inputs},
     delivery::send_when_connected,
     engine::{Active, Engine, Phase, Plan},
-    ledger::{Event, StoredPicture},
-    sentences::{chain_sentence, deadline_sentence},
+    ledger::{Event, StoredPicture, StoredTask},
+    sentences::deadline_sentence,
 };
 use crate::{
-    chain::{Chain, ChainFailure},
     error::{Charged, UserError},
-    media::{Picture, shrink},
-    ports::{Adapter, ImageRequest, Operation, Reference, StoreError},
+    ports::{Adapter, Operation, StoreError},
     reply::{Reaction, Reply, Target},
 };
 
@@ -27,6 +26,13 @@ pub(super) enum Beginning {
     New,
     /// Accepted by an earlier run; no provider is under way.
     Again {
+        /// Its kept inputs, if it had them.
+        inputs: Option<Vec<StoredPicture>>,
+    },
+    /// A service works on its task, or may.
+    Task {
+        /// What is known of the task.
+        task: Box<StoredTask>,
         /// Its kept inputs, if it had them.
         inputs: Option<Vec<StoredPicture>>,
     },
@@ -43,12 +49,14 @@ pub(super) enum Stopped {
     Cancelled { charged: Charged },
     /// It failed; the person is told this.
     Failed { sentence: UserError, charged: Charged },
+    /// Nobody knows whether it was ordered; the person is told this.
+    Unknown { sentence: UserError },
     /// easel is stopping and the job has not been paid: it runs after the next start.
     Later,
 }
 
 impl Stopped {
-    fn failed(sentence: UserError) -> Self {
+    pub(super) fn failed(sentence: UserError) -> Self {
         Self::Failed { sentence, charged: Charged::No }
     }
 }
@@ -116,14 +124,23 @@ impl Engine {
             Err(Stopped::Failed { sentence, charged }) => {
                 tracing::info!(job = %job.id, code = sentence.code, ?charged, "failed");
                 let outcome = Outcome::Failed { code: sentence.code.to_owned(), charged };
-                // Told before it is recorded, so that nobody is forgotten; the place is free while a peer is awaited.
-                self.vacate(&job);
-                speaker.say(&sentence).await;
-                self.finish(&job, outcome).await;
-                job.announced().await;
-                speaker.react(Reaction::Failed).await;
+                self.end_with(&job, &speaker, &sentence, outcome).await;
+            }
+            Err(Stopped::Unknown { sentence }) => {
+                tracing::warn!(job = %job.id, code = sentence.code, "nobody knows whether it was ordered; it is not ordered again");
+                self.end_with(&job, &speaker, &sentence, Outcome::Unknown).await;
             }
         }
+    }
+
+    /// Ends a job without a result. Told before it is recorded, so that nobody is forgotten; the place is free while a
+    /// peer is awaited.
+    async fn end_with(&self, job: &Active, speaker: &Speaker, sentence: &UserError, outcome: Outcome) {
+        self.vacate(job);
+        speaker.say(sentence).await;
+        self.finish(job, outcome).await;
+        job.announced().await;
+        speaker.react(Reaction::Failed).await;
     }
 
     /// A job's task panicked: the job fails with a sentence, its place is freed.
@@ -150,6 +167,21 @@ impl Engine {
         beginning: Beginning,
     ) -> Result<Outcome, Stopped> {
         let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
+        let mut started = started;
+        let beginning = match beginning {
+            Beginning::Task { task, inputs } => {
+                self.wait_for_turn(job, &mut started).await?;
+                match self.ask_about(job, &plan, &task).await? {
+                    Some(asked) => {
+                        let caption = plan.caption.clone();
+                        return self.deliver_asked(job, adapter, speaker, caption, asked).await;
+                    }
+                    // The service never saw it, so nothing is paid.
+                    None => Beginning::Again { inputs },
+                }
+            }
+            beginning => beginning,
+        };
         if matches!(beginning, Beginning::Again { inputs: None }) {
             // After a start the peer is not back yet, and only it knows the pictures that are meant.
             self.await_peer(job, adapter).await?;
@@ -181,7 +213,7 @@ impl Engine {
         if plan.needs_picture && inputs.pictures.is_empty() {
             return Err(Stopped::failed(UserError::new("error-needs-picture", "E-NEEDS-PICTURE")));
         }
-        self.wait_for_turn(job, started).await?;
+        self.wait_for_turn(job, &mut started).await?;
         if let Some(accepted) = accepted {
             // A job that the ledger does not know must not be paid.
             accepted.await.map_err(|_| StoreError::Closed)??;
@@ -192,19 +224,51 @@ impl Engine {
             () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
             references = self.collector.load(inputs.pictures) => references?,
         };
-        let (pictures, provider, charged_more) = self.ask(job, &plan, references).await?;
-        if !job.enter(Phase::Delivering) {
-            return Err(Stopped::Cancelled { charged: Charged::Maybe });
-        }
+        self.tell_of_task(job, &plan, speaker);
+        let asked = self.ask(job, &plan, references).await?;
         let note =
             first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
         let caption: Vec<String> = plan.caption.into_iter().chain(note).collect();
         let caption = (!caption.is_empty()).then(|| caption.join("\n"));
+        self.deliver_asked(job, adapter, speaker, caption, asked).await
+    }
+
+    /// From a result in memory to its delivery.
+    async fn deliver_asked(
+        &self,
+        job: &Active,
+        adapter: &Arc<dyn Adapter>,
+        speaker: &Speaker,
+        caption: Option<String>,
+        asked: Asked,
+    ) -> Result<Outcome, Stopped> {
+        if !job.enter(Phase::Delivering) {
+            return Err(Stopped::Cancelled { charged: Charged::Maybe });
+        }
+        let Asked { pictures, clip, provider, note } = asked;
+        if clip.is_some() {
+            return Err(Stopped::failed(UserError::new("error-no-clip", "E-NO-CLIP")));
+        }
         let outcome = self.hand_over(job, adapter, speaker, caption.as_deref(), &pictures, provider).await?;
-        if let Some(sentence) = charged_more {
+        if let Some(sentence) = note {
             speaker.say(&sentence).await;
         }
         Ok(outcome)
+    }
+
+    /// A clip takes minutes: the person is told as soon as the service has taken the task.
+    fn tell_of_task(&self, job: &Active, plan: &Plan, speaker: &Speaker) {
+        if plan.operation != Some(Operation::Clip) {
+            return;
+        }
+        let (speaker, tracker) = (speaker.clone(), self.tracker());
+        let (runtime, number) = (tokio::runtime::Handle::current(), job.number);
+        job.journal.when_created(move || {
+            let told = async move {
+                speaker.say(&UserError::new("job-rendering", "").with("job", u64::from(number))).await;
+            };
+            tracker.spawn_on(told, &runtime);
+        });
     }
 
     /// Tells the person that the job is in work, as soon as it is durable.
@@ -253,7 +317,10 @@ impl Engine {
         Ok(inputs)
     }
 
-    async fn wait_for_turn(&self, job: &Active, started: oneshot::Receiver<()>) -> Result<(), Stopped> {
+    async fn wait_for_turn(&self, job: &Active, started: &mut oneshot::Receiver<()>) -> Result<(), Stopped> {
+        if started.is_terminated() {
+            return Ok(());
+        }
         tokio::select! {
             biased;
             () = job.cancel.cancelled() => Err(Stopped::Cancelled { charged: Charged::No }),
@@ -262,70 +329,6 @@ impl Engine {
             () = self.stop.cancelled() => Err(Stopped::Later),
             () = tokio::time::sleep_until(job.deadline) => Err(self.deadline()),
         }
-    }
-
-    /// Asks the chain until there are as many pictures as wished. A failure after the first picture delivers what
-    /// there is, with a sentence about the rest.
-    async fn ask(
-        &self,
-        job: &Active,
-        plan: &Plan,
-        references: Vec<Reference>,
-    ) -> Result<(Vec<Picture>, String, Option<UserError>), Stopped> {
-        let operation = if references.is_empty() { Operation::Generate } else { Operation::Edit };
-        let mut request = ImageRequest {
-            operation,
-            prompt: plan.prompt.clone(),
-            references: references.into(),
-            output: plan.output,
-            count: job.request.count.max(1),
-        };
-        let wished = usize::from(request.count);
-        let mut pictures: Vec<Picture> = Vec::new();
-        let mut provider = String::new();
-        let mut attempts = job.attempts;
-        let mut unanswered = false;
-        while pictures.len() < wished {
-            request.count = u8::try_from(wished - pictures.len()).unwrap_or(u8::MAX);
-            let mut chain = Chain {
-                links: &plan.links,
-                job: job.id,
-                deadline: job.deadline,
-                cancel: &job.cancel,
-                spool: &self.spool,
-                log: &job.journal,
-                shrink: shrink_all,
-                attempts,
-                unanswered,
-            };
-            let walked = chain.run(&request).await;
-            unanswered = chain.unanswered;
-            match walked {
-                Ok(success) => {
-                    attempts = chain.attempts;
-                    provider = success.provider;
-                    let made = success.generated.pictures;
-                    // Of more pictures than wished the last are the result: chats put previews before it.
-                    let previews = made.len().saturating_sub(usize::from(request.count));
-                    pictures.extend(made.into_iter().skip(previews).map(|made| made.picture));
-                }
-                Err(failure) if pictures.is_empty() || matches!(failure, ChainFailure::Cancelled { .. }) => {
-                    let (sentence, charged) = chain_sentence(&failure, self.settings.load().deadline);
-                    return Err(match sentence {
-                        Some(sentence) => Stopped::Failed { sentence, charged },
-                        None => Stopped::Cancelled { charged },
-                    });
-                }
-                Err(failure) => {
-                    tracing::info!(job = %job.id, %failure, made = pictures.len(), wished, "fewer pictures than wished");
-                    let fewer = UserError::new("note-fewer", "E-FEWER")
-                        .with("made", pictures.len() as u64)
-                        .with("wished", wished as u64);
-                    return Ok((pictures, provider, Some(fewer)));
-                }
-            }
-        }
-        Ok((pictures, provider, None))
     }
 
     fn deadline(&self) -> Stopped {
@@ -348,22 +351,6 @@ impl Engine {
             Self::store_failed(&error);
         }
     }
-}
-
-/// All references smaller, or `None` when none could be made so.
-fn shrink_all(references: &[Reference]) -> Option<Vec<Reference>> {
-    let mut changed = false;
-    let smaller = references
-        .iter()
-        .map(|reference| match shrink(&reference.picture) {
-            Some(picture) => {
-                changed = true;
-                Reference { picture }
-            }
-            None => reference.clone(),
-        })
-        .collect();
-    changed.then_some(smaller)
 }
 
 /// Speaks to the chat of one job.

@@ -29,10 +29,20 @@ pub fn class_sentence(class: ErrorClass) -> UserError {
 
 /// The sentence for a chain that ended without a picture, and whether money may be gone. `None` when the job was
 /// cancelled: whoever cancelled is told by that command.
-pub fn chain_sentence(failure: &ChainFailure, deadline: Duration) -> (Option<UserError>, Charged) {
+pub fn chain_sentence(
+    failure: &ChainFailure,
+    deadline: Duration,
+    clip: bool,
+) -> (Option<UserError>, Charged) {
     match failure {
         ChainFailure::Provider(error) => {
             let sentence = class_sentence(error.class);
+            // A clip that is lost, or was not made, is no picture.
+            let sentence = match (clip, error.class) {
+                (true, ErrorClass::ResultLost) => UserError::new("error-clip-lost", "E-LOST"),
+                (true, ErrorClass::Empty) => UserError::new("error-clip-empty", "E-EMPTY"),
+                _ => sentence,
+            };
             let sentence = if error.said.is_empty() || error.class != ErrorClass::Empty {
                 sentence
             } else {
@@ -42,6 +52,19 @@ pub fn chain_sentence(failure: &ChainFailure, deadline: Duration) -> (Option<Use
         }
         ChainFailure::Skipped(reasons) => (Some(skip_sentence(reasons)), Charged::No),
         ChainFailure::Deadline { charged } => (Some(deadline_sentence(deadline)), *charged),
+        // Left to the next run: nobody is told anything.
+        ChainFailure::Later => (None, Charged::Maybe),
+        ChainFailure::TaskUnknown(_) => {
+            (Some(UserError::new("error-task-unknown", "E-TASK-UNKNOWN")), Charged::Maybe)
+        }
+        ChainFailure::TaskLate => (Some(UserError::new("error-task-late", "E-TASK-LATE")), Charged::Maybe),
+        ChainFailure::KeyGone { fingerprint } => (
+            Some(UserError::new("error-task-key-gone", "E-TASK-KEY").with("key", fingerprint.clone())),
+            Charged::Maybe,
+        ),
+        ChainFailure::ProviderChanged => {
+            (Some(UserError::new("error-no-provider", "E-NO-PROVIDER")), Charged::Maybe)
+        }
         ChainFailure::Cancelled { charged } => (None, *charged),
         ChainFailure::Store(error) => (Some(store_sentence(error)), Charged::No),
     }
@@ -59,6 +82,10 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         .iter()
         .filter_map(|(_, skip)| if let Skip::TooManyReferences { max } = skip { Some(*max) } else { None })
         .max();
+    let tier = reasons
+        .iter()
+        .filter_map(|(_, skip)| if let Skip::TooLarge { tier } = skip { Some(*tier) } else { None })
+        .max();
     let keys = reasons
         .iter()
         .find_map(|(_, skip)| if let Skip::NoUsableKey { why } = skip { Some(*why) } else { None });
@@ -72,6 +99,12 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         class_sentence(why)
     } else if any(|skip| *skip == Skip::NotFound) {
         UserError::new("error-not-found", "E-MODEL")
+    } else if let Some(tier) = tier {
+        UserError::new("error-too-large-wish", "E-SIZE").with("tier", u64::from(tier))
+    } else if any(|skip| *skip == Skip::NoPublicUrl) {
+        UserError::new("error-no-public-url", "E-PUBLIC-URL")
+    } else if any(|skip| *skip == Skip::NoClip) {
+        UserError::new("error-no-clip", "E-NO-CLIP")
     } else if any(|skip| *skip == Skip::NoEdit) {
         UserError::new("error-cannot-edit", "E-NO-EDIT")
     } else {

@@ -1,5 +1,7 @@
 //! The engine, told as conversations with a recording adapter, scripted providers and a memory store.
 
+mod remote;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -20,7 +22,7 @@ use crate::{
     error::{Arg, ErrorClass, UserError},
     ids::{Chat, ChatKind, Platform},
     message::{PictureLocator, PictureOrigin, PictureRef, Quote},
-    ports::{Adapter, Operation, Output, SendError},
+    ports::{Adapter, ApiKey, Operation, Output, SendError},
     reply::Reaction,
     testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
 };
@@ -35,11 +37,16 @@ impl Planner for TestPlanner {
     fn plan(&self, request: &StoredRequest) -> Result<Plan, UserError> {
         Ok(Plan {
             links: self.links.clone(),
+            operation: None,
             prompt: request.prompt.as_str().into(),
             output: Output::default(),
             needs_picture: request.feature == "edit",
             caption: None,
         })
+    }
+    fn provider(&self, name: &str) -> Option<Arc<ProviderSlot>> {
+        let of_name = |link: &&Link| link.slot.provider().name() == name;
+        self.links.iter().find(of_name).map(|link| link.slot.clone())
     }
     fn say(&self, _: &Chat, error: &UserError) -> String {
         let args: Vec<_> = error
@@ -85,10 +92,24 @@ fn settings() -> EngineSettings {
 }
 
 fn world_with(store: MemoryStore, script: Vec<Step>) -> World {
+    world_of(store, ScriptedProvider::new("p", script), &[])
+}
+
+/// A world whose provider takes tasks, with keys.
+fn world_of_tasks(store: MemoryStore, script: Vec<Step>, keys: &[&str]) -> World {
+    world_of(store, ScriptedProvider::with_tasks("p", script), keys)
+}
+
+fn world_of(store: MemoryStore, provider: Arc<ScriptedProvider>, keys: &[&str]) -> World {
     let dir = tempfile::tempdir().unwrap();
     let adapter = RecordingAdapter::new();
-    let provider = ScriptedProvider::new("p", script);
-    let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashMap::new()), 3));
+    let key = |name: &&str| ApiKey {
+        secret: (*name).to_owned().into(),
+        fingerprint: (*name).into(),
+        account: None,
+    };
+    let keys = KeyPool::new(keys.iter().map(key).collect(), &HashMap::new());
+    let slot = Arc::new(ProviderSlot::new(provider.clone(), keys, 3));
     let settled = Arc::default();
     let planner = TestPlanner {
         adapter: adapter.clone(),

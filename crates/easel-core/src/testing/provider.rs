@@ -11,7 +11,10 @@ use tokio::sync::Notify;
 use crate::{
     error::{ErrorClass, ProviderError},
     media::{Body, Picture, PictureFormat},
-    ports::{CallContext, Capabilities, Generated, GeneratedPicture, ImageProvider, ImageRequest},
+    ports::{
+        CallContext, Capabilities, GenerateRequest, Generated, GeneratedPicture, Provider, RemoteTask,
+        TaskIntent,
+    },
 };
 
 /// One answer of a [`ScriptedProvider`].
@@ -28,6 +31,8 @@ pub enum Step {
     Hang,
     /// Panics, as a bug would.
     Panic,
+    /// Takes a task with this id, then does that.
+    Task(&'static str, Box<Step>),
 }
 
 /// Plays its script, then answers with pictures for ever. Records the keys and requests it saw.
@@ -35,7 +40,10 @@ pub struct ScriptedProvider {
     name: String,
     capabilities: Capabilities,
     script: Mutex<VecDeque<Step>>,
-    seen: Mutex<Vec<(String, ImageRequest)>>,
+    seen: Mutex<Vec<(String, GenerateRequest)>>,
+    resumed: Mutex<Vec<String>>,
+    /// Chooses the ids of its tasks itself.
+    chooses: bool,
     arrived: Notify,
 }
 
@@ -49,8 +57,8 @@ impl ScriptedProvider {
                 edit: true,
                 max_references: 16,
                 max_count: 4,
-                needs_key: false,
                 paid: true,
+                ..Capabilities::default()
             },
             script,
         )
@@ -62,13 +70,34 @@ impl ScriptedProvider {
         capabilities: Capabilities,
         script: impl IntoIterator<Item = Step>,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::bare(name, capabilities, script))
+    }
+
+    /// A provider of pictures that takes tasks.
+    pub fn with_tasks(name: &str, script: impl IntoIterator<Item = Step>) -> Arc<Self> {
+        Arc::new(Self::bare(name, tasks(), script))
+    }
+
+    /// The same, with task ids that are chosen before the call.
+    pub fn choosing(name: &str, script: impl IntoIterator<Item = Step>) -> Arc<Self> {
+        Arc::new(Self { chooses: true, ..Self::bare(name, tasks(), script) })
+    }
+
+    fn bare(name: &str, capabilities: Capabilities, script: impl IntoIterator<Item = Step>) -> Self {
+        Self {
             name: name.to_owned(),
             capabilities,
             script: Mutex::new(script.into_iter().collect()),
             seen: Mutex::default(),
+            resumed: Mutex::default(),
+            chooses: false,
             arrived: Notify::new(),
-        })
+        }
+    }
+
+    /// The ids of the tasks that were asked about after a restart, in order.
+    pub fn resumed(&self) -> Vec<String> {
+        self.resumed.lock().unwrap().clone()
     }
 
     /// The key fingerprints of all calls so far, in order (empty texts without a key).
@@ -77,7 +106,7 @@ impl ScriptedProvider {
     }
 
     /// The requests of all calls so far.
-    pub fn requests(&self) -> Vec<ImageRequest> {
+    pub fn requests(&self) -> Vec<GenerateRequest> {
         self.seen.lock().unwrap().iter().map(|(_, request)| request.clone()).collect()
     }
 
@@ -93,6 +122,18 @@ impl ScriptedProvider {
     }
 }
 
+fn tasks() -> Capabilities {
+    Capabilities {
+        generate: true,
+        edit: true,
+        remote: true,
+        max_references: 4,
+        max_count: 1,
+        paid: true,
+        ..Capabilities::default()
+    }
+}
+
 /// A real 2×2 PNG.
 pub fn test_picture() -> Picture {
     let mut bytes = std::io::Cursor::new(Vec::new());
@@ -103,7 +144,7 @@ pub fn test_picture() -> Picture {
 }
 
 #[async_trait]
-impl ImageProvider for ScriptedProvider {
+impl Provider for ScriptedProvider {
     fn name(&self) -> &str {
         &self.name
     }
@@ -120,12 +161,40 @@ impl ImageProvider for ScriptedProvider {
         self.capabilities.clone()
     }
 
-    async fn generate(&self, request: &ImageRequest, cx: &CallContext) -> Result<Generated, ProviderError> {
+    fn intent(&self, _: &GenerateRequest) -> Option<TaskIntent> {
+        self.capabilities.remote.then(|| TaskIntent {
+            base_url: "http://service.example".to_owned(),
+            request_hash: "0123456789abcdef".to_owned(),
+            task: self.chooses.then(|| "chosen".to_owned()),
+        })
+    }
+
+    async fn resume(
+        &self,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        self.resumed.lock().unwrap().push(task.id.clone());
+        self.generate(request, cx).await
+    }
+
+    async fn generate(
+        &self,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
         let key = cx.key.as_ref().map(|key| key.fingerprint.to_string()).unwrap_or_default();
         self.seen.lock().unwrap().push((key, request.clone()));
+        let mut step = self.script.lock().unwrap().pop_front().unwrap_or(Step::Picture);
+        if let Step::Task(id, then) = step {
+            let task = RemoteTask { id: id.to_owned(), poll: String::new() };
+            cx.tasks.created(&task).await.expect("the ledger works");
+            step = *then;
+        }
         self.arrived.notify_waiters();
-        let step = self.script.lock().unwrap().pop_front().unwrap_or(Step::Picture);
         match step {
+            Step::Task(..) => unreachable!("a task in a task"),
             Step::Picture => {}
             Step::Fail(class) => return Err(ProviderError::new(&self.name, class, "scripted")),
             Step::FailWith(make) => return Err(make()),
@@ -136,6 +205,6 @@ impl ImageProvider for ScriptedProvider {
         let pictures = (0..request.count)
             .map(|_| GeneratedPicture { picture: test_picture(), revised_prompt: None })
             .collect();
-        Ok(Generated { pictures, request_id: None })
+        Ok(Generated { pictures, ..Generated::default() })
     }
 }

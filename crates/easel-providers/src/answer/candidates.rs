@@ -306,9 +306,14 @@ fn messages(root: &Value) -> impl Iterator<Item = &Value> {
     one_or_many(root.get("choices").unwrap_or(&Value::Null)).filter_map(|choice| choice.get("message"))
 }
 
-/// The words of a chat answer.
+/// The words of a chat answer, and those of Gemini's candidates.
 fn said(root: &Value) -> String {
     let mut words = String::new();
+    for candidate in one_or_many(root.get("candidates").unwrap_or(&Value::Null)) {
+        let parts = one_or_many(candidate.pointer("/content/parts").unwrap_or(&Value::Null));
+        let spoken = parts.filter(|part| part.get("thought") != Some(&Value::Bool(true)));
+        words.extend(spoken.filter_map(|part| part.get("text")?.as_str()));
+    }
     for message in messages(root) {
         let refusal = message.get("refusal").and_then(Value::as_str).filter(|text| !text.trim().is_empty());
         let content = match message.get("content") {

@@ -15,6 +15,8 @@ use super::{
 /// Kept of a field name and of payloads that are no JSON.
 const MAX_FIELD: usize = 32;
 const MAX_PROSE: usize = 2048;
+/// What an event may say beside its result, and what is kept of it.
+const BESIDE: [&str; 3] = ["usage", "usageMetadata", "promptFeedback"];
 
 #[derive(Debug)]
 enum Line {
@@ -180,6 +182,8 @@ struct Fold {
     data: Vec<Value>,
     candidates: Vec<Value>,
     choices: Vec<Choice>,
+    /// What stands beside the results: bills and verdicts. The last word counts.
+    beside: Map<String, Value>,
     error: Option<Value>,
     prose: String,
     done: bool,
@@ -201,7 +205,12 @@ impl Fold {
         self.done
             || self.error.is_some()
             || !self.data.is_empty()
-            || !self.candidates.is_empty()
+            || self.candidates.iter().any(|candidate| {
+                ["finishReason", "finish_reason"]
+                    .iter()
+                    .any(|key| candidate.get(*key).is_some_and(is_something))
+            })
+            || self.beside.contains_key("promptFeedback")
             || self.choices.iter().any(|choice| choice.finish_reason.is_some() || choice.error.is_some())
     }
 
@@ -218,7 +227,17 @@ impl Fold {
             slots.free(first_slot..slots.len());
             return;
         }
-        if let Some(error) = event.remove("error").filter(is_something) {
+        for key in BESIDE {
+            let told = event.remove(key).filter(is_something);
+            self.beside.extend(told.map(|value| (key.to_owned(), value)));
+        }
+        let error = event.remove("error").filter(is_something);
+        if let Some(error) = error {
+            // Ark's sets: one picture of several failed, and the others come all the same.
+            if kind.ends_with("partial_failed") {
+                self.data.push(json!({ "error": error }));
+                return;
+            }
             self.error = Some(error);
         } else if event.contains_key("message")
             && (event.contains_key("code") || event.contains_key("type"))
@@ -325,6 +344,7 @@ impl Fold {
             }
         }
         root.extend(self.error.map(|error| ("error".to_owned(), error)));
+        root.extend(self.beside);
         let skeleton = if root.is_empty() && !self.prose.is_empty() {
             Value::String(self.prose)
         } else {

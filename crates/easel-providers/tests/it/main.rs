@@ -1,6 +1,24 @@
 //! The providers through their port.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests end them by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "helpers of tests end them by panicking"
+)]
 
+mod ark;
+mod gemini_native;
+mod gemini_openai;
+mod grok;
+mod localai;
+mod modelscope;
+mod openai_chat;
+mod openai_images;
+mod openrouter_images;
 mod remote;
+mod replay;
+mod sd_cpp;
+mod siliconflow;
 mod sketch;
+mod suite;

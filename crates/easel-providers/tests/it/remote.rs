@@ -8,10 +8,13 @@ use easel_core::{
     error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
-    ports::{ApiKey, CallContext, Generated, ImageProvider, ImageRequest, Operation, Output, Reference},
+    ports::{
+        ApiKey, CallContext, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider,
+        PublishMedia, Reference,
+    },
 };
 use easel_http::{HttpClients, NetworkSection};
-use easel_providers::{ProviderSection, build, config::fingerprint, models};
+use easel_providers::{ProviderSection, Tools, build, config::fingerprint, models};
 use easel_testkit::{
     pictures,
     provider::{Answer, ChatShape, FakeProvider},
@@ -21,19 +24,31 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-struct Bench {
-    peer: FakeProvider,
-    provider: Arc<dyn ImageProvider>,
-    cx: CallContext,
+pub(crate) struct Bench {
+    pub(crate) peer: FakeProvider,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) cx: CallContext,
     _dir: tempfile::TempDir,
 }
 
 impl Bench {
-    async fn new(kind: &str, changes: Value) -> Self {
+    pub(crate) async fn new(kind: &str, changes: Value) -> Self {
         Self::with_budget(kind, changes, 64 << 20).await
     }
 
-    async fn with_budget(kind: &str, changes: Value, budget: u64) -> Self {
+    pub(crate) async fn with_budget(kind: &str, changes: Value, budget: u64) -> Self {
+        let tools = Tools::new(HttpClients::new(NetworkSection::default()));
+        Self::with_tools(kind, changes, budget, tools).await
+    }
+
+    /// With an address for references.
+    pub(crate) async fn published(kind: &str, changes: Value, publish: Arc<dyn PublishMedia>) -> Self {
+        let tools =
+            Tools { publish: Some(publish), ..Tools::new(HttpClients::new(NetworkSection::default())) };
+        Self::with_tools(kind, changes, 64 << 20, tools).await
+    }
+
+    async fn with_tools(kind: &str, changes: Value, budget: u64, tools: Tools) -> Self {
         let peer = FakeProvider::start().await;
         let mut section =
             json!({ "kind": kind, "base_url": peer.origin(), "model": "gpt-image-2", "api_keys": "k1" });
@@ -42,8 +57,7 @@ impl Bench {
         }
         let section: ProviderSection = serde_json::from_value(section).unwrap();
         assert_eq!(section.validate("fake"), []);
-        let clients = HttpClients::new(NetworkSection::default());
-        let provider = build("fake", &section, &clients).unwrap();
+        let provider = build("fake", &section, &tools).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let cx = CallContext {
             job: JobId::generate(),
@@ -51,33 +65,35 @@ impl Bench {
             deadline: Instant::now() + Duration::from_mins(1),
             cancel: CancellationToken::new(),
             spool: Spool::new(BytesBudget::new(budget), dir.path()).unwrap(),
+            tasks: Arc::new(NoTaskLog),
+            intent: None,
         };
         Self { peer, provider, cx, _dir: dir }
     }
 
-    async fn images() -> Self {
+    pub(crate) async fn images() -> Self {
         Self::new("openai_images", json!({})).await
     }
 
-    async fn chat() -> Self {
+    pub(crate) async fn chat() -> Self {
         Self::new("openai_chat", json!({})).await
     }
 
-    async fn ask(&self, request: &ImageRequest) -> Result<Generated, ProviderError> {
+    pub(crate) async fn ask(&self, request: &GenerateRequest) -> Result<Generated, ProviderError> {
         self.provider.generate(request, &self.cx).await
     }
 
-    async fn draws(&self) -> Vec<Bytes> {
+    pub(crate) async fn draws(&self) -> Vec<Bytes> {
         bytes(&self.ask(&words("一只猫")).await.unwrap())
     }
 
-    async fn fails(&self) -> ProviderError {
+    pub(crate) async fn fails(&self) -> ProviderError {
         self.ask(&words("一只猫")).await.unwrap_err()
     }
 }
 
-fn words(prompt: &str) -> ImageRequest {
-    ImageRequest {
+pub(crate) fn words(prompt: &str) -> GenerateRequest {
+    GenerateRequest {
         operation: Operation::Generate,
         prompt: prompt.into(),
         references: [].into(),
@@ -86,18 +102,18 @@ fn words(prompt: &str) -> ImageRequest {
     }
 }
 
-fn edit(pictures: &[(PictureFormat, Bytes)]) -> ImageRequest {
+pub(crate) fn edit(pictures: &[(PictureFormat, Bytes)]) -> GenerateRequest {
     let reference = |(format, bytes): &(PictureFormat, Bytes)| Reference {
         picture: Picture { format: *format, width: 1, height: 1, body: Body::from_bytes(bytes.clone()) },
     };
-    ImageRequest {
+    GenerateRequest {
         operation: Operation::Edit,
         references: pictures.iter().map(reference).collect(),
         ..words("换成雨夜")
     }
 }
 
-fn bytes(generated: &Generated) -> Vec<Bytes> {
+pub(crate) fn bytes(generated: &Generated) -> Vec<Bytes> {
     generated.pictures.iter().map(|made| made.picture.body.read().unwrap()).collect()
 }
 
@@ -106,7 +122,7 @@ async fn pictures_come_as_base64_urls_and_streams() {
     let bench = Bench::images().await;
     let (one, two) = (pictures::png(64, 48, 1), pictures::jpeg(40, 30, 2));
     bench.peer.answer(Answer::b64([one.clone(), two.clone()]));
-    let made = bench.ask(&ImageRequest { count: 2, ..words("猫") }).await.unwrap();
+    let made = bench.ask(&GenerateRequest { count: 2, ..words("猫") }).await.unwrap();
     assert_eq!(bytes(&made), [one.clone(), two.clone()]);
     let first = &made.pictures[0].picture;
     assert_eq!((first.format, first.width, first.height), (PictureFormat::Png, 64, 48));
@@ -156,8 +172,10 @@ async fn a_plain_request_sends_no_defaults() {
 
 #[tokio::test]
 async fn wishes_and_extra_fields_go_out() {
-    let wide =
-        ImageRequest { output: Output { ratio: Some((16, 9)), tier: Some(2), size: None }, ..words("猫") };
+    let wide = GenerateRequest {
+        output: Output { ratio: Some((16, 9)), tier: Some(2), size: None },
+        ..words("猫")
+    };
     let bench =
         Bench::new("openai_images", json!({ "extra": { "quality": "high", "size": "1024x1024" } })).await;
     bench.ask(&wide).await.unwrap();
@@ -206,7 +224,7 @@ async fn pictures_are_sent_from_memory_and_from_files_alike_and_any_number_of_ti
         let bodies = [Body::from_bytes(bytes.clone()), Body::from_file(&path).unwrap(), spooled];
         let reference =
             |body| Reference { picture: Picture { format: PictureFormat::Png, width: 64, height: 64, body } };
-        let request = ImageRequest {
+        let request = GenerateRequest {
             operation: Operation::Edit,
             references: bodies.map(reference).into(),
             ..words("换成雨夜")
@@ -265,7 +283,8 @@ async fn refused_parameters_are_dropped_and_remembered() {
 #[tokio::test]
 async fn a_refused_size_steps_down() {
     let bench = Bench::images().await;
-    let wide = ImageRequest { output: Output { ratio: Some((16, 9)), ..Output::default() }, ..words("猫") };
+    let wide =
+        GenerateRequest { output: Output { ratio: Some((16, 9)), ..Output::default() }, ..words("猫") };
     bench.peer.answers([Answer::invalid_size(), Answer::invalid_size()]);
     for _ in 0..2 {
         assert_eq!(bench.ask(&wide).await.unwrap_err().retry, Retry::Corrected);
@@ -571,7 +590,7 @@ async fn only_the_wished_pictures_are_fetched() {
     for count in [1, 3] {
         bench.peer.answer(Answer::url(many.clone()));
         let before = bench.peer.downloads().len();
-        let made = bench.ask(&ImageRequest { count, ..words("猫") }).await.unwrap();
+        let made = bench.ask(&GenerateRequest { count, ..words("猫") }).await.unwrap();
         assert_eq!(bytes(&made), many[..usize::from(count)]);
         assert_eq!(bench.peer.downloads().len() - before, usize::from(count));
     }
@@ -608,8 +627,10 @@ async fn a_chat_answer_full_of_links_is_fetched_from_its_end() {
 #[tokio::test]
 async fn an_impossible_size_is_not_held_against_others() {
     let bench = Bench::images().await;
-    let wish =
-        |ratio| ImageRequest { output: Output { ratio: Some(ratio), ..Output::default() }, ..words("猫") };
+    let wish = |ratio| GenerateRequest {
+        output: Output { ratio: Some(ratio), ..Output::default() },
+        ..words("猫")
+    };
     bench.peer.answers([Answer::invalid_size(), Answer::invalid_size()]);
     for impossible in [(21, 9), (9, 21)] {
         assert_eq!(bench.ask(&wish(impossible)).await.unwrap_err().retry, Retry::Corrected);
@@ -639,7 +660,7 @@ async fn a_reference_that_cannot_be_read_is_this_machines_fault() {
         std::fs::write(file.path(), pictures::png(64, 48, 1)).unwrap();
         let body = Body::from_file(file.path()).unwrap();
         let picture = Picture { format: PictureFormat::Png, width: 64, height: 48, body };
-        let request = ImageRequest {
+        let request = GenerateRequest {
             operation: Operation::Edit,
             references: [Reference { picture }].into(),
             ..words("换成雨夜")

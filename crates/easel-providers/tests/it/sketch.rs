@@ -7,20 +7,20 @@ use easel_core::{
     error::{ErrorClass, Retry},
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
-    ports::{CallContext, ImageProvider, ImageRequest, Operation, Output, Reference},
+    ports::{CallContext, GenerateRequest, NoTaskLog, Operation, Output, Provider, Reference},
 };
 use easel_http::{HttpClients, NetworkSection};
-use easel_providers::{ProviderSection, build};
+use easel_providers::{ProviderSection, Tools, build};
 use easel_testkit::pictures;
 use serde_json::json;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-fn provider(extra: &serde_json::Value) -> Arc<dyn ImageProvider> {
+fn provider(extra: &serde_json::Value) -> Arc<dyn Provider> {
     let section: ProviderSection =
         serde_json::from_value(json!({ "kind": "sketch", "extra": extra })).unwrap();
     assert_eq!(section.validate("sketch"), []);
-    build("sketch", &section, &HttpClients::new(NetworkSection::default())).unwrap()
+    build("sketch", &section, &Tools::new(HttpClients::new(NetworkSection::default()))).unwrap()
 }
 
 fn context() -> (tempfile::TempDir, CallContext) {
@@ -31,11 +31,13 @@ fn context() -> (tempfile::TempDir, CallContext) {
         deadline: Instant::now() + Duration::from_mins(5),
         cancel: CancellationToken::new(),
         spool: Spool::new(BytesBudget::new(64 << 20), dir.path()).unwrap(),
+        tasks: Arc::new(NoTaskLog),
+        intent: None,
     };
     (dir, cx)
 }
 
-fn small(references: &[Bytes]) -> ImageRequest {
+fn small(references: &[Bytes]) -> GenerateRequest {
     let reference = |bytes: &Bytes| Reference {
         picture: Picture {
             format: PictureFormat::sniff(bytes).unwrap_or(PictureFormat::Png),
@@ -44,7 +46,7 @@ fn small(references: &[Bytes]) -> ImageRequest {
             body: Body::from_bytes(bytes.clone()),
         },
     };
-    ImageRequest {
+    GenerateRequest {
         operation: if references.is_empty() { Operation::Generate } else { Operation::Edit },
         prompt: "雨夜的柯基".into(),
         references: references.iter().map(reference).collect(),
@@ -53,7 +55,7 @@ fn small(references: &[Bytes]) -> ImageRequest {
     }
 }
 
-async fn draw(provider: &Arc<dyn ImageProvider>, request: &ImageRequest) -> Vec<Bytes> {
+async fn draw(provider: &Arc<dyn Provider>, request: &GenerateRequest) -> Vec<Bytes> {
     let (_dir, cx) = context();
     let made = provider.generate(request, &cx).await.unwrap();
     made.pictures
@@ -81,7 +83,7 @@ async fn equal_requests_give_equal_pictures_and_several_differ() {
     let once = draw(&plain, &small(&[])).await;
     assert_eq!(draw(&plain, &small(&[])).await, once);
     assert_eq!(pictures::dimensions(&once[0]), (320, 256));
-    let several = draw(&plain, &ImageRequest { count: 3, ..small(&[]) }).await;
+    let several = draw(&plain, &GenerateRequest { count: 3, ..small(&[]) }).await;
     assert_eq!(several[0], once[0]);
     assert!(several[0] != several[1] && several[1] != several[2]);
     assert_ne!(draw(&provider(&json!({ "seed": 7 })), &small(&[])).await, once);

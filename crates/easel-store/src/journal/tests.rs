@@ -210,7 +210,7 @@ fn the_light_reading_of_entries_agrees_with_the_fold() {
     };
     let stored = || Event::Stored { artifacts: vec![picture()], provider: "p".to_owned() };
     let done = || Event::Finished { outcome: Outcome::Delivered { message: None } };
-    let asking = || Event::Asking { provider: "p".to_owned(), key: "k".to_owned(), attempt: 1 };
+    let asking = || Event::Asking { provider: "p".to_owned(), key: "k".to_owned(), attempt: 1, intent: None };
     let cases: Vec<Vec<Event>> = vec![
         vec![],
         vec![asking()],
@@ -263,7 +263,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         (".*", ".*", any::<u32>()).prop_map(|(provider, key, attempt)| Event::Asking {
             provider,
             key,
-            attempt
+            attempt,
+            intent: None,
         }),
         (".*", any::<u64>(), proptest::option::of((".*", proptest::option::of(100..600_u16)))).prop_map(
             |(provider, duration_ms, failure)| Event::Answered {
@@ -271,6 +272,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                 key: String::new(),
                 attempt: 1,
                 duration_ms,
+                usage: None,
                 error: failure.map(|(detail, status)| StoredFailure {
                     class: easel_core::error::ErrorClass::Rate,
                     charged: easel_core::error::Charged::No,

@@ -61,6 +61,17 @@ pub(super) fn base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
+/// What a link leads to: a picture, or the page of a storage that has it no more.
+pub(super) fn hosted(content: Result<Bytes, u16>) -> Answer {
+    match content {
+        Ok(bytes) => {
+            let kind = image::guess_format(&bytes).map_or("text/html", |format| format.to_mime_type());
+            Answer::raw(200, kind, bytes)
+        }
+        Err(status) => Answer::raw(status, "application/xml", "<Error><Code>AccessDenied</Code></Error>"),
+    }
+}
+
 impl Answer {
     fn new(status: u16, body: Body) -> Self {
         Self { status, headers: Headers::default(), body, line: Line::Good(Delivery::Whole), held: false }

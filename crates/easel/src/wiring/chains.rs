@@ -17,8 +17,12 @@ use easel_core::{
     prompt::PresetBook,
     settings::FeatureSection,
 };
-use easel_http::HttpClients;
-use easel_providers::{Kind, ProviderSection, config::KeyList, models, registry};
+use easel_providers::{
+    Kind, ProviderSection,
+    config::KeyList,
+    models,
+    registry::{self, Tools},
+};
 use secrecy::ExposeSecret as _;
 
 use crate::{
@@ -59,7 +63,7 @@ struct Kept {
 /// Makes provider slots, and keeps those whose section did not change, so that what is known of their keys and
 /// health survives an edit of the configuration.
 pub(super) struct Factory {
-    http: HttpClients,
+    tools: Tools,
     bad_keys: Mutex<BadKeys>,
     slots: Mutex<BTreeMap<String, Kept>>,
     /// The models that were chosen for services from the environment, by address: the choice holds until the end.
@@ -68,8 +72,8 @@ pub(super) struct Factory {
 
 impl Factory {
     /// A factory without slots. `bad_keys` are those that services refused before.
-    pub(super) fn new(http: HttpClients, bad_keys: BadKeys) -> Self {
-        Self { http, bad_keys: Mutex::new(bad_keys), slots: Mutex::default(), models: Mutex::default() }
+    pub(super) fn new(tools: Tools, bad_keys: BadKeys) -> Self {
+        Self { tools, bad_keys: Mutex::new(bad_keys), slots: Mutex::default(), models: Mutex::default() }
     }
 
     /// What is known of bad keys now; new slots go by it.
@@ -98,7 +102,7 @@ impl Factory {
             return Ok(kept.slot.clone());
         }
         let provider =
-            registry::build(name, section, &self.http).with_context(|| format!("providers.{name}"))?;
+            registry::build(name, section, &self.tools).with_context(|| format!("providers.{name}"))?;
         let keys = KeyPool::new(keys, &self.disabled(name));
         let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
         slots.insert(name.to_owned(), Kept { section: section.clone(), prints, slot: slot.clone() });
@@ -155,7 +159,7 @@ impl Factory {
 
     async fn list(&self, section: &ProviderSection) -> anyhow::Result<Vec<String>> {
         let (address, keys) = (section.address()?, section.keys());
-        let list = models::list(&self.http, section.proxy.expose(), &address, keys.first());
+        let list = models::list(&self.tools.clients, section.proxy.expose(), &address, keys.first());
         Ok(tokio::time::timeout(LIST_PATIENCE, list).await??)
     }
 
@@ -234,7 +238,7 @@ fn default_output(section: &FeatureSection) -> Option<Output> {
 
 #[cfg(test)]
 mod tests {
-    use easel_http::NetworkSection;
+    use easel_http::{HttpClients, NetworkSection};
     use easel_testkit::provider::FakeProvider;
 
     use super::*;
@@ -242,7 +246,7 @@ mod tests {
     async fn chosen(models: &[&str], named: Option<&str>) -> (String, usize) {
         let service = FakeProvider::start().await;
         service.set_models(models);
-        let factory = Factory::new(HttpClients::new(NetworkSection::default()), HashMap::new());
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
         let found = Discovered {
             name: "OPENAI",
             base_url: service.base_url(),
@@ -266,7 +270,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_changed_secret_makes_a_new_slot() {
-        let factory = Factory::new(HttpClients::new(NetworkSection::default()), HashMap::new());
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
         let section = |basic_auth: &str| ProviderSection {
             kind: Kind::OpenAiImages.name().to_owned(),
             base_url: "http://127.0.0.1:9/v1".to_owned(),
@@ -281,7 +285,7 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_list_the_usual_model_is_taken() {
-        let factory = Factory::new(HttpClients::new(NetworkSection::default()), HashMap::new());
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
         let section =
             ProviderSection { base_url: "http://127.0.0.1:9/v1".to_owned(), ..ProviderSection::default() };
         assert_eq!(factory.listed_model("OPENAI", &section).await, FALLBACK_MODEL);

@@ -103,7 +103,7 @@ fn work() {
         r#""event":"collected","inputs":[{"blob":"a-0.png","format":"png","width":1024,"height":768,"bytes":2000000}]}"#,
     );
     check(
-        Event::Asking { provider: "main".to_owned(), key: "0a1b2c3d".to_owned(), attempt: 1 },
+        Event::Asking { provider: "main".to_owned(), key: "0a1b2c3d".to_owned(), attempt: 1, intent: None },
         r#""event":"asking","provider":"main","key":"0a1b2c3d","attempt":1}"#,
     );
     let answered = |error| Event::Answered {
@@ -112,6 +112,7 @@ fn work() {
         attempt: 2,
         duration_ms: 1_500,
         error,
+        usage: None,
     };
     check(
         answered(None),
@@ -172,7 +173,7 @@ fn what_may_have_been_paid_counts() {
             .unwrap();
         assert_eq!((record.counts, record.number), (counts, 3));
     }
-    let asking = || Event::Asking { provider: "p".to_owned(), key: String::new(), attempt: 1 };
+    let asking = || Event::Asking { provider: "p".to_owned(), key: String::new(), attempt: 1, intent: None };
     let failed =
         |code: &str, charged| Event::Finished { outcome: Outcome::Failed { code: code.to_owned(), charged } };
     let finished = |outcome| Event::Finished { outcome };
@@ -181,6 +182,7 @@ fn what_may_have_been_paid_counts() {
         key: String::new(),
         attempt: 1,
         duration_ms: 1,
+        usage: None,
         error: Some(StoredFailure {
             class: ErrorClass::Rate,
             charged: Charged::No,

@@ -1,4 +1,4 @@
-//! An engine that makes pictures, seen from the core.
+//! An engine that makes pictures or clips, seen from the core.
 
 use std::sync::Arc;
 
@@ -10,7 +10,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     error::ProviderError,
     ids::JobId,
-    media::{Picture, Spool},
+    media::{Clip, Picture, Spool},
+    ports::{RemoteTask, TaskIntent, TaskLog},
 };
 
 /// What is asked of an engine.
@@ -20,6 +21,19 @@ pub enum Operation {
     Generate,
     /// A picture from words and reference images.
     Edit,
+    /// A clip from words and, where there are any, reference images (the first frame).
+    Clip,
+}
+
+impl Operation {
+    /// Stable lower-case name, used in the ledger and for prices.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Edit => "edit",
+            Self::Clip => "clip",
+        }
+    }
 }
 
 /// The shape that the person (or the configuration) wishes. All fields open = the provider's default.
@@ -40,14 +54,14 @@ pub struct Reference {
     pub picture: Picture,
 }
 
-/// One request for pictures. Cheap to clone.
+/// One request for pictures or a clip. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct ImageRequest {
-    /// Generate, or edit when there are references.
+pub struct GenerateRequest {
+    /// Generate, edit when there are references, or a clip.
     pub operation: Operation,
     /// The full prompt, as the engine shall read it.
     pub prompt: Arc<str>,
-    /// In order; may be empty for [`Operation::Generate`] only.
+    /// In order; never empty for [`Operation::Edit`], always for [`Operation::Generate`].
     pub references: Arc<[Reference]>,
     /// The wished shape.
     pub output: Output,
@@ -67,7 +81,7 @@ pub struct ApiKey {
 }
 
 /// What surrounds one call.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct CallContext {
     /// The job, for logs and file names.
     pub job: JobId,
@@ -79,20 +93,32 @@ pub struct CallContext {
     pub cancel: CancellationToken,
     /// Takes the bytes of answers.
     pub spool: Spool,
+    /// Told about a task that the service has taken. Providers that answer within the call don't use it.
+    pub tasks: Arc<dyn TaskLog>,
+    /// What [`Provider::intent`] said about this very call, as it was recorded.
+    pub intent: Option<TaskIntent>,
 }
 
 /// What an engine can do, as configured.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Capabilities {
     /// Makes pictures from words.
     pub generate: bool,
     /// Takes reference images.
     pub edit: bool,
+    /// Makes clips (and then, usually, nothing else).
+    pub clip: bool,
+    /// Its answers are tasks that are asked about until they are done, also by a later run of easel.
+    pub remote: bool,
     /// How many reference images at most.
     pub max_references: usize,
     /// Pictures per request at most.
     pub max_count: u8,
+    /// The largest resolution tier (1, 2 or 4 K) that it makes; `None` = unknown.
+    pub max_tier: Option<u8>,
+    /// It could edit if it could fetch the references from a public address, and easel has none.
+    pub needs_public_url: bool,
     /// Can't work without a key.
     pub needs_key: bool,
     /// Calls may cost money.
@@ -100,12 +126,27 @@ pub struct Capabilities {
 }
 
 /// What came back.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Generated {
-    /// At least one, in the provider's order.
+    /// In the provider's order; at least one unless there is a clip.
     pub pictures: Vec<GeneratedPicture>,
+    /// The clip, for [`Operation::Clip`].
+    pub clip: Option<Clip>,
     /// The provider's own id of the request.
     pub request_id: Option<String>,
+    /// What the answer says about its price.
+    pub usage: Usage,
+}
+
+/// What an answer tells about what it cost. Most tell nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Usage {
+    /// Tokens read.
+    pub input_tokens: Option<u64>,
+    /// Tokens made.
+    pub output_tokens: Option<u64>,
+    /// Money, in the service's own unit.
+    pub cost: Option<f64>,
 }
 
 /// One picture of an answer.
@@ -119,7 +160,7 @@ pub struct GeneratedPicture {
 
 /// One configured engine.
 #[async_trait]
-pub trait ImageProvider: Send + Sync {
+pub trait Provider: Send + Sync {
     /// Its name in the configuration.
     fn name(&self) -> &str;
 
@@ -132,9 +173,35 @@ pub trait ImageProvider: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// What is recorded before a call that creates a task at the service; `None` when the answer comes with the call.
+    fn intent(&self, request: &GenerateRequest) -> Option<TaskIntent> {
+        let _ = request;
+        None
+    }
+
     /// One call. Sends at most one create request; never retries one by itself.
+    ///
+    /// A service that takes a task first is asked about it until it is done; [`CallContext::tasks`] is told as soon as
+    /// the task's id is known, before the first question about it.
     ///
     /// # Errors
     /// See [`ProviderError`]. Dropping the future abandons the request, which may still be paid.
-    async fn generate(&self, request: &ImageRequest, cx: &CallContext) -> Result<Generated, ProviderError>;
+    async fn generate(&self, request: &GenerateRequest, cx: &CallContext)
+    -> Result<Generated, ProviderError>;
+
+    /// Goes on with a task that an earlier run created: asks about it, fetches what it made. Creates nothing, except
+    /// where the service certainly never saw the task (it lets easel choose ids and does not know this one).
+    ///
+    /// # Errors
+    /// See [`ProviderError`].
+    async fn resume(
+        &self,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        let _ = (request, cx);
+        let detail = format!("this kind has no tasks, and {} is one", task.id);
+        Err(ProviderError::new(self.name(), crate::error::ErrorClass::ResultLost, detail))
+    }
 }

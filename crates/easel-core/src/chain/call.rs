@@ -1,0 +1,236 @@
+//! One recorded call of a provider: written down before it is made, bounded while it lasts, written down after it.
+//!
+//! A call that creates a task at the service is bounded by the job's deadline only until the service has taken the task;
+//! from then on the task's own bound counts.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use tokio::{sync::watch, time::Instant};
+
+use super::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, Link, Made, slot::ProviderSlot};
+use crate::{
+    error::{Charged, ErrorClass, ProviderError},
+    ports::{
+        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, RemoteTask, StoreError, TaskLog,
+    },
+};
+
+/// A task of an earlier run.
+#[derive(Clone, Copy, Debug)]
+pub struct Resumed<'a> {
+    /// The task.
+    pub task: &'a RemoteTask,
+    /// The fingerprint of the key that created it; empty without a key.
+    pub key: &'a str,
+    /// The service's address when it was created.
+    pub base_url: &'a str,
+}
+
+/// Which call it is, with its own copies of the words.
+#[derive(Clone)]
+struct Which {
+    provider: String,
+    model: String,
+    operation: Operation,
+    key: String,
+    number: u32,
+}
+
+impl Which {
+    fn attempt(&self) -> Attempt<'_> {
+        Attempt {
+            provider: &self.provider,
+            model: &self.model,
+            operation: self.operation,
+            key: &self.key,
+            number: self.number,
+        }
+    }
+}
+
+/// Passes on what a call tells about its task, and moves the bound when there is one.
+struct Watched {
+    log: Arc<dyn AttemptLog>,
+    which: Which,
+    limit: Duration,
+    bound: watch::Sender<Instant>,
+    created: Arc<AtomicBool>,
+}
+
+#[async_trait]
+impl TaskLog for Watched {
+    async fn created(&self, task: &RemoteTask) -> Result<(), StoreError> {
+        let recorded = self.log.created(self.which.attempt(), task).await;
+        // Only now: what is not recorded can't be left to a later run.
+        if recorded.is_ok() {
+            self.created.store(true, Ordering::Release);
+        }
+        self.bound.send_replace(Instant::now() + self.limit);
+        recorded
+    }
+
+    fn progress(&self, percent: Option<u8>) {
+        self.log.progress(percent);
+    }
+}
+
+impl Chain<'_> {
+    /// One recorded call.
+    pub(super) async fn call(
+        &mut self,
+        link: &Link,
+        request: &GenerateRequest,
+        key: Option<ApiKey>,
+        fingerprint: &str,
+    ) -> Result<Result<Generated, ProviderError>, ChainFailure> {
+        let provider = &link.slot.provider;
+        if self.cancel.is_cancelled() {
+            return Err(ChainFailure::Cancelled { charged: Charged::No });
+        }
+        if Instant::now() >= self.deadline {
+            return Err(ChainFailure::Deadline { charged: Charged::No });
+        }
+        self.attempts += 1;
+        let request = GenerateRequest {
+            output: link.output_for(&request.output),
+            count: request.count.clamp(1, provider.capabilities().max_count.max(1)),
+            ..request.clone()
+        };
+        let which = self.which(&link.slot, request.operation, fingerprint);
+        let intent = provider.intent(&request);
+        self.log.asking(which.attempt(), intent.as_ref()).await?;
+        let watched = self.watched(&link.slot, &which, self.deadline);
+        let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
+        let cx = self.context(key, Arc::new(watched), intent);
+        let begun = Instant::now();
+        let result = self.bounded(provider.generate(&request, &cx), bound, &created).await?;
+        self.record(&which, begun, &result).await;
+        Ok(result)
+    }
+
+    /// Goes on with a task of an earlier run. It is asked about at least once, whatever the clock says.
+    ///
+    /// # Errors
+    /// See [`ChainFailure`].
+    pub async fn resume(
+        &mut self,
+        slot: &ProviderSlot,
+        resumed: Resumed<'_>,
+        request: &GenerateRequest,
+    ) -> Result<Generated, ChainFailure> {
+        let provider = &slot.provider;
+        let key = slot.key(resumed.key);
+        if key.is_none() && !resumed.key.is_empty() {
+            return Err(ChainFailure::KeyGone { fingerprint: resumed.key.to_owned() });
+        }
+        let intent = provider.intent(request);
+        if intent.as_ref().is_none_or(|intent| intent.base_url != resumed.base_url) {
+            return Err(ChainFailure::ProviderChanged);
+        }
+        let which = self.which(slot, request.operation, resumed.key);
+        let watched = self.watched(slot, &which, Instant::now() + slot.task_limit(request.operation));
+        watched.created.store(true, Ordering::Release);
+        let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
+        let cx = self.context(key, Arc::new(watched), intent);
+        let begun = Instant::now();
+        let result = self.bounded(provider.resume(resumed.task, request, &cx), bound, &created).await?;
+        self.record(&which, begun, &result).await;
+        result.map_err(|error| ChainFailure::Provider(Box::new(error)))
+    }
+
+    /// Waits for a call until its bound, which may move.
+    async fn bounded<T>(
+        &self,
+        call: impl Future<Output = T>,
+        mut bound: watch::Receiver<Instant>,
+        created: &AtomicBool,
+    ) -> Result<T, ChainFailure> {
+        tokio::pin!(call);
+        loop {
+            let until = *bound.borrow_and_update();
+            let has_task = created.load(Ordering::Acquire);
+            tokio::select! {
+                biased;
+                () = self.cancel.cancelled() => {
+                    return Err(ChainFailure::Cancelled { charged: Charged::Maybe });
+                }
+                result = &mut call => return Ok(result),
+                Ok(()) = bound.changed() => {}
+                () = self.stop.cancelled(), if has_task => return Err(ChainFailure::Later),
+                () = tokio::time::sleep_until(until) => {
+                    return Err(if has_task {
+                        ChainFailure::TaskLate
+                    } else {
+                        ChainFailure::Deadline { charged: Charged::Maybe }
+                    });
+                }
+            }
+        }
+    }
+
+    fn which(&self, slot: &ProviderSlot, operation: Operation, fingerprint: &str) -> Which {
+        Which {
+            provider: slot.provider.name().to_owned(),
+            model: slot.provider.model().to_owned(),
+            operation,
+            key: fingerprint.to_owned(),
+            number: self.attempts,
+        }
+    }
+
+    fn watched(&self, slot: &ProviderSlot, which: &Which, until: Instant) -> Watched {
+        Watched {
+            log: Arc::clone(self.log),
+            which: which.clone(),
+            limit: slot.task_limit(which.operation),
+            bound: watch::Sender::new(until),
+            created: Arc::default(),
+        }
+    }
+
+    fn context(
+        &self,
+        key: Option<ApiKey>,
+        tasks: Arc<dyn TaskLog>,
+        intent: Option<crate::ports::TaskIntent>,
+    ) -> CallContext {
+        CallContext {
+            job: self.job,
+            key,
+            deadline: self.deadline,
+            cancel: self.cancel.clone(),
+            spool: self.spool.clone(),
+            tasks,
+            intent,
+        }
+    }
+
+    async fn record(&self, which: &Which, begun: Instant, result: &Result<Generated, ProviderError>) {
+        let attempted = Attempted {
+            attempt: which.attempt(),
+            duration: begun.elapsed(),
+            result: result.as_ref().map(Made::of),
+        };
+        self.log.answered(attempted).await;
+    }
+}
+
+impl Link {
+    /// What this entry is asked for: the person's wish, else its own output.
+    pub(super) fn output_for(&self, wish: &Output) -> Output {
+        if *wish == Output::default() { self.output } else { *wish }
+    }
+}
+
+/// Whether nobody can know if a task or a clip was ordered: then it must not be ordered again.
+pub(super) fn is_unknown(slot: &ProviderSlot, error: &ProviderError) -> bool {
+    let capabilities = slot.provider.capabilities();
+    error.class == ErrorClass::Unanswered && (capabilities.remote || capabilities.clip)
+}

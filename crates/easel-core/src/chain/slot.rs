@@ -1,0 +1,87 @@
+//! A configured provider, and what is remembered about it between jobs.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{Circuit, KeyPool, KeyReport};
+use crate::ports::{ApiKey, Operation, Output, Provider};
+
+/// How long a task that makes pictures may take, when the owner says nothing.
+const PICTURE_TASK: Duration = Duration::from_mins(10);
+/// How long a task that makes a clip may take, when the owner says nothing.
+const CLIP_TASK: Duration = Duration::from_mins(30);
+
+/// A configured provider with everything that is remembered about it between jobs.
+pub struct ProviderSlot {
+    pub(super) provider: Arc<dyn Provider>,
+    pub(super) max_retry_attempts: u32,
+    task_limit: Option<Duration>,
+    state: Mutex<SlotState>,
+}
+
+pub(super) struct SlotState {
+    pub(super) keys: KeyPool,
+    pub(super) circuit: Circuit,
+    pub(super) not_found: HashMap<Operation, Instant>,
+}
+
+impl ProviderSlot {
+    /// A slot; `max_retry_attempts` is per key, the first try included.
+    pub fn new(provider: Arc<dyn Provider>, keys: KeyPool, max_retry_attempts: u32) -> Self {
+        Self {
+            provider,
+            max_retry_attempts: max_retry_attempts.max(1),
+            task_limit: None,
+            state: Mutex::new(SlotState { keys, circuit: Circuit::default(), not_found: HashMap::new() }),
+        }
+    }
+
+    /// The same with the owner's bound for tasks at the service.
+    #[must_use]
+    pub fn with_task_limit(self, limit: Option<Duration>) -> Self {
+        Self { task_limit: limit, ..self }
+    }
+
+    /// How long a task may take from the moment on that the service has taken it.
+    pub fn task_limit(&self, operation: Operation) -> Duration {
+        self.task_limit.unwrap_or(if operation == Operation::Clip { CLIP_TASK } else { PICTURE_TASK })
+    }
+
+    /// The key with this fingerprint, however it is: a task is asked about with the key that created it.
+    pub fn key(&self, fingerprint: &str) -> Option<ApiKey> {
+        self.with(|state| state.keys.find(fingerprint))
+    }
+
+    /// The provider.
+    pub fn provider(&self) -> &Arc<dyn Provider> {
+        &self.provider
+    }
+
+    /// The keys and how they are, for the owner. No secret is told.
+    pub fn keys(&self) -> Vec<KeyReport> {
+        self.with(|state| state.keys.report(Instant::now()))
+    }
+
+    /// Gives every key another try. Returns how many were out of use.
+    pub fn reset_keys(&self) -> usize {
+        self.with(|state| state.keys.reset(Instant::now()))
+    }
+
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut SlotState) -> T) -> T {
+        f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// One entry of a chain.
+#[derive(Clone)]
+pub struct Link {
+    /// Who is asked.
+    pub slot: Arc<ProviderSlot>,
+    /// The output this entry uses where the person wished nothing.
+    pub output: Output,
+}

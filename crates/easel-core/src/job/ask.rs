@@ -1,0 +1,173 @@
+//! Asking: from a plan to a result in memory, over as many calls as it takes; or on with a task of an earlier run.
+
+use super::{
+    engine::{Active, Engine, Plan},
+    ledger::StoredTask,
+    run::Stopped,
+    sentences::chain_sentence,
+};
+use crate::{
+    chain::{AttemptLog, Chain, ChainFailure, Resumed},
+    error::{Charged, ErrorClass, Retry, UserError},
+    media::{Clip, Picture, shrink},
+    ports::{GenerateRequest, Operation, Reference},
+};
+use std::sync::Arc;
+
+/// What was made.
+pub(super) struct Asked {
+    /// The pictures; empty when there is a clip.
+    pub(super) pictures: Vec<Picture>,
+    /// The clip.
+    pub(super) clip: Option<Clip>,
+    /// Who made it.
+    pub(super) provider: String,
+    /// What else the person has to hear, after the result.
+    pub(super) note: Option<UserError>,
+}
+
+impl Engine {
+    /// Asks the chain until there are as many pictures as wished. A failure after the first picture delivers what
+    /// there is, with a sentence about the rest.
+    pub(super) async fn ask(
+        &self,
+        job: &Active,
+        plan: &Plan,
+        references: Vec<Reference>,
+    ) -> Result<Asked, Stopped> {
+        let mut request = request_of(job, plan, references);
+        let wished = usize::from(request.count);
+        let mut asked = Asked { pictures: Vec::new(), clip: None, provider: String::new(), note: None };
+        let log: Arc<dyn AttemptLog> = job.journal.clone();
+        let mut attempts = job.attempts;
+        let mut unanswered = false;
+        while asked.pictures.len() < wished && asked.clip.is_none() {
+            request.count = u8::try_from(wished - asked.pictures.len()).unwrap_or(u8::MAX);
+            let mut chain = self.chain(job, plan, &log);
+            (chain.attempts, chain.unanswered) = (attempts, unanswered);
+            let walked = chain.run(&request).await;
+            (attempts, unanswered) = (chain.attempts, chain.unanswered);
+            match walked {
+                Ok(success) => {
+                    asked.provider = success.provider;
+                    asked.clip = success.generated.clip;
+                    let made = success.generated.pictures;
+                    // Of more pictures than wished the last are the result: chats put previews before it.
+                    let previews = made.len().saturating_sub(usize::from(request.count));
+                    asked.pictures.extend(made.into_iter().skip(previews).map(|made| made.picture));
+                }
+                Err(failure) if asked.pictures.is_empty() || ends_the_job(&failure) => {
+                    return Err(self.stopped(&failure, plan));
+                }
+                Err(failure) => {
+                    let made = asked.pictures.len();
+                    tracing::info!(job = %job.id, %failure, made, wished, "fewer pictures than wished");
+                    let fewer = UserError::new("note-fewer", "E-FEWER")
+                        .with("made", made as u64)
+                        .with("wished", wished as u64);
+                    asked.note = Some(fewer);
+                    break;
+                }
+            }
+        }
+        Ok(asked)
+    }
+
+    /// Asks about the task of an earlier run. `None`: the service never saw it, and it may be ordered again.
+    pub(super) async fn ask_about(
+        &self,
+        job: &Active,
+        plan: &Plan,
+        task: &StoredTask,
+    ) -> Result<Option<Asked>, Stopped> {
+        let gone = || {
+            let sentence = UserError::new("error-task-provider-gone", "E-TASK-PROVIDER")
+                .with("provider", task.provider.clone());
+            Stopped::Failed { sentence, charged: Charged::Maybe }
+        };
+        let (Some(slot), Some(known)) = (self.planner.provider(&task.provider), task.known()) else {
+            return Err(gone());
+        };
+        let log: Arc<dyn AttemptLog> = job.journal.clone();
+        let mut chain = self.chain(job, plan, &log);
+        chain.attempts = task.attempt;
+        let resumed = Resumed { task: &known, key: &task.key, base_url: &task.intent.base_url };
+        match chain.resume(&slot, resumed, &request_of(job, plan, Vec::new())).await {
+            Ok(generated) => Ok(Some(Asked {
+                pictures: generated.pictures.into_iter().map(|made| made.picture).collect(),
+                clip: generated.clip,
+                provider: task.provider.clone(),
+                note: None,
+            })),
+            Err(ChainFailure::ProviderChanged) => Err(gone()),
+            Err(ChainFailure::Provider(error))
+                if task.created.is_none()
+                    && error.class == ErrorClass::NotFound
+                    && error.retry == Retry::SameKey =>
+            {
+                Ok(None)
+            }
+            Err(failure) => Err(self.stopped(&failure, plan)),
+        }
+    }
+
+    fn chain<'a>(&'a self, job: &'a Active, plan: &'a Plan, log: &'a Arc<dyn AttemptLog>) -> Chain<'a> {
+        Chain {
+            links: &plan.links,
+            job: job.id,
+            deadline: job.deadline,
+            cancel: &job.cancel,
+            stop: &self.stop,
+            spool: &self.spool,
+            log,
+            shrink: shrink_all,
+            attempts: job.attempts,
+            unanswered: false,
+        }
+    }
+
+    fn stopped(&self, failure: &ChainFailure, plan: &Plan) -> Stopped {
+        if matches!(failure, ChainFailure::Later) {
+            return Stopped::Later;
+        }
+        let clip = plan.operation == Some(Operation::Clip);
+        let (sentence, charged) = chain_sentence(failure, self.settings.load().deadline, clip);
+        match (sentence, failure) {
+            (Some(sentence), ChainFailure::TaskUnknown(_)) => Stopped::Unknown { sentence },
+            (Some(sentence), _) => Stopped::Failed { sentence, charged },
+            (None, _) => Stopped::Cancelled { charged },
+        }
+    }
+}
+
+/// Whether a failure leaves nothing to deliver even if a part is there already.
+fn ends_the_job(failure: &ChainFailure) -> bool {
+    matches!(failure, ChainFailure::Cancelled { .. } | ChainFailure::Later)
+}
+
+fn request_of(job: &Active, plan: &Plan, references: Vec<Reference>) -> GenerateRequest {
+    let of_pictures = if references.is_empty() { Operation::Generate } else { Operation::Edit };
+    GenerateRequest {
+        operation: plan.operation.unwrap_or(of_pictures),
+        prompt: plan.prompt.clone(),
+        references: references.into(),
+        output: plan.output,
+        count: job.request.count.max(1),
+    }
+}
+
+/// All references smaller, or `None` when none could be made so.
+fn shrink_all(references: &[Reference]) -> Option<Vec<Reference>> {
+    let mut changed = false;
+    let smaller = references
+        .iter()
+        .map(|reference| match shrink(&reference.picture) {
+            Some(picture) => {
+                changed = true;
+                Reference { picture }
+            }
+            None => reference.clone(),
+        })
+        .collect();
+    changed.then_some(smaller)
+}

@@ -1,0 +1,108 @@
+//! Tasks that go on at a service while easel may be killed.
+
+use super::*;
+use crate::{
+    error::{ProviderError, Retry},
+    ports::RemoteTask,
+};
+
+fn took(id: &str) -> Event {
+    Event::Created { attempt: 1, task: RemoteTask { id: id.to_owned(), poll: String::new() } }
+}
+
+/// A job whose provider took a task and works on it; the ledger as a `kill -9` right then leaves it.
+async fn killed_while_rendering(keys: &[&str]) -> World {
+    let w = world_of_tasks(MemoryStore::default(), vec![Step::Task("t-1", Box::new(Step::Hang))], keys);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    w.adapter.reaction_number(1).await;
+    assert_eq!(w.events(), ["accepted", "asking", "created"]);
+    assert_eq!(w.store.entries()[2].event, took("t-1"));
+    w
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_asked_about_after_a_restart_with_its_key() {
+    let killed = killed_while_rendering(&["k1", "k2"]).await;
+    let next = world_of_tasks(killed.store.clone(), vec![Step::Picture], &["k2", "k1"]);
+    assert_eq!(next.recover().await, Recovered { resumed: 1, ..Recovered::default() });
+    assert_eq!(next.adapter.send_number(1).await.pictures.len(), 1);
+    next.ended().await;
+    assert_eq!(next.provider.resumed(), ["t-1"]);
+    assert_eq!(next.provider.keys(), ["k1"], "the key that ordered it");
+    assert_eq!(next.events()[3..], ["answered", "stored", "sending", "finished:delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_intent_without_a_task_is_unknown_and_never_ordered_again() {
+    let killed = killed_while_rendering(&[]).await;
+    killed.store.forget_after(2);
+    let next = world_of_tasks(killed.store.clone(), vec![], &[]);
+    assert_eq!(next.recover().await, Recovered { unknown: 1, ..Recovered::default() });
+    assert_eq!(next.adapter.send_number(1).await.text, "error-task-unknown");
+    assert!(next.engine.shutdown(Duration::from_secs(30)).await);
+    assert!(next.provider.keys().is_empty());
+    assert_eq!(next.events().last().unwrap(), "finished:unknown");
+    let third = world_of_tasks(next.store.clone(), vec![], &[]);
+    assert_eq!(third.recover().await, Recovered::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chosen_id_is_asked_about_and_ordered_again_only_if_the_service_never_saw_it() {
+    let never_seen = || {
+        let mut error = ProviderError::new("p", ErrorClass::NotFound, "no such prompt");
+        error.retry = Retry::SameKey;
+        error
+    };
+    for (script, resumed, calls) in
+        [(vec![Step::Picture], 1, 1), (vec![Step::FailWith(Box::new(never_seen)), Step::Picture], 1, 2)]
+    {
+        let w = world_of(MemoryStore::default(), ScriptedProvider::choosing("p", vec![Step::Hang]), &[]);
+        w.asks(request("u", "m1"));
+        w.provider.arrivals(1).await;
+        assert_eq!(w.events(), ["accepted", "asking"]);
+        let next = world_of(w.store.clone(), ScriptedProvider::choosing("p", script), &[]);
+        assert_eq!(next.recover().await, Recovered { resumed: 1, ..Recovered::default() });
+        assert_eq!(next.adapter.send_number(1).await.pictures.len(), 1);
+        next.ended().await;
+        assert_eq!((next.provider.resumed().len(), next.provider.keys().len()), (resumed, calls));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_gone_is_named() {
+    let killed = killed_while_rendering(&["k1"]).await;
+    let next = world_of_tasks(killed.store.clone(), vec![], &["other"]);
+    assert_eq!(next.recover().await, Recovered { resumed: 1, ..Recovered::default() });
+    assert_eq!(next.adapter.send_number(1).await.text, "error-task-key-gone key=k1");
+    next.ended().await;
+    assert!(next.provider.keys().is_empty(), "another key is not asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_has_its_own_bound_and_is_left_to_the_next_run_at_a_stop() {
+    let w = killed_while_rendering(&[]).await;
+    // Ten minutes for pictures, counted from when it was taken; the job's deadline of fifteen is not asked.
+    assert_eq!(w.adapter.send_number(1).await.text, "error-task-late");
+    w.ended().await;
+    assert_eq!(w.events().last().unwrap(), "finished:failed");
+
+    let w = killed_while_rendering(&[]).await;
+    assert!(w.engine.shutdown(Duration::from_secs(5)).await, "nobody waits for the service");
+    assert!(w.adapter.sends().is_empty());
+    let next = world_of_tasks(w.store.clone(), vec![], &[]);
+    assert_eq!(next.recover().await, Recovered { resumed: 1, ..Recovered::default() });
+    next.ended().await;
+    assert_eq!(next.events().last().unwrap(), "finished:delivered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unanswered_order_ends_unknown_and_nobody_else_is_asked() {
+    let script = vec![Step::Fail(ErrorClass::Unanswered)];
+    let w = world_of_tasks(MemoryStore::default(), script, &["k1", "k2"]);
+    w.asks(request("u", "m1"));
+    assert_eq!(w.adapter.send_number(1).await.text, "error-task-unknown");
+    w.ended().await;
+    assert_eq!(w.provider.keys(), ["k1"]);
+    assert_eq!(w.events().last().unwrap(), "finished:unknown");
+}

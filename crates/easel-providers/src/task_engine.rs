@@ -1,0 +1,215 @@
+//! Orders a task, asks about it until it is done, and fetches what it made; the same for every dialect with [`Tasks`].
+//!
+//! It creates at most one task per call. Questions and downloads are repeated freely: they cost nothing, and the task is
+//! paid. There is no bound here on how long a task may take; the core ends the call.
+
+use std::time::Duration;
+
+use easel_core::{
+    error::{Charged, ErrorClass, ProviderError, Retry},
+    ports::{CallContext, GenerateRequest, Generated, RemoteTask},
+};
+use easel_http::{Call, Method};
+use tokio::time::Instant;
+
+use crate::{
+    engine::Remote,
+    exchange::Answered,
+    tasks::{Question, State, Tasks},
+};
+
+/// A question that is not answered within this is asked again.
+const QUESTION_TIME: Duration = Duration::from_mins(1);
+/// The longest pause between two questions, after questions that failed.
+const MAX_PAUSE: Duration = Duration::from_mins(1);
+/// Refusals of a question in a row after which the task is given up: the service knows neither task nor key any more.
+const MAX_REFUSALS: u32 = 5;
+/// Longer than any task: the core ends a call.
+const NO_DEADLINE: Duration = Duration::from_hours(24 * 365);
+/// Answers to one question that point to another one.
+const MAX_DETOURS: u32 = 3;
+/// How often a finished task is asked again for a fresh link, after one that led nowhere.
+const MAX_FRESH_LINKS: u32 = 1;
+
+/// What became of one round of asking.
+enum Round {
+    /// Ask again after a pause.
+    Again,
+    /// The question was refused; the task may be gone.
+    Refused(ProviderError),
+    /// The service never saw the task.
+    NeverSeen,
+    /// It ended without a result.
+    Failed(ProviderError),
+    /// The result.
+    Done(Answered),
+}
+
+impl Remote {
+    /// Orders a task and follows it to its end. `send` makes the create call.
+    pub(crate) async fn follow_new(
+        &self,
+        tasks: &dyn Tasks,
+        answered: Answered,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        let Some(mut task) = tasks.created(&answered.answer, &answered.headers) else {
+            // Rarely the result is there at once.
+            return self.wire.gather(&answered, request, cx).await.map_err(|mut error| {
+                if error.class == ErrorClass::Empty {
+                    // Taken, and nobody can say as what: it is not ordered again.
+                    (error.class, error.retry) = (ErrorClass::ResultLost, Retry::Never);
+                    error.charged = Charged::Maybe;
+                    "the service answered without the id of a task".clone_into(&mut error.detail);
+                }
+                error
+            });
+        };
+        if task.poll.contains("://") && !self.wire.is_ours(&task.poll) {
+            // Nobody else is shown the key; the kind knows where to ask.
+            task.poll.clear();
+        }
+        if let Err(error) = cx.tasks.created(&task).await {
+            // It is paid: followed all the same, only a crash would lose it now.
+            tracing::error!(provider = %self.wire.name, %error, "a task goes on unrecorded");
+        }
+        tokio::time::sleep(self.pace(tasks).first).await;
+        self.follow(tasks, &task, request, cx).await
+    }
+
+    /// Follows a task to its end; asks at once.
+    pub(crate) async fn follow(
+        &self,
+        tasks: &dyn Tasks,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        // The job's deadline ended with the order.
+        let cx = &CallContext { deadline: Instant::now() + NO_DEADLINE, ..cx.clone() };
+        let (mut refusals, mut unclear, mut fresh) = (0, 0_u32, 0);
+        loop {
+            match self.round(tasks, task, request, cx, &mut unclear).await {
+                Round::Again => refusals = 0,
+                Round::NeverSeen => return Err(self.never_seen(task)),
+                Round::Failed(error) => return Err(error),
+                Round::Refused(error) => {
+                    refusals += 1;
+                    if refusals >= MAX_REFUSALS {
+                        return Err(error);
+                    }
+                }
+                Round::Done(answered) => {
+                    let error = match self.wire.gather(&answered, request, cx).await {
+                        Ok(generated) => return Ok(generated),
+                        Err(error) => error,
+                    };
+                    fresh += 1;
+                    if error.class != ErrorClass::ResultLost {
+                        return Err(ended(error));
+                    }
+                    if fresh > MAX_FRESH_LINKS {
+                        return Err(lost(error));
+                    }
+                    tracing::info!(provider = %self.wire.name, task = task.id, %error, "asking for a fresh link");
+                }
+            }
+            // Slower while questions fail.
+            let every = self.pace(tasks).every;
+            tokio::time::sleep(every.saturating_mul(1 << unclear.min(6)).min(MAX_PAUSE).max(every)).await;
+        }
+    }
+
+    /// One question, and those that its answer leads to.
+    async fn round(
+        &self,
+        tasks: &dyn Tasks,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+        unclear: &mut u32,
+    ) -> Round {
+        let mut question = tasks.question(task);
+        for _ in 0..MAX_DETOURS {
+            let answered = match self.wire.exchange(self.asking(&question, cx), cx).await {
+                Ok(answered) => answered,
+                Err(error) => {
+                    tracing::debug!(provider = %self.wire.name, task = task.id, %error, "a question got no answer");
+                    *unclear += 1;
+                    return Round::Again;
+                }
+            };
+            let redactor = self.wire.redactor(cx);
+            let facts = answered.facts(&request.prompt, &redactor);
+            match tasks.state(task, &question, &facts) {
+                State::Working { percent } => {
+                    *unclear = 0;
+                    cx.tasks.progress(percent);
+                    return Round::Again;
+                }
+                State::Done => return Round::Done(answered),
+                State::NeverSeen => return Round::NeverSeen,
+                State::AskAlso(next) => question = next,
+                State::Unclear => {
+                    *unclear += 1;
+                    return Round::Again;
+                }
+                State::Failed(failure) => {
+                    let refused = !(200..300).contains(&answered.status);
+                    let error = failure.into_error(&self.wire.name, &facts);
+                    if !refused {
+                        return Round::Failed(ended(error));
+                    }
+                    *unclear += 1;
+                    // Busy is no refusal of the task.
+                    return match error.class {
+                        ErrorClass::Rate | ErrorClass::Overload | ErrorClass::Unanswered => Round::Again,
+                        _ => Round::Refused(lost(error)),
+                    };
+                }
+            }
+        }
+        *unclear += 1;
+        Round::Again
+    }
+
+    /// The call of a question.
+    fn asking(&self, question: &Question, cx: &CallContext) -> Call {
+        let call = match &question.body {
+            Some(body) => self.wire.call(Method::POST, &question.path, cx).json(body.to_string()),
+            None => self.wire.call(Method::GET, &question.path, cx),
+        };
+        question
+            .headers
+            .iter()
+            .fold(call.within(QUESTION_TIME), |call, (name, value)| call.header(name, value))
+    }
+
+    fn never_seen(&self, task: &RemoteTask) -> ProviderError {
+        let detail = format!("the service does not know the task {}", task.id);
+        let mut error = ProviderError::new(&*self.wire.name, ErrorClass::NotFound, detail);
+        // It may be ordered again, from this very service.
+        (error.retry, error.charged) = (Retry::SameKey, Charged::No);
+        error
+    }
+}
+
+/// A task that ended without a result. Another provider may be asked; the same one would be paid twice.
+fn ended(mut error: ProviderError) -> ProviderError {
+    if error.retry == Retry::SameKey {
+        error.retry = Retry::NextProvider;
+    }
+    if error.class == ErrorClass::Unanswered {
+        // The service answered: it said that its own clock ran out.
+        error.class = ErrorClass::Overload;
+    }
+    error
+}
+
+/// The result of a paid task that can't be had.
+fn lost(mut error: ProviderError) -> ProviderError {
+    error.class = ErrorClass::ResultLost;
+    (error.retry, error.charged) = (Retry::Never, Charged::Maybe);
+    error
+}
