@@ -17,8 +17,6 @@ mod grok;
 mod localai;
 mod modelscope;
 mod openai_chat;
-mod openai_chat;
-mod openai_images;
 mod openai_images;
 mod openrouter_images;
 mod sd_cpp;
