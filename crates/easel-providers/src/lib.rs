@@ -11,15 +11,19 @@ pub mod config;
 pub mod registry;
 
 mod ark;
+mod dashscope;
 mod gemini_native;
 mod gemini_openai;
+mod gitee;
 mod grok;
+mod jimeng;
 mod localai;
 mod modelscope;
 mod openai_chat;
 mod openai_images;
 mod openrouter_images;
 mod sd_cpp;
+mod sdwebui;
 mod siliconflow;
 mod sketch_provider;
 
@@ -39,6 +43,7 @@ mod results;
 mod rows;
 mod shapes;
 mod sizes;
+mod syntax;
 mod task_engine;
 mod tasks;
 

@@ -8,9 +8,12 @@
 )]
 
 mod ark;
+mod dashscope;
 mod gemini_native;
 mod gemini_openai;
+mod gitee;
 mod grok;
+mod jimeng;
 mod localai;
 mod modelscope;
 mod openai_chat;
@@ -19,6 +22,7 @@ mod openrouter_images;
 mod remote;
 mod replay;
 mod sd_cpp;
+mod sdwebui;
 mod siliconflow;
 mod sketch;
 mod suite;
