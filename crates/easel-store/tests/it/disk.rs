@@ -74,7 +74,7 @@ fn large_picture(store: &Store, dir: &Path) -> Body {
     let mut sink = spool.sink(0);
     sink.write(b"\x89PNG\r\n\x1a\n").unwrap();
     for _ in 0..10 {
-        sink.write(&[7; 100_000]).unwrap();
+        sink.write(&vec![7; 100_000]).unwrap();
     }
     sink.finish().unwrap()
 }
