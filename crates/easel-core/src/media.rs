@@ -6,19 +6,23 @@ mod budget;
 mod clip;
 mod collage;
 mod decode;
+mod draft;
 mod encode;
 mod format;
 mod jpeg;
 mod prepare;
+mod spool;
 
-pub use body::{Body, BodySink, Place, Spool};
+pub use body::{Body, BodyReader, Place};
 pub use budget::{BytesBudget, Hold};
 pub use clip::{Clip, ClipFormat};
 pub use collage::collage;
 pub use decode::{DecodeError, MAX_DECODED_PIXELS, MAX_SIDE, decode, dimensions};
+pub use draft::{Draft, Drafts};
 pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, png as encode_png, shrink};
 pub use format::{MediaFormat, PictureFormat};
-pub use prepare::{PictureProblem, Prepared, prepare};
+pub use prepare::{PictureProblem, Prepared, passes_unchanged, prepare};
+pub use spool::{BodySink, SEGMENT, Spool};
 
 /// A whole picture.
 #[derive(Clone, Debug)]

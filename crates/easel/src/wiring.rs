@@ -128,6 +128,7 @@ impl App {
             adapters.clone(),
             tracker.clone(),
         );
+        let spool = spool.with_drafts(ports.blobs.drafts());
         let engine = Engine::new(ports.clone(), spool, clock, desk.clone(), engine_settings(config));
         desk.open(engine.clone());
         let remembered = engine.remember().await?;

@@ -10,6 +10,7 @@ use easel_core::{
     ports::{SendError, SendFailure},
     reply::{Clearance, Part, Reply, Sent, Target},
 };
+use tokio::io::AsyncWriteExt as _;
 use tracing::{debug, info};
 
 use super::{OneBot, napfile, send_error};
@@ -256,15 +257,17 @@ impl OneBot {
         if let Some(path) = cargo.body.in_file() {
             return Ok((file_url(path)?, None));
         }
-        let bytes = match cargo.body.in_memory() {
-            Some(bytes) => bytes.clone(),
-            None => return Err(std::io::Error::other("there are no bytes")),
-        };
+        let parts = cargo.body.in_memory().unwrap_or_default();
         tokio::fs::create_dir_all(&self.outbox).await?;
         let number = FILES.fetch_add(1, Ordering::Relaxed);
         let path = self.outbox.join(format!("{}-{number}-{}", std::process::id(), cargo.name));
-        tokio::fs::write(&path, &bytes).await?;
-        Ok((file_url(&path)?, Some(Temporary(path))))
+        let temporary = Temporary(path);
+        let mut file = tokio::fs::File::create(&temporary.0).await?;
+        for part in parts {
+            file.write_all(part).await?;
+        }
+        file.flush().await?;
+        Ok((file_url(&temporary.0)?, Some(temporary)))
     }
 }
 
@@ -312,11 +315,12 @@ fn file_url(path: &Path) -> std::io::Result<String> {
         .map_err(|()| std::io::Error::other("the path cannot be written as a url"))
 }
 
-/// The bytes of a body on a blocking thread, where they may have to be read from disk.
-pub(super) async fn read(body: &Body) -> std::io::Result<bytes::Bytes> {
-    if let Some(bytes) = body.in_memory() {
-        return Ok(bytes.clone());
+/// The bytes of a body in parts; on a blocking thread, where they have to be read from disk.
+pub(super) async fn read(body: &Body) -> std::io::Result<Vec<bytes::Bytes>> {
+    if let Some(segments) = body.in_memory() {
+        return Ok(segments.to_vec());
     }
     let body = body.clone();
-    tokio::task::spawn_blocking(move || body.read()).await.map_err(std::io::Error::other)?
+    let read = tokio::task::spawn_blocking(move || body.read()).await.map_err(std::io::Error::other)?;
+    read.map(|whole| vec![whole])
 }

@@ -1,7 +1,7 @@
 //! NapCat's stream upload: chunks over the ordinary connection, a path on the implementation's disk in return (NapCat
 //! API, `upload_file_stream`).
 
-use std::io::Read as _;
+use std::io::BufRead as _;
 
 use easel_core::{
     media::Body,
@@ -73,18 +73,15 @@ async fn digest(body: &Body) -> std::io::Result<String> {
     let body = body.clone();
     let hashing = tokio::task::spawn_blocking(move || {
         let mut hasher = Sha256::new();
-        if let Some(bytes) = body.in_memory() {
-            hasher.update(bytes);
-        } else if let Some(path) = body.in_file() {
-            let mut file = std::fs::File::open(path)?;
-            let mut part = vec![0; 256 * 1024];
-            loop {
-                let read = file.read(&mut part)?;
-                if read == 0 {
-                    break;
-                }
-                hasher.update(part.get(..read).unwrap_or_default());
+        let mut reader = body.reader()?;
+        loop {
+            let part = reader.fill_buf()?;
+            if part.is_empty() {
+                break;
             }
+            hasher.update(part);
+            let taken = part.len();
+            reader.consume(taken);
         }
         Ok(crate::hex(&hasher.finalize()))
     });

@@ -110,7 +110,7 @@ async fn save(media: &Media, file: &Path) -> std::io::Result<()> {
     let (body, file) = (media.body().clone(), file.to_owned());
     let write = move || match body.in_file() {
         Some(path) => std::fs::copy(path, &file).map(drop),
-        None => std::fs::write(&file, body.read()?),
+        None => std::io::copy(&mut body.reader()?, &mut std::fs::File::create(&file)?).map(drop),
     };
     tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)?
 }
