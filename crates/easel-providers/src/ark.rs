@@ -261,17 +261,24 @@ fn recommended(row: &Row, ratio: (u32, u32), tier: u8) -> (u32, u32) {
     };
     let listed = RATIOS.iter().position(|known| *known == ratio);
     let listed = listed.and_then(|at| SIZES.get(at)?.get(column).copied());
+    let listed = listed.filter(|size| fits(row, *size));
     let side = 1024.0 * f64::from(tier);
     listed.unwrap_or_else(|| of_area(row, f64::from(ratio.0) / f64::from(ratio.1), side * side))
 }
 
 /// The size itself where the model takes it, else the nearest one of its ratio.
 fn lawful(row: &Row, (width, height): (u32, u32)) -> (u32, u32) {
-    let pixels = u64::from(width) * u64::from(height);
+    if fits(row, (width, height)) {
+        return (width, height);
+    }
+    let (width, height) = (f64::from(width), f64::from(height));
+    of_area(row, width / height, width * height)
+}
+
+fn fits(row: &Row, (width, height): (u32, u32)) -> bool {
     let ratio = f64::from(width) / f64::from(height);
-    let fits =
-        (row.pixels.0..=row.pixels.1).contains(&pixels) && (1.0 / MAX_RATIO..=MAX_RATIO).contains(&ratio);
-    if fits { (width, height) } else { of_area(row, ratio, f64::from(width) * f64::from(height)) }
+    let pixels = u64::from(width) * u64::from(height);
+    (row.pixels.0..=row.pixels.1).contains(&pixels) && (1.0 / MAX_RATIO..=MAX_RATIO).contains(&ratio)
 }
 
 /// Sides of this ratio with about so many pixels, inside the model's limits.

@@ -121,12 +121,22 @@ pub(crate) struct Limits {
     pub(crate) clips: bool,
     /// References are fetched by the service from a public address: [`Ask::addresses`].
     pub(crate) public_urls: bool,
+    /// The longest JSON request in bytes, base64 included; `None` = the service says.
+    pub(crate) request_bytes: Option<u64>,
 }
 
 impl Limits {
     /// A model that draws from words and takes so many references, so many pictures at a time.
     pub(crate) const fn new(references: usize, count: u8) -> Self {
-        Self { words_alone: true, references, count, tier: None, clips: false, public_urls: false }
+        Self {
+            words_alone: true,
+            references,
+            count,
+            tier: None,
+            clips: false,
+            public_urls: false,
+            request_bytes: None,
+        }
     }
 }
 
@@ -204,6 +214,16 @@ impl fmt::Debug for Payload {
                 let names: Vec<_> = pairs.iter().map(|(name, _)| name).collect();
                 f.debug_tuple("Query").field(&names).finish()
             }
+        }
+    }
+}
+
+impl Payload {
+    /// The length of a JSON body in bytes.
+    pub(crate) fn json_length(&self) -> Option<u64> {
+        match self {
+            Self::Json(segments) => Some(segments.iter().map(Segment::length).sum()),
+            Self::Form(_) | Self::Query(_) => None,
         }
     }
 }

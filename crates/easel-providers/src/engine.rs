@@ -104,7 +104,7 @@ impl Provider for Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        let known = self.lessons.known();
+        let known = self.lessons.known_for(cx.job);
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
@@ -122,10 +122,15 @@ impl Provider for Remote {
             self.wire.judge(&answered, request, cx, |_| false).map_err(free)?;
         }
         let Draft { path, payload, sent } = self.dialect.draft(&ask);
+        self.fits(&payload)?;
         let call = self.call(&path, payload, cx);
         let learn = |failure: &Failure| self.lessons.learn(failure, &sent);
         let Some(tasks) = tasks else {
-            return self.wire.draw(call, request, cx, learn).await;
+            let made = self.wire.draw(call, request, cx, learn).await;
+            if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {
+                self.lessons.was_empty(cx.job);
+            }
+            return made;
         };
         let answered = self.wire.exchange(with_headers(call, tasks.headers()), cx).await?;
         self.wire.judge(&answered, request, cx, learn)?;
@@ -150,6 +155,18 @@ impl Provider for Remote {
 }
 
 impl Remote {
+    /// A request that the service would refuse for its length is not sent: smaller references may do.
+    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
+    fn fits(&self, payload: &Payload) -> Result<(), ProviderError> {
+        let most = self.dialect.limits(&self.settings.model).request_bytes;
+        let (Some(most), Some(length)) = (most, payload.json_length()) else { return Ok(()) };
+        if length <= most {
+            return Ok(());
+        }
+        let detail = format!("the request would have {length} bytes, and the service takes {most}");
+        Err(ProviderError::new(&*self.wire.name, ErrorClass::TooLarge, detail))
+    }
+
     /// The task side, when requests of this sort are answered with tasks.
     fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
         self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
@@ -327,7 +344,7 @@ mod tests {
             (fetched.path(), fetched.headers().get("x-odd-key")),
             ("/painted.png", Some("the-odd-key"))
         );
-        assert_eq!(sent.path(), "/v1/models/m:paint");
+        assert_eq!(sent.path(), "/api/v3/models/m:paint");
         assert_eq!(sent.http.json().unwrap(), json!({ "text": "猫", "inputs": ["Zmlyc3Q="] }));
         let header = |name| sent.headers().get(name);
         assert_eq!((header("x-odd-mode"), header("x-odd-key")), (Some("sync"), Some("the-odd-key")));

@@ -17,13 +17,14 @@ use std::time::Duration;
 
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
-    ports::Output,
+    ports::{Output, Usage},
 };
 use easel_http::Call;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    answer::Answer,
     classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::{Known, Sent},
@@ -79,6 +80,9 @@ const ANY: Row = Row { start: "", sizes: ALL_SIZES, ratios: RATIOS, references: 
 
 /// Base64 of references that one request may hold (20 MB are documented for the whole).
 const MAX_REQUEST: u64 = 18_000_000;
+
+/// Up to this longer side, wished pixels mean the half tier of the models that have it.
+const SMALL: u32 = 640;
 
 /// The dialect.
 pub(crate) struct GeminiNative;
@@ -136,6 +140,19 @@ impl Dialect for GeminiNative {
         }
     }
 
+    fn usage(&self, answer: &Answer) -> Usage {
+        let told = |names: &[&str]| {
+            let usage = answer.skeleton.get("usageMetadata")?;
+            let counts: Vec<u64> = names.iter().filter_map(|name| usage.get(*name)?.as_u64()).collect();
+            (!counts.is_empty()).then(|| counts.into_iter().sum())
+        };
+        Usage {
+            input_tokens: told(&["promptTokenCount"]),
+            output_tokens: told(&["candidatesTokenCount", "thoughtsTokenCount"]),
+            cost: None,
+        }
+    }
+
     fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
         match classify::failure(facts) {
             Some(failure) => Some(refusal(failure, facts)),
@@ -183,7 +200,9 @@ fn generation_config(
         image.remove("aspectRatio");
         image.extend(ratio.map(|ratio| ("aspectRatio".to_owned(), name(ratio).into())));
     }
-    if let Some(side) = sizes::side(wish) {
+    if let Some(tier) = sizes::tier(wish) {
+        let is_small = wish.size.is_some_and(|(width, height)| width.max(height) <= SMALL);
+        let side = if is_small { 512 } else { 1024 * u32::from(tier) };
         image.remove("imageSize");
         image.extend(size(row, side, known).map(|size| ("imageSize".to_owned(), size.into())));
     }
@@ -203,11 +222,11 @@ fn is_empty(value: &Value) -> bool {
     value.as_object().is_some_and(Map::is_empty)
 }
 
-/// The `imageSize` that is nearest to a square of this side; in place of one that was refused, the next smaller one.
-fn size(row: &Row, side: f64, known: &Known) -> Option<&'static str> {
-    let distance = |(_, listed): &(&str, u32)| (side / f64::from(*listed)).ln().abs();
-    let nearest = row.sizes.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))?;
-    let smaller = row.sizes.iter().rev().filter(|(_, side)| *side <= nearest.1);
+/// The largest `imageSize` up to a square of this side, or else the smallest; in place of one that was refused, the
+/// next smaller one.
+fn size(row: &Row, side: u32, known: &Known) -> Option<&'static str> {
+    let smallest = row.sizes.first()?;
+    let smaller = row.sizes.iter().rev().filter(|(_, listed)| *listed <= side.max(smallest.1));
     smaller.map(|(name, _)| *name).find(|name| !known.refuses("imageSize", name))
 }
 

@@ -12,12 +12,13 @@
 
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
-    ports::{ImageRequest, Operation, Output},
+    ports::{GenerateRequest, Operation, Output, Usage},
 };
 use easel_http::Multipart;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    answer::{Answer, usage},
     classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, content},
     lessons::{Known, Sent},
@@ -47,6 +48,9 @@ const RATIOS: &[(&str, (u32, u32))] = &[
 ];
 /// The largest `resolution` in K.
 const LARGEST: u8 = 2;
+
+/// `cost_in_usd_ticks` of one dollar.
+const TICKS: f64 = 1e10;
 
 /// The dialect.
 pub(crate) struct Grok;
@@ -87,6 +91,13 @@ impl Dialect for Grok {
         Draft { path, payload: json.finish(&Value::Object(fields)), sent }
     }
 
+    #[expect(clippy::cast_precision_loss, reason = "a price below 900,000 dollars is exact")]
+    fn usage(&self, answer: &Answer) -> Usage {
+        let usage = usage::usage(&answer.skeleton);
+        let ticks = answer.skeleton.pointer("/usage/cost_in_usd_ticks").and_then(Value::as_u64);
+        Usage { cost: ticks.map(|ticks| ticks as f64 / TICKS).or(usage.cost), ..usage }
+    }
+
     fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
         match classify::failure(facts) {
             Some(failure) => Some(recognised(failure, facts.status)),
@@ -96,7 +107,7 @@ impl Dialect for Grok {
 }
 
 /// Everything but model, prompt and pictures.
-fn fields(extra: Map<String, Value>, request: &ImageRequest, known: &Known) -> Map<String, Value> {
+fn fields(extra: Map<String, Value>, request: &GenerateRequest, known: &Known) -> Map<String, Value> {
     let mut fields = extra;
     if request.count > 1 {
         fields.insert("n".to_owned(), request.count.into());
@@ -121,7 +132,7 @@ fn resolution(wish: &Output, known: &Known) -> Option<String> {
 }
 
 /// The edit form of gateways. Fields first: those that read it as a stream need the model before the files.
-fn form(fields: Map<String, Value>, request: &ImageRequest) -> Multipart {
+fn form(fields: Map<String, Value>, request: &GenerateRequest) -> Multipart {
     let form = fields.into_iter().fold(Multipart::new(), |form, (name, value)| match value {
         Value::String(text) => form.text(&name, text),
         other => form.text(&name, other.to_string()),

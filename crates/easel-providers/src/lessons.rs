@@ -6,11 +6,11 @@
 //! remembered by its value, because one person's impossible wish says nothing about what others wish.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use easel_core::error::ErrorClass;
+use easel_core::{error::ErrorClass, ids::JobId};
 use serde_json::{Map, Value};
 
 use crate::classify::Failure;
@@ -26,6 +26,8 @@ const SHAPES: [&str; 7] =
 
 /// Refused shapes that are remembered; people can wish for any number of them.
 const MAX_REFUSED_SHAPES: usize = 256;
+/// Jobs without a picture that are remembered: their repetition follows at once.
+const MAX_EMPTY_JOBS: usize = 64;
 /// How services say that they don't know a parameter at all, in lower case.
 const UNKNOWN: [&str; 9] = [
     "unknown parameter",
@@ -98,12 +100,32 @@ impl Sent {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Lessons(Mutex<Known>);
+pub(crate) struct Lessons {
+    known: Mutex<Known>,
+    /// Jobs that were answered without a picture, the latest last.
+    empty: Mutex<VecDeque<JobId>>,
+}
 
 impl Lessons {
-    /// What is known now.
-    pub(crate) fn known(&self) -> Known {
-        self.lock().clone()
+    /// What is known now, without regard to a job.
+    #[cfg(test)]
+    fn known(&self) -> Known {
+        lock(&self.known).clone()
+    }
+
+    /// What is known now, for a call of this job.
+    pub(crate) fn known_for(&self, job: JobId) -> Known {
+        let insist = lock(&self.empty).contains(&job);
+        Known { insist, ..lock(&self.known).clone() }
+    }
+
+    /// The job was answered without a picture.
+    pub(crate) fn was_empty(&self, job: JobId) {
+        let mut empty = lock(&self.empty);
+        if empty.len() >= MAX_EMPTY_JOBS {
+            empty.pop_front();
+        }
+        empty.push_back(job);
     }
 
     /// Learns from the refusal of the request that carried `sent`; says whether another request would be sent now.
@@ -119,7 +141,7 @@ impl Lessons {
             return false;
         }
         let Some(name) = named(failure, &sent.names) else { return false };
-        let mut known = self.lock();
+        let mut known = lock(&self.known);
         match sent.shapes.get(name.as_str()) {
             Some(value) if !is_unknown(failure) => {
                 if known.refused.len() >= MAX_REFUSED_SHAPES {
@@ -134,11 +156,11 @@ impl Lessons {
         }
         true
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Known> {
-        // The value is whole after every statement above, so a poisoned lock holds a good one.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // The value is whole after every statement above, so a poisoned lock holds a good one.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The value of a parameter as it stands in a form.
@@ -271,6 +293,18 @@ mod tests {
         let (failure, sent) = (refusal("quality", "", "no"), sent(&json!({ "quality": "high" })));
         assert!(lessons.learn(&failure, &sent));
         assert!(lessons.learn(&failure, &sent));
+    }
+
+    #[test]
+    fn only_the_job_that_got_no_picture_insists() {
+        let lessons = Lessons::default();
+        let jobs: Vec<_> = (0..=MAX_EMPTY_JOBS).map(|_| JobId::generate()).collect();
+        for job in &jobs {
+            assert!(!lessons.known_for(*job).insist);
+            lessons.was_empty(*job);
+            assert!(lessons.known_for(*job).insist);
+        }
+        assert!(!lessons.known_for(jobs[0]).insist, "the memory is bounded");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset, NaiveTime};
 use easel_core::{
     error::{ErrorClass, KeyVerdict, Retry},
-    ports::ImageRequest,
+    ports::GenerateRequest,
 };
 use serde_json::{Map, Value};
 
@@ -134,7 +134,7 @@ fn known_row(model: &str) -> Option<&'static Row> {
 fn fields(
     row: &Row,
     extra: &Map<String, Value>,
-    request: &ImageRequest,
+    request: &GenerateRequest,
     known: &Known,
 ) -> Map<String, Value> {
     let mut fields = extra.clone();
@@ -176,6 +176,8 @@ const MODERATED: [&str; 5] = ["sensitive", "prohibited", "敏感", "违规", "�
 const SPENT: [&str; 2] = ["balance is insufficient", "余额"];
 /// The code that goes with it.
 const SPENT_CODE: u64 = 30_001;
+/// The service is too busy, whatever the status.
+const BUSY_CODES: [u64; 2] = [50_505, 50_603];
 /// How a model that is gone is told; the code 20012 stands for other parameters as well.
 const NO_MODEL: [&str; 2] = ["model does not exist", "模型不存在"];
 /// Limits of a day, as the message of a 429 names them.
@@ -201,6 +203,9 @@ fn recognised(mut failure: Failure, facts: &Facts<'_>) -> Failure {
     let fine = KeyVerdict::Fine;
     match facts.status {
         _ if code == Some(SPENT_CODE) => failure.recognised(ErrorClass::Quota, KeyVerdict::OutOfQuota),
+        status if status != 429 && code.is_some_and(|code| BUSY_CODES.contains(&code)) => {
+            failure.recognised(ErrorClass::Overload, fine)
+        }
         200..=299 | 400 | 404 if begins(&NO_MODEL) => failure.recognised(ErrorClass::NotFound, fine),
         451 => failure.recognised(ErrorClass::ModerationInput, fine),
         400 if says(&MODERATED) => failure.recognised(ErrorClass::ModerationInput, fine),

@@ -186,20 +186,21 @@ pub(crate) fn closest<T>(
     items.into_iter().min_by(better)
 }
 
-/// The side of a square with as many pixels as the wish has, or `None` when neither pixels nor a tier are wished.
-pub(crate) fn side(wish: &Output) -> Option<f64> {
-    match (wish.size.filter(|(w, h)| *w > 0 && *h > 0), wish.tier) {
-        (Some((w, h)), _) => Some((f64::from(w) * f64::from(h)).sqrt()),
-        (None, Some(tier)) => Some(1024.0 * f64::from(tier.max(1))),
+/// The tier (1, 2 or 4 K) of a wish: what was named, or the one that the longer side of the wished pixels reaches into,
+/// in the same way as the chain sees it before it asks a provider.
+pub(crate) fn tier(wish: &Output) -> Option<u8> {
+    match (wish.size, wish.tier) {
+        (Some((width, height)), _) => Some(match width.max(height) {
+            // Wide formats of a tier reach beyond its name on their longer side.
+            0..=1792 => 1,
+            1793..=2752 => 2,
+            _ => 4,
+        }),
+        (None, Some(0 | 1)) => Some(1),
+        (None, Some(2)) => Some(2),
+        (None, Some(_)) => Some(4),
         (None, None) => None,
     }
-}
-
-/// The tier (1, 2 or 4 K) that is nearest to a wish, as [`side`] has it.
-pub(crate) fn tier(wish: &Output) -> Option<u8> {
-    let side = side(wish)?;
-    let distance = |tier: &u8| (side / (1024.0 * f64::from(*tier))).ln().abs();
-    [1, 2, 4].into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
 
 fn rounded(side: f64) -> u32 {

@@ -205,7 +205,11 @@ impl Fold {
         self.done
             || self.error.is_some()
             || !self.data.is_empty()
-            || !self.candidates.is_empty()
+            || self.candidates.iter().any(|candidate| {
+                ["finishReason", "finish_reason"]
+                    .iter()
+                    .any(|key| candidate.get(*key).is_some_and(is_something))
+            })
             || self.beside.contains_key("promptFeedback")
             || self.choices.iter().any(|choice| choice.finish_reason.is_some() || choice.error.is_some())
     }

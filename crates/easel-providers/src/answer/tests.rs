@@ -466,3 +466,41 @@ fn the_last_picture_counts_where_models_talk() {
     assert!(last_first(chat(&"![a](https://a.example/1.png)".into())));
     assert!(!last_first(json!({ "data": [{ "url": "https://a.example/x" }] }).to_string()));
 }
+
+#[test]
+fn a_stream_of_candidates_is_whole_when_one_says_why_it_ended() {
+    let (_dir, spool) = spool(64 << 20);
+    let chunk = |end: &str| {
+        format!("data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"text\":\"Sure\"}}]}}{end}}}]}}\n\n")
+    };
+    for (body, whole) in [
+        (chunk(""), false),
+        (chunk(",\"finishReason\":\"STOP\""), true),
+        (chunk("") + "data: {\"promptFeedback\":{\"blockReason\":\"OTHER\"}}\n\n", true),
+    ] {
+        assert_eq!(read_in(&spool, body.as_bytes(), &[], true).unwrap().whole, whole, "{body}");
+        assert!(read_in(&spool, body.as_bytes(), &[], false).unwrap().whole, "{body}");
+    }
+}
+
+#[test]
+fn what_a_stream_tells_beside_its_pictures_stays() {
+    let body = "data: {\"candidates\":[],\"usageMetadata\":{\"promptTokenCount\":1}}\n\n\
+                data: {\"usageMetadata\":{\"promptTokenCount\":12}}\n\ndata: {\"usage\":{\"cost\":0.1}}\n\n";
+    let answer = read(body);
+    assert_eq!(answer.skeleton["usageMetadata"], json!({ "promptTokenCount": 12 }));
+    assert_eq!(answer.skeleton["usage"], json!({ "cost": 0.1 }));
+}
+
+#[test]
+fn a_failed_member_of_a_streamed_set_is_an_entry_and_no_failure() {
+    let failed =
+        json!({ "type": "image_generation.partial_failed", "image_index": 1, "error": { "code": "X" } });
+    let drawn = json!({ "type": "image_generation.partial_succeeded", "url": "https://a.example/1.png" });
+    let answer = read(format!("data: {drawn}\n\ndata: {failed}\n\ndata: [DONE]\n\n"));
+    assert_eq!(answer.skeleton.get("error"), None);
+    assert_eq!(
+        answer.skeleton["data"],
+        json!([{ "url": "https://a.example/1.png" }, { "error": { "code": "X" } }])
+    );
+}

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use easel_core::{
     error::{ErrorClass, KeyVerdict, Retry},
     media::PictureFormat,
-    ports::{ImageRequest, Output},
+    ports::{GenerateRequest, Output},
 };
 use easel_testkit::{pictures, provider::Answer};
 use serde_json::{Value, json};
@@ -30,7 +30,11 @@ pub(crate) fn wire() -> Wire {
         moderated_output: vec![
             case("picture", sample(400, "error_output_image_sensitive"), ModerationOutput),
             case("in a success", sample(200, "generations_200_top_level_error"), ModerationOutput),
-            case("all of a set", failed_set("OutputImageSensitiveContentDetected.Copyright"), ModerationOutput),
+            case(
+                "all of a set",
+                failed_set("OutputImageSensitiveContentDetected.Copyright"),
+                ModerationOutput,
+            ),
         ],
         failures: vec![
             case("wrong key", sample(401, "error_authentication"), Auth),
@@ -108,7 +112,7 @@ async fn every_sample_is_understood() {
 const OPEN: Output = Output { size: None, ratio: None, tier: None };
 
 /// The body that is sent.
-async fn body(model: &'static str, section: Value, change: impl FnOnce(&mut ImageRequest)) -> Value {
+async fn body(model: &'static str, section: Value, change: impl FnOnce(&mut GenerateRequest)) -> Value {
     let bench = Bench::new(&Wire { model, section, ..wire() }).await;
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
     let mut request = bench.words("猫");
@@ -156,22 +160,20 @@ async fn sizes_follow_the_row_of_the_model() {
     let capabilities = bench.provider.capabilities();
     assert!(!capabilities.generate && capabilities.edit && capabilities.max_references == 1);
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
-    let request = bench.edit(&[(PictureFormat::Png, pictures::png(64, 64, 2))]);
-    bench.ask(&ImageRequest { output: wish(None, Some((1, 1)), None), ..request }).await.unwrap();
+    let request = Bench::edit(&[(PictureFormat::Png, pictures::png(64, 64, 2))]);
+    bench.ask(&GenerateRequest { output: wish(None, Some((1, 1)), None), ..request }).await.unwrap();
     assert_eq!(bench.creates()[0].http.json().unwrap().get("size"), None);
 }
 
 #[tokio::test]
 async fn references_are_one_picture_or_a_list() {
     let bench = Bench::new(&wire()).await;
-    let given = [
-        (PictureFormat::Png, pictures::png(64, 64, 1)),
-        (PictureFormat::Jpeg, pictures::jpeg(64, 64, 2)),
-    ];
+    let given =
+        [(PictureFormat::Png, pictures::png(64, 64, 1)), (PictureFormat::Jpeg, pictures::jpeg(64, 64, 2))];
     let url = |nth: usize, kind: &str| format!("data:image/{kind};base64,{}", STANDARD.encode(&given[nth].1));
     for count in [1, 2] {
         bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
-        bench.ask(&bench.edit(&given[..count])).await.unwrap();
+        bench.ask(&Bench::edit(&given[..count])).await.unwrap();
     }
     let image = |at: usize| bench.creates()[at].http.json().unwrap()["image"].clone();
     assert_eq!(image(0), json!(url(0, "png")));
@@ -194,7 +196,7 @@ async fn sets_are_asked_for_only_where_the_model_makes_them() {
     let bench = Bench::new(&wire()).await;
     let given: Vec<_> = (0..13).map(|seed| (PictureFormat::Png, pictures::png(64, 64, seed))).collect();
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
-    bench.ask(&ImageRequest { count: 4, ..bench.edit(&given) }).await.unwrap();
+    bench.ask(&GenerateRequest { count: 4, ..Bench::edit(&given) }).await.unwrap();
     let sent = bench.creates()[0].http.json().unwrap();
     assert_eq!(sent["sequential_image_generation_options"], json!({ "max_images": 2 }));
 }
@@ -212,7 +214,8 @@ async fn a_streamed_set_has_a_picture_in_every_partial_event() {
         })
         .collect();
     let failed = json!({ "code": "OutputImageSensitiveContentDetected", "message": "blocked" });
-    let failed = event(json!({ "type": "image_generation.partial_failed", "image_index": 2, "error": failed }));
+    let failed =
+        event(json!({ "type": "image_generation.partial_failed", "image_index": 2, "error": failed }));
     let end = event(json!({ "type": "image_generation.completed", "usage": { "generated_images": 2 } }));
     let nothing = failed.clone() + &end + "data: [DONE]\n\n";
     body += &failed;
@@ -222,7 +225,7 @@ async fn a_streamed_set_has_a_picture_in_every_partial_event() {
         Answer::raw(200, "text/event-stream", body),
         Answer::raw(200, "text/event-stream", nothing),
     ]);
-    let request = ImageRequest { count: 3, ..bench.words("猫") };
+    let request = GenerateRequest { count: 3, ..bench.words("猫") };
     assert_eq!(bench.ask(&request).await.unwrap(), all, "part of a set is better than none");
     let error = bench.ask(&request).await.unwrap_err();
     assert_eq!((error.class, error.retry), (ErrorClass::ModerationOutput, Retry::Never));
@@ -230,10 +233,23 @@ async fn a_streamed_set_has_a_picture_in_every_partial_event() {
 
 #[tokio::test]
 async fn a_refused_size_steps_down_and_a_refused_field_goes() {
-    let bench = Bench::new(&Wire { section: json!({ "extra": { "optimize_prompt_options": { "mode": "fast" } } }), ..wire() }).await;
-    let wide = ImageRequest { output: Output { ratio: Some((16, 9)), ..OPEN }, ..bench.words("猫") };
-    let refused = |name: &str| error(400, "InvalidParameter", &format!("The parameter `{name}` specified in the request is not valid."));
-    bench.peer.answers([Answer::sample(400, "volcengine_ark/error_invalid_size.json"), refused("optimize_prompt_options")]);
+    let bench = Bench::new(&Wire {
+        section: json!({ "extra": { "optimize_prompt_options": { "mode": "fast" } } }),
+        ..wire()
+    })
+    .await;
+    let wide = GenerateRequest { output: Output { ratio: Some((16, 9)), ..OPEN }, ..bench.words("猫") };
+    let refused = |name: &str| {
+        error(
+            400,
+            "InvalidParameter",
+            &format!("The parameter `{name}` specified in the request is not valid."),
+        )
+    };
+    bench.peer.answers([
+        Answer::sample(400, "volcengine_ark/error_invalid_size.json"),
+        refused("optimize_prompt_options"),
+    ]);
     for _ in 0..2 {
         assert_eq!(bench.ask(&wide).await.unwrap_err().retry, Retry::Corrected);
     }

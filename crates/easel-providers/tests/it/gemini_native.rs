@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use easel_core::{
     error::{Charged, ErrorClass, KeyVerdict, Retry},
     media::PictureFormat,
-    ports::{ImageRequest, Output},
+    ports::{GenerateRequest, Output},
 };
 use easel_testkit::{
     pictures,
@@ -135,7 +135,7 @@ async fn every_sample_is_understood() {
 async fn body(model: &'static str, section: Value, output: Output) -> Value {
     let bench = Bench::new(&Wire { model, section, ..wire() }).await;
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
-    bench.ask(&ImageRequest { output, ..bench.words("猫") }).await.unwrap();
+    bench.ask(&GenerateRequest { output, ..bench.words("猫") }).await.unwrap();
     bench.creates()[0].http.json().unwrap()
 }
 
@@ -164,7 +164,7 @@ async fn an_edit_carries_all_its_pictures_behind_the_words() {
     let given: Vec<_> = (0..14).map(|seed| (PictureFormat::Jpeg, pictures::jpeg(64, 64, seed))).collect();
     assert_eq!(bench.provider.capabilities().max_references, 14);
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
-    bench.ask(&bench.edit(&given)).await.unwrap();
+    bench.ask(&Bench::edit(&given)).await.unwrap();
     let body = bench.creates()[0].http.json().unwrap();
     let parts = body["contents"][0]["parts"].as_array().unwrap();
     assert_eq!((parts.len(), &parts[0]), (15, &json!({ "text": "换成雨夜" })));
@@ -193,7 +193,8 @@ async fn shapes_follow_the_row_of_the_model() {
         let body = body(model, json!({}), wish).await;
         assert_eq!(body["generationConfig"]["imageConfig"], expected, "{model} {wish:?}");
     }
-    let tiers = [("gemini-3-pro-image", Some(4)), ("gemini-2.5-flash-image", Some(1)), ("gemini-9-image", None)];
+    let tiers =
+        [("gemini-3-pro-image", Some(4)), ("gemini-2.5-flash-image", Some(1)), ("gemini-9-image", None)];
     for (model, largest) in tiers {
         let bench = Bench::new(&Wire { model, ..wire() }).await;
         assert_eq!(bench.provider.capabilities().max_tier, largest, "{model}");
@@ -225,7 +226,9 @@ async fn events_are_asked_for_where_the_owner_wants_them() {
     let blocked = "data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\n\n";
     let picture = pictures::png(64, 64, 2);
     let chunk = |data: &str, end: &str| {
-        format!("data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"inlineData\":{{\"data\":\"{data}\"}}}}]}}{end}}}]}}\n\n")
+        format!(
+            "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"inlineData\":{{\"data\":\"{data}\"}}}}]}}{end}}}]}}\n\n"
+        )
     };
     let draft = chunk(&STANDARD.encode(pictures::png(64, 64, 1)), "");
     let last = chunk(&STANDARD.encode(&picture), ",\"finishReason\":\"STOP\"");
@@ -256,7 +259,10 @@ async fn vertex_takes_the_same_body_with_a_token() {
 #[tokio::test]
 async fn a_refused_size_steps_down_and_an_unknown_field_goes() {
     let bench = Bench::new(&wire()).await;
-    let large = ImageRequest { output: Output { tier: Some(4), ratio: Some((16, 9)), size: None }, ..bench.words("猫") };
+    let large = GenerateRequest {
+        output: Output { tier: Some(4), ratio: Some((16, 9)), size: None },
+        ..bench.words("猫")
+    };
     let unknown = "Invalid JSON payload received. Unknown name \"aspectRatio\" at 'generation_config.image_config': Cannot find field.";
     bench.peer.answers([
         Answer::sample(400, "gemini_native/error_invalid_argument.json"),
@@ -288,7 +294,8 @@ async fn a_model_that_only_talked_is_told_to_draw() {
     assert_eq!((error.class, error.said.as_str()), (ErrorClass::Empty, "I can describe it instead."));
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
     bench.ask(&bench.words("一只猫")).await.unwrap();
-    let text = |at: usize| bench.creates()[at].http.json().unwrap()["contents"][0]["parts"][0]["text"].clone();
+    let text =
+        |at: usize| bench.creates()[at].http.json().unwrap()["contents"][0]["parts"][0]["text"].clone();
     assert_eq!((text(0), text(1)), (json!("一只猫"), json!("一只猫\n\n(Generate an image.)")));
     // Only the job that was answered so.
     let other = Bench::new(&wire()).await;
@@ -303,7 +310,7 @@ async fn a_model_that_only_talked_is_told_to_draw() {
 async fn more_than_google_takes_is_not_even_sent() {
     let bench = Bench::new(&wire()).await;
     let large = (PictureFormat::Png, pictures::png_of_length(14 << 20, 1));
-    let error = bench.ask(&bench.edit(&[large])).await.unwrap_err();
+    let error = bench.ask(&Bench::edit(&[large])).await.unwrap_err();
     let expected = (ErrorClass::TooLarge, Retry::NextProvider, Charged::No);
     assert_eq!((error.class, error.retry, error.charged), expected, "{error:?}");
     assert!(bench.peer.requests().is_empty());
@@ -321,13 +328,21 @@ async fn what_a_refusal_means_for_the_key() {
     };
     let cool = |seconds| KeyVerdict::Cool(std::time::Duration::from_secs_f64(seconds));
     for (answer, class, key) in [
-        (Answer::sample(400, "gemini_native/error_api_key_invalid.json"), ErrorClass::Auth, KeyVerdict::Disable),
+        (
+            Answer::sample(400, "gemini_native/error_api_key_invalid.json"),
+            ErrorClass::Auth,
+            KeyVerdict::Disable,
+        ),
         (Answer::sample(403, "gemini_native/error_permission.json"), ErrorClass::Auth, cool(600.0)),
         (Answer::sample(429, "gemini_native/error_rate_minute.json"), ErrorClass::Rate, cool(34.4)),
         (quota("PerMinutePerProject", "10"), ErrorClass::Rate, cool(3.0)),
         (quota("PerMinutePerProject-FreeTier", "0"), ErrorClass::Quota, KeyVerdict::OutOfQuota),
         (quota("PerDayPerProject", "250"), ErrorClass::Quota, KeyVerdict::OutOfQuota),
-        (error(400, "FAILED_PRECONDITION", "User location is not supported."), ErrorClass::NotFound, KeyVerdict::Fine),
+        (
+            error(400, "FAILED_PRECONDITION", "User location is not supported."),
+            ErrorClass::NotFound,
+            KeyVerdict::Fine,
+        ),
     ] {
         let described = format!("{answer:?}");
         bench.peer.answer(answer);
@@ -348,4 +363,13 @@ async fn a_block_after_the_picture_withholds_it() {
     let error = bench.fails().await;
     assert_eq!((error.class, error.charged), (ErrorClass::ModerationOutput, Charged::Maybe));
     assert_eq!(bench.ask(&bench.words("猫")).await.unwrap().len(), 1, "a picture that came is one");
+}
+
+#[tokio::test]
+async fn the_bill_is_read_in_googles_words() {
+    let bench = Bench::new(&wire()).await;
+    bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
+    let made = bench.provider.generate(&bench.words("猫"), &bench.cx).await.unwrap();
+    let usage = made.usage;
+    assert_eq!((usage.input_tokens, usage.output_tokens, usage.cost), (Some(12), Some(1290), None));
 }

@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use easel_core::{
     error::{Charged, ErrorClass, KeyVerdict, Retry},
     media::PictureFormat,
-    ports::{ImageRequest, Output},
+    ports::{GenerateRequest, Output},
 };
 use easel_testkit::{pictures, provider::Answer};
 use serde_json::{Value, json};
@@ -21,7 +21,10 @@ pub(crate) fn wire() -> Wire {
     let sample = |status, name: &str| Answer::sample(status, &format!("xai/{name}.json"));
     let refused = "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_X";
     Wire {
-        empty: vec![vec![Answer::no_data()], vec![Answer::json(200, &json!({ "data": [{ "revised_prompt": "" }] }))]],
+        empty: vec![
+            vec![Answer::no_data()],
+            vec![Answer::json(200, &json!({ "data": [{ "revised_prompt": "" }] }))],
+        ],
         moderated_input: vec![
             case("bad request", plain(400, refused), ModerationInput),
             case("forbidden", plain(403, refused), ModerationInput),
@@ -82,11 +85,11 @@ async fn every_sample_is_understood() {
     replay::folder(&wire(), "xai", &rows, &["generations_request", "edits_request", "video_"]).await;
 }
 
-async fn sent(section: Value, change: impl FnOnce(&Bench, &mut ImageRequest)) -> (String, Value) {
+async fn sent(section: Value, change: impl FnOnce(&mut GenerateRequest)) -> (String, Value) {
     let bench = Bench::new(&Wire { section, ..wire() }).await;
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
     let mut request = bench.words("猫");
-    change(&bench, &mut request);
+    change(&mut request);
     bench.ask(&request).await.unwrap();
     let sent = &bench.creates()[0];
     (sent.path().to_owned(), sent.http.json().unwrap())
@@ -102,22 +105,22 @@ async fn words_and_wishes_go_out_as_xai_names_them() {
         (wish(None, Some((16, 9)), Some(2)), json!({ "aspect_ratio": "16:9", "resolution": "2k" })),
         (wish(None, None, Some(1)), json!({ "resolution": "1k" })),
         (wish(Some((1024, 1024)), None, None), json!({ "aspect_ratio": "1:1", "resolution": "1k" })),
-        (wish(Some((900, 1950)), None, None), json!({ "aspect_ratio": "9:19.5", "resolution": "1k" })),
+        (wish(Some((900, 1950)), None, None), json!({ "aspect_ratio": "9:19.5", "resolution": "2k" })),
         (wish(None, Some((21, 9)), None), json!({ "aspect_ratio": "20:9" })),
         (wish(None, Some((4, 5)), None), json!({ "aspect_ratio": "3:4" })),
     ] {
-        let (path, body) = sent(json!({}), |_, request| request.output = output).await;
+        let (path, body) = sent(json!({}), |request| request.output = output).await;
         let mut expected = json!({ "model": "grok-imagine-image-2.0", "prompt": "猫" });
         expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         assert_eq!((path.as_str(), body), ("/v1/images/generations", expected), "{output:?}");
     }
     let extra = json!({ "extra": { "quality": "low", "aspect_ratio": "3:2", "resolution": "2k" } });
-    let (_, body) = sent(extra.clone(), |_, request| request.count = 4).await;
+    let (_, body) = sent(extra.clone(), |request| request.count = 4).await;
     assert_eq!(
         body,
         json!({ "model": "grok-imagine-image-2.0", "prompt": "猫", "n": 4, "quality": "low", "aspect_ratio": "3:2", "resolution": "2k" })
     );
-    let (_, body) = sent(extra, |_, request| request.output = wish(None, Some((1, 1)), Some(1))).await;
+    let (_, body) = sent(extra, |request| request.output = wish(None, Some((1, 1)), Some(1))).await;
     assert_eq!((&body["aspect_ratio"], &body["resolution"]), (&json!("1:1"), &json!("1k")));
 }
 
@@ -132,10 +135,10 @@ async fn edits_are_json_with_one_picture_or_several() {
         let (format, bytes) = &given[nth];
         json!({ "url": format!("data:{};base64,{}", format.mime(), STANDARD.encode(bytes)), "type": "image_url" })
     };
-    let (path, body) = sent(json!({}), |bench, request| *request = bench.edit(&given[..1])).await;
+    let (path, body) = sent(json!({}), |request| *request = Bench::edit(&given[..1])).await;
     let expected = json!({ "model": "grok-imagine-image-2.0", "prompt": "换成雨夜", "image": picture(0) });
     assert_eq!((path.as_str(), body), ("/v1/images/edits", expected));
-    let (_, body) = sent(json!({}), |bench, request| *request = bench.edit(&given)).await;
+    let (_, body) = sent(json!({}), |request| *request = Bench::edit(&given)).await;
     assert_eq!(body["images"], json!([picture(0), picture(1), picture(2)]));
     assert!(body.get("image").is_none(), "never both");
 }
@@ -144,14 +147,12 @@ async fn edits_are_json_with_one_picture_or_several() {
 async fn gateways_get_their_form() {
     let section = json!({ "extra": { "form": "multipart", "quality": "low" } });
     let bench = Bench::new(&Wire { section, ..wire() }).await;
-    let given = [
-        (PictureFormat::Png, pictures::png(64, 64, 1)),
-        (PictureFormat::Jpeg, pictures::jpeg(64, 64, 2)),
-    ];
+    let given =
+        [(PictureFormat::Png, pictures::png(64, 64, 1)), (PictureFormat::Jpeg, pictures::jpeg(64, 64, 2))];
     for _ in 0..2 {
         bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
     }
-    bench.ask(&bench.edit(&given)).await.unwrap();
+    bench.ask(&Bench::edit(&given)).await.unwrap();
     bench.ask(&bench.words("猫")).await.unwrap();
     let [edit, words] = &bench.creates()[..] else { panic!("two requests") };
     let pictures: Vec<_> = edit.pictures().into_iter().map(|picture| (picture.name, picture.bytes)).collect();
@@ -172,7 +173,7 @@ async fn a_part_that_was_withheld_leaves_the_others() {
     let drawn = json!({ "b64_json": format!("data:image/png;base64,{}", STANDARD.encode(&picture)), "respect_moderation": true });
     bench.peer.answer(Answer::json(200, &json!({ "data": [withheld, drawn] })));
     bench.peer.answer(Answer::json(200, &json!({ "data": [withheld] })));
-    let request = ImageRequest { count: 2, ..bench.words("猫") };
+    let request = GenerateRequest { count: 2, ..bench.words("猫") };
     assert_eq!(bench.ask(&request).await.unwrap(), [picture]);
     let error = bench.ask(&request).await.unwrap_err();
     let expected = (ErrorClass::ModerationOutput, Retry::Never, Charged::Maybe);
@@ -182,7 +183,7 @@ async fn a_part_that_was_withheld_leaves_the_others() {
 #[tokio::test]
 async fn refused_shapes_step_down_for_this_wish_alone() {
     let bench = Bench::new(&wire()).await;
-    let wish = |bench: &Bench, ratio| ImageRequest {
+    let wish = |bench: &Bench, ratio| GenerateRequest {
         output: Output { ratio: Some(ratio), tier: Some(2), size: None },
         ..bench.words("猫")
     };
@@ -223,4 +224,15 @@ async fn what_a_refusal_means_for_the_key() {
         let error = bench.fails().await;
         assert_eq!((error.class, error.key), (class, key), "{described}: {error:?}");
     }
+}
+
+#[tokio::test]
+async fn the_bill_is_in_dollars() {
+    let bench = Bench::new(&wire()).await;
+    let data = json!([{ "b64_json": STANDARD.encode(pictures::png(64, 64, 1)) }]);
+    bench
+        .peer
+        .answer(Answer::json(200, &json!({ "data": data, "usage": { "cost_in_usd_ticks": 200_000_000 } })));
+    let made = bench.provider.generate(&bench.words("猫"), &bench.cx).await.unwrap();
+    assert_eq!(made.usage.cost, Some(0.02));
 }

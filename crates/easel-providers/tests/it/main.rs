@@ -7,13 +7,17 @@
     reason = "helpers of tests end them by panicking"
 )]
 
+mod ark;
 mod dashscope;
+mod gemini_native;
 mod gitee;
+mod grok;
 mod jimeng;
 mod openai_chat;
 mod openai_images;
 mod remote;
 mod replay;
 mod sdwebui;
+mod siliconflow;
 mod sketch;
 mod suite;

@@ -54,7 +54,8 @@ pub(crate) async fn folder(wire: &Wire, folder: &str, rows: &[(&str, u16, Ends)]
 
 /// A sample as it goes over the line: a list of events as a stream.
 fn answer(status: u16, sample: &Value) -> Answer {
-    let is_stream = sample.as_array().is_some_and(|list| list.iter().all(|event| event.get("data").is_some()));
+    let is_stream =
+        sample.as_array().is_some_and(|list| list.iter().all(|event| event.get("data").is_some()));
     if !is_stream {
         return Answer::json(status, sample);
     }
@@ -88,9 +89,11 @@ impl Substitutes {
                 self.links[&text].clone().into()
             }
             Value::Array(list) => list.into_iter().map(|entry| self.fill(entry, peer)).collect(),
-            Value::Object(map) => {
-                map.into_iter().map(|(key, value)| (key, self.fill(value, peer))).collect::<serde_json::Map<_, _>>().into()
-            }
+            Value::Object(map) => map
+                .into_iter()
+                .map(|(key, value)| (key, self.fill(value, peer)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
             other => other,
         }
     }

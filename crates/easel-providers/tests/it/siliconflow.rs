@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use easel_core::{
     error::{ErrorClass, KeyVerdict, Retry},
     media::PictureFormat,
-    ports::{ImageRequest, Output},
+    ports::{GenerateRequest, Output},
 };
 use easel_testkit::{
     pictures,
@@ -23,7 +23,10 @@ pub(crate) fn wire() -> Wire {
     let sample = |status, name: &str| Answer::sample(status, &format!("siliconflow/{name}.json"));
     Wire {
         inline: false,
-        empty: vec![vec![Answer::json(200, &json!({ "images": [], "timings": {}, "seed": 1 }))], vec![Answer::no_data()]],
+        empty: vec![
+            vec![Answer::json(200, &json!({ "images": [], "timings": {}, "seed": 1 }))],
+            vec![Answer::no_data()],
+        ],
         moderated_input: vec![
             case("status", text(451, "Unavailable For Legal Reasons"), ModerationInput),
             case("words", coded(400, 20015, "The prompt contains sensitive content."), ModerationInput),
@@ -39,6 +42,8 @@ pub(crate) fn wire() -> Wire {
             case("nobody", coded(403, 30003, "Real-name verification is required."), NotFound),
             case("minute", sample(429, "error_rate_limit_ipm"), Rate),
             case("overloaded", sample(503, "error_overloaded"), Overload),
+            case("busy", coded(400, 50603, "System is too busy now."), Overload),
+            case("busy in a success", coded(200, 50603, "System is too busy now."), Overload),
             case("parameter", coded(400, 20015, "batch_size must be at most 4"), BadRequest),
             case("no such model", sample(400, "error_model_missing"), NotFound),
             case("no such route", sample(404, "error_not_found"), NotFound),
@@ -71,7 +76,7 @@ fn echoes(words: &str) -> Vec<Case> {
         case("parameter", coded(400, 20015, words), ErrorClass::BadRequest),
         case("string", text(400, words), ErrorClass::BadRequest),
         case("no JSON", Answer::raw(400, "text/plain", words.to_owned()), ErrorClass::BadRequest),
-        case("busy", coded(429, 50603, words), ErrorClass::Rate),
+        case("busy", Answer::json(429, &json!({ "message": words, "data": "" })), ErrorClass::Rate),
         case("failed", text(500, words), ErrorClass::Overload),
     ]
 }
@@ -95,12 +100,12 @@ async fn every_sample_is_understood() {
 
 const OPEN: Output = Output { size: None, ratio: None, tier: None };
 
-async fn sent(model: &'static str, section: Value, change: impl FnOnce(&Bench, &mut ImageRequest)) -> Value {
+async fn sent(model: &'static str, section: Value, change: impl FnOnce(&mut GenerateRequest)) -> Value {
     let bench = Bench::new(&Wire { model, section, ..wire() }).await;
     let link = bench.peer.host_picture(pictures::png(64, 64, 1));
     bench.succeeds(&[Shown::Link(link)]);
     let mut request = bench.words("猫");
-    change(&bench, &mut request);
+    change(&mut request);
     bench.ask(&request).await.unwrap();
     let sent = &bench.creates()[0];
     assert_eq!(sent.path(), "/v1/images/generations");
@@ -122,11 +127,11 @@ async fn sizes_follow_the_list_of_the_model() {
         ("black-forest-labs/FLUX.2-pro", wish(None, Some((4, 3)), None), "1024x768"),
         ("Some/New-Model", wish(None, Some((9, 16)), None), "576x1024"),
     ] {
-        let body = sent(model, json!({}), |_, request| request.output = output).await;
+        let body = sent(model, json!({}), |request| request.output = output).await;
         assert_eq!(body, json!({ "model": model, "prompt": "猫", "image_size": size }), "{output:?}");
     }
     let model = "black-forest-labs/FLUX.1-Kontext-pro";
-    let body = sent(model, json!({}), |_, request| request.output = wish(None, Some((16, 9)), None)).await;
+    let body = sent(model, json!({}), |request| request.output = wish(None, Some((16, 9)), None)).await;
     assert_eq!(body, json!({ "model": model, "prompt": "猫", "aspect_ratio": "16:9" }));
 }
 
@@ -134,12 +139,12 @@ async fn sizes_follow_the_list_of_the_model() {
 async fn the_owners_fields_go_along() {
     let extra = json!({ "negative_prompt": "blurry", "seed": 42, "image_size": "960x1280" });
     let section = json!({ "extra": extra });
-    let open = sent("Kwai-Kolors/Kolors", section.clone(), |_, request| request.count = 3).await;
+    let open = sent("Kwai-Kolors/Kolors", section.clone(), |request| request.count = 3).await;
     let expected = json!({ "model": "Kwai-Kolors/Kolors", "prompt": "猫", "negative_prompt": "blurry", "seed": 42,
         "image_size": "960x1280", "batch_size": 3 });
     assert_eq!(open, expected);
     let square = Output { ratio: Some((1, 1)), ..OPEN };
-    let wished = sent("Kwai-Kolors/Kolors", section, |_, request| request.output = square).await;
+    let wished = sent("Kwai-Kolors/Kolors", section, |request| request.output = square).await;
     assert_eq!(wished["image_size"], "1024x1024");
 }
 
@@ -149,7 +154,7 @@ async fn only_kolors_draws_several() {
         let bench = Bench::new(&Wire { model, ..wire() }).await;
         assert_eq!(bench.provider.capabilities().max_count, count, "{model}");
     }
-    let body = sent("Qwen/Qwen-Image", json!({}), |_, request| request.count = 3).await;
+    let body = sent("Qwen/Qwen-Image", json!({}), |request| request.count = 3).await;
     assert!(body.get("batch_size").is_none() && body.get("n").is_none(), "{body}");
 }
 
@@ -166,20 +171,20 @@ async fn editing_models_take_their_pictures_in_fields_and_no_size() {
     };
     let model = "Qwen/Qwen-Image-Edit-2509";
     let section = json!({ "extra": { "image_size": "1024x1024", "cfg": 4.0 } });
-    let body = sent(model, section, |bench, request| {
-        *request = ImageRequest { output: Output { tier: Some(1), ..OPEN }, ..bench.edit(&given) };
+    let body = sent(model, section, |request| {
+        *request = GenerateRequest { output: Output { tier: Some(1), ..OPEN }, ..Bench::edit(&given) };
     })
     .await;
     let expected = json!({ "model": model, "prompt": "换成雨夜", "cfg": 4.0, "image": url(0), "image2": url(1), "image3": url(2) });
     assert_eq!(body, expected);
     let model = "Qwen/Qwen-Image-Edit";
-    let body = sent(model, json!({}), |bench, request| *request = bench.edit(&given[..1])).await;
+    let body = sent(model, json!({}), |request| *request = Bench::edit(&given[..1])).await;
     assert_eq!(body, json!({ "model": model, "prompt": "换成雨夜", "image": url(0) }));
     // Kolors takes a picture and needs a size: the one nearest to the picture's.
-    let body = sent("Kwai-Kolors/Kolors", json!({}), |bench, request| *request = bench.edit(&given[..1])).await;
+    let body = sent("Kwai-Kolors/Kolors", json!({}), |request| *request = Bench::edit(&given[..1])).await;
     assert_eq!((&body["image"], &body["image_size"]), (&json!(url(0)), &json!("1024x1024")));
     let kontext = "black-forest-labs/FLUX.1-Kontext-max";
-    let body = sent(kontext, json!({}), |bench, request| *request = bench.edit(&given[..1])).await;
+    let body = sent(kontext, json!({}), |request| *request = Bench::edit(&given[..1])).await;
     assert_eq!(body, json!({ "model": kontext, "prompt": "换成雨夜", "input_image": url(0) }));
 }
 
@@ -195,7 +200,11 @@ async fn capabilities_follow_the_model() {
     ] {
         let bench = Bench::new(&Wire { model, ..wire() }).await;
         let made = bench.provider.capabilities();
-        assert_eq!((made.generate, made.max_references, made.max_tier), (generate, references, tier), "{model}");
+        assert_eq!(
+            (made.generate, made.max_references, made.max_tier),
+            (generate, references, tier),
+            "{model}"
+        );
         assert_eq!(made.edit, references > 0, "{model}");
     }
 }
@@ -203,7 +212,7 @@ async fn capabilities_follow_the_model() {
 #[tokio::test]
 async fn a_refused_size_steps_to_the_next_one() {
     let bench = Bench::new(&wire()).await;
-    let tall = ImageRequest { output: Output { ratio: Some((9, 16)), ..OPEN }, ..bench.words("猫") };
+    let tall = GenerateRequest { output: Output { ratio: Some((9, 16)), ..OPEN }, ..bench.words("猫") };
     bench.peer.answer(coded(400, 20015, "The parameter image_size is invalid."));
     assert_eq!(bench.ask(&tall).await.unwrap_err().retry, Retry::Corrected);
     let link = bench.peer.host_picture(pictures::png(64, 64, 1));
@@ -218,14 +227,37 @@ async fn what_a_refusal_means_for_the_key() {
     let bench = Bench::new(&wire()).await;
     let cool = |minutes| KeyVerdict::Cool(std::time::Duration::from_mins(minutes));
     let day = |date: &str| {
-        let limited = coded(429, 50603, "Request was rejected due to rate limiting. Details:IPD limit reached.");
+        let limited = Answer::json(
+            429,
+            &json!({ "message": "Request was rejected due to rate limiting. Details:IPD limit reached." }),
+        );
         if date.is_empty() { limited } else { limited.header("date", date) }
     };
     for (answer, class, retry, key) in [
-        (Answer::sample(401, "siliconflow/error_invalid_token.json"), ErrorClass::Auth, Retry::NextKey, KeyVerdict::Disable),
-        (Answer::sample(403, "siliconflow/error_forbidden_string.json"), ErrorClass::NotFound, Retry::NextKey, cool(10)),
-        (Answer::sample(403, "siliconflow/error_balance.json"), ErrorClass::Quota, Retry::NextKey, KeyVerdict::OutOfQuota),
-        (Answer::sample(429, "siliconflow/error_rate_limit_ipm.json"), ErrorClass::Rate, Retry::NextKey, cool(1)),
+        (
+            Answer::sample(401, "siliconflow/error_invalid_token.json"),
+            ErrorClass::Auth,
+            Retry::NextKey,
+            KeyVerdict::Disable,
+        ),
+        (
+            Answer::sample(403, "siliconflow/error_forbidden_string.json"),
+            ErrorClass::NotFound,
+            Retry::NextKey,
+            cool(10),
+        ),
+        (
+            Answer::sample(403, "siliconflow/error_balance.json"),
+            ErrorClass::Quota,
+            Retry::NextKey,
+            KeyVerdict::OutOfQuota,
+        ),
+        (
+            Answer::sample(429, "siliconflow/error_rate_limit_ipm.json"),
+            ErrorClass::Rate,
+            Retry::NextKey,
+            cool(1),
+        ),
         // Half past eleven in the evening in China.
         (day("Sun, 01 Nov 2026 15:30:00 GMT"), ErrorClass::Rate, Retry::NextKey, cool(30)),
         (day("no date"), ErrorClass::Rate, Retry::NextKey, cool(60)),

@@ -27,13 +27,17 @@ pub(crate) use wire::{Case, Shown, Wire, case, openai_echoes, openai_failures};
 /// All wires that have to pass.
 fn wires() -> Vec<Wire> {
     vec![
+        crate::ark::wire(),
         crate::dashscope::wire(),
+        crate::gemini_native::wire(),
         crate::gitee::wire(),
+        crate::grok::wire(),
         crate::jimeng::aggregator(),
         crate::jimeng::free_api(),
         crate::openai_chat::wire(),
         crate::openai_images::wire(),
         crate::sdwebui::wire(),
+        crate::siliconflow::wire(),
     ]
 }
 

@@ -384,6 +384,26 @@ fn the_shipped_file_loads_without_a_remark() {
 }
 
 #[test]
+fn every_example_of_a_provider_is_valid() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/providers.example.toml");
+    let text = std::fs::read_to_string(path).unwrap();
+    let blocks: Vec<String> = text
+        .split("\n\n")
+        .filter_map(|block| Some(block.get(block.find("# [")?..)?.replace('…', "key-1")))
+        .map(|block| block.lines().map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect())
+        .collect();
+    assert!(blocks.len() >= 4, "{blocks:?}");
+    let mut kinds = Vec::new();
+    for block in &blocks {
+        let loaded = loaded(block, &[]);
+        assert_eq!(loaded.warnings, [], "{block}");
+        assert_eq!(loaded.config.providers.len(), 1, "{block}");
+        kinds.extend(loaded.config.providers.values().map(|section| section.kind.clone()));
+    }
+    assert!(kinds.is_sorted(), "{kinds:?}");
+}
+
+#[test]
 fn an_empty_file_is_a_configuration() {
     let loaded = loaded("", &[]);
     assert_eq!(loaded.warnings, []);
