@@ -9,7 +9,7 @@
 //! - Its optional parameters pass [`Known::allows`] and are told in [`Draft::sent`], so that a refusal can be learned
 //!   from.
 
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, fmt, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use easel_core::{
@@ -62,6 +62,19 @@ pub(crate) trait Dialect: Send + Sync {
         None
     }
 
+    /// For kinds that are made of files which the section names: the dialect that was read from them, or what is wrong:
+    /// keys of the section and sentences. `None` = the same for all sections.
+    fn made_for(&self, section: &ProviderSection) -> Option<Result<Arc<dyn Dialect>, Vec<(String, String)>>> {
+        let _ = section;
+        None
+    }
+
+    /// The files of a section from which [`Self::made_for`] is made: when one changes, so does the provider.
+    fn files(&self, section: &ProviderSection) -> Vec<PathBuf> {
+        let _ = section;
+        Vec::new()
+    }
+
     /// What must never be shown besides the key itself: its parts, and secrets among the owner's fields.
     fn secrets(&self, settings: &Settings, key: Option<&SecretString>) -> Vec<SecretString> {
         let _ = (settings, key);
@@ -102,6 +115,30 @@ pub(crate) trait Dialect: Send + Sync {
     /// The pictures of a success.
     fn choose(&self, answer: &Answer) -> Choice {
         candidates::choose(answer)
+    }
+}
+
+/// A dialect that all sections of its kind share, or one that was made for a single one.
+#[derive(Clone)]
+pub(crate) enum Spoken {
+    Shared(&'static dyn Dialect),
+    Own(Arc<dyn Dialect>),
+}
+
+impl<D: Dialect> From<&'static D> for Spoken {
+    fn from(dialect: &'static D) -> Self {
+        Self::Shared(dialect)
+    }
+}
+
+impl Deref for Spoken {
+    type Target = dyn Dialect;
+
+    fn deref(&self) -> &Self::Target {
+        match self {
+            Self::Shared(dialect) => *dialect,
+            Self::Own(dialect) => &**dialect,
+        }
     }
 }
 
@@ -147,20 +184,35 @@ pub(crate) struct Settings {
     pub(crate) model: String,
     /// Fields of the owner's own, for the request's top level (unless the dialect says otherwise).
     pub(crate) extra: Map<String, Value>,
+    /// How often tasks are asked about, where the owner says so.
+    pub(crate) poll: Option<Duration>,
 }
 
 /// The key of `extra` that names one of [`Dialect::forms`].
 pub(crate) const FORM: &str = "form";
+/// The key of `extra` that tells kinds with tasks how many seconds lie between two questions about one.
+pub(crate) const POLL: &str = "poll_seconds";
+/// What it may be.
+const POLL_SECONDS: std::ops::RangeInclusive<f64> = 0.05..=600.0;
+
+/// The pause that [`POLL`] asks for, or `None` when it is no number of seconds that can be used.
+pub(crate) fn pause(value: &Value) -> Option<Duration> {
+    let seconds = value.as_f64().filter(|seconds| POLL_SECONDS.contains(seconds))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
 
 impl Settings {
     /// What `section` says to `dialect`.
     pub(crate) fn new(section: &ProviderSection, dialect: &dyn Dialect) -> Self {
         let mut extra: Map<String, Value> = section.extra.clone().into_iter().collect();
+        let has_tasks = dialect.tasks().is_some();
+        let poll = extra.get(POLL).filter(|_| has_tasks).and_then(pause);
         extra.retain(|name, _| {
             let names_form = name == FORM && !dialect.forms().is_empty();
-            !names_form && dialect.whole_keys() != Some(name)
+            let tells_pause = name == POLL && has_tasks;
+            !names_form && !tells_pause && dialect.whole_keys() != Some(name)
         });
-        Self { model: section.model.trim().to_owned(), extra }
+        Self { model: section.model.trim().to_owned(), extra, poll }
     }
 }
 

@@ -2,11 +2,15 @@
 //!
 //! It knows no service. What may be repeated is decided by the core, from the error.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
+    ids::JobId,
     ports::{
         CallContext, Capabilities, GenerateRequest, Generated, Operation, Provider, PublishMedia, Published,
         RemoteTask, TaskIntent,
@@ -18,8 +22,9 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     classify::Failure,
     config::ProviderSection,
-    dialect::{Ask, Dialect, Draft, Payload, Settings},
+    dialect::{Ask, Draft, Payload, Settings, Spoken},
     exchange::Wire,
+    farewell::Farewells,
     lessons::Lessons,
     registry::{BuildError, Kind, Tools},
     tasks::Tasks,
@@ -27,32 +32,41 @@ use crate::{
 
 pub(crate) struct Remote {
     kind: Kind,
-    dialect: &'static dyn Dialect,
-    pub(crate) wire: Wire,
-    settings: Settings,
+    pub(crate) dialect: Spoken,
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) settings: Settings,
     /// The owner says that this service can edit.
     edit: bool,
     lessons: Lessons,
     publish: Option<Arc<dyn PublishMedia>>,
+    pub(crate) farewells: Farewells,
+    /// Jobs whose task failed for free and was asked to be ordered once more.
+    reordered: Mutex<VecDeque<JobId>>,
 }
+
+/// Of so many jobs it is remembered; more are not under way at once.
+const REMEMBERED: usize = 256;
 
 /// A provider that speaks `dialect`.
 pub(crate) fn build(
     kind: Kind,
-    dialect: &'static dyn Dialect,
+    dialect: impl Into<Spoken>,
     name: &str,
     section: &ProviderSection,
     tools: &Tools,
 ) -> Result<Arc<dyn Provider>, BuildError> {
-    let settings = Settings::new(section, dialect);
+    let dialect = dialect.into();
+    let settings = Settings::new(section, &*dialect);
     Ok(Arc::new(Remote {
         kind,
+        wire: Arc::new(Wire::new(name, section, &tools.clients, dialect.clone())?),
         dialect,
-        wire: Wire::new(name, section, &tools.clients, dialect)?,
         settings,
         edit: section.supports_edit.unwrap_or(true),
         lessons: Lessons::default(),
         publish: tools.publish.clone(),
+        farewells: Farewells::default(),
+        reordered: Mutex::default(),
     }))
 }
 
@@ -108,14 +122,17 @@ impl Provider for Remote {
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
+        let tasks = self.tasks(request.operation);
+        // Calls outside of jobs have no intent, and still need the id.
+        let chosen = tasks.filter(|_| cx.intent.is_none()).and_then(Tasks::choose_id);
+        let recorded = cx.intent.as_ref().and_then(|intent| intent.task.as_deref());
         let ask = Ask {
             settings: &self.settings,
             request,
             known: &known,
             addresses: &addresses,
-            task: cx.intent.as_ref().and_then(|intent| intent.task.as_deref()),
+            task: recorded.or(chosen.as_deref()),
         };
-        let tasks = self.tasks(request.operation);
         for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
             let call = self.call(&preparation.path, preparation.payload, cx);
             let answered = self.wire.exchange(call, cx).await.map_err(free)?;
@@ -155,6 +172,20 @@ impl Provider for Remote {
 }
 
 impl Remote {
+    /// Whether this job's task may be ordered once more, after one that failed for free; true once per job.
+    pub(crate) fn may_reorder(&self, job: JobId) -> bool {
+        // The list is whole after every statement, so a poisoned lock holds a good one.
+        let mut jobs = self.reordered.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.contains(&job) {
+            return false;
+        }
+        if jobs.len() >= REMEMBERED {
+            jobs.pop_front();
+        }
+        jobs.push_back(job);
+        true
+    }
+
     /// A request that the service would refuse for its length is not sent: smaller references may do.
     #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
     fn fits(&self, payload: &Payload) -> Result<(), ProviderError> {
@@ -231,7 +262,6 @@ mod tests {
     use std::time::Duration;
 
     use easel_core::{
-        ids::JobId,
         media::{Body, BytesBudget, Picture, PictureFormat, Spool},
         ports::{ApiKey, NoTaskLog, Operation, Output, Reference},
     };
@@ -251,7 +281,7 @@ mod tests {
             candidates::{Choice, Found, Place},
         },
         classify::{self, Facts, Failure},
-        dialect::{JsonRequest, Limits},
+        dialect::{Dialect, JsonRequest, Limits},
         lessons::{Known, Sent},
     };
 
@@ -359,7 +389,7 @@ mod tests {
         file.as_file().set_len(LENGTH).unwrap();
         let body = Body::from_file(file.path()).unwrap();
         let request = edit(body);
-        let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new() };
+        let settings = Settings { model: "m".to_owned(), extra: serde_json::Map::new(), poll: None };
         let addresses = vec!["https://easel.example/p/1.png".to_owned()];
         let known = Known::default();
         let ask = Ask {

@@ -10,7 +10,7 @@ use easel_core::ports::{Provider, PublishMedia};
 use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
 use crate::{
-    ark, config::ProviderSection, dashscope, dialect::Dialect, engine, gemini_native, gitee, grok, jimeng,
+    ark, comfyui, config::ProviderSection, dashscope, dialect::{Dialect, Spoken}, engine, gemini_native, gitee, gitee_async, grok, jimeng,
     openai_chat, openai_images, sdwebui, siliconflow, sketch_provider,
 };
 
@@ -26,6 +26,9 @@ pub enum BuildError {
     /// The address is none.
     #[error(transparent)]
     BaseUrl(#[from] BaseUrlError),
+    /// A file that the section names can't be used; the text says what is wrong, and how to mend it.
+    #[error("{0}")]
+    Section(String),
     /// The proxy setting can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -71,12 +74,12 @@ kinds! {
     Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks ark::Ark,
     Grok = "grok" at "https://api.x.ai/v1" speaks grok::Grok,
     Gitee = "gitee" at "https://ai.gitee.com/v1" speaks gitee::Gitee,
-    GiteeAsync = "gitee_async",
+    GiteeAsync = "gitee_async" at "https://ai.gitee.com/v1" speaks gitee_async::GiteeAsync,
     Jimeng = "jimeng" speaks jimeng::Aggregator,
     ModelScope = "modelscope",
     DashScope = "dashscope" at "https://dashscope.aliyuncs.com/api/v1" speaks dashscope::DashScope,
     SdWebUi = "sdwebui" at "http://127.0.0.1:7860" speaks sdwebui::SdWebUi,
-    ComfyUi = "comfyui",
+    ComfyUi = "comfyui" at "http://127.0.0.1:8188" speaks comfyui::KIND,
     SdCpp = "sd_cpp",
     LocalAi = "localai",
     Sketch = "sketch",
@@ -143,6 +146,14 @@ pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
         return Ok(sketch_provider::build(name, section));
     }
     let dialect = section.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
+    let dialect = match dialect.made_for(section) {
+        None => Spoken::Shared(dialect),
+        Some(Ok(own)) => Spoken::Own(own),
+        Some(Err(problems)) => {
+            let texts: Vec<_> = problems.iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
+            return Err(BuildError::Section(texts.join(" ")));
+        }
+    };
     engine::build(kind, dialect, name, section, tools)
 }
 

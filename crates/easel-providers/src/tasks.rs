@@ -52,6 +52,13 @@ pub(crate) trait Tasks: Send + Sync {
     /// What the answer to a question says. It is asked with every status; [`Facts`] tells which.
     fn state(&self, task: &RemoteTask, question: &Question, facts: &Facts<'_>) -> State;
 
+    /// How the service is told, step by step, that nobody wants a task any more: after a person cancelled it. `answer` is
+    /// that to the step before. `None` = nothing more to say.
+    fn cancel(&self, task: &RemoteTask, step: usize, answer: Option<&Value>) -> Option<Question> {
+        let _ = (task, step, answer);
+        None
+    }
+
     /// How often it is asked.
     fn pace(&self) -> Pace {
         Pace::default()
@@ -88,6 +95,10 @@ pub(crate) enum State {
     Done,
     /// It ended without a result, or was refused.
     Failed(Box<Failure>),
+    /// It ended without a result, and the service says that nothing was paid: it may be ordered once more.
+    Unpaid(Box<Failure>),
+    /// The question was refused, whatever the status says; nothing is said about the task. It is asked a few times more.
+    Refused(Box<Failure>),
     /// This answer does not tell; another one may.
     AskAlso(Question),
     /// The service has never seen this task.
@@ -116,7 +127,7 @@ pub(crate) fn refusal(dialect: &dyn Dialect, facts: &Facts<'_>) -> Option<State>
     if (200..300).contains(&facts.status) {
         return None;
     }
-    Some(dialect.failure(facts).map_or(State::Unclear, |failure| State::Failed(Box::new(failure))))
+    Some(dialect.failure(facts).map_or(State::Unclear, |failure| State::Refused(Box::new(failure))))
 }
 
 /// A task's id as one segment of a path.

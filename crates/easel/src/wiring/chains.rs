@@ -57,6 +57,8 @@ struct Kept {
     section: ProviderSection,
     /// The keys' fingerprints: those of `api_keys_file` do not stand in the section.
     prints: Vec<String>,
+    /// What the files say that the section names, such as a workflow.
+    files: Vec<[u8; 32]>,
     slot: Arc<ProviderSlot>,
 }
 
@@ -94,10 +96,12 @@ impl Factory {
     fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
         let keys = section.keys();
         let prints: Vec<String> = keys.iter().map(|key| key.fingerprint.to_string()).collect();
+        let files = section.files_fingerprint();
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = slots.get(name)
             && kept.section == *section
             && kept.prints == prints
+            && kept.files == files
         {
             return Ok(kept.slot.clone());
         }
@@ -105,7 +109,7 @@ impl Factory {
             registry::build(name, section, &self.tools).with_context(|| format!("providers.{name}"))?;
         let keys = KeyPool::new(keys, &self.disabled(name));
         let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
-        slots.insert(name.to_owned(), Kept { section: section.clone(), prints, slot: slot.clone() });
+        slots.insert(name.to_owned(), Kept { section: section.clone(), prints, files, slot: slot.clone() });
         Ok(slot)
     }
 
