@@ -305,7 +305,8 @@ impl ProviderSection {
             file.lines().filter(|line| !line.trim_start().starts_with('#')).map(|line| (line, ""));
         let mut keys: Vec<ApiKey> = Vec::new();
         let whole = self.dialect().and_then(Dialect::whole_keys);
-        let listed = whole.and_then(|name| self.extra.get(name)).and_then(Value::as_array).into_iter().flatten();
+        let listed =
+            whole.and_then(|name| self.extra.get(name)).and_then(Value::as_array).into_iter().flatten();
         let listed = listed.filter_map(|key| Some((key.as_str()?, "")));
         let written = if whole.is_some() { self.api_keys.whole() } else { self.api_keys.pairs() };
         for (key, account) in written.into_iter().chain(from_file).chain(listed) {

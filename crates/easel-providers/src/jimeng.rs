@@ -88,7 +88,8 @@ impl Dialect for Aggregator {
     fn secrets(&self, settings: &Settings, key: Option<&SecretString>) -> Vec<SecretString> {
         let apikey = settings.extra.get(APIKEY).and_then(Value::as_str).into_iter();
         let (conversation, cookie) = key.map(parts).unwrap_or_default();
-        let values = cookie.split(';').map(|part| part.split_once('=').map_or(part, |(_, value)| value).trim());
+        let values =
+            cookie.split(';').map(|part| part.split_once('=').map_or(part, |(_, value)| value).trim());
         let values = values.filter(|value| value.len() >= SHORTEST_PART);
         apikey.chain([conversation, cookie]).chain(values).map(SecretString::from).collect()
     }

@@ -104,12 +104,15 @@ impl Dialect for SdWebUi {
         if (200..300).contains(&facts.status) || root.get("detail").is_some_and(Value::is_array) {
             return classify::failure(facts);
         }
-        let message = [said("detail"), said("errors"), said("error")].into_iter().find(|said| !said.is_empty());
+        let message =
+            [said("detail"), said("errors"), said("error")].into_iter().find(|said| !said.is_empty());
         let Some(message) = message else { return classify::failure(facts) };
         let failure = classify::told(facts, facts.status, said("error"), message);
         let lower = failure.message.to_lowercase();
         let out_of_memory = failure.code == "outofmemoryerror";
-        let meant = SAID.iter().find(|(words, ..)| lower.contains(words) || out_of_memory && *words == "out of memory");
+        let meant = SAID
+            .iter()
+            .find(|(words, ..)| lower.contains(words) || out_of_memory && *words == "out of memory");
         Some(match meant {
             Some((_, class, param)) if !matches!(facts.status, 401 | 403) => {
                 let mut failure = failure.judged(*class, facts);

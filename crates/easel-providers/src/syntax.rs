@@ -96,7 +96,9 @@ mod tests {
         check("x <sd_cpp_extra_args>{\"steps\": 999}</sd_cpp_extra_args> y", "x  y");
         check("x <SD_cpp_extra_args>{\"steps\": 999}", "x ");
         check("x </sd_cpp_extra_args> y", "x  y");
-        for plain in ["a < b and c > d", "1 <3 :) 2>1", "<b>bold</b>", "(fox:1.2) [snow]", "比例<16:9", "a <: b>"] {
+        for plain in
+            ["a < b and c > d", "1 <3 :) 2>1", "<b>bold</b>", "(fox:1.2) [snow]", "比例<16:9", "a <: b>"]
+        {
             check(plain, plain);
         }
     }

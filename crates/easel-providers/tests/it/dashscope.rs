@@ -22,9 +22,7 @@ use crate::{
 
 /// How the service answers, for the suite.
 pub(crate) fn wire() -> Wire {
-    use ErrorClass::{
-        Auth, BadRequest, ModerationInput, ModerationOutput, NotFound, Overload, Quota, Rate,
-    };
+    use ErrorClass::{Auth, BadRequest, ModerationInput, ModerationOutput, NotFound, Overload, Quota, Rate};
     let sample = |status, name: &str| Answer::sample(status, &format!("dashscope/{name}.json"));
     let told = |status, code: &str, message: &str| {
         Answer::json(status, &json!({ "code": code, "message": message, "request_id": "7438" }))
@@ -42,14 +40,19 @@ pub(crate) fn wire() -> Wire {
         case("older code", told(400, "data_inspection_failed", "Input data may contain …"), ModerationInput),
     ];
     let withheld = "Output data may contain inappropriate content.";
-    wire.moderated_output = vec![case("withheld", told(400, "DataInspectionFailed", withheld), ModerationOutput)];
+    wire.moderated_output =
+        vec![case("withheld", told(400, "DataInspectionFailed", withheld), ModerationOutput)];
     wire.failures = vec![
         case("key", sample(401, "error_invalid_key"), Auth),
         case("overdue", sample(400, "error_arrearage"), Quota),
         case("free tier", sample(403, "error_quota"), Quota),
         case("not opened", told(403, "AccessDenied.Unpurchased", "Access to model denied."), Quota),
         case("allocation", told(429, "Throttling.AllocationQuota", "Allocated quota exceeded"), Quota),
-        case("quota in words", told(429, "Throttling", "You exceeded your current quota, please check"), Quota),
+        case(
+            "quota in words",
+            told(429, "Throttling", "You exceeded your current quota, please check"),
+            Quota,
+        ),
         case("rate", sample(429, "error_rate"), Rate),
         case("ramp", sample(429, "error_burst"), Rate),
         case("ramp in words", told(400, "BadRequest", "Request rate increased too quickly."), Rate),
@@ -85,7 +88,10 @@ fn success(_: &FakeProvider, results: &[Shown]) -> Vec<Answer> {
 
 fn success_with(content: &Value) -> Answer {
     let choice = json!({ "finish_reason": "stop", "message": { "role": "assistant", "content": content } });
-    Answer::json(200, &json!({ "output": { "choices": [choice] }, "usage": { "image_count": 1 }, "request_id": "1" }))
+    Answer::json(
+        200,
+        &json!({ "output": { "choices": [choice] }, "usage": { "image_count": 1 }, "request_id": "1" }),
+    )
 }
 
 #[tokio::test]
@@ -101,7 +107,8 @@ async fn samples_mean_what_is_known_of_them() {
         ("error_rate", 429, As(Rate)),
         // Tasks are answered on another route.
     ];
-    let others = ["multimodal_request", "task_created", "task_failed", "task_running", "task_succeeded_partial"];
+    let others =
+        ["multimodal_request", "task_created", "task_failed", "task_running", "task_succeeded_partial"];
     replay::folder(&wire(), "dashscope", &table, &others).await;
 }
 
@@ -127,7 +134,10 @@ async fn words_and_pictures_stand_in_one_message() {
     let bench = Bench::new(&Wire { model: "qwen-image-edit-plus", ..wire() }).await;
     let (png, jpeg) = (pictures::png(64, 64, 1), pictures::jpeg(64, 64, 2));
     draws(&bench);
-    bench.ask(&Bench::edit(&[(PictureFormat::Png, png.clone()), (PictureFormat::Jpeg, jpeg.clone())])).await.unwrap();
+    bench
+        .ask(&Bench::edit(&[(PictureFormat::Png, png.clone()), (PictureFormat::Jpeg, jpeg.clone())]))
+        .await
+        .unwrap();
     let sent = &bench.creates()[0];
     assert_eq!(sent.path(), "/api/v1/services/aigc/multimodal-generation/generation");
     assert_eq!((sent.http.bearer(), sent.headers().get("x-dashscope-async")), (Some(KEY), None));
@@ -135,7 +145,8 @@ async fn words_and_pictures_stand_in_one_message() {
         use base64::Engine as _;
         format!("data:image/{kind};base64,{}", base64::engine::general_purpose::STANDARD.encode(bytes))
     };
-    let content = json!([{ "image": url("png", &png) }, { "image": url("jpeg", &jpeg) }, { "text": "换成雨夜" }]);
+    let content =
+        json!([{ "image": url("png", &png) }, { "image": url("jpeg", &jpeg) }, { "text": "换成雨夜" }]);
     let expected = json!({
         "model": "qwen-image-edit-plus",
         "input": { "messages": [{ "role": "user", "content": content }] },
@@ -155,14 +166,28 @@ async fn each_model_is_sent_what_its_row_says() {
     let wide = Output { ratio: Some((16, 9)), ..open };
     let large = Output { tier: Some(2), ..wide };
     parameters("qwen-image-3.0", open, 1, json!({ "prompt_extend": false })).await;
-    parameters("qwen-image-3.0", large, 2, json!({ "prompt_extend": false, "size": "2048*1152", "n": 2 })).await;
+    parameters("qwen-image-3.0", large, 2, json!({ "prompt_extend": false, "size": "2048*1152", "n": 2 }))
+        .await;
     parameters("qwen-image-2.1-pro", wide, 1, json!({ "prompt_extend": false, "size": "1280*720" })).await;
     parameters("qwen-image-plus", wide, 1, json!({ "prompt_extend": false, "size": "1664*928" })).await;
-    parameters("qwen-image", Output { ratio: Some((3, 4)), ..open }, 1, json!({ "prompt_extend": false, "size": "1104*1472" })).await;
-    parameters("z-image-turbo", Output { size: Some((300, 300)), ..open }, 1, json!({ "size": "512*512" })).await;
+    parameters(
+        "qwen-image",
+        Output { ratio: Some((3, 4)), ..open },
+        1,
+        json!({ "prompt_extend": false, "size": "1104*1472" }),
+    )
+    .await;
+    parameters("z-image-turbo", Output { size: Some((300, 300)), ..open }, 1, json!({ "size": "512*512" }))
+        .await;
     // One picture, in the shape that it finds.
     parameters("qwen-image-edit", wide, 1, Value::Null).await;
-    parameters("qwen-image-edit-max", Output { size: Some((4000, 400)), ..open }, 3, json!({ "prompt_extend": false, "size": "2048*512", "n": 3 })).await;
+    parameters(
+        "qwen-image-edit-max",
+        Output { size: Some((4000, 400)), ..open },
+        3,
+        json!({ "prompt_extend": false, "size": "2048*512", "n": 3 }),
+    )
+    .await;
     // Without a number these make four, all of them paid.
     parameters("wan2.6-t2i", wide, 1, json!({ "prompt_extend": false, "size": "1712*960", "n": 1 })).await;
     parameters("wan2.7-image-pro", open, 1, json!({ "prompt_extend": false, "n": 1 })).await;
@@ -219,7 +244,8 @@ async fn refused_parameters_step_down() {
     }
     draws(&bench);
     bench.ask(&request).await.unwrap();
-    let sent: Vec<_> = bench.creates().iter().map(|sent| sent.http.json().unwrap()["parameters"].clone()).collect();
+    let sent: Vec<_> =
+        bench.creates().iter().map(|sent| sent.http.json().unwrap()["parameters"].clone()).collect();
     assert_eq!(
         sent,
         [

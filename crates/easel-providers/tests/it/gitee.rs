@@ -23,7 +23,11 @@ pub(crate) fn wire() -> Wire {
     let mut wire = Wire::new("gitee", "z-image-turbo", crate::openai_images::success);
     wire.moderated_input = vec![
         case("sensitive", said(400, "提示词包含敏感内容"), ModerationInput),
-        case("against the rules", Answer::json(400, &json!({ "error": { "message": "内容违规" } })), ModerationInput),
+        case(
+            "against the rules",
+            Answer::json(400, &json!({ "error": { "message": "内容违规" } })),
+            ModerationInput,
+        ),
         case("check", said(403, "内容审核不通过"), ModerationInput),
     ];
     wire.moderated_output = Vec::new();
@@ -32,7 +36,11 @@ pub(crate) fn wire() -> Wire {
         case("rate", sample(429, "error_rate"), Rate),
         case("free quota of the day", said(429, "今日免费额度已用完"), Quota),
         case("package", said(403, "资源包已耗尽"), Quota),
-        case("package not bought", Answer::json(403, &json!({ "error": "Forbidden", "message": "no package" })), Quota),
+        case(
+            "package not bought",
+            Answer::json(403, &json!({ "error": "Forbidden", "message": "no package" })),
+            Quota,
+        ),
         case("pay", said(402, "Payment Required"), Quota),
         case("field", sample(400, "error_missing_parameter"), BadRequest),
         case("retired", said(400, "该模型已停用"), NotFound),
@@ -62,7 +70,20 @@ async fn samples_mean_what_is_known_of_them() {
         ("error_unauthorized", 401, As(Auth)),
         // Edits are tasks, which is another kind.
     ];
-    let others = ["edit_immediate_result", "edit_sync_ok", "edit_task_cancelled", "edit_task_created", "edit_task_failed", "edit_task_failure_error_object", "edit_task_failure_error_string", "edit_task_in_progress", "edit_task_success", "edit_task_success_without_file", "task_poll_error", "models_with_details"];
+    let others = [
+        "edit_immediate_result",
+        "edit_sync_ok",
+        "edit_task_cancelled",
+        "edit_task_created",
+        "edit_task_failed",
+        "edit_task_failure_error_object",
+        "edit_task_failure_error_string",
+        "edit_task_in_progress",
+        "edit_task_success",
+        "edit_task_success_without_file",
+        "task_poll_error",
+        "models_with_details",
+    ];
     replay::folder(&wire(), "gitee", &table, &others).await;
 }
 
@@ -83,11 +104,14 @@ async fn requests_hold_what_was_wished_and_nothing_else() {
     let wide = Output { ratio: Some((16, 9)), tier: Some(2), size: None };
     let expected = json!({ "model": model, "prompt": "一只猫", "size": "2048x1152", "n": 3 });
     sends(wire(), wide, 3, expected).await;
-    let extra = json!({ "extra": { "num_inference_steps": 9, "negative_prompt": "blurry", "size": "1024x1024" } });
+    let extra =
+        json!({ "extra": { "num_inference_steps": 9, "negative_prompt": "blurry", "size": "1024x1024" } });
     let fast = Wire { section: extra.clone(), ..wire() };
-    let expected = json!({ "model": model, "prompt": "一只猫", "size": "1024x1024", "num_inference_steps": 9 });
+    let expected =
+        json!({ "model": model, "prompt": "一只猫", "size": "1024x1024", "num_inference_steps": 9 });
     sends(fast.clone(), open, 1, expected).await;
-    let expected = json!({ "model": model, "prompt": "一只猫", "size": "576x1024", "num_inference_steps": 9 });
+    let expected =
+        json!({ "model": model, "prompt": "一只猫", "size": "576x1024", "num_inference_steps": 9 });
     sends(fast, Output { ratio: Some((9, 16)), ..open }, 1, expected).await;
     let qwen = Wire { section: extra, model: "Qwen-Image", ..wire() };
     let expected = json!({ "model": "Qwen-Image", "prompt": "一只猫", "size": "1024x1024", "num_inference_steps": 9,

@@ -268,7 +268,8 @@ async fn nothing_of_a_cookie_or_apikey_is_ever_shown() {
     // Everything that a service can send back of what it was sent.
     let echo = "GET /api/jimeng?Cookie=sessionid%3D0123abcd0123abcd%3B+sid_guard%3D9f9f%2C8e8e%3B+uid%3D42&apikey=aggregator-apikey-1 \
         conversation 38900000001, sid_guard=9f9f,8e8e, bare 0123abcd0123abcd and aggregator-apikey-1";
-    let wire = Wire { section: json!({ "api_keys": [COOKIE], "extra": { "apikey": APIKEY } }), ..aggregator() };
+    let wire =
+        Wire { section: json!({ "api_keys": [COOKIE], "extra": { "apikey": APIKEY } }), ..aggregator() };
     let bench = Bench::new(&wire).await;
     let told = |code: u16| Answer::json(200, &json!({ "code": code, "message": echo, "debug": echo }));
     for answer in [
@@ -278,7 +279,10 @@ async fn nothing_of_a_cookie_or_apikey_is_ever_shown() {
         Answer::raw(502, "text/html", format!("<html><title>{echo}</title></html>")),
         Answer::raw(400, "text/plain", echo.to_owned()),
         Answer::raw(200, "application/json", format!("\"{echo}\"")),
-        Answer::json(200, &json!({ "code": 200, "image_url": [format!("{}/img/none.png?c=0123abcd0123abcd", bench.peer.origin())] })),
+        Answer::json(
+            200,
+            &json!({ "code": 200, "image_url": [format!("{}/img/none.png?c=0123abcd0123abcd", bench.peer.origin())] }),
+        ),
         Answer::reset(),
         Answer::status(302).header("location", &format!("https://elsewhere.example/?{echo}")),
     ] {
@@ -311,7 +315,11 @@ async fn the_free_api_takes_sides_and_gives_what_was_wished_of_four() {
         let before = bench.peer.downloads().len();
         let made = bench.ask(&GenerateRequest { output, count, ..bench.words("猫") }).await.unwrap();
         assert_eq!(made, four[..usize::from(count)]);
-        assert_eq!(bench.peer.downloads().len() - before, usize::from(count), "only what is wished is fetched");
+        assert_eq!(
+            bench.peer.downloads().len() - before,
+            usize::from(count),
+            "only what is wished is fetched"
+        );
         let sent = bench.creates().pop().unwrap();
         assert_eq!((sent.path(), sent.http.json().unwrap()), ("/v1/images/generations", expected));
     }
@@ -327,9 +335,7 @@ async fn the_free_api_takes_sides_and_gives_what_was_wished_of_four() {
 #[tokio::test]
 async fn a_session_that_is_over_or_empty_gives_way_to_the_next() {
     let bench = Bench::new(&free_api()).await;
-    for (sample, key) in
-        [("token_expired", KeyVerdict::Disable), ("no_points", KeyVerdict::OutOfQuota)]
-    {
+    for (sample, key) in [("token_expired", KeyVerdict::Disable), ("no_points", KeyVerdict::OutOfQuota)] {
         bench.peer.answer(Answer::sample(200, &format!("jimeng/free_api_error_{sample}.json")));
         assert_eq!(bench.fails().await.key, key, "{sample}");
     }

@@ -44,7 +44,11 @@ pub(crate) fn wire() -> Wire {
         case("script", raised(422, "Script 'x' not found"), BadRequest),
         case("field", sample(422, "error_validation"), BadRequest),
         case("memory", sample(500, "error_oom"), TooLarge),
-        case("memory in words", Answer::json(500, &exception("RuntimeError", "HIP out of memory.")), TooLarge),
+        case(
+            "memory in words",
+            Answer::json(500, &exception("RuntimeError", "HIP out of memory.")),
+            TooLarge,
+        ),
         case("checkpoint", raised(500, "Unknown checkpoint: x"), NotFound),
         case("bug", Answer::json(500, &exception("RuntimeError", "mat1 and mat2")), Overload),
     ];
@@ -56,10 +60,17 @@ pub(crate) fn wire() -> Wire {
     wire.echoes = |text| {
         vec![
             case("detail", Answer::json(400, &exception("HTTPException", text)), BadRequest),
-            case("errors", Answer::json(500, &json!({ "error": "ValueError", "detail": "", "errors": text })), Overload),
+            case(
+                "errors",
+                Answer::json(500, &json!({ "error": "ValueError", "detail": "", "errors": text })),
+                Overload,
+            ),
             case(
                 "field",
-                Answer::json(422, &json!({ "detail": [{ "loc": ["body", "prompt"], "msg": text, "input": text }] })),
+                Answer::json(
+                    422,
+                    &json!({ "detail": [{ "loc": ["body", "prompt"], "msg": text, "input": text }] }),
+                ),
                 BadRequest,
             ),
         ]
@@ -165,7 +176,8 @@ async fn an_edit_carries_its_picture_bare_and_keeps_its_shape() {
 
 #[tokio::test]
 async fn commands_in_prompts_are_words_unless_the_owner_lets_them_be() {
-    let prompt = "a fox <lora:evil:2> AND a cat BREAK <sd_cpp_extra_args>{\"steps\":999}</sd_cpp_extra_args>snow";
+    let prompt =
+        "a fox <lora:evil:2> AND a cat BREAK <sd_cpp_extra_args>{\"steps\":999}</sd_cpp_extra_args>snow";
     let tame = json!({ "prompt": "a fox  and a cat break snow" });
     sends(&wire(), |bench| bench.words(prompt), TXT, &tame).await;
     let allowed = Wire { section: json!({ "extra": { "allow_prompt_syntax": true } }), ..wire() };
@@ -241,7 +253,10 @@ async fn no_key_is_needed_anywhere_and_a_password_goes_out_as_one() {
     assert_eq!(far.validate("a"), []);
     assert_eq!(far.address().unwrap().to_string(), "https://sd.example.com");
     let home = section(json!({ "kind": "sdwebui" }));
-    assert_eq!((home.validate("a"), home.address().unwrap().to_string()), (vec![], "http://127.0.0.1:7860".to_owned()));
+    assert_eq!(
+        (home.validate("a"), home.address().unwrap().to_string()),
+        (vec![], "http://127.0.0.1:7860".to_owned())
+    );
     let secret = json!({ "api_keys": [], "basic_auth": "me:pass" });
     let mut bench = Bench::new(&Wire { section: secret, ..wire() }).await;
     bench.cx.key = None;

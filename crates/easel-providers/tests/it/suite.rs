@@ -92,7 +92,11 @@ fn every_wire_is_registered_and_described() {
         assert!(wire.inline || wire.links, "{}: results have no way", wire.kind);
         assert!(!wire.empty.is_empty(), "{}", wire.kind);
         let unjudged = wire.lacks.iter().any(|(class, _)| *class == ErrorClass::ModerationInput);
-        assert!(wire.moderated_input.is_empty() == unjudged, "{}: refusals are described, or excused", wire.kind);
+        assert!(
+            wire.moderated_input.is_empty() == unjudged,
+            "{}: refusals are described, or excused",
+            wire.kind
+        );
         for class in [Auth, Quota, Rate, Overload, BadRequest, NotFound] {
             let known = wire.failures.iter().any(|case| case.class == class);
             let excused = wire.lacks.iter().any(|(lacking, why)| *lacking == class && !why.is_empty());
@@ -135,7 +139,11 @@ async fn the_prompt_and_all_references_arrive() {
         bench.succeeds(&ways(&bench, &one)[..1]);
         bench.ask(&bench.words("a very particular cat")).await.unwrap();
         let (query, body) = bench::said(&bench.creates()[0]);
-        assert!([&query, &body].iter().any(|said| said.contains("a very particular cat")), "{}: {body}", wire.kind);
+        assert!(
+            [&query, &body].iter().any(|said| said.contains("a very particular cat")),
+            "{}: {body}",
+            wire.kind
+        );
         assert!(!body.contains(KEY), "{}: the key is in the body", wire.kind);
         if !capabilities.edit {
             return;
