@@ -21,6 +21,8 @@ mod crash;
 #[cfg(test)]
 mod delivery;
 #[cfg(test)]
+mod import;
+#[cfg(test)]
 mod inputs;
 #[cfg(test)]
 mod keeping;

@@ -86,14 +86,15 @@ macro_rules! files {
             include_str!(concat!("../../../locales/", $tag, "/commands.ftl")),
             include_str!(concat!("../../../locales/", $tag, "/config.ftl")),
             include_str!(concat!("../../../locales/", $tag, "/errors.ftl")),
+            include_str!(concat!("../../../locales/", $tag, "/import.ftl")),
             include_str!(concat!("../../../locales/", $tag, "/jobs.ftl")),
             include_str!(concat!("../../../locales/", $tag, "/program.ftl")),
         ]
     };
 }
 
-const CHINESE: [&str; 5] = files!("zh-CN");
-const ENGLISH: [&str; 5] = files!("en-US");
+const CHINESE: [&str; 6] = files!("zh-CN");
+const ENGLISH: [&str; 6] = files!("en-US");
 
 impl Texts {
     /// All languages; nothing is parsed yet.
@@ -141,7 +142,7 @@ impl std::fmt::Debug for Texts {
     }
 }
 
-fn parse(locale: Locale, files: [&str; 5]) -> FluentBundle<FluentResource> {
+fn parse(locale: Locale, files: [&str; 6]) -> FluentBundle<FluentResource> {
     // The tags are valid; with the default language only plural rules would differ.
     let language: LanguageIdentifier = locale.tag().parse().unwrap_or_default();
     let mut bundle = FluentBundle::new_concurrent(vec![language]);

@@ -150,22 +150,32 @@ pub fn request_id(headers: &HeaderMap) -> Option<String> {
 pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
     let success = (200..300).contains(&facts.status);
     let signals = Signals::read(facts, success);
-    if success && !signals.failed {
-        return None;
-    }
+    if success && !signals.failed { None } else { Some(judged(signals, facts, success)) }
+}
+
+/// What failed, where the dialect knows the place in the answer that tells it (a task that ended, one of several
+/// results), whatever the status.
+pub(crate) fn told(error: &Value, facts: &Facts<'_>) -> Failure {
+    let mut signals = Signals::default();
+    signals.add(error, 0);
+    signals.settle(facts);
+    judged(signals, facts, (200..300).contains(&facts.status))
+}
+
+fn judged(signals: Signals, facts: &Facts<'_>, success: bool) -> Failure {
     let status = if success { signals.status.unwrap_or(0) } else { facts.status };
-    Some(settled(signals, status, facts, success))
+    settled(signals, status, facts, success)
 }
 
 /// What a service tells in fields that no other has: judged as [`failure`] judges, by its `code`, its words and the HTTP
 /// status that stands for it (0 = none).
-pub(crate) fn told(facts: &Facts<'_>, status: u16, code: &str, message: &str) -> Failure {
+pub(crate) fn told_as(facts: &Facts<'_>, status: u16, code: &str, message: &str) -> Failure {
     let mut signals = Signals { failed: true, ..Signals::default() };
     if !code.is_empty() {
         signals.codes.push(code.to_lowercase());
     }
     signals.say(message);
-    signals.hear(facts);
+    signals.settle(facts);
     settled(signals, status, facts, (200..300).contains(&facts.status))
 }
 
@@ -326,12 +336,12 @@ impl Signals {
                 _ => {}
             }
         }
-        signals.hear(facts);
+        signals.settle(facts);
         signals
     }
 
-    /// Makes what was said fit for judging and for showing.
-    fn hear(&mut self, facts: &Facts<'_>) {
+    /// Takes the job's own words and the secrets out of what was said.
+    fn settle(&mut self, facts: &Facts<'_>) {
         let said = std::mem::take(&mut self.message);
         let text = if said.is_empty() { head(facts) } else { said };
         self.lower = cut(&without_prompt(&text, facts.prompt)).to_lowercase();
@@ -383,7 +393,7 @@ impl Signals {
                     Duration::try_from_secs_f64(seconds).ok()
                 });
                 if depth < 3 {
-                    for key in ["metadata", "availability", "error", "innererror", "details"] {
+                    for key in ["metadata", "availability", "error", "errors", "innererror", "details"] {
                         if let Some(inner) = map.get(key) {
                             self.add(inner, depth + 1);
                         }

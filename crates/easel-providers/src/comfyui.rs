@@ -132,7 +132,7 @@ impl Dialect for ComfyUi {
                 told = format!("{told}; node {name} ({class}): {message}: {details}");
             }
         }
-        Some(classify::told(facts, facts.status, &kind, &told))
+        Some(tasks::failure(facts, &kind, &told))
     }
 
     fn choose(&self, answer: &Answer) -> Choice {
@@ -218,6 +218,10 @@ impl Tasks for ComfyUi {
         };
         match tasks::text_at(entry, &["/status/status_str"]).as_deref() {
             Some("error") => State::Failed(Box::new(failed(entry, facts))),
+            _ if is_cached(entry) => {
+                let nothing = tasks::failure(facts, "", "every node was cached, so nothing was drawn");
+                State::Unpaid(Box::new(nothing.judged(ErrorClass::Empty, facts)))
+            }
             _ => State::Done,
         }
     }
@@ -255,6 +259,13 @@ fn place_in_queue(queue: &Value, id: &str) -> Option<&'static str> {
     [RUNNING, "queue_pending"].into_iter().find(holds)
 }
 
+/// Whether a workflow ended without drawing because it was run before: another seed helps.
+fn is_cached(entry: &Value) -> bool {
+    let drawn = entry.get("outputs").and_then(Value::as_object).is_some_and(|outputs| !outputs.is_empty());
+    let messages = entry.pointer("/status/messages").and_then(Value::as_array).into_iter().flatten();
+    !drawn && messages.into_iter().any(|message| message.get(0).and_then(Value::as_str) == Some("execution_cached"))
+}
+
 /// Why a workflow ended in its middle.
 fn failed(entry: &Value, facts: &Facts<'_>) -> Failure {
     let messages = entry.pointer("/status/messages").and_then(Value::as_array).into_iter().flatten();
@@ -270,7 +281,7 @@ fn failed(entry: &Value, facts: &Facts<'_>) -> Failure {
         (None, Some(_)) => (String::new(), "somebody stopped the workflow at the server".to_owned()),
         (None, None) => (String::new(), "the workflow failed".to_owned()),
     };
-    let failure = classify::told(facts, 0, &code, &told);
+    let failure = tasks::failure(facts, &code, &told);
     let lower = failure.message.to_lowercase();
     if OUT_OF_MEMORY.iter().any(|words| lower.contains(words)) {
         return failure.judged(ErrorClass::TooLarge, facts);

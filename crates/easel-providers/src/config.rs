@@ -377,8 +377,8 @@ pub(crate) fn is_local(base: &BaseUrl) -> bool {
     }
 }
 
-/// Texts that documentation and templates put where a key belongs.
-fn is_placeholder(key: &str) -> bool {
+/// Texts that documentation and templates put where a key belongs; the empty text too.
+pub fn is_placeholder(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     let bare = lower.strip_prefix("sk-").unwrap_or(&lower);
     key.is_empty()

@@ -246,7 +246,7 @@ impl Tasks for DashScope {
             return self.failure(facts).map_or(State::Unclear, |failure| State::Refused(Box::new(failure)));
         };
         if word.eq_ignore_ascii_case(UNKNOWN_TASK) {
-            let failure = classify::told(facts, 404, &word, "the service does not know this task");
+            let failure = tasks::failure(facts, "not_found", "the service does not know this task");
             return State::Refused(Box::new(failure));
         }
         match tasks::state_of(&word, DONE, FAILED) {
@@ -270,7 +270,7 @@ impl Tasks for DashScope {
 fn ended(facts: &Facts<'_>, at: &str, word: &str) -> Failure {
     let said = |name| tasks::text_at(&facts.answer.skeleton, &[&format!("{at}/{name}")]);
     let (code, message) = (said("code").unwrap_or_default(), said("message"));
-    own(classify::told(facts, 0, &code, message.as_deref().unwrap_or(word)), facts)
+    own(tasks::failure(facts, &code, message.as_deref().unwrap_or(word)), facts)
 }
 
 /// The failure as the service's own codes and sentences mean it.

@@ -27,7 +27,7 @@ use crate::{
     farewell::Farewells,
     lessons::Lessons,
     registry::{BuildError, Kind, Tools},
-    tasks::Tasks,
+    tasks::{Pace, Tasks},
 };
 
 pub(crate) struct Remote {
@@ -201,6 +201,11 @@ impl Remote {
     /// The task side, when requests of this sort are answered with tasks.
     fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
         self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
+    }
+
+    /// How often tasks are asked about.
+    pub(crate) fn pace(&self, tasks: &dyn Tasks) -> Pace {
+        self.settings.poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
     }
 
     fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {

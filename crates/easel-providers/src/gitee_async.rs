@@ -25,7 +25,7 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     answer::Answer,
-    classify::{self, Facts, Failure},
+    classify::{Facts, Failure},
     dialect::{Ask, Dialect, Draft, Limits, Payload, Settings, content},
     gitee,
     lessons::Sent,
@@ -153,7 +153,7 @@ fn failed(word: &str, facts: &Facts<'_>) -> Failure {
         root,
         &["/output/error/message", "/output/error", "/output/message", "/error/message", "/error", "/message"],
     );
-    gitee::own(classify::told(facts, 0, &code, message.as_deref().unwrap_or(word)), facts)
+    gitee::own(tasks::failure(facts, &code, message.as_deref().unwrap_or(word)), facts)
 }
 
 fn fields(ask: &Ask<'_>) -> Map<String, Value> {

@@ -18,6 +18,7 @@ mod gitee;
 mod gitee_async;
 mod grok;
 mod jimeng;
+mod modelscope;
 mod openai_chat;
 mod openai_images;
 mod sdwebui;
@@ -27,6 +28,7 @@ mod sketch_provider;
 pub mod answer;
 pub mod classify;
 pub mod models;
+pub mod retired;
 pub mod sketch;
 
 mod dialect;

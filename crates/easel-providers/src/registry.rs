@@ -7,11 +7,16 @@
 use std::sync::Arc;
 
 use easel_core::ports::{Provider, PublishMedia};
-use easel_http::{BaseUrlError, HttpClients, ProxyError};
+use easel_http::{BaseUrlError, Call, HttpClients, ProxyError};
+use secrecy::SecretString;
 
 use crate::{
-    ark, comfyui, config::ProviderSection, dashscope, dialect::{Dialect, Spoken}, engine, gemini_native, gitee, gitee_async, grok, jimeng,
-    openai_chat, openai_images, sdwebui, siliconflow, sketch_provider,
+    ark, comfyui,
+    config::ProviderSection,
+    dashscope,
+    dialect::{Dialect, Spoken},
+    engine, gemini_native, gitee, gitee_async, grok, jimeng, modelscope, openai_chat, openai_images, sdwebui,
+    siliconflow, sketch_provider,
 };
 
 /// Why a section can't become a provider.
@@ -76,7 +81,7 @@ kinds! {
     Gitee = "gitee" at "https://ai.gitee.com/v1" speaks gitee::Gitee,
     GiteeAsync = "gitee_async" at "https://ai.gitee.com/v1" speaks gitee_async::GiteeAsync,
     Jimeng = "jimeng" speaks jimeng::Aggregator,
-    ModelScope = "modelscope",
+    ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks modelscope::ModelScope,
     DashScope = "dashscope" at "https://dashscope.aliyuncs.com/api/v1" speaks dashscope::DashScope,
     SdWebUi = "sdwebui" at "http://127.0.0.1:7860" speaks sdwebui::SdWebUi,
     ComfyUi = "comfyui" at "http://127.0.0.1:8188" speaks comfyui::KIND,
@@ -109,6 +114,14 @@ impl Kind {
             Self::GeminiNative => "/v1beta",
             Self::Ark => "/api/v3",
             _ => "/v1",
+        }
+    }
+
+    /// Adds a key to a call in the way of this kind, for questions beside drawing, such as that for a list of models.
+    pub fn authorise(self, call: Call, key: &SecretString) -> Call {
+        match self.dialect() {
+            Some(dialect) => dialect.authorise(call, key),
+            None => call.bearer(key),
         }
     }
 

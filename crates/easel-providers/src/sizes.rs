@@ -134,6 +134,13 @@ pub(crate) fn wished(wish: &Output) -> Option<(u32, u32)> {
     Some((rounded(height * f64::from(rw) / f64::from(rh)), rounded(height)))
 }
 
+/// The wished shape, made smaller until no side is longer than `side`; sides are divisible by 16.
+pub(crate) fn within((width, height): (u32, u32), side: u32) -> (u32, u32) {
+    let shrink = (f64::from(side) / f64::from(width.max(height).max(1))).min(1.0);
+    let fit = |length: u32| rounded(f64::from(length) * shrink).min(side - side % STEP);
+    (fit(width), fit(height))
+}
+
 /// The nearest size that the free family takes.
 fn lawful((w, h): (u32, u32)) -> (u32, u32) {
     let ratio = (f64::from(w) / f64::from(h)).clamp(1.0 / 3.0, 3.0);
@@ -262,6 +269,15 @@ mod tests {
         check("gpt-image-2", wide, &[exact, classic], None);
         check("gpt-image-2", Output { ratio: Some((1, 1)), ..OPEN }, &[exact, classic], Some((1024, 1024)));
         check("dall-e-3", wide, &[(1792, 1024)], None);
+    }
+
+    #[test]
+    fn large_wishes_shrink_into_their_frame() {
+        let check = |size, side, expected| assert_eq!(within(size, side), expected);
+        check((1024, 1024), 1664, (1024, 1024));
+        check((2048, 1152), 1664, (1664, 944));
+        check((256, 4096), 1024, (64, 1024));
+        check((1000, 500), 2048, (1008, 496));
     }
 
     #[test]

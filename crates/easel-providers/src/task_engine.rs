@@ -15,7 +15,7 @@ use crate::{
     engine::Remote,
     exchange::Answered,
     farewell::asking,
-    tasks::{Pace, State, Tasks},
+    tasks::{State, Tasks},
 };
 
 /// A question that is not answered within this is asked again.
@@ -126,7 +126,7 @@ impl Remote {
                     };
                     if error.class != ErrorClass::ResultLost {
                         // Finished with nothing, or with words instead.
-                        return Err(error);
+                        return Err(ended(error));
                     }
                     fresh += 1;
                     if fresh > MAX_FRESH_LINKS {
@@ -199,11 +199,6 @@ impl Remote {
         }
         *unclear += 1;
         Round::Again
-    }
-
-    /// The owner's pace, or the service's.
-    fn pace(&self, tasks: &dyn Tasks) -> Pace {
-        self.settings.poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
     }
 
     fn never_seen(&self, task: &RemoteTask) -> ProviderError {

@@ -11,11 +11,11 @@ use std::{borrow::Cow, time::Duration};
 
 use easel_core::ports::{Operation, RemoteTask};
 use easel_http::header::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     answer::Answer,
-    classify::{Facts, Failure},
+    classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, Settings},
 };
 
@@ -135,6 +135,11 @@ pub(crate) fn segment(id: &str) -> String {
     url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
 }
 
+/// What a task ended with, by the service's code and its words; either may be empty.
+pub(crate) fn failure(facts: &Facts<'_>, code: &str, message: &str) -> Failure {
+    classify::told(&json!({ "code": code, "message": message }), facts)
+}
+
 /// Reads a state word: `done` and `failed` are the service's own words in lower case, everything else is work.
 pub(crate) fn state_of(word: &str, done: &[&str], failed: &[&str]) -> Word {
     let word = word.trim().to_ascii_lowercase();
@@ -178,8 +183,6 @@ pub(crate) fn percent_at(root: &Value, pointers: &[&str]) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

@@ -14,6 +14,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod control;
 pub(crate) mod draw;
+pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod restore;
 pub(crate) mod run;
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Check,
     /// Draws one picture through the same engine.
     Draw(Draw),
+    /// Makes a configuration from that of another program.
+    Import(Import),
     /// Lists the providers' keys and how they are; `reset` gives those that are out of use another try.
     Keys(Keys),
     /// Writes a backup of settings and jobs.
@@ -86,6 +89,31 @@ pub(crate) struct Draw {
     /// How many pictures.
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
     pub(crate) count: u8,
+}
+
+/// `easel import`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Import {
+    /// The program that the configuration is of.
+    #[command(subcommand)]
+    pub(crate) from: ImportFrom,
+}
+
+/// The programs whose configurations can be read.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ImportFrom {
+    /// Reads the configuration of an AstrBot picture plug-in and writes a new file; nothing is overwritten.
+    Astrbot(ImportAstrbot),
+}
+
+/// `easel import astrbot`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ImportAstrbot {
+    /// The plug-in's file, as AstrBot keeps it in data/config.
+    pub(crate) file: PathBuf,
+    /// The new file [default: easel.imported.toml beside the configuration].
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// `easel keys`.
@@ -195,10 +223,26 @@ mod tests {
     }
 
     #[test]
+    fn an_import_names_the_program_and_the_file() {
+        let cli = parse("easel import astrbot old.json -o new.toml --config a.toml").unwrap();
+        let Some(Command::Import(Import { from: ImportFrom::Astrbot(options) })) = cli.command else {
+            panic!("not import")
+        };
+        assert_eq!(options.file, PathBuf::from("old.json"));
+        assert_eq!(options.output.as_deref(), Some("new.toml".as_ref()));
+    }
+
+    #[test]
     fn wrong_usage_ends_with_two() {
-        for line in
-            ["easel draw", "easel paint", "easel draw cat --count 0", "easel restore", "easel completions x"]
-        {
+        for line in [
+            "easel draw",
+            "easel paint",
+            "easel draw cat --count 0",
+            "easel restore",
+            "easel import",
+            "easel import astrbot",
+            "easel completions x",
+        ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }
         assert_eq!(parse("easel --help").unwrap_err().exit_code(), 0);

@@ -58,6 +58,12 @@ async fn execute(cli: Cli) -> Exit {
     if matches!(command, Command::Check) {
         return cli::check::run(&cli.global, &mut |line| tell(line)).await;
     }
+    if let Command::Import(options) = &command {
+        // Whoever imports has no configuration yet, and one that is wrong must not be in the way.
+        let locale = speech::terminal_locale(&|name| std::env::var(name).ok());
+        let speech = speech::Speech::new(locale);
+        return cli::import::run(options, &cli.global, &speech, &mut |line| tell(line));
+    }
     let source = cli.global.source();
     let loaded = match config::load::load(&source) {
         Ok(loaded) => loaded,
@@ -83,7 +89,7 @@ async fn execute(cli: Cli) -> Exit {
         Command::Restore(options) => {
             cli::restore::run(&options, &config, &speech, &mut |line| tell(line)).await
         }
-        Command::Check | Command::Completions(_) => Exit::Done,
+        Command::Check | Command::Completions(_) | Command::Import(_) => Exit::Done,
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Every message of a language with the names of its arguments, read from the source.
-fn messages(files: [&str; 5]) -> BTreeMap<String, BTreeSet<String>> {
+fn messages(files: [&str; 6]) -> BTreeMap<String, BTreeSet<String>> {
     let mut messages: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for file in files {
         let mut current: Option<String> = None;

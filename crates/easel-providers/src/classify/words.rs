@@ -53,6 +53,7 @@ pub(super) const MODERATED: Words = Words {
         "may contain inappropriate content",
         "image_safety",
         "prohibited_content",
+        "prompt blocked",
         "敏感词",
         "内容审核未通过",
         "内容安全审核",

@@ -197,8 +197,8 @@ async fn sets_are_asked_for_only_where_the_model_makes_them() {
     let given: Vec<_> = (0..13).map(|seed| (PictureFormat::Png, pictures::png(64, 64, seed))).collect();
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
     bench.ask(&GenerateRequest { count: 4, ..Bench::edit(&given) }).await.unwrap();
-    let sent = bench.creates()[0].http.json().unwrap();
-    assert_eq!(sent["sequential_image_generation_options"], json!({ "max_images": 2 }));
+    let body = bench.creates()[0].http.json().unwrap();
+    assert_eq!(body["sequential_image_generation_options"], json!({ "max_images": 2 }));
 }
 
 #[tokio::test]

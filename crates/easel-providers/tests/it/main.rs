@@ -13,6 +13,7 @@ mod gemini_native;
 mod gitee;
 mod grok;
 mod jimeng;
+mod modelscope;
 mod openai_chat;
 mod openai_images;
 mod remote;

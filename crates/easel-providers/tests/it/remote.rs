@@ -9,7 +9,8 @@ use easel_core::{
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
     ports::{
-        ApiKey, CallContext, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider, Reference,
+        ApiKey, CallContext, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider,
+        PublishMedia, Reference,
     },
 };
 use easel_http::{HttpClients, NetworkSection};
@@ -23,19 +24,31 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-struct Bench {
-    peer: FakeProvider,
-    provider: Arc<dyn Provider>,
-    cx: CallContext,
+pub(crate) struct Bench {
+    pub(crate) peer: FakeProvider,
+    pub(crate) provider: Arc<dyn Provider>,
+    pub(crate) cx: CallContext,
     _dir: tempfile::TempDir,
 }
 
 impl Bench {
-    async fn new(kind: &str, changes: Value) -> Self {
+    pub(crate) async fn new(kind: &str, changes: Value) -> Self {
         Self::with_budget(kind, changes, 64 << 20).await
     }
 
-    async fn with_budget(kind: &str, changes: Value, budget: u64) -> Self {
+    pub(crate) async fn with_budget(kind: &str, changes: Value, budget: u64) -> Self {
+        let tools = Tools::new(HttpClients::new(NetworkSection::default()));
+        Self::with_tools(kind, changes, budget, tools).await
+    }
+
+    /// With an address for references.
+    pub(crate) async fn published(kind: &str, changes: Value, publish: Arc<dyn PublishMedia>) -> Self {
+        let tools =
+            Tools { publish: Some(publish), ..Tools::new(HttpClients::new(NetworkSection::default())) };
+        Self::with_tools(kind, changes, 64 << 20, tools).await
+    }
+
+    async fn with_tools(kind: &str, changes: Value, budget: u64, tools: Tools) -> Self {
         let peer = FakeProvider::start().await;
         let mut section =
             json!({ "kind": kind, "base_url": peer.origin(), "model": "gpt-image-2", "api_keys": "k1" });
@@ -44,7 +57,6 @@ impl Bench {
         }
         let section: ProviderSection = serde_json::from_value(section).unwrap();
         assert_eq!(section.validate("fake"), []);
-        let tools = Tools::new(HttpClients::new(NetworkSection::default()));
         let provider = build("fake", &section, &tools).unwrap();
         let dir = tempfile::tempdir().unwrap();
         let cx = CallContext {
@@ -59,28 +71,28 @@ impl Bench {
         Self { peer, provider, cx, _dir: dir }
     }
 
-    async fn images() -> Self {
+    pub(crate) async fn images() -> Self {
         Self::new("openai_images", json!({})).await
     }
 
-    async fn chat() -> Self {
+    pub(crate) async fn chat() -> Self {
         Self::new("openai_chat", json!({})).await
     }
 
-    async fn ask(&self, request: &GenerateRequest) -> Result<Generated, ProviderError> {
+    pub(crate) async fn ask(&self, request: &GenerateRequest) -> Result<Generated, ProviderError> {
         self.provider.generate(request, &self.cx).await
     }
 
-    async fn draws(&self) -> Vec<Bytes> {
+    pub(crate) async fn draws(&self) -> Vec<Bytes> {
         bytes(&self.ask(&words("一只猫")).await.unwrap())
     }
 
-    async fn fails(&self) -> ProviderError {
+    pub(crate) async fn fails(&self) -> ProviderError {
         self.ask(&words("一只猫")).await.unwrap_err()
     }
 }
 
-fn words(prompt: &str) -> GenerateRequest {
+pub(crate) fn words(prompt: &str) -> GenerateRequest {
     GenerateRequest {
         operation: Operation::Generate,
         prompt: prompt.into(),
@@ -90,7 +102,7 @@ fn words(prompt: &str) -> GenerateRequest {
     }
 }
 
-fn edit(pictures: &[(PictureFormat, Bytes)]) -> GenerateRequest {
+pub(crate) fn edit(pictures: &[(PictureFormat, Bytes)]) -> GenerateRequest {
     let reference = |(format, bytes): &(PictureFormat, Bytes)| Reference {
         picture: Picture { format: *format, width: 1, height: 1, body: Body::from_bytes(bytes.clone()) },
     };
@@ -101,7 +113,7 @@ fn edit(pictures: &[(PictureFormat, Bytes)]) -> GenerateRequest {
     }
 }
 
-fn bytes(generated: &Generated) -> Vec<Bytes> {
+pub(crate) fn bytes(generated: &Generated) -> Vec<Bytes> {
     generated.pictures.iter().map(|made| made.picture.body.read().unwrap()).collect()
 }
 

@@ -44,7 +44,7 @@ pub(crate) async fn folder(wire: &Wire, folder: &str, rows: &[(&str, u16, Ends)]
                 assert_eq!(made, substitutes.pictures[*place..=*place], "{folder}/{name}");
             }
             Ends::As(class) => {
-                let error = made.expect_err(name);
+                let Err(error) = made else { panic!("{folder}/{name} ends in a picture") };
                 assert_eq!(error.class, *class, "{folder}/{name}: {error:?}");
             }
         }
@@ -63,9 +63,9 @@ fn answer(status: u16, sample: &Value) -> Answer {
     let mut body = String::new();
     for event in sample.as_array().into_iter().flatten() {
         if let Some(kind) = event["event"].as_str() {
-            body += &format!("event: {kind}\n");
+            body.extend(["event: ", kind, "\n"]);
         }
-        body += &format!("data: {}\n\n", text(&event["data"]));
+        body.extend(["data: ", &text(&event["data"]), "\n\n"]);
     }
     Answer::raw(status, "text/event-stream", body)
 }

@@ -21,7 +21,7 @@ use easel_http::{HttpClients, NetworkSection};
 use easel_providers::{ProviderSection, Tools, build};
 use easel_testkit::{
     pictures,
-    provider::{FakeProvider, ProviderRequest},
+    provider::{Answer, FakeProvider, ProviderRequest},
 };
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -83,7 +83,16 @@ impl Bench {
 
     /// Queues a success with these results.
     pub(crate) fn succeeds(&self, results: &[Shown]) {
-        self.peer.answers((self.wire.success)(&self.peer, results));
+        self.queue((self.wire.success)(&self.peer, results));
+    }
+
+    /// Queues the answers of one job.
+    pub(crate) fn queue(&self, answers: Vec<Answer>) {
+        if let Some(last) = answers.last().filter(|_| self.wire.tasks) {
+            // A task that ended says so whenever it is asked about.
+            self.peer.always(last.clone());
+        }
+        self.peer.answers(answers);
     }
 
     /// Asks, and sees to it that all memory comes back when the result is dropped.

@@ -61,6 +61,8 @@ pub(crate) struct Wire {
     pub(crate) inline: bool,
     /// Results may be links.
     pub(crate) links: bool,
+    /// Its service takes tasks: answers come in the order create, questions, and the last one is repeated.
+    pub(crate) tasks: bool,
     /// Results are clips, so a picture is the wrong type.
     pub(crate) clips: bool,
     /// Successes without any result.
@@ -91,6 +93,7 @@ impl Wire {
             words_alone: true,
             inline: true,
             links: true,
+            tasks: false,
             clips: false,
             empty: vec![vec![Answer::empty_data()], vec![Answer::no_data()]],
             moderated_input: vec![

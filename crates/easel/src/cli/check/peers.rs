@@ -119,12 +119,16 @@ async fn ask(section: &ProviderSection, call: impl Fn() -> Call) -> Result<Respo
     }
     let keys = section.keys();
     let Some((first, others)) = keys.split_first() else { return call().send().await };
-    let mut answered = call().bearer(&first.secret).send().await;
+    let with_key = |key: &SecretString| match Kind::parse(&section.kind) {
+        Some(kind) => kind.authorise(call(), key),
+        None => call().bearer(key),
+    };
+    let mut answered = with_key(&first.secret).send().await;
     for key in others.iter().take(MOST_KEYS - 1) {
         if !answered.as_ref().is_ok_and(|answer| matches!(answer.status.as_u16(), 401 | 403)) {
             break;
         }
-        answered = call().bearer(&key.secret).send().await;
+        answered = with_key(&key.secret).send().await;
     }
     answered
 }

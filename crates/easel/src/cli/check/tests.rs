@@ -105,13 +105,19 @@ async fn a_provider_is_asked_with_its_key() {
 async fn a_provider_is_asked_as_it_will_be_when_it_draws() {
     use easel_providers::ProviderSection;
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    for (credentials, accepted, requests) in [
-        (serde_json::json!({ "api_keys": ["k1", "k2"] }), "bearer k2", 2),
-        (serde_json::json!({ "api_keys": ["k1"], "basic_auth": "me:pw" }), "basic bwu6chc=", 1),
+    for (kind, credentials, accepted, requests) in [
+        ("openai_images", serde_json::json!({ "api_keys": ["k1", "k2"] }), "bearer k2", 2),
+        (
+            "openai_images",
+            serde_json::json!({ "api_keys": ["k1"], "basic_auth": "me:pw" }),
+            "basic bwu6chc=",
+            1,
+        ),
+        ("gemini_native", serde_json::json!({ "api_keys": ["k1", "k2"] }), "x-goog-api-key: k2", 2),
     ] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut section = credentials;
-        section["kind"] = "openai_images".into();
+        section["kind"] = kind.into();
         section["model"] = "m".into();
         section["base_url"] = format!("http://{}", listener.local_addr().unwrap()).into();
         let section: ProviderSection = serde_json::from_value(section).unwrap();

@@ -386,7 +386,7 @@ fn the_shipped_file_loads_without_a_remark() {
 #[test]
 fn every_example_of_a_provider_is_valid() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/providers.example.toml");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = fs::read_to_string(path).unwrap();
     let blocks: Vec<String> = text
         .split("\n\n")
         .filter_map(|block| Some(block.get(block.find("# [")?..)?.replace('…', "key-1")))
@@ -396,7 +396,8 @@ fn every_example_of_a_provider_is_valid() {
     let mut kinds = Vec::new();
     for block in &blocks {
         let loaded = loaded(block, &[]);
-        assert_eq!(loaded.warnings, [], "{block}");
+        let unused = |problem: &&Problem| problem.text.key == "config-provider-unused";
+        assert_eq!(loaded.warnings.iter().find(|problem| !unused(problem)), None, "{block}");
         assert_eq!(loaded.config.providers.len(), 1, "{block}");
         kinds.extend(loaded.config.providers.values().map(|section| section.kind.clone()));
     }

@@ -1,0 +1,125 @@
+//! ModelScope API-Inference: every picture is a task.
+//!
+//! Facts: ModelScope documentation, "API-Inference", and public clients of it.
+//! Not obvious: the create answer may already read `SUCCEED`, which means "accepted"; a question without the task-type
+//! header is answered with "task not found"; editing uses the same route with `image_url`, which must be a public
+//! address.
+
+use easel_core::ports::{Operation, RemoteTask};
+use easel_http::header::HeaderMap;
+use serde_json::Map;
+
+use crate::{
+    answer::Answer,
+    classify::{self, Facts},
+    dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
+    lessons::Sent,
+    sizes,
+    tasks::{Pace, Question, State, Tasks, Word, refusal, segment, state_of, text_at},
+};
+
+/// Parts of model names in lower case: longest side, largest tier, references. The first match counts.
+const MODELS: &[(&str, Row)] = &[
+    ("image-edit", Row { side: 1664, tier: Some(1), references: 3, words_alone: false }),
+    ("qwen-image", Row { side: 1664, tier: Some(1), references: 0, words_alone: true }),
+    ("kontext", Row { side: 1024, tier: Some(1), references: 1, words_alone: false }),
+    ("flux", Row { side: 1024, tier: Some(1), references: 0, words_alone: true }),
+    ("z-image", Row { side: 2048, tier: Some(2), references: 0, words_alone: true }),
+];
+/// For models that are not in the table: the service's widest limits; what they refuse is learned.
+const UNKNOWN: Row = Row { side: 2048, tier: None, references: 3, words_alone: true };
+
+#[derive(Clone, Copy)]
+struct Row {
+    side: u32,
+    tier: Option<u8>,
+    references: usize,
+    words_alone: bool,
+}
+
+fn row(model: &str) -> Row {
+    let model = model.to_lowercase();
+    MODELS.iter().find(|(part, _)| model.contains(part)).map_or(UNKNOWN, |(_, row)| *row)
+}
+
+/// The dialect.
+pub(crate) struct ModelScope;
+
+impl Dialect for ModelScope {
+    fn limits(&self, model: &str) -> Limits {
+        let Row { tier, references, words_alone, .. } = row(model);
+        Limits { tier, words_alone, public_urls: true, ..Limits::new(references, 1) }
+    }
+
+    fn draft(&self, ask: &Ask<'_>) -> Draft {
+        let &Ask { settings, request, known, addresses, .. } = ask;
+        let mut fields = Map::new();
+        fields.insert("model".to_owned(), settings.model.as_str().into());
+        fields.insert("prompt".to_owned(), (*request.prompt).into());
+        let size_is_open = sizes::wished(&request.output).is_none();
+        if let Some(wished) = sizes::wished(&request.output) {
+            let (width, height) = sizes::within(wished, row(&settings.model).side);
+            fields.insert("size".to_owned(), format!("{width}x{height}").into());
+        }
+        if request.operation == Operation::Edit {
+            let value = match addresses {
+                [one] => one.as_str().into(),
+                several => several.into(),
+            };
+            fields.insert("image_url".to_owned(), value);
+        }
+        for (key, value) in &settings.extra {
+            if key != "size" || size_is_open {
+                fields.insert(key.clone(), value.clone());
+            }
+        }
+        fields.retain(|key, value| known.allows(key, value));
+        let sent = Sent::new(&fields);
+        Draft { path: "images/generations".into(), payload: JsonRequest::new().finish(&fields.into()), sent }
+    }
+
+    fn tasks(&self) -> Option<&dyn Tasks> {
+        Some(self)
+    }
+}
+
+impl Tasks for ModelScope {
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        &[("x-modelscope-async-mode", "true")]
+    }
+
+    fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
+        let id = text_at(&answer.skeleton, &["/task_id", "/data/task_id"])?;
+        Some(RemoteTask { id, poll: String::new() })
+    }
+
+    fn question(&self, task: &RemoteTask) -> Question {
+        Question {
+            headers: &[("x-modelscope-task-type", "image_generation")],
+            ..Question::get(format!("tasks/{}", segment(&task.id)))
+        }
+    }
+
+    fn state(&self, _: &RemoteTask, _: &Question, facts: &Facts<'_>) -> State {
+        if let Some(refused) = refusal(self, facts) {
+            return refused;
+        }
+        let root = &facts.answer.skeleton;
+        let word = text_at(root, &["/task_status", "/status"]).unwrap_or_default();
+        match state_of(&word, &["succeed", "success", "succeeded", "done"], FAILED) {
+            Word::Done => State::Done,
+            Word::Failed => {
+                let error = root.get("errors").or_else(|| root.get("error")).unwrap_or(root);
+                State::Failed(Box::new(classify::told(error, facts)))
+            }
+            Word::Working => State::Working { percent: None },
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::default()
+    }
+}
+
+/// Words for a task that ended without a picture.
+const FAILED: &[&str] = &["failed", "failure", "canceled", "cancelled", "error", "expired"];
