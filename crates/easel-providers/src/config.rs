@@ -293,6 +293,12 @@ impl ProviderSection {
                 );
             }
         }
+        if self.extra.get("output_format").and_then(Value::as_str) == Some("svg") {
+            say(
+                "extra.output_format",
+                "an SVG is active content and never passed on, but paid; write png, jpeg or webp.".to_owned(),
+            );
+        }
         problems
     }
 
@@ -478,6 +484,7 @@ mod tests {
         problem(r#"{"kind": "comfyui"}"#, "kind", "not in this build");
         problem(r#"{"kind": "openai_imagse"}"#, "kind", "no kind");
         problem(r#"{"kind": "openai_images", "model": "m"}"#, "api_keys", "no key");
+        problem(r#"{"extra": {"output_format": "svg"}}"#, "extra.output_format", "never passed on");
         assert!(section(r#"{"kind": "sketch"}"#).validate("a").is_empty());
         let local = r#"{"kind": "openai_images", "model": "m", "base_url": "http://127.0.0.1:8080"}"#;
         assert!(section(local).validate("a").is_empty());

@@ -3,41 +3,83 @@
 //! Facts: `OpenRouter` documentation, "Image Inputs" (the text part stands first) and "Multimodal: image generation"
 //! (`modalities`, `image_config`); answers as gateways really send them, see [`crate::answer::candidates`].
 //! Not obvious: a success may hold an error, a refusal in words, a clip, or an event stream that nobody asked for.
+//! Shapes go in `image_config` (ratio and tier); exact pixels, for which no field exists, are told in words as well, and
+//! so is everything when `image_config` was refused or switched off.
+//!
+//! `extra` goes out as it is (`stream`, `provider`, `temperature` …), except:
+//! - `system`: a system message before the prompt, for gateways whose model must be told to draw.
+//! - `modalities` replaces the model's own; `false` sends none.
+//! - `image_config` is completed by the person's wish; `false` sends none.
 
 use easel_core::ports::{Output, Reference};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::{Known, Sent},
-    sizes,
+    rows, shapes,
 };
+use easel_core::error::{ErrorClass, Retry};
 
 /// References that gateways reliably take.
 const MAX_REFERENCES: usize = 6;
+
+/// Vendors and families, by the beginnings of their whole names, whose models answer with pictures only: asked for
+/// words too, `OpenRouter` finds no endpoint. All others get both.
+const PICTURES_ONLY: [&str; 5] =
+    ["black-forest-labs/", "sourceful/", "bytedance-seed/seedream", "recraft/", "x-ai/grok-imagine"];
+
+/// Ratios that picture models behind chats take (Google, Gemini API, "Image generation": `aspectRatio`).
+const RATIOS: [(u32, u32); 10] =
+    [(1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (4, 5), (5, 4), (9, 16), (16, 9), (21, 9)];
+
+/// How `OpenRouter` says that a model makes pictures only (or none): a matter of `modalities`, not of the model.
+const OTHER_MODALITIES: &str = "requested output modalities";
+
+const MODALITIES: &str = "modalities";
+const IMAGE_CONFIG: &str = "image_config";
+const SYSTEM: &str = "system";
 
 /// The dialect.
 pub(crate) struct OpenAiChat;
 
 impl Dialect for OpenAiChat {
-    fn limits(&self, _: &str) -> Limits {
-        Limits::new(MAX_REFERENCES, 1)
+    fn limits(&self, model: &str) -> Limits {
+        Limits { tier: rows::tier(model), ..Limits::new(MAX_REFERENCES, 1) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
         let &Ask { settings, request, known, .. } = ask;
-        let options = options(&settings.extra, &request.output, known);
+        let options = options(&settings.model, &settings.extra, &request.output, known);
         let sent = Sent::new(&options);
-        let prompt = prompt(&request.prompt, &request.output, &options);
+        let prompt = prompt(&request.prompt, &request.output, options.contains_key(IMAGE_CONFIG));
         let mut json = JsonRequest::new();
         let content = content(prompt, &request.references, &mut json);
+        let system =
+            settings.extra.get(SYSTEM).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+        let messages: Vec<Value> = system
+            .map(|text| json!({ "role": "system", "content": text }))
+            .into_iter()
+            .chain([json!({ "role": "user", "content": content })])
+            .collect();
         let mut body = Map::new();
         body.insert("model".to_owned(), settings.model.as_str().into());
-        body.insert("messages".to_owned(), json!([{ "role": "user", "content": content }]));
+        body.insert("messages".to_owned(), messages.into());
         for (key, value) in options {
             body.entry(key).or_insert(value);
         }
         Draft { path: "chat/completions".into(), payload: json.finish(&Value::Object(body)), sent }
+    }
+
+    fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
+        let mut failure = classify::failure(facts)?;
+        if failure.class == ErrorClass::NotFound && failure.message.contains(OTHER_MODALITIES) {
+            failure.class = ErrorClass::BadRequest;
+            failure.retry = Retry::NextProvider;
+            failure.param = Some(MODALITIES.to_owned());
+        }
+        Some(failure)
     }
 }
 
@@ -53,20 +95,24 @@ fn content(prompt: String, references: &[Reference], json: &mut JsonRequest) -> 
 }
 
 /// Everything but model and messages.
-fn options(extra: &Map<String, Value>, wish: &Output, known: &Known) -> Map<String, Value> {
+fn options(model: &str, extra: &Map<String, Value>, wish: &Output, known: &Known) -> Map<String, Value> {
     let mut options = Map::new();
-    options.insert("modalities".to_owned(), json!(["image", "text"]));
+    let name = model.to_ascii_lowercase();
+    let pictures_only = PICTURES_ONLY.iter().any(|start| name.starts_with(start));
+    let modalities = if pictures_only { json!(["image"]) } else { json!(["image", "text"]) };
+    options.insert(MODALITIES.to_owned(), modalities);
     let mut config = Map::new();
-    if let Some((width, height)) = sizes::ratio(wish) {
+    if let Some((width, height)) = shapes::ratio(&RATIOS, wish) {
         config.insert("aspect_ratio".to_owned(), format!("{width}:{height}").into());
     }
-    if let Some(tier) = wish.tier {
+    // 1K is every model's default, and exact pixels stand for it too often to send it.
+    if let Some(tier) = wish.tier.or_else(|| shapes::tier(wish).filter(|tier| *tier > 1)) {
         config.insert("image_size".to_owned(), format!("{tier}K").into());
     }
     if !config.is_empty() {
-        options.insert("image_config".to_owned(), config.into());
+        options.insert(IMAGE_CONFIG.to_owned(), config.into());
     }
-    for (key, value) in extra {
+    for (key, value) in extra.iter().filter(|(key, _)| *key != SYSTEM) {
         match (options.get_mut(key), value) {
             // The owner's fields complete the person's wish and never replace it.
             (Some(Value::Object(mine)), Value::Object(theirs)) => {
@@ -79,17 +125,19 @@ fn options(extra: &Map<String, Value>, wish: &Output, known: &Known) -> Map<Stri
             }
         }
     }
-    options.retain(|key, value| known.allows(key, value));
+    let switched_off =
+        |key: &str, value: &Value| matches!(key, MODALITIES | IMAGE_CONFIG) && *value == Value::Bool(false);
+    options.retain(|key, value| known.allows(key, value) && !switched_off(key, value));
     options
 }
 
 /// The prompt, with the wished shape in words where the fields can't carry it.
-fn prompt(prompt: &str, wish: &Output, options: &Map<String, Value>) -> String {
-    let carried = options.contains_key("image_config");
-    match (wish.size, sizes::ratio(wish), wish.tier) {
+fn prompt(prompt: &str, wish: &Output, carried: bool) -> String {
+    match (wish.size, wish.ratio, wish.tier) {
         (Some((width, height)), ..) => format!("{prompt}\n\n(Output image size: {width}x{height} pixels.)"),
-        (None, Some((width, height)), _) if !carried => {
-            format!("{prompt}\n\n(Output aspect ratio: {width}:{height}.)")
+        (None, Some((width, height)), tier) if !carried => {
+            let tier = tier.map(|tier| format!(", resolution: {tier}K")).unwrap_or_default();
+            format!("{prompt}\n\n(Output aspect ratio: {width}:{height}{tier}.)")
         }
         (None, None, Some(tier)) if !carried => format!("{prompt}\n\n(Output resolution: {tier}K.)"),
         _ => prompt.to_owned(),

@@ -11,12 +11,9 @@ use easel_http::{BaseUrlError, Call, HttpClients, ProxyError};
 use secrecy::SecretString;
 
 use crate::{
-    ark, comfyui,
     config::ProviderSection,
-    dashscope,
     dialect::{Dialect, Spoken},
-    engine, gemini_native, gitee, gitee_async, grok, jimeng, modelscope, openai_chat, openai_images, sdwebui,
-    siliconflow, sketch_provider,
+    engine, sketch_provider,
 };
 
 /// Why a section can't become a provider.
@@ -70,23 +67,23 @@ macro_rules! kinds {
 }
 
 kinds! {
-    OpenAiImages = "openai_images" at "https://api.openai.com/v1" speaks openai_images::OpenAiImages,
-    OpenAiChat = "openai_chat" at "https://api.openai.com/v1" speaks openai_chat::OpenAiChat,
-    OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1",
-    GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta" speaks gemini_native::GeminiNative,
-    GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai",
-    SiliconFlow = "siliconflow" at "https://api.siliconflow.cn/v1" speaks siliconflow::SiliconFlow,
-    Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks ark::Ark,
-    Grok = "grok" at "https://api.x.ai/v1" speaks grok::Grok,
-    Gitee = "gitee" at "https://ai.gitee.com/v1" speaks gitee::Gitee,
-    GiteeAsync = "gitee_async" at "https://ai.gitee.com/v1" speaks gitee_async::GiteeAsync,
-    Jimeng = "jimeng" speaks jimeng::Aggregator,
-    ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks modelscope::ModelScope,
-    DashScope = "dashscope" at "https://dashscope.aliyuncs.com/api/v1" speaks dashscope::DashScope,
-    SdWebUi = "sdwebui" at "http://127.0.0.1:7860" speaks sdwebui::SdWebUi,
-    ComfyUi = "comfyui" at "http://127.0.0.1:8188" speaks comfyui::KIND,
-    SdCpp = "sd_cpp",
-    LocalAi = "localai",
+    OpenAiImages = "openai_images" at "https://api.openai.com/v1" speaks crate::openai_images::OpenAiImages,
+    OpenAiChat = "openai_chat" at "https://api.openai.com/v1" speaks crate::openai_chat::OpenAiChat,
+    OpenRouterImages = "openrouter_images" at "https://openrouter.ai/api/v1" speaks crate::openrouter_images::OpenRouterImages,
+    GeminiNative = "gemini_native" at "https://generativelanguage.googleapis.com/v1beta" speaks crate::gemini_native::GeminiNative,
+    GeminiOpenAi = "gemini_openai" at "https://generativelanguage.googleapis.com/v1beta/openai" speaks crate::gemini_openai::GeminiOpenAi,
+    SiliconFlow = "siliconflow" at "https://api.siliconflow.cn/v1" speaks crate::siliconflow::SiliconFlow,
+    Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks crate::ark::Ark,
+    Grok = "grok" at "https://api.x.ai/v1" speaks crate::grok::Grok,
+    Gitee = "gitee" at "https://ai.gitee.com/v1" speaks crate::gitee::Gitee,
+    GiteeAsync = "gitee_async" at "https://ai.gitee.com/v1" speaks crate::gitee_async::GiteeAsync,
+    Jimeng = "jimeng" speaks crate::jimeng::Aggregator,
+    ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks crate::modelscope::ModelScope,
+    DashScope = "dashscope" at "https://dashscope.aliyuncs.com/api/v1" speaks crate::dashscope::DashScope,
+    SdWebUi = "sdwebui" at "http://127.0.0.1:7860" speaks crate::sdwebui::SdWebUi,
+    ComfyUi = "comfyui" at "http://127.0.0.1:8188" speaks crate::comfyui::KIND,
+    SdCpp = "sd_cpp" speaks crate::sd_cpp::SdCpp,
+    LocalAi = "localai" speaks crate::localai::LocalAi,
     Sketch = "sketch",
     GrokVideo = "grok_video",
     ArkVideo = "ark_video",

@@ -26,6 +26,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("dall-e-3", Family::Fixed(DALL_E_3)),
     ("dalle-3", Family::Fixed(DALL_E_3)),
     ("dall-e-2", Family::Fixed(DALL_E_2)),
+    ("dalle-2", Family::Fixed(DALL_E_2)),
 ];
 
 const STEP: u32 = 16;

@@ -54,6 +54,8 @@ struct Script {
     models: Vec<String>,
     /// Results that can be downloaded, by path.
     hosted: HashMap<String, Answer>,
+    /// What is answered to all other downloads, and to every `GET` that asks for no list of models.
+    hosted_everywhere: Option<Answer>,
     last_hosted: u64,
     most_in_flight: usize,
 }
@@ -68,6 +70,7 @@ impl FakeProvider {
             by_path: Vec::new(),
             models: vec!["gpt-image-2".to_owned(), "gpt-image-2.5-flare".to_owned()],
             hosted: HashMap::new(),
+            hosted_everywhere: None,
             last_hosted: 0,
             most_in_flight: 0,
         };
@@ -121,9 +124,12 @@ impl FakeProvider {
         self.with(|script| script.by_key.insert(key.to_owned(), answer));
     }
 
-    /// What requests to paths that end like this always get; the queue is left alone.
+    /// What requests to paths that end like this always get, from now on; the queue is left alone.
     pub fn when_path(&self, path_end: &str, answer: Answer) {
-        self.with(|script| script.by_path.push((path_end.to_owned(), answer)));
+        self.with(|script| {
+            script.by_path.retain(|(end, _)| end != path_end);
+            script.by_path.push((path_end.to_owned(), answer));
+        });
     }
 
     /// Hosts what a result's link leads to, `content` being an answer of fixed content ([`Answer::raw`],
@@ -135,6 +141,11 @@ impl FakeProvider {
     /// Hosts a picture and returns its link.
     pub fn host_picture(&self, picture: Bytes) -> String {
         self.host(".png", answer::hosted(Ok(picture)))
+    }
+
+    /// Makes every link of this server that nothing else is known of lead to this picture.
+    pub fn host_all(&self, picture: Bytes) {
+        self.with(|script| script.hosted_everywhere = Some(answer::hosted(Ok(picture))));
     }
 
     /// The ids that `/v1/models` lists.
@@ -254,8 +265,10 @@ impl Drop for InFlight {
 
 async fn respond(shared: Arc<Shared>, request: Request) -> Reply {
     let request = ProviderRequest::new(request);
-    if request.is_download() {
-        let content = lock(&shared.script).hosted.get(request.path()).cloned();
+    let everywhere = lock(&shared.script).hosted_everywhere.clone();
+    let by_link = request.http.method == "GET" && !request.path().ends_with("/models");
+    if request.is_download() || by_link && everywhere.is_some() {
+        let content = lock(&shared.script).hosted.get(request.path()).cloned().or(everywhere);
         shared.requests.push(request.clone());
         return match content {
             Some(content) if content.is_silent() => std::future::pending().await,

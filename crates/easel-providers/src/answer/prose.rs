@@ -171,7 +171,9 @@ fn walk(value: &Value, depth: u8, found: &mut Vec<Mention>) {
 
 fn in_value(text: &str) -> Vec<Mention> {
     let slots: Vec<Mention> = pieces(text).filter_map(Result::err).map(Mention::Slot).collect();
-    let text = text.trim();
+    // JSON that was put into JSON by hand escapes its slashes once too often.
+    let text = text.trim().replace("\\/", "/");
+    let text = text.as_str();
     if !slots.is_empty() {
         slots
     } else if is_video(text) {

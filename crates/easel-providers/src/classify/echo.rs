@@ -6,6 +6,8 @@
 
 use std::{iter::Peekable, ops::Range, str::CharIndices};
 
+use crate::control_words::LOOKALIKES;
+
 /// What stands in a prompt's place.
 const GONE: &str = "…";
 /// Characters from which on the beginning of a prompt is taken for an echo that was cut short.
@@ -97,7 +99,9 @@ fn units(text: &str) -> impl Iterator<Item = (char, Range<usize>)> {
             };
         }
         let end = letters.peek().map_or(text.len(), |(at, _)| *at);
-        Some((letter, from..end))
+        // Prompts go to some engines with look-alikes of letters that would steer them.
+        let original = LOOKALIKES.iter().find(|(alike, _)| *alike == letter);
+        Some((original.map_or(letter, |(_, original)| *original), from..end))
     })
 }
 
@@ -178,6 +182,7 @@ mod tests {
             assert_eq!(for_log(&format!("bad: {echo}."), prompt), "bad: ….", "{echo}");
             assert_eq!(without_prompt(&format!("bad: {echo}."), prompt), "bad: ….", "{echo}");
         }
+        assert_eq!(for_log("bad: ‹lora:猫:9> a｜b.", "<lora:猫:9> a|b"), "bad: ….");
     }
 
     #[test]

@@ -8,17 +8,23 @@
 )]
 
 mod ark;
+mod comfyui;
 mod dashscope;
 mod gemini_native;
 mod gitee;
+mod gitee_async;
 mod grok;
 mod jimeng;
+mod gemini_openai;
+mod localai;
 mod modelscope;
 mod openai_chat;
 mod openai_images;
+mod openrouter_images;
 mod remote;
 mod replay;
 mod sdwebui;
+mod sd_cpp;
 mod siliconflow;
 mod sketch;
 mod suite;

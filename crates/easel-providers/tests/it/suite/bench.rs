@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use easel_core::{
-    error::ProviderError,
+    error::{ErrorClass, ProviderError},
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
     ports::{
@@ -31,6 +31,9 @@ use super::wire::{Shown, Wire};
 
 /// The key of every bench; parts of it must appear nowhere.
 pub(crate) const KEY: &str = "sk-live.with+odd/letters=0123456789";
+
+/// How long a call may take before the test fails: generous, because it only ends broken tests.
+const PATIENCE: Duration = Duration::from_secs(100);
 
 const BUDGET: u64 = 64 << 20;
 
@@ -97,7 +100,8 @@ impl Bench {
 
     /// Asks, and sees to it that all memory comes back when the result is dropped.
     pub(crate) async fn ask(&self, request: &GenerateRequest) -> Result<Vec<Bytes>, ProviderError> {
-        let made = self.provider.generate(request, &self.cx).await;
+        let made = tokio::time::timeout(PATIENCE, self.provider.generate(request, &self.cx)).await;
+        let Ok(made) = made else { panic!("{}: no end after {PATIENCE:?}", self.wire.kind) };
         let made = made.map(|made| bytes(&made));
         assert_eq!(self.cx.spool.budget().free(), BUDGET, "{}: memory is missing", self.wire.kind);
         made
@@ -139,6 +143,21 @@ impl Bench {
             references: pictures.iter().map(reference).collect(),
             output: Output::default(),
             count: 1,
+        }
+    }
+
+    /// Sends one request and returns it as the service got it.
+    pub(crate) async fn sends(&self, request: &GenerateRequest) -> ProviderRequest {
+        self.ask(request).await.unwrap();
+        self.peer.requests().pop().unwrap()
+    }
+
+    /// The class that each sample answer gets, in a folder of the testkit: (status, name, class).
+    pub(crate) async fn reads(&self, folder: &str, samples: &[(u16, &str, ErrorClass)]) {
+        for (status, name, class) in samples {
+            self.peer.answer(Answer::sample(*status, &format!("{folder}/{name}.json")));
+            let error = self.fails().await;
+            assert_eq!(error.class, *class, "{}, {name}: {error:?}", self.wire.kind);
         }
     }
 
