@@ -16,17 +16,14 @@
 
 use std::time::Duration;
 
-use easel_core::{
-    error::ErrorClass,
-    ports::{Operation, RemoteTask},
-};
+use easel_core::{error::ErrorClass, ports::RemoteTask};
 use easel_http::{Multipart, header::HeaderMap};
 use serde_json::{Map, Value, json};
 
 use crate::{
     answer::Answer,
     classify::{Facts, Failure},
-    dialect::{Ask, Dialect, Draft, Limits, Payload, Settings, content},
+    dialect::{Ask, Dialect, Draft, Limits, Payload, content},
     gitee,
     lessons::Sent,
     sizes,
@@ -91,10 +88,6 @@ impl Dialect for GiteeAsync {
 }
 
 impl Tasks for GiteeAsync {
-    fn applies(&self, _: &Settings, operation: Operation) -> bool {
-        operation == Operation::Edit
-    }
-
     fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
         let root = &answer.skeleton;
         let id = tasks::text_at(root, &["/task_id", "/data/task_id"])?;

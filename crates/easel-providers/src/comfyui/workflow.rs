@@ -173,7 +173,7 @@ impl Workflow {
         u32::try_from(self.nodes.get(node)?.get("inputs")?.get(input)?.as_u64()?).ok()
     }
 
-    /// The workflow with these values; slots without one stay as the file has them.
+    /// The workflow with these values. Inputs without one stay as the file has them, place holders without one go.
     pub(super) fn filled(&self, values: &BTreeMap<Slot, Value>) -> Value {
         let mut nodes = self.nodes.clone();
         for inputs in nodes.values_mut().filter_map(|node| node.get_mut("inputs")) {
@@ -302,9 +302,7 @@ fn fill(value: &mut Value, values: &BTreeMap<Slot, Value>) {
         Value::String(text) => {
             let found: Vec<_> = pieces(text).collect();
             if let [Err(slot)] = found.as_slice() {
-                if let Some(whole) = values.get(slot) {
-                    *value = whole.clone();
-                }
+                *value = values.get(slot).cloned().unwrap_or_else(|| String::new().into());
                 return;
             }
             if found.iter().all(Result::is_ok) {
@@ -417,7 +415,7 @@ mod tests {
         filled("%prompt%", json!("100% of %seed% cats"));
         filled("best, %prompt%, seed %seed%", json!("best, 100% of %seed% cats, seed 7"));
         filled("50% %image2%%unknown%", json!("50% b.png%unknown%"));
-        filled("%width%", json!("%width%"));
+        filled("%negative%", json!(""));
         filled("", json!(""));
         filled("100%", json!("100%"));
     }
