@@ -385,7 +385,7 @@ mod tests {
         problem(r#"{ "nodes": [], "links": [] }"#, json!({}), "extra.workflow", "editor");
         problem(r#"{ "3": { "inputs": {} } }"#, json!({}), "extra.workflow", "class_type");
         problem(GOOD, json!({ "slots": { "prompt": "6.words" } }), "extra.slots", "6.words");
-        problem(GOOD, json!({ "slots": { "prompt": "9.text" } }), "extra.slots", "3.model");
+        problem(GOOD, json!({ "slots": { "prompt": "9.text" } }), "extra.slots", "such as \"3.");
         problem(GOOD, json!({ "slots": { "colour": "6.text" } }), "extra.slots", "no slot");
         problem(GOOD, json!({ "slots": "6.text" }), "extra.slots", "write it like");
         problem(GOOD, json!({ "slots": { "prompt": "6.text", "image2": "6.text" } }), "extra.slots", "gap");

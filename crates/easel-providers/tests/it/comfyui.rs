@@ -144,7 +144,7 @@ async fn a_workflow_is_filled_in_and_its_seed_changes() {
     assert!(seeds[0].is_u64() && seeds[0] != seeds[1], "{seeds:?}");
     let output = Output { ratio: Some((16, 9)), tier: None, size: None };
     let wide = draws(&bench, &GenerateRequest { output, count: 3, ..bench.words("猫") }).await;
-    assert_eq!(wide["5"]["inputs"], json!({ "width": 680, "height": 384, "batch_size": 3 }));
+    assert_eq!(wide["5"]["inputs"], json!({ "width": 688, "height": 384, "batch_size": 3 }));
     let view = bench.peer.requests().into_iter().rfind(|request| request.path() == "/view").unwrap();
     assert_eq!(view.http.query, "filename=a+b.png&subfolder=x%2Fy&type=output");
 }

@@ -127,8 +127,8 @@ async fn pictures_go_as_parts_of_a_form_and_the_task_is_asked_about_where_the_se
         parts.iter().filter(|part| part.file_name.is_none()).map(|part| (part.name.clone(), part.text())).collect();
     let expected = [
         ("model", "Qwen-Image-Edit-2511"),
-        ("num_inference_steps", "4"),
         ("prompt", "换成雨夜"),
+        ("num_inference_steps", "4"),
         ("task_types", "id"),
         ("task_types", "id"),
     ];
