@@ -112,7 +112,11 @@ async fn a_key_that_left_the_configuration_is_named_by_its_fingerprint() {
     world.kill();
     let asked = world.provider.requests().len();
     let fingerprint = events(&world, "asking")[0]["key"].as_str().unwrap().to_owned();
-    std::fs::write(world.path("easel.toml"), gitee(&world.provider.base_url(), r#"["token-new-0123456789"]"#)).unwrap();
+    std::fs::write(
+        world.path("easel.toml"),
+        gitee(&world.provider.base_url(), r#"["token-new-0123456789"]"#),
+    )
+    .unwrap();
     world.start().await;
     let told = world.hears().await.text;
     assert!(told.contains(&fingerprint) && told.contains("密钥"), "{told}");

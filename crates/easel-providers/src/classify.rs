@@ -158,7 +158,7 @@ pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
 pub(crate) fn told(error: &Value, facts: &Facts<'_>) -> Failure {
     let mut signals = Signals::default();
     signals.add(error, 0);
-    signals.settle(facts);
+    signals.hear(facts);
     judged(signals, facts, (200..300).contains(&facts.status))
 }
 
@@ -169,13 +169,13 @@ fn judged(signals: Signals, facts: &Facts<'_>, success: bool) -> Failure {
 
 /// What a service tells in fields that no other has: judged as [`failure`] judges, by its `code`, its words and the HTTP
 /// status that stands for it (0 = none).
-pub(crate) fn told_as(facts: &Facts<'_>, status: u16, code: &str, message: &str) -> Failure {
+pub(crate) fn told_in_words(facts: &Facts<'_>, status: u16, code: &str, message: &str) -> Failure {
     let mut signals = Signals { failed: true, ..Signals::default() };
     if !code.is_empty() {
         signals.codes.push(code.to_lowercase());
     }
     signals.say(message);
-    signals.settle(facts);
+    signals.hear(facts);
     settled(signals, status, facts, (200..300).contains(&facts.status))
 }
 
@@ -336,12 +336,12 @@ impl Signals {
                 _ => {}
             }
         }
-        signals.settle(facts);
+        signals.hear(facts);
         signals
     }
 
-    /// Takes the job's own words and the secrets out of what was said.
-    fn settle(&mut self, facts: &Facts<'_>) {
+    /// Makes what was said fit for judging and for showing.
+    fn hear(&mut self, facts: &Facts<'_>) {
         let said = std::mem::take(&mut self.message);
         let text = if said.is_empty() { head(facts) } else { said };
         self.lower = cut(&without_prompt(&text, facts.prompt)).to_lowercase();

@@ -149,7 +149,8 @@ impl Dialect for ComfyUi {
                 let place = Place::Path(format!("view?{}", query.finish()));
                 let preview = part("type") == "temp";
                 // Nodes within groups are named 12:3.
-                let number = node.split(':').next().and_then(|number| number.parse().ok()).unwrap_or(u64::MAX);
+                let number =
+                    node.split(':').next().and_then(|number| number.parse().ok()).unwrap_or(u64::MAX);
                 found.push((preview, number, Found { place, revised_prompt: None }));
             }
             let clips = ["gifs", "videos"].iter().any(|name| output.get(name).is_some());
@@ -227,7 +228,8 @@ impl Tasks for ComfyUi {
     }
 
     fn cancel(&self, task: &RemoteTask, step: usize, answer: Option<&Value>) -> Option<Question> {
-        let post = |path: &'static str, body: Value| Question { path: path.into(), body: Some(body), headers: &[] };
+        let post =
+            |path: &'static str, body: Value| Question { path: path.into(), body: Some(body), headers: &[] };
         match step {
             0 => Some(post(QUEUE, json!({ "delete": [task.id] }))),
             1 => Some(Question::get(QUEUE)),
@@ -263,7 +265,10 @@ fn place_in_queue(queue: &Value, id: &str) -> Option<&'static str> {
 fn is_cached(entry: &Value) -> bool {
     let drawn = entry.get("outputs").and_then(Value::as_object).is_some_and(|outputs| !outputs.is_empty());
     let messages = entry.pointer("/status/messages").and_then(Value::as_array).into_iter().flatten();
-    !drawn && messages.into_iter().any(|message| message.get(0).and_then(Value::as_str) == Some("execution_cached"))
+    !drawn
+        && messages
+            .into_iter()
+            .any(|message| message.get(0).and_then(Value::as_str) == Some("execution_cached"))
 }
 
 /// Why a workflow ended in its middle.
@@ -275,7 +280,8 @@ fn failed(entry: &Value, facts: &Facts<'_>) -> Failure {
     let (code, told) = match (event("execution_error"), event("execution_interrupted")) {
         (Some(error), _) => {
             let said = |name: &str| tasks::text_at(error, &[name]).unwrap_or_default();
-            let told = format!("node {} ({}): {}", said("/node_id"), said("/node_type"), said("/exception_message"));
+            let told =
+                format!("node {} ({}): {}", said("/node_id"), said("/node_type"), said("/exception_message"));
             (said("/exception_type"), told)
         }
         (None, Some(_)) => (String::new(), "somebody stopped the workflow at the server".to_owned()),
@@ -337,7 +343,9 @@ fn size(workflow: &Workflow, extra: &serde_json::Map<String, Value>, wish: &Outp
     let area = |(width, height): (u32, u32)| (f64::from(width) * f64::from(height)).clamp(LEAST, MOST);
     let pixels = match (wish.size, wish.tier) {
         (Some(size), _) => area(size),
-        (None, Some(tier)) => area((USUAL * u32::from(tier.clamp(1, 2)), USUAL * u32::from(tier.clamp(1, 2)))),
+        (None, Some(tier)) => {
+            area((USUAL * u32::from(tier.clamp(1, 2)), USUAL * u32::from(tier.clamp(1, 2))))
+        }
         (None, None) if wish.ratio.is_none() => {
             // Numbers of the workflow stay; a place holder needs one.
             let stays = workflow.number(Slot::Width).is_some() && workflow.number(Slot::Height).is_some();

@@ -279,7 +279,8 @@ impl ProviderSection {
             && dialect.is_some_and(|dialect| dialect.tasks().is_some())
             && pause(value).is_none()
         {
-            let problem = "write a number of seconds from 0.05 to 600, or take it out: the kind knows its pace.";
+            let problem =
+                "write a number of seconds from 0.05 to 600, or take it out: the kind knows its pace.";
             say(&format!("extra.{POLL}"), problem.to_owned());
         }
         if let Some(Err(found)) = dialect.and_then(|dialect| dialect.made_for(self)) {

@@ -100,8 +100,14 @@ const QWEN_LISTED: Sizes =
     Sizes::Listed(&[(1664, 928), (1472, 1104), (1328, 1328), (1104, 1472), (928, 1664)]);
 const EDIT_ONLY: Model = Model { words_alone: false, count: 6, sizes: Sizes::Sides(512, 2048), ..QWEN };
 const WAN: Model = Model { tell_count: true, ..UNKNOWN };
-const TASK: Model =
-    Model { form: Form::Task, references: 0, sizes: Sizes::Sides(512, 1440), tier: Some(1), tell_count: true, ..UNKNOWN };
+const TASK: Model = Model {
+    form: Form::Task,
+    references: 0,
+    sizes: Sizes::Sides(512, 1440),
+    tier: Some(1),
+    tell_count: true,
+    ..UNKNOWN
+};
 
 /// The first match counts; models that are not in the table are tried as `UNKNOWN`.
 const MODELS: &[Model] = &[

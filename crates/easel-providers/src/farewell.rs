@@ -12,12 +12,7 @@ use easel_core::ports::{CallContext, RemoteTask};
 use easel_http::{Call, Method};
 use tokio::{runtime::Handle, task::JoinSet, time::Instant};
 
-use crate::{
-    dialect::Spoken,
-    engine::Remote,
-    exchange::Wire,
-    tasks::Question,
-};
+use crate::{dialect::Spoken, engine::Remote, exchange::Wire, tasks::Question};
 
 /// All steps together.
 const PATIENCE: Duration = Duration::from_secs(10);

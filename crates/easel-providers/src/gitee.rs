@@ -87,21 +87,21 @@ pub(crate) fn own_failure(facts: &Facts<'_>) -> Option<Failure> {
 
 /// The failure as the service's own words mean it.
 pub(crate) fn own(failure: Failure, facts: &Facts<'_>) -> Failure {
-        if matches!(failure.class, ErrorClass::ModerationInput | ErrorClass::ModerationOutput)
-            || failure.suspended
-        {
-            return failure;
-        }
-        let said = failure.message.to_lowercase();
-        // A page of something in between says nothing about the package.
-        let own = facts.answer.kind == BodyKind::Json;
-        let meant = |(status, word, _): &&(u16, &str, ErrorClass)| {
-            own && (*status == 0 || *status == facts.status) && said.contains(word)
-        };
-        match WORDS.iter().find(meant) {
-            Some((_, _, class)) => failure.judged(*class, facts),
-            None => failure,
-        }
+    if matches!(failure.class, ErrorClass::ModerationInput | ErrorClass::ModerationOutput)
+        || failure.suspended
+    {
+        return failure;
+    }
+    let said = failure.message.to_lowercase();
+    // A page of something in between says nothing about the package.
+    let own = facts.answer.kind == BodyKind::Json;
+    let meant = |(status, word, _): &&(u16, &str, ErrorClass)| {
+        own && (*status == 0 || *status == facts.status) && said.contains(word)
+    };
+    match WORDS.iter().find(meant) {
+        Some((_, _, class)) => failure.judged(*class, facts),
+        None => failure,
+    }
 }
 
 fn fields(ask: &Ask<'_>) -> Map<String, Value> {

@@ -54,7 +54,10 @@ impl Dialect for GiteeAsync {
     fn limits(&self, model: &str) -> Limits {
         let name = model.rsplit('/').next().unwrap_or(model).to_ascii_lowercase();
         let known = MODELS.iter().find(|(start, _)| name.starts_with(start));
-        Limits { words_alone: false, ..Limits::new(known.map_or(REFERENCES, |(_, references)| *references), 1) }
+        Limits {
+            words_alone: false,
+            ..Limits::new(known.map_or(REFERENCES, |(_, references)| *references), 1)
+        }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -64,9 +67,12 @@ impl Dialect for GiteeAsync {
             sent.measures(&format!("{width}x{height}"));
         }
         let types = fields.remove(TASK_TYPES);
-        let mut form = fields.into_iter().fold(Multipart::new(), |form, (name, value)| form.text(&name, text(value)));
+        let mut form =
+            fields.into_iter().fold(Multipart::new(), |form, (name, value)| form.text(&name, text(value)));
         form = match types {
-            Some(Value::Array(list)) => list.into_iter().fold(form, |form, kind| form.text(TASK_TYPES, text(kind))),
+            Some(Value::Array(list)) => {
+                list.into_iter().fold(form, |form, kind| form.text(TASK_TYPES, text(kind)))
+            }
             Some(one) => form.text(TASK_TYPES, text(one)),
             None => ask.request.references.iter().fold(form, |form, _| form.text(TASK_TYPES, TASK_TYPE)),
         };
@@ -144,7 +150,14 @@ fn failed(word: &str, facts: &Facts<'_>) -> Failure {
     let code = tasks::text_at(root, &["/output/error/code", "/error/code"]).unwrap_or_default();
     let message = tasks::text_at(
         root,
-        &["/output/error/message", "/output/error", "/output/message", "/error/message", "/error", "/message"],
+        &[
+            "/output/error/message",
+            "/output/error",
+            "/output/message",
+            "/error/message",
+            "/error",
+            "/message",
+        ],
     );
     gitee::own(tasks::failure(facts, &code, message.as_deref().unwrap_or(word)), facts)
 }

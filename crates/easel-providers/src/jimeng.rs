@@ -142,7 +142,7 @@ impl Dialect for Aggregator {
         } else {
             facts.status
         };
-        Some(refused(classify::told_as(facts, status, &code.to_string(), message), facts))
+        Some(refused(classify::told_in_words(facts, status, &code.to_string(), message), facts))
     }
 }
 

@@ -107,7 +107,7 @@ impl Dialect for SdWebUi {
         let message =
             [said("detail"), said("errors"), said("error")].into_iter().find(|said| !said.is_empty());
         let Some(message) = message else { return classify::failure(facts) };
-        let failure = classify::told_as(facts, facts.status, said("error"), message);
+        let failure = classify::told_in_words(facts, facts.status, said("error"), message);
         let lower = failure.message.to_lowercase();
         let out_of_memory = failure.code == "outofmemoryerror";
         let meant = SAID

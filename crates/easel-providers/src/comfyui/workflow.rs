@@ -20,15 +20,8 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Pictures that a workflow may take.
 const MAX_IMAGES: usize = 9;
 /// Keys of `extra` that the kind knows.
-const KNOWN: &[&str] = &[
-    WORKFLOW,
-    SLOTS,
-    "negative_prompt",
-    "width",
-    "height",
-    crate::syntax::ALLOW,
-    crate::dialect::POLL,
-];
+const KNOWN: &[&str] =
+    &[WORKFLOW, SLOTS, "negative_prompt", "width", "height", crate::syntax::ALLOW, crate::dialect::POLL];
 /// Inputs that hold a seed in the nodes of `ComfyUI` itself.
 const SEEDS: &[&str] = &["seed", "noise_seed"];
 
@@ -146,11 +139,14 @@ impl Workflow {
                 say(&format!("extra.{name}"), "write a number of pixels from 64 to 8192, usually 1024.");
             }
         }
-        let class = |node: &Value| node.get("class_type").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let class =
+            |node: &Value| node.get("class_type").and_then(Value::as_str).unwrap_or_default().to_owned();
         let classes: Vec<String> = self.nodes.values().map(class).collect();
         let saves = |class: &String| class != "SaveImageWebsocket" && class.contains("Image");
         if classes.iter().any(|class| class == "SaveImageWebsocket")
-            && !classes.iter().any(|class| saves(class) && (class.contains("Save") || class.contains("Preview")))
+            && !classes
+                .iter()
+                .any(|class| saves(class) && (class.contains("Save") || class.contains("Preview")))
         {
             say("extra.workflow", "pictures of SaveImageWebsocket don't reach easel; use SaveImage.");
         }
@@ -180,7 +176,8 @@ impl Workflow {
             fill(inputs, values);
         }
         for (slot, node, input) in &self.places {
-            let inputs = nodes.get_mut(node).and_then(|node| node.get_mut("inputs")).and_then(Value::as_object_mut);
+            let inputs =
+                nodes.get_mut(node).and_then(|node| node.get_mut("inputs")).and_then(Value::as_object_mut);
             if let (Some(inputs), Some(value)) = (inputs, values.get(slot)) {
                 inputs.insert(input.clone(), value.clone());
             }
@@ -214,7 +211,8 @@ fn nodes(path: &Path) -> Result<Map<String, Value>, String> {
         return Err(format!("is no workflow; {export}"));
     };
     let good = |node: &Value| {
-        node.get("class_type").is_some_and(Value::is_string) && node.get("inputs").is_some_and(Value::is_object)
+        node.get("class_type").is_some_and(Value::is_string)
+            && node.get("inputs").is_some_and(Value::is_object)
     };
     match nodes.iter().find(|(_, node)| !good(node)) {
         None if !nodes.is_empty() => Ok(nodes),

@@ -22,7 +22,8 @@ use crate::{
 /// The id that the samples have; a server that chooses ids by itself.
 const OTHER: &str = "11111111-1111-4111-8111-111111111111";
 /// A workflow without any place holder; it is the one of the samples.
-const WORKFLOW: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../easel-testkit/samples/comfyui/prompt_request.json");
+const WORKFLOW: &str =
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../easel-testkit/samples/comfyui/prompt_request.json");
 
 fn sample(status: u16, name: &str) -> Answer {
     Answer::json(status, &samples::json(&format!("comfyui/{name}.json")))
@@ -61,8 +62,21 @@ pub(crate) fn wire() -> Wire {
             case("no workflow", sample(400, "prompt_missing"), BadRequest),
             case("server error", Answer::raw(500, "text/plain", "500 Internal Server Error"), Overload),
             cases("out of memory", [created(), sample(200, "history_error")], TooLarge),
-            cases("a node broke", [created(), sample(200, "history_pending"), sample(200, "queue"), broke("shapes don't match")], Overload),
-            cases("stopped", [created(), ended("error", &json!([["execution_interrupted", { "node_id": "3" }]]))], Overload),
+            cases(
+                "a node broke",
+                [
+                    created(),
+                    sample(200, "history_pending"),
+                    sample(200, "queue"),
+                    broke("shapes don't match"),
+                ],
+                Overload,
+            ),
+            cases(
+                "stopped",
+                [created(), ended("error", &json!([["execution_interrupted", { "node_id": "3" }]]))],
+                Overload,
+            ),
         ],
         lacks: &[
             (Auth, "it has no keys"),
@@ -72,7 +86,8 @@ pub(crate) fn wire() -> Wire {
             (ModerationInput, "it judges nothing"),
         ],
         echoes: |text| {
-            let error = json!({ "type": "invalid_prompt", "message": text, "details": text, "extra_info": {} });
+            let error =
+                json!({ "type": "invalid_prompt", "message": text, "details": text, "extra_info": {} });
             vec![
                 case("refused", Answer::json(400, &json!({ "error": error, "node_errors": {} })), BadRequest),
                 case("plain", Answer::json(400, &json!({ "error": text, "node_errors": [] })), BadRequest),
@@ -107,8 +122,12 @@ async fn draws(bench: &Bench, request: &GenerateRequest) -> Value {
     let picture = json!({ "filename": "a b.png", "subfolder": "x/y", "type": "output" });
     let preview = json!({ "filename": "p.png", "subfolder": "", "type": "temp" });
     let outputs = json!({ "10": { "images": [picture] }, "9": { "images": [preview] } });
-    let history = json!({ &task: { "outputs": outputs, "status": { "status_str": "success", "completed": true } } });
-    bench.peer.when_path("/prompt", Answer::json(200, &json!({ "prompt_id": task, "number": 1, "node_errors": {} })));
+    let history =
+        json!({ &task: { "outputs": outputs, "status": { "status_str": "success", "completed": true } } });
+    bench.peer.when_path(
+        "/prompt",
+        Answer::json(200, &json!({ "prompt_id": task, "number": 1, "node_errors": {} })),
+    );
     bench.peer.when_path(&format!("/history/{task}"), Answer::json(200, &history));
     let result = pictures::png(64, 64, 9);
     bench.peer.when_path("/view", Answer::raw(200, "image/png", result.clone()));
@@ -170,7 +189,10 @@ async fn pictures_are_uploaded_under_names_of_our_own() {
         let [picture] = &upload.pictures()[..] else { panic!("one file") };
         assert_eq!((picture.name.as_str(), &picture.bytes), ("image", &bytes));
         assert_eq!(picture.file_name.as_deref(), sent[(nth + 1).to_string()]["inputs"]["image"].as_str());
-        assert_eq!((upload.field("type").as_deref(), upload.field("overwrite").as_deref()), (Some("input"), Some("true")));
+        assert_eq!(
+            (upload.field("type").as_deref(), upload.field("overwrite").as_deref()),
+            (Some("input"), Some("true"))
+        );
     }
     assert_eq!(sent["3"]["inputs"]["text"], "do this: 换成雨夜");
     assert_eq!(sent["3"]["inputs"]["seed"], 1);
@@ -215,7 +237,11 @@ async fn a_task_that_the_server_never_saw_may_be_ordered() {
     let bench = Bench::new(&wire()).await;
     let TaskIntent { task, .. } = bench.provider.intent(&bench.words("猫")).unwrap();
     let task = RemoteTask { id: task.unwrap(), poll: String::new() };
-    bench.peer.answers([sample(200, "history_pending"), sample(200, "queue"), sample(200, "history_pending")]);
+    bench.peer.answers([
+        sample(200, "history_pending"),
+        sample(200, "queue"),
+        sample(200, "history_pending"),
+    ]);
     let error = bench.provider.resume(&task, &bench.words("猫"), &bench.cx).await.unwrap_err();
     let expected = (ErrorClass::NotFound, Retry::SameKey, Charged::No);
     assert_eq!((error.class, error.retry, error.charged), expected);
@@ -286,7 +312,18 @@ async fn cancelling_takes_the_task_out_of_the_queue_and_stops_only_ours() {
 
 #[test]
 fn every_sample_is_used_or_excused() {
-    let used = ["history_all_cached", "history_error", "history_pending", "history_success", "prompt_invalid", "prompt_missing", "prompt_ok", "prompt_request", "queue", "upload_ok"];
+    let used = [
+        "history_all_cached",
+        "history_error",
+        "history_pending",
+        "history_success",
+        "prompt_invalid",
+        "prompt_missing",
+        "prompt_ok",
+        "prompt_request",
+        "queue",
+        "upload_ok",
+    ];
     // Only sent over the web socket, which is not used.
     let excused = ["ws_messages"];
     for (file, _) in samples::all("comfyui") {

@@ -117,8 +117,11 @@ pub(crate) fn tasks() -> Wire {
         empty: vec![vec![created(), output(&json!({ "task_status": "SUCCEEDED", "results": [] }))]],
         moderated_output: vec![cases(
             "all withheld",
-            [created(), output(&json!({ "task_status": "SUCCEEDED", "results": [
-                { "code": "DataInspectionFailed", "message": "Output data may contain inappropriate content." }] }))],
+            [
+                created(),
+                output(&json!({ "task_status": "SUCCEEDED", "results": [
+                { "code": "DataInspectionFailed", "message": "Output data may contain inappropriate content." }] })),
+            ],
             ModerationOutput,
         )],
         success: |_, results| {
@@ -128,7 +131,11 @@ pub(crate) fn tasks() -> Wire {
             };
             let results: Vec<Value> = results.iter().map(entry).collect();
             let running = Answer::sample(200, "dashscope/task_running.json");
-            vec![created(), running, output(&json!({ "task_id": TASK, "task_status": "SUCCEEDED", "results": results }))]
+            vec![
+                created(),
+                running,
+                output(&json!({ "task_id": TASK, "task_status": "SUCCEEDED", "results": results })),
+            ]
         },
         ..wire()
     };
@@ -138,13 +145,18 @@ pub(crate) fn tasks() -> Wire {
         ModerationInput,
     ));
     wire.failures.push(cases("task", [created(), failed("InternalError.Algo", "broken")], Overload));
-    wire.failures.push(cases("canceled", [created(), output(&json!({ "task_status": "CANCELED" }))], Overload));
+    wire.failures.push(cases(
+        "canceled",
+        [created(), output(&json!({ "task_status": "CANCELED" }))],
+        Overload,
+    ));
     wire
 }
 
 #[tokio::test]
 async fn older_models_are_ordered_as_tasks() {
-    let section = json!({ "extra": { "poll_seconds": 0.05, "negative_prompt": "blurry", "watermark": false } });
+    let section =
+        json!({ "extra": { "poll_seconds": 0.05, "negative_prompt": "blurry", "watermark": false } });
     let bench = Bench::new(&Wire { section, ..tasks() }).await;
     let link = bench.peer.host_picture(pictures::png(64, 64, 1));
     bench.succeeds(&[Shown::Link(link)]);
@@ -152,7 +164,10 @@ async fn older_models_are_ordered_as_tasks() {
     bench.ask(&GenerateRequest { output: wish, ..bench.words("猫") }).await.unwrap();
     let [create, first, second] = &bench.peer.requests()[..] else { panic!("three requests") };
     assert_eq!(create.path(), "/api/v1/services/aigc/text2image/image-synthesis");
-    assert_eq!((create.http.bearer(), create.headers().get("x-dashscope-async")), (Some(KEY), Some("enable")));
+    assert_eq!(
+        (create.http.bearer(), create.headers().get("x-dashscope-async")),
+        (Some(KEY), Some("enable"))
+    );
     let expected = json!({
         "model": "wan2.2-t2i-flash",
         "input": { "prompt": "猫", "negative_prompt": "blurry" },

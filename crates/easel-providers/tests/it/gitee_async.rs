@@ -43,7 +43,10 @@ fn done(link: &str) -> Answer {
 }
 
 fn failed(error: &Value) -> Answer {
-    Answer::json(200, &json!({ "task_id": TASK, "status": "failure", "output": { "error": error }, "price": 0.1 }))
+    Answer::json(
+        200,
+        &json!({ "task_id": TASK, "status": "failure", "output": { "error": error }, "price": 0.1 }),
+    )
 }
 
 /// How the service answers, for the suite.
@@ -115,7 +118,14 @@ async fn pictures_go_as_parts_of_a_form_and_the_task_is_asked_about_where_the_se
     let odd = Answer::json(200, &json!({ "task_id": TASK, "status": "on the moon" }));
     let picture = pictures::png(64, 64, 9);
     let link = bench.peer.host_picture(picture.clone());
-    bench.peer.answers([Answer::json(200, &taken), working(), odd, Answer::status(502), Answer::reset(), done(&link)]);
+    bench.peer.answers([
+        Answer::json(200, &taken),
+        working(),
+        odd,
+        Answer::status(502),
+        Answer::reset(),
+        done(&link),
+    ]);
     let made = bench.ask(&Bench::edit(&two_pictures())).await.unwrap();
     assert_eq!(made, [picture]);
     let task = RemoteTask { id: TASK.to_owned(), poll };
@@ -123,8 +133,11 @@ async fn pictures_go_as_parts_of_a_form_and_the_task_is_asked_about_where_the_se
     let [create, questions @ ..] = &bench.peer.requests()[..] else { panic!("no request") };
     assert_eq!((create.path(), create.http.bearer()), ("/v1/async/images/edits", Some(KEY)));
     let parts = create.form.clone().unwrap();
-    let texts: Vec<_> =
-        parts.iter().filter(|part| part.file_name.is_none()).map(|part| (part.name.clone(), part.text())).collect();
+    let texts: Vec<_> = parts
+        .iter()
+        .filter(|part| part.file_name.is_none())
+        .map(|part| (part.name.clone(), part.text()))
+        .collect();
     let expected = [
         ("model", "Qwen-Image-Edit-2511"),
         ("prompt", "换成雨夜"),
@@ -157,11 +170,17 @@ async fn the_owner_and_the_person_are_heard_and_nobody_elses_address_gets_the_ke
     let [create, question] = &bench.peer.requests()[..] else { panic!("two requests") };
     assert_eq!(question.path(), format!("/v1/task/{TASK}"));
     let parts = create.form.clone().unwrap();
-    let types: Vec<_> =
-        parts.iter().filter(|part| part.name == "task_types").map(easel_testkit::http::multipart::Part::text).collect();
+    let types: Vec<_> = parts
+        .iter()
+        .filter(|part| part.name == "task_types")
+        .map(easel_testkit::http::multipart::Part::text)
+        .collect();
     assert_eq!(types, ["id", "style"]);
     let field = |name| create.field(name);
-    assert_eq!((field("width").as_deref(), field("height").as_deref(), field("seed").as_deref()), (Some("1280"), Some("720"), Some("7")));
+    assert_eq!(
+        (field("width").as_deref(), field("height").as_deref(), field("seed").as_deref()),
+        (Some("1280"), Some("720"), Some("7"))
+    );
 }
 
 #[tokio::test]
@@ -270,7 +289,9 @@ async fn cancelling_tells_the_service() {
 
 #[tokio::test]
 async fn what_each_model_takes() {
-    for (model, references) in [("Qwen-Image-Edit-2511", 3), ("black/FLUX.1-Kontext-dev", 1), ("LongCat-Image-Edit", 1)] {
+    for (model, references) in
+        [("Qwen-Image-Edit-2511", 3), ("black/FLUX.1-Kontext-dev", 1), ("LongCat-Image-Edit", 1)]
+    {
         let can = Bench::new(&Wire { model, ..wire() }).await.provider.capabilities();
         let found = (can.generate, can.edit, can.remote, can.max_references, can.max_count);
         assert_eq!(found, (false, true, true, references, 1), "{model}");
