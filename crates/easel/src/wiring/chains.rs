@@ -288,6 +288,24 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_changed_workflow_makes_a_new_slot() {
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let slot = |steps: u32| {
+            let inputs = serde_json::json!({ "text": "%prompt%", "steps": steps });
+            let workflow = serde_json::json!({ "6": { "class_type": "Painter", "inputs": inputs } });
+            std::fs::write(file.path(), workflow.to_string()).unwrap();
+            let extra = [("workflow".to_owned(), file.path().to_str().unwrap().into())].into();
+            let section =
+                ProviderSection { kind: Kind::ComfyUi.name().to_owned(), extra, ..ProviderSection::default() };
+            factory.slot("own", &section).unwrap()
+        };
+        let first = slot(20);
+        assert!(Arc::ptr_eq(&first, &slot(20)));
+        assert!(!Arc::ptr_eq(&first, &slot(30)));
+    }
+
+    #[tokio::test]
     async fn without_a_list_the_usual_model_is_taken() {
         let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
         let section =
