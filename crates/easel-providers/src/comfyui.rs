@@ -46,7 +46,7 @@ use crate::{
     },
     classify::{self, Facts, Failure},
     config::ProviderSection,
-    dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, content},
+    dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, Problems, content},
     lessons::Sent,
     sizes, syntax,
     tasks::{self, Pace, Question, State, Tasks},
@@ -87,7 +87,7 @@ impl Dialect for ComfyUi {
         false
     }
 
-    fn made_for(&self, section: &ProviderSection) -> Option<Result<Arc<dyn Dialect>, Vec<(String, String)>>> {
+    fn made_for(&self, section: &ProviderSection) -> Option<Result<Arc<dyn Dialect>, Problems>> {
         let own = |workflow| Arc::new(Self { workflow: Some(workflow) }) as Arc<dyn Dialect>;
         Some(Workflow::read(section).map(own))
     }

@@ -284,7 +284,9 @@ impl ProviderSection {
             say(&format!("extra.{POLL}"), problem.to_owned());
         }
         if let Some(Err(found)) = dialect.and_then(|dialect| dialect.made_for(self)) {
-            found.into_iter().for_each(|(key, problem)| say(&key, problem));
+            for (key, problem) in found {
+                say(&key, problem);
+            }
         }
         for key in ["prompt", "messages", "image", "images"] {
             if self.extra.contains_key(key) {
@@ -482,7 +484,7 @@ mod tests {
     #[test]
     fn kinds_and_keys_are_explained() {
         problem("{}", "kind", "sketch");
-        problem(r#"{"kind": "comfyui"}"#, "kind", "not in this build");
+        problem(r#"{"kind": "chat_video"}"#, "kind", "not in this build");
         problem(r#"{"kind": "openai_imagse"}"#, "kind", "no kind");
         problem(r#"{"kind": "openai_images", "model": "m"}"#, "api_keys", "no key");
         problem(r#"{"extra": {"output_format": "svg"}}"#, "extra.output_format", "never passed on");

@@ -325,7 +325,7 @@ fn size(sizes: Sizes, wish: &Output, known: &Known) -> Option<String> {
     let spelled = |(width, height): (u32, u32)| format!("{width}*{height}");
     let refused = |size| known.refuses_size(&spelled(size));
     let area = |side: u32| f64::from(side) * f64::from(side);
-    let (least, most, sides) = match sizes {
+    let (least, most, bounds) = match sizes {
         Sizes::None => return None,
         Sizes::Listed(list) => return sizes::listed(list, wish, refused).map(spelled),
         Sizes::Pixels(least, most) => (least, most, (STEP, u32::MAX)),
@@ -334,7 +334,7 @@ fn size(sizes: Sizes, wish: &Output, known: &Known) -> Option<String> {
     let wished = sizes::wished(wish)?;
     let within = |most: f64| {
         let (width, height) = sizes::bounded(wished, (least, most), STEP);
-        (width.clamp(sides.0, sides.1), height.clamp(sides.0, sides.1))
+        (width.clamp(bounds.0, bounds.1), height.clamp(bounds.0, bounds.1))
     };
     [most, most.min(MEGAPIXEL).max(least)].map(within).into_iter().find(|size| !refused(*size)).map(spelled)
 }

@@ -64,7 +64,7 @@ pub(crate) trait Dialect: Send + Sync {
 
     /// For kinds that are made of files which the section names: the dialect that was read from them, or what is wrong:
     /// keys of the section and sentences. `None` = the same for all sections.
-    fn made_for(&self, section: &ProviderSection) -> Option<Result<Arc<dyn Dialect>, Vec<(String, String)>>> {
+    fn made_for(&self, section: &ProviderSection) -> Option<Result<Arc<dyn Dialect>, Problems>> {
         let _ = section;
         None
     }
@@ -118,6 +118,9 @@ pub(crate) trait Dialect: Send + Sync {
     }
 }
 
+/// What is wrong with a section: the keys, and a sentence for each.
+pub(crate) type Problems = Vec<(String, String)>;
+
 /// A dialect that all sections of its kind share, or one that was made for a single one.
 #[derive(Clone)]
 pub(crate) enum Spoken {
@@ -143,7 +146,6 @@ impl Deref for Spoken {
 }
 
 /// What a model takes in one request.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// It makes pictures (or clips) from words alone.
@@ -220,7 +222,8 @@ impl fmt::Debug for Settings {
     /// The owner's fields may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.extra.keys().collect();
-        f.debug_struct("Settings").field("model", &self.model).field("extra", &names).finish()
+        let Self { model, poll, .. } = self;
+        f.debug_struct("Settings").field("model", model).field("extra", &names).field("poll", poll).finish()
     }
 }
 

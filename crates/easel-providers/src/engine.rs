@@ -161,12 +161,11 @@ impl Provider for Remote {
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
         // Without its references a request looks as if it had been made of words alone.
-        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
-            Some(tasks) => self.follow(tasks, task, request, cx).await,
-            None => {
-                let detail = format!("this model has no tasks, and {} is one", task.id);
-                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
-            }
+        if let Some(tasks) = self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
+            self.follow(tasks, task, request, cx).await
+        } else {
+            let detail = format!("this model has no tasks, and {} is one", task.id);
+            Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
         }
     }
 }
@@ -258,8 +257,8 @@ fn request_hash(model: &str, request: &GenerateRequest) -> String {
     let GenerateRequest { operation, prompt, references, output, count } = request;
     let lengths: Vec<u64> = references.iter().map(|reference| reference.picture.body.len()).collect();
     let text = format!("{model}\n{operation:?}\n{output:?}\n{count}\n{lengths:?}\n{prompt}");
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
-    format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    let digest = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    format!("{:016x}", digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
 }
 
 #[cfg(test)]

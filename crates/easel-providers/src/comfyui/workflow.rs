@@ -11,7 +11,7 @@ use std::{
 
 use serde_json::{Map, Value};
 
-use crate::config::ProviderSection;
+use crate::{config::ProviderSection, dialect::Problems};
 
 const WORKFLOW: &str = "workflow";
 const SLOTS: &str = "slots";
@@ -66,8 +66,6 @@ pub(super) struct Workflow {
     /// Everything that is filled in, also inside of texts.
     slots: Vec<Slot>,
 }
-
-type Problems = Vec<(String, String)>;
 
 impl Workflow {
     /// The workflow that a section names.
@@ -356,6 +354,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "tables read better")]
     fn problem(workflow: &str, extra: Value, key: &str, word: &str) {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), workflow).unwrap();
@@ -396,6 +395,7 @@ mod tests {
     }
 
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "tables read better")]
     fn filled(text: &str, expected: Value) {
         let values = BTreeMap::from([
             (Slot::Prompt, json!("100% of %seed% cats")),

@@ -296,8 +296,11 @@ mod tests {
             let workflow = serde_json::json!({ "6": { "class_type": "Painter", "inputs": inputs } });
             std::fs::write(file.path(), workflow.to_string()).unwrap();
             let extra = [("workflow".to_owned(), file.path().to_str().unwrap().into())].into();
-            let section =
-                ProviderSection { kind: Kind::ComfyUi.name().to_owned(), extra, ..ProviderSection::default() };
+            let section = ProviderSection {
+                kind: Kind::ComfyUi.name().to_owned(),
+                extra,
+                ..ProviderSection::default()
+            };
             factory.slot("own", &section).unwrap()
         };
         let first = slot(20);
