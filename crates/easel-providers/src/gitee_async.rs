@@ -44,6 +44,8 @@ const DONE: &[&str] = &["success", "succeeded", "completed", "done"];
 const FAILED: &[&str] = &["failure", "failed", "cancelled", "canceled", "error", "expired", "rejected"];
 /// What a broken computing node says, in lower case.
 const BROKEN_NODE: &str = "service temporarily unavailable";
+/// How a question about a task that it doesn't know is refused, also with status 200; in lower case, without spaces.
+const UNKNOWN_TASK: &str = "tasknotfound";
 /// Where a state may stand.
 const STATE: &[&str] = &["/status", "/task_status", "/state"];
 
@@ -115,7 +117,9 @@ impl Tasks for GiteeAsync {
         let root = &facts.answer.skeleton;
         let Some(word) = tasks::text_at(root, STATE) else {
             // Refusals come with status 200 too. Anything else is no answer to this question.
-            return self.failure(facts).map_or(State::Unclear, |failure| State::Refused(Box::new(failure)));
+            return self
+                .failure(facts)
+                .map_or(State::Unclear, |failure| State::Refused(Box::new(denied(failure, facts))));
         };
         match tasks::state_of(&word, DONE, FAILED) {
             Word::Working => State::Working { percent: None },
@@ -142,6 +146,12 @@ impl Tasks for GiteeAsync {
     fn pace(&self) -> Pace {
         Pace { first: Duration::from_secs(3), every: Duration::from_secs(5) }
     }
+}
+
+/// A refused question, as what it says about the task.
+fn denied(failure: Failure, facts: &Facts<'_>) -> Failure {
+    let said = format!("{} {}", failure.code, failure.message).to_lowercase().replace(' ', "");
+    if said.contains(UNKNOWN_TASK) { failure.judged(ErrorClass::NotFound, facts) } else { failure }
 }
 
 /// What a task that ended without a result says.
