@@ -33,4 +33,6 @@ mod remote_tasks;
 #[cfg(test)]
 mod transports;
 #[cfg(test)]
+mod usage;
+#[cfg(test)]
 mod world;

@@ -97,6 +97,16 @@ pub(crate) trait Dialect: Send + Sync {
         call.bearer(key)
     }
 
+    /// Adds the service's own headers to a paid call, for those that are not known before easel runs.
+    fn dress(&self, call: Call) -> Call {
+        call
+    }
+
+    /// Where the service lists its models, below the base address.
+    fn models(&self) -> Cow<'_, str> {
+        "models".into()
+    }
+
     /// The task side, for services that take tasks.
     fn tasks(&self) -> Option<&dyn Tasks> {
         None
@@ -121,25 +131,21 @@ pub(crate) trait Dialect: Send + Sync {
 /// What is wrong with a section: the keys, and a sentence for each.
 pub(crate) type Problems = Vec<(String, String)>;
 
-/// A dialect that all sections of its kind share, or one that was made for a single one.
+/// A dialect in use.
 #[derive(Clone)]
 pub(crate) enum Spoken {
-    Shared(&'static dyn Dialect),
+    /// One of this build.
+    Built(&'static dyn Dialect),
+    /// One that was made for its section: of files, or by a profile of the configuration.
     Own(Arc<dyn Dialect>),
-}
-
-impl<D: Dialect> From<&'static D> for Spoken {
-    fn from(dialect: &'static D) -> Self {
-        Self::Shared(dialect)
-    }
 }
 
 impl Deref for Spoken {
     type Target = dyn Dialect;
 
-    fn deref(&self) -> &Self::Target {
+    fn deref(&self) -> &(dyn Dialect + 'static) {
         match self {
-            Self::Shared(dialect) => *dialect,
+            Self::Built(dialect) => *dialect,
             Self::Own(dialect) => &**dialect,
         }
     }
@@ -156,6 +162,8 @@ pub(crate) struct Limits {
     pub(crate) count: u8,
     /// The largest tier (1, 2 or 4 K); `None` = unknown, so everything is tried.
     pub(crate) tier: Option<u8>,
+    /// The only sizes that it makes; empty = any, or unknown.
+    pub(crate) sizes: &'static [(u32, u32)],
     /// It makes clips, no pictures.
     pub(crate) clips: bool,
     /// References are fetched by the service from a public address: [`Ask::addresses`].
@@ -172,6 +180,7 @@ impl Limits {
             references,
             count,
             tier: None,
+            sizes: &[],
             clips: false,
             public_urls: false,
             request_bytes: None,

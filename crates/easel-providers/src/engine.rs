@@ -26,6 +26,7 @@ use crate::{
     exchange::Wire,
     farewell::Farewells,
     lessons::Lessons,
+    models::ModelChoice,
     registry::{BuildError, Kind, Tools},
     tasks::{Pace, Tasks},
 };
@@ -34,7 +35,7 @@ pub(crate) struct Remote {
     kind: Kind,
     pub(crate) dialect: Spoken,
     pub(crate) wire: Arc<Wire>,
-    pub(crate) settings: Settings,
+    models: ModelChoice,
     /// The owner says that this service can edit.
     edit: bool,
     lessons: Lessons,
@@ -50,18 +51,17 @@ const REMEMBERED: usize = 256;
 /// A provider that speaks `dialect`.
 pub(crate) fn build(
     kind: Kind,
-    dialect: impl Into<Spoken>,
+    dialect: Spoken,
     name: &str,
     section: &ProviderSection,
     tools: &Tools,
 ) -> Result<Arc<dyn Provider>, BuildError> {
-    let dialect = dialect.into();
     let settings = Settings::new(section, &*dialect);
     Ok(Arc::new(Remote {
         kind,
         wire: Arc::new(Wire::new(name, section, &tools.clients, dialect.clone())?),
         dialect,
-        settings,
+        models: ModelChoice::new(kind, settings),
         edit: section.supports_edit.unwrap_or(true),
         lessons: Lessons::default(),
         publish: tools.publish.clone(),
@@ -81,11 +81,11 @@ impl Provider for Remote {
     }
 
     fn model(&self) -> &str {
-        &self.settings.model
+        &self.settings().model
     }
 
     fn capabilities(&self) -> Capabilities {
-        let limits = self.dialect.limits(&self.settings.model);
+        let limits = self.dialect.limits(&self.settings().model);
         let reachable = !limits.public_urls || self.publish.is_some();
         let edit = self.edit && limits.references > 0;
         Capabilities {
@@ -98,6 +98,7 @@ impl Provider for Remote {
             max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
             max_tier: limits.tier,
+            sizes: limits.sizes,
             needs_public_url: edit && !reachable,
             needs_key: self.wire.needs_key,
             paid: self.wire.paid,
@@ -108,7 +109,7 @@ impl Provider for Remote {
         let tasks = self.tasks(request.operation)?;
         Some(TaskIntent {
             base_url: self.wire.base.url().as_str().trim_end_matches('/').to_owned(),
-            request_hash: request_hash(&self.settings.model, request),
+            request_hash: request_hash(&self.settings().model, request),
             task: tasks.choose_id(),
         })
     }
@@ -118,40 +119,16 @@ impl Provider for Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        let known = self.lessons.known_for(cx.job);
-        // Dropped when the result is there: the pictures are public no longer than they are needed.
-        let published = self.published(request).await?;
-        let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
-        let tasks = self.tasks(request.operation);
-        // Calls outside of jobs have no intent, and still need the id.
-        let chosen = tasks.filter(|_| cx.intent.is_none()).and_then(Tasks::choose_id);
-        let recorded = cx.intent.as_ref().and_then(|intent| intent.task.as_deref());
-        let ask = Ask {
-            settings: &self.settings,
-            request,
-            known: &known,
-            addresses: &addresses,
-            task: recorded.or(chosen.as_deref()),
-        };
-        for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
-            let call = self.call(&preparation.path, preparation.payload, cx);
-            let answered = self.wire.exchange(call, cx).await.map_err(free)?;
-            self.wire.judge(&answered, request, cx, |_| false).map_err(free)?;
+        self.models.settle(&self.wire, cx).await;
+        let settings = self.settings();
+        let mut result = self.order(settings, request, cx).await;
+        if let Err(error) = &mut result
+            && error.class == ErrorClass::NotFound
+            && self.models.is_gone(&settings.model, &self.wire.name)
+        {
+            error.retry = Retry::Corrected;
         }
-        let Draft { path, payload, sent } = self.dialect.draft(&ask);
-        self.fits(&payload)?;
-        let call = self.call(&path, payload, cx);
-        let learn = |failure: &Failure| self.lessons.learn(failure, &sent);
-        let Some(tasks) = tasks else {
-            let made = self.wire.draw(call, request, cx, learn).await;
-            if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {
-                self.lessons.was_empty(cx.job);
-            }
-            return made;
-        };
-        let answered = self.wire.exchange(with_headers(call, tasks.headers()), cx).await?;
-        self.wire.judge(&answered, request, cx, learn)?;
-        self.follow_new(tasks, answered, request, cx).await
+        result
     }
 
     async fn resume(
@@ -185,10 +162,58 @@ impl Remote {
         true
     }
 
+    /// What the owner configured, with the model in use.
+    fn settings(&self) -> &Settings {
+        self.models.current()
+    }
+
+    /// One create call with these settings, and what becomes of it.
+    async fn order(
+        &self,
+        settings: &Settings,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        let known = self.lessons.known_for(cx.job);
+        // Dropped when the result is there: the pictures are public no longer than they are needed.
+        let published = self.published(request).await?;
+        let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
+        let tasks = self.tasks(request.operation);
+        // Calls outside of jobs have no intent, and still need the id.
+        let chosen = tasks.filter(|_| cx.intent.is_none()).and_then(Tasks::choose_id);
+        let recorded = cx.intent.as_ref().and_then(|intent| intent.task.as_deref());
+        let ask = Ask {
+            settings,
+            request,
+            known: &known,
+            addresses: &addresses,
+            task: recorded.or(chosen.as_deref()),
+        };
+        for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
+            let call = self.call(&preparation.path, preparation.payload, cx);
+            let answered = self.wire.exchange(call, cx).await.map_err(free)?;
+            self.wire.judge(&answered, request, cx, |_| false).map_err(free)?;
+        }
+        let Draft { path, payload, sent } = self.dialect.draft(&ask);
+        self.fits(&payload)?;
+        let call = self.call(&path, payload, cx);
+        let learn = |failure: &Failure| self.lessons.learn(failure, &sent);
+        let Some(tasks) = tasks else {
+            let made = self.wire.draw(call, request, cx, learn).await;
+            if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {
+                self.lessons.was_empty(cx.job);
+            }
+            return made;
+        };
+        let answered = self.wire.exchange(with_headers(call, tasks.headers()), cx).await?;
+        self.wire.judge(&answered, request, cx, learn)?;
+        self.follow_new(tasks, answered, request, cx).await
+    }
+
     /// A request that the service would refuse for its length is not sent: smaller references may do.
     #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
     fn fits(&self, payload: &Payload) -> Result<(), ProviderError> {
-        let most = self.dialect.limits(&self.settings.model).request_bytes;
+        let most = self.dialect.limits(&self.settings().model).request_bytes;
         let (Some(most), Some(length)) = (most, payload.json_length()) else { return Ok(()) };
         if length <= most {
             return Ok(());
@@ -199,17 +224,18 @@ impl Remote {
 
     /// The task side, when requests of this sort are answered with tasks.
     fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
-        self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
+        self.dialect.tasks().filter(|tasks| tasks.applies(self.settings(), operation))
     }
 
     /// How often tasks are asked about.
     pub(crate) fn pace(&self, tasks: &dyn Tasks) -> Pace {
-        self.settings.poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
+        self.settings().poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
     }
 
     fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
         let method = if matches!(payload, Payload::Query(_)) { Method::GET } else { Method::POST };
         let call = with_headers(self.wire.call(method, path, cx), self.dialect.headers());
+        let call = self.dialect.dress(call);
         match payload {
             Payload::Json(segments) => call.body("application/json", segments),
             Payload::Form(form) => call.multipart(form),
@@ -221,7 +247,7 @@ impl Remote {
 
     /// The references under public addresses, where the service fetches them from there.
     async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
-        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings.model).public_urls)
+        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings().model).public_urls)
         else {
             return Ok(Vec::new());
         };
@@ -347,8 +373,14 @@ mod tests {
         let odd = |model| {
             let section = json!({ "kind": "ark", "base_url": peer.origin(), "model": model });
             let section: ProviderSection = serde_json::from_value(section).unwrap();
-            build(Kind::Ark, &Odd, "odd", &section, &Tools::new(HttpClients::new(NetworkSection::default())))
-                .unwrap()
+            build(
+                Kind::Ark,
+                Spoken::Built(&Odd),
+                "odd",
+                &section,
+                &Tools::new(HttpClients::new(NetworkSection::default())),
+            )
+            .unwrap()
         };
         assert!(!odd("blind").capabilities().edit);
         let odd = odd("m");

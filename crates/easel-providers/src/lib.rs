@@ -32,7 +32,6 @@ mod sketch_provider;
 pub mod answer;
 pub mod classify;
 pub mod models;
-pub mod retired;
 pub mod sketch;
 
 mod control_words;
@@ -42,6 +41,7 @@ mod exchange;
 mod farewell;
 mod gather;
 mod lessons;
+mod profile;
 mod results;
 mod rows;
 mod shapes;
@@ -51,4 +51,6 @@ mod task_engine;
 mod tasks;
 
 pub use config::ProviderSection;
+pub use models::retired;
+pub use profile::ProfileSection;
 pub use registry::{BuildError, Kind, Tools, build};

@@ -4,7 +4,7 @@
 //! says where the service lives and what it speaks. The file holds pure functions (rules in `dialect.rs`); sending,
 //! reading, judging, learning and fetching are the engine's, so that no two kinds can differ in them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use easel_core::ports::{Provider, PublishMedia};
 use easel_http::{BaseUrlError, Call, HttpClients, ProxyError};
@@ -13,7 +13,9 @@ use secrecy::SecretString;
 use crate::{
     config::ProviderSection,
     dialect::{Dialect, Spoken},
-    engine, sketch_provider,
+    engine,
+    profile::{ProfileSection, Profiled},
+    sketch_provider,
 };
 
 /// Why a section can't become a provider.
@@ -25,6 +27,9 @@ pub enum BuildError {
     /// The kind belongs to the configuration contract and is not built yet.
     #[error("the kind {0} is not in this build")]
     NotInThisBuild(&'static str),
+    /// There is no such profile.
+    #[error("there is no [profiles.{0}]")]
+    UnknownProfile(String),
     /// The address is none.
     #[error(transparent)]
     BaseUrl(#[from] BaseUrlError),
@@ -137,12 +142,14 @@ pub struct Tools {
     pub clients: HttpClients,
     /// Puts references under public addresses, where easel has one; else kinds that need it can't edit.
     pub publish: Option<Arc<dyn PublishMedia>>,
+    /// `[profiles.NAME]` of the configuration.
+    pub profiles: Arc<BTreeMap<String, ProfileSection>>,
 }
 
 impl Tools {
-    /// The least: no public address.
+    /// The least: no public address, no profiles.
     pub fn new(clients: HttpClients) -> Self {
-        Self { clients, publish: None }
+        Self { clients, publish: None, profiles: Arc::default() }
     }
 }
 
@@ -156,12 +163,17 @@ pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
         return Ok(sketch_provider::build(name, section));
     }
     let dialect = section.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
-    let dialect = match dialect.made_for(section) {
-        None => Spoken::Shared(dialect),
-        Some(Ok(own)) => Spoken::Own(own),
-        Some(Err(problems)) => {
+    let dialect = match (dialect.made_for(section), section.profile.trim()) {
+        (Some(Ok(own)), _) => Spoken::Own(own),
+        (Some(Err(problems)), _) => {
             let texts: Vec<_> = problems.iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
             return Err(BuildError::Section(texts.join(" ")));
+        }
+        (None, "") => Spoken::Built(dialect),
+        (None, wanted) => {
+            let profile =
+                tools.profiles.get(wanted).ok_or_else(|| BuildError::UnknownProfile(wanted.to_owned()))?;
+            Spoken::Own(Arc::new(Profiled::new(dialect, profile, &section.address()?)))
         }
     };
     engine::build(kind, dialect, name, section, tools)
