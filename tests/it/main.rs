@@ -29,6 +29,8 @@ mod keeping;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod remote_tasks;
+#[cfg(test)]
 mod transports;
 #[cfg(test)]
 mod usage;

@@ -11,7 +11,7 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    dialect::{Dialect, FORM},
+    dialect::{Dialect, FORM, POLL, pause},
     models,
     registry::{self, Kind},
 };
@@ -278,6 +278,19 @@ impl ProviderSection {
             let names: Vec<_> = forms.iter().map(|(name, _)| format!("{name:?}")).collect();
             say("extra.form", format!("write one of: {}.", names.join(", ")));
         }
+        if let Some(value) = self.extra.get(POLL)
+            && dialect.is_some_and(|dialect| dialect.tasks().is_some())
+            && pause(value).is_none()
+        {
+            let problem =
+                "write a number of seconds from 0.05 to 600, or take it out: the kind knows its pace.";
+            say(&format!("extra.{POLL}"), problem.to_owned());
+        }
+        if let Some(Err(found)) = dialect.and_then(|dialect| dialect.made_for(self)) {
+            for (key, problem) in found {
+                say(&key, problem);
+            }
+        }
         for key in ["prompt", "messages", "image", "images"] {
             if self.extra.contains_key(key) {
                 say(
@@ -344,6 +357,13 @@ impl ProviderSection {
             (style, _) => style,
         };
         BaseUrl::parse_as(text, style)
+    }
+
+    /// Tells the contents of the files apart that the provider is made of; empty where it is made of none.
+    pub fn files_fingerprint(&self) -> Vec<[u8; 32]> {
+        let files = self.dialect().map(|dialect| dialect.files(self)).unwrap_or_default();
+        let contents = files.iter().filter_map(|file| fs::read(file).ok());
+        contents.map(|content| Sha256::digest(&content).into()).collect()
     }
 
     /// What the service speaks, in the form that the owner names.
@@ -472,7 +492,7 @@ mod tests {
     #[test]
     fn kinds_and_keys_are_explained() {
         problem("{}", "kind", "sketch");
-        problem(r#"{"kind": "comfyui"}"#, "kind", "not in this build");
+        problem(r#"{"kind": "chat_video"}"#, "kind", "not in this build");
         problem(r#"{"kind": "openai_imagse"}"#, "kind", "no kind");
         problem(r#"{"kind": "openai_images", "model": "m"}"#, "api_keys", "no key");
         problem(r#"{"extra": {"output_format": "svg"}}"#, "extra.output_format", "never passed on");

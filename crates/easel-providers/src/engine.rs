@@ -2,11 +2,15 @@
 //!
 //! It knows no service. What may be repeated is decided by the core, from the error.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
+    ids::JobId,
     ports::{
         CallContext, Capabilities, GenerateRequest, Generated, Operation, Provider, PublishMedia, Published,
         RemoteTask, TaskIntent,
@@ -20,6 +24,7 @@ use crate::{
     config::ProviderSection,
     dialect::{Ask, Draft, Payload, Settings, Spoken},
     exchange::Wire,
+    farewell::Farewells,
     lessons::Lessons,
     models::ModelChoice,
     registry::{BuildError, Kind, Tools},
@@ -28,14 +33,20 @@ use crate::{
 
 pub(crate) struct Remote {
     kind: Kind,
-    dialect: Spoken,
-    pub(crate) wire: Wire,
+    pub(crate) dialect: Spoken,
+    pub(crate) wire: Arc<Wire>,
     models: ModelChoice,
     /// The owner says that this service can edit.
     edit: bool,
     lessons: Lessons,
     publish: Option<Arc<dyn PublishMedia>>,
+    pub(crate) farewells: Farewells,
+    /// Jobs whose task failed for free and was asked to be ordered once more.
+    reordered: Mutex<VecDeque<JobId>>,
 }
+
+/// Of so many jobs it is remembered; more are not under way at once.
+const REMEMBERED: usize = 256;
 
 /// A provider that speaks `dialect`.
 pub(crate) fn build(
@@ -48,12 +59,14 @@ pub(crate) fn build(
     let settings = Settings::new(section, &*dialect);
     Ok(Arc::new(Remote {
         kind,
-        wire: Wire::new(name, section, &tools.clients, dialect.clone())?,
+        wire: Arc::new(Wire::new(name, section, &tools.clients, dialect.clone())?),
         dialect,
         models: ModelChoice::new(kind, settings),
         edit: section.supports_edit.unwrap_or(true),
         lessons: Lessons::default(),
         publish: tools.publish.clone(),
+        farewells: Farewells::default(),
+        reordered: Mutex::default(),
     }))
 }
 
@@ -125,17 +138,30 @@ impl Provider for Remote {
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
         // Without its references a request looks as if it had been made of words alone.
-        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
-            Some(tasks) => self.follow(tasks, task, request, cx).await,
-            None => {
-                let detail = format!("this model has no tasks, and {} is one", task.id);
-                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
-            }
+        if let Some(tasks) = self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
+            self.follow(tasks, task, request, cx).await
+        } else {
+            let detail = format!("this model has no tasks, and {} is one", task.id);
+            Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
         }
     }
 }
 
 impl Remote {
+    /// Whether this job's task may be ordered once more, after one that failed for free; true once per job.
+    pub(crate) fn may_reorder(&self, job: JobId) -> bool {
+        // The list is whole after every statement, so a poisoned lock holds a good one.
+        let mut jobs = self.reordered.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.contains(&job) {
+            return false;
+        }
+        if jobs.len() >= REMEMBERED {
+            jobs.pop_front();
+        }
+        jobs.push_back(job);
+        true
+    }
+
     /// What the owner configured, with the model in use.
     fn settings(&self) -> &Settings {
         self.models.current()
@@ -152,14 +178,17 @@ impl Remote {
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
+        let tasks = self.tasks(request.operation);
+        // Calls outside of jobs have no intent, and still need the id.
+        let chosen = tasks.filter(|_| cx.intent.is_none()).and_then(Tasks::choose_id);
+        let recorded = cx.intent.as_ref().and_then(|intent| intent.task.as_deref());
         let ask = Ask {
             settings,
             request,
             known: &known,
             addresses: &addresses,
-            task: cx.intent.as_ref().and_then(|intent| intent.task.as_deref()),
+            task: recorded.or(chosen.as_deref()),
         };
-        let tasks = self.tasks(request.operation);
         for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
             let call = self.call(&preparation.path, preparation.payload, cx);
             let answered = self.wire.exchange(call, cx).await.map_err(free)?;
@@ -254,8 +283,8 @@ fn request_hash(model: &str, request: &GenerateRequest) -> String {
     let GenerateRequest { operation, prompt, references, output, count } = request;
     let lengths: Vec<u64> = references.iter().map(|reference| reference.picture.body.len()).collect();
     let text = format!("{model}\n{operation:?}\n{output:?}\n{count}\n{lengths:?}\n{prompt}");
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
-    format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    let digest = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    format!("{:016x}", digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
 }
 
 #[cfg(test)]
@@ -263,7 +292,6 @@ mod tests {
     use std::time::Duration;
 
     use easel_core::{
-        ids::JobId,
         media::{Body, BytesBudget, Picture, PictureFormat, Spool},
         ports::{ApiKey, ClipLimits, NoTaskLog, Operation, Output, Reference},
     };

@@ -33,6 +33,9 @@ pub enum BuildError {
     /// The address is none.
     #[error(transparent)]
     BaseUrl(#[from] BaseUrlError),
+    /// A file that the section names can't be used; the text says what is wrong, and how to mend it.
+    #[error("{0}")]
+    Section(String),
     /// The proxy setting can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -78,12 +81,12 @@ kinds! {
     Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks crate::ark::Ark,
     Grok = "grok" at "https://api.x.ai/v1" speaks crate::grok::Grok,
     Gitee = "gitee" at "https://ai.gitee.com/v1" speaks crate::gitee::Gitee,
-    GiteeAsync = "gitee_async",
+    GiteeAsync = "gitee_async" at "https://ai.gitee.com/v1" speaks crate::gitee_async::GiteeAsync,
     Jimeng = "jimeng" speaks crate::jimeng::Aggregator,
     ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks crate::modelscope::ModelScope,
     DashScope = "dashscope" at "https://dashscope.aliyuncs.com/api/v1" speaks crate::dashscope::DashScope,
     SdWebUi = "sdwebui" at "http://127.0.0.1:7860" speaks crate::sdwebui::SdWebUi,
-    ComfyUi = "comfyui",
+    ComfyUi = "comfyui" at "http://127.0.0.1:8188" speaks crate::comfyui::KIND,
     SdCpp = "sd_cpp" speaks crate::sd_cpp::SdCpp,
     LocalAi = "localai" speaks crate::localai::LocalAi,
     Sketch = "sketch",
@@ -160,12 +163,17 @@ pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
         return Ok(sketch_provider::build(name, section));
     }
     let dialect = section.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
-    let dialect = match section.profile.trim() {
-        "" => Spoken::Built(dialect),
-        wanted => {
+    let dialect = match (dialect.made_for(section), section.profile.trim()) {
+        (Some(Ok(own)), _) => Spoken::Own(own),
+        (Some(Err(problems)), _) => {
+            let texts: Vec<_> = problems.iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
+            return Err(BuildError::Section(texts.join(" ")));
+        }
+        (None, "") => Spoken::Built(dialect),
+        (None, wanted) => {
             let profile =
                 tools.profiles.get(wanted).ok_or_else(|| BuildError::UnknownProfile(wanted.to_owned()))?;
-            Spoken::Profile(Arc::new(Profiled::new(dialect, profile, &section.address()?)))
+            Spoken::Own(Arc::new(Profiled::new(dialect, profile, &section.address()?)))
         }
     };
     engine::build(kind, dialect, name, section, tools)

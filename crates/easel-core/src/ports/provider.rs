@@ -117,6 +117,14 @@ pub struct CallContext {
     pub clip_limits: ClipLimits,
 }
 
+impl CallContext {
+    /// The same call beyond its job's cancellation, for a word to the service afterwards.
+    #[must_use]
+    pub fn after_cancel(&self, deadline: Instant) -> Self {
+        Self { deadline, cancel: CancellationToken::new(), ..self.clone() }
+    }
+}
+
 /// What an engine can do, as configured.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

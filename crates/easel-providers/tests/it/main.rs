@@ -8,10 +8,12 @@
 )]
 
 mod ark;
+mod comfyui;
 mod dashscope;
 mod gemini_native;
 mod gemini_openai;
 mod gitee;
+mod gitee_async;
 mod grok;
 mod jimeng;
 mod localai;

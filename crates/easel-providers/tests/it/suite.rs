@@ -28,10 +28,13 @@ pub(crate) use wire::{Case, Shown, Wire, case, openai_echoes, openai_failures};
 fn wires() -> Vec<Wire> {
     vec![
         crate::ark::wire(),
+        crate::comfyui::wire(),
+        crate::dashscope::tasks(),
         crate::dashscope::wire(),
         crate::gemini_native::wire(),
         crate::gemini_openai::wire(),
         crate::gitee::wire(),
+        crate::gitee_async::wire(),
         crate::grok::wire(),
         crate::jimeng::aggregator(),
         crate::jimeng::free_api(),

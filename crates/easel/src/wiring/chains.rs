@@ -58,6 +58,8 @@ struct Kept {
     profile: Option<ProfileSection>,
     /// The keys' fingerprints: those of `api_keys_file` do not stand in the section.
     prints: Vec<String>,
+    /// What the files say that the section names, such as a workflow.
+    files: Vec<[u8; 32]>,
     slot: Arc<ProviderSlot>,
 }
 
@@ -103,6 +105,7 @@ impl Factory {
     fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
         let keys = section.keys();
         let prints: Vec<String> = keys.iter().map(|key| key.fingerprint.to_string()).collect();
+        let files = section.files_fingerprint();
         let profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let profile = profiles.get(section.profile.trim());
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
@@ -110,6 +113,7 @@ impl Factory {
             && kept.section == *section
             && kept.profile.as_ref() == profile
             && kept.prints == prints
+            && kept.files == files
         {
             return Ok(kept.slot.clone());
         }
@@ -119,7 +123,7 @@ impl Factory {
         let slot = ProviderSlot::new(provider, keys, section.max_retry_attempts);
         let slot = Arc::new(slot.with_prices(section.price_table()));
         let (section, profile) = (section.clone(), profile.cloned());
-        slots.insert(name.to_owned(), Kept { section, profile, prints, slot: slot.clone() });
+        slots.insert(name.to_owned(), Kept { section, profile, prints, files, slot: slot.clone() });
         Ok(slot)
     }
 
@@ -317,6 +321,27 @@ mod tests {
         let first = slot("me:old");
         assert!(Arc::ptr_eq(&first, &slot("me:old")));
         assert!(!Arc::ptr_eq(&first, &slot("me:new")));
+    }
+
+    #[tokio::test]
+    async fn a_changed_workflow_makes_a_new_slot() {
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let slot = |steps: u32| {
+            let inputs = serde_json::json!({ "text": "%prompt%", "steps": steps });
+            let workflow = serde_json::json!({ "6": { "class_type": "Painter", "inputs": inputs } });
+            std::fs::write(file.path(), workflow.to_string()).unwrap();
+            let extra = [("workflow".to_owned(), file.path().to_str().unwrap().into())].into();
+            let section = ProviderSection {
+                kind: Kind::ComfyUi.name().to_owned(),
+                extra,
+                ..ProviderSection::default()
+            };
+            factory.slot("own", &section).unwrap()
+        };
+        let first = slot(20);
+        assert!(Arc::ptr_eq(&first, &slot(20)));
+        assert!(!Arc::ptr_eq(&first, &slot(30)));
     }
 
     #[tokio::test]
