@@ -21,7 +21,8 @@ pub(crate) const IMAGE_FIELD: &str = "image[]";
 pub(crate) const PLAIN_IMAGE_FIELD: &str = "image";
 const SIZE: &str = "size";
 /// The parameters that carry a person's wish for a shape, in the spellings of all services.
-const SHAPES: [&str; 6] = [SIZE, "image_size", "imageSize", "resolution", "aspect_ratio", "aspectRatio"];
+const SHAPES: [&str; 7] =
+    [SIZE, "image_size", "imageSize", "resolution", "ratio", "aspect_ratio", "aspectRatio"];
 
 /// Refused shapes that are remembered; people can wish for any number of them.
 const MAX_REFUSED_SHAPES: usize = 256;
