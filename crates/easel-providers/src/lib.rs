@@ -11,18 +11,22 @@ pub mod config;
 pub mod registry;
 
 mod ark;
+mod ark_video;
+mod chat_video;
 mod gemini_native;
 mod gemini_openai;
 mod grok;
+mod grok_video;
 mod localai;
 mod modelscope;
 mod openai_chat;
-mod openai_chat;
 mod openai_images;
-mod openai_images;
+mod openai_video;
 mod openrouter_images;
+mod openrouter_video;
 mod sd_cpp;
 mod siliconflow;
+mod siliconflow_video;
 mod sketch_provider;
 
 pub mod answer;
@@ -31,6 +35,7 @@ pub mod models;
 pub mod retired;
 pub mod sketch;
 
+mod clip_tasks;
 mod control_words;
 mod dialect;
 mod engine;

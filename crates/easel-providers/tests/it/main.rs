@@ -8,17 +8,24 @@
 )]
 
 mod ark;
+mod ark_video;
+mod chat_video;
+mod clips;
 mod gemini_native;
 mod gemini_openai;
 mod grok;
+mod grok_video;
 mod localai;
 mod modelscope;
 mod openai_chat;
 mod openai_images;
+mod openai_video;
 mod openrouter_images;
+mod openrouter_video;
 mod remote;
 mod replay;
 mod sd_cpp;
 mod siliconflow;
+mod siliconflow_video;
 mod sketch;
 mod suite;
