@@ -265,7 +265,9 @@ fn cut_endpoint(path: &mut String) -> Option<String> {
             path.rfind("/models/")
                 .filter(|_| path.contains(":generateContent") || path.contains(":streamGenerateContent"))
         })
-        .or_else(|| path.find("/services/aigc/"))?;
+        .or_else(|| path.find("/services/aigc/"))
+        // A1111's, whole or in part.
+        .or_else(|| path.find("/sdapi/v1"))?;
     let removed = path.split_off(start);
     Some(removed)
 }
@@ -435,6 +437,12 @@ mod tests {
         let base = BaseUrl::parse_as("http://127.0.0.1:7860/", UrlStyle::Bare).unwrap();
         assert_eq!(base.to_string(), "http://127.0.0.1:7860");
         assert_eq!(base.join("/sdapi/v1/txt2img").as_str(), "http://127.0.0.1:7860/sdapi/v1/txt2img");
+        for endpoint in ["/sdapi/v1", "/sdapi/v1/txt2img"] {
+            let pasted = format!("http://127.0.0.1:7860/forge{endpoint}");
+            let base = BaseUrl::parse_as(&pasted, UrlStyle::Bare).unwrap();
+            assert_eq!(base.to_string(), "http://127.0.0.1:7860/forge");
+            assert_eq!(base.warnings(), [BaseUrlWarning::EndpointRemoved(endpoint.to_owned())]);
+        }
     }
 
     #[test]

@@ -46,16 +46,15 @@ pub struct Response {
     pub status: StatusCode,
     /// The headers as they came.
     pub headers: HeaderMap,
-    /// The url that answered: after redirects and rewriting. Redact it before it is shown.
+    /// The url that answered: after redirects and rewriting, without private parameters. Redact it before it is shown.
     pub url: Url,
     /// The body. Dropping it closes the connection, unless the body was read to its end.
     pub body: CappedBody,
 }
 
 impl Response {
-    pub(crate) fn new(mut response: reqwest::Response, limits: Limits) -> Self {
+    pub(crate) fn new(mut response: reqwest::Response, url: Url, limits: Limits) -> Self {
         let status = response.status();
-        let url = response.url().clone();
         let headers = std::mem::take(response.headers_mut());
         let body = CappedBody::new(response, status, limits);
         Self { status, headers, url, body }

@@ -33,6 +33,8 @@ pub struct Call {
     headers: HeaderMap,
     /// Headers that only the owner's own origin may see.
     credentials: HeaderMap,
+    /// Parameters of the query that only the owner's own origin may see.
+    private: Vec<(String, SecretString)>,
     body: Option<Outgoing>,
     limits: Limits,
     problem: Option<HttpError>,
@@ -48,6 +50,7 @@ impl Call {
             target,
             headers: HeaderMap::new(),
             credentials: HeaderMap::new(),
+            private: Vec::new(),
             body: None,
             limits,
             problem: None,
@@ -75,6 +78,13 @@ impl Call {
             }
             Err(problem) => self.problem = self.problem.or(Some(problem)),
         }
+        self
+    }
+
+    /// Adds a parameter to the query, for services that take their keys (or words of people) there. It goes where
+    /// credentials go, see [`secret_header`](Self::secret_header), and no url that is shown or logged has it.
+    pub fn secret_query(mut self, name: &str, value: &SecretString) -> Self {
+        self.private.push((name.to_owned(), value.clone()));
         self
     }
 
@@ -161,7 +171,7 @@ impl Call {
     /// # Errors
     /// `NotSent`, `Unreadable`, `Unanswered`, `Blocked`, `Deadline`, `Cancelled`, `BadUrl`, `BadHeader`.
     pub async fn send(self) -> Result<Response, HttpError> {
-        let Self { client, method, target, headers, credentials, mut body, limits, problem } = self;
+        let Self { client, method, target, headers, credentials, private, mut body, limits, problem } = self;
         if let Some(problem) = problem {
             return Err(problem);
         }
@@ -172,10 +182,11 @@ impl Call {
             if hop.credentials {
                 headers.extend(credentials.clone());
             }
-            let response = exchange(&client, &hop, &method, headers, body.take(), &limits).await?;
+            let private = if hop.credentials { private.as_slice() } else { &[] };
+            let response = exchange(&client, &hop, private, &method, headers, body.take(), &limits).await?;
             let next = if follows { redirect_target(&response, &hop.url) } else { None };
             match next {
-                None => return Ok(Response::new(response, limits)),
+                None => return Ok(Response::new(response, hop.url, limits)),
                 Some(next) => hop = client.next_hop(next?, &hop.url)?,
             }
         }
@@ -195,6 +206,7 @@ impl fmt::Debug for Call {
 async fn exchange(
     client: &HttpClient,
     hop: &Hop,
+    private: &[(String, SecretString)],
     method: &Method,
     mut headers: HeaderMap,
     body: Option<Outgoing>,
@@ -204,6 +216,10 @@ async fn exchange(
     // Compression costs both sides time and gains nothing on pictures.
     headers.entry(header::ACCEPT_ENCODING).or_insert(HeaderValue::from_static("identity"));
     let mut request = reqwest::Request::new(method.clone(), hop.url.clone());
+    if !private.is_empty() {
+        let pairs = private.iter().map(|(name, value)| (name, value.expose_secret()));
+        request.url_mut().query_pairs_mut().extend_pairs(pairs);
+    }
     match body {
         Some(body) if body.length() > 0 => {
             let content_type = HeaderValue::from_str(&body.content_type)

@@ -93,6 +93,23 @@ impl Failure {
         Self { retry_after: after, ..self.recognised(ErrorClass::Rate, key) }
     }
 
+    /// The same words in another class, for services whose own codes and words say more.
+    pub(crate) fn judged(self, class: ErrorClass, facts: &Facts<'_>) -> Self {
+        let after = facts.advice.after;
+        let key = match class {
+            ErrorClass::Auth => KeyVerdict::Disable,
+            ErrorClass::Quota => KeyVerdict::OutOfQuota,
+            ErrorClass::Rate => KeyVerdict::Cool(after.unwrap_or(RATE_REST)),
+            _ => KeyVerdict::Fine,
+        };
+        let retry_after = after.filter(|_| matches!(class, ErrorClass::Rate | ErrorClass::Overload));
+        let retry = match class.retry() {
+            Retry::SameKey if facts.advice.should_retry == Some(false) => Retry::NextProvider,
+            retry => retry,
+        };
+        Self { class, retry, key, retry_after, ..self }
+    }
+
     /// Ties the failure to a provider, with everything that support will ask for.
     pub fn into_error(self, provider: &str, facts: &Facts<'_>) -> ProviderError {
         let detail = match (self.code.is_empty(), self.message.is_empty()) {
@@ -141,12 +158,28 @@ pub fn failure(facts: &Facts<'_>) -> Option<Failure> {
 pub(crate) fn told(error: &Value, facts: &Facts<'_>) -> Failure {
     let mut signals = Signals::default();
     signals.add(error, 0);
-    signals.settle(facts);
+    signals.hear(facts);
     judged(signals, facts, (200..300).contains(&facts.status))
 }
 
 fn judged(signals: Signals, facts: &Facts<'_>, success: bool) -> Failure {
     let status = if success { signals.status.unwrap_or(0) } else { facts.status };
+    settled(signals, status, facts, success)
+}
+
+/// What a service tells in fields that no other has: judged as [`failure`] judges, by its `code`, its words and the HTTP
+/// status that stands for it (0 = none).
+pub(crate) fn told_in_words(facts: &Facts<'_>, status: u16, code: &str, message: &str) -> Failure {
+    let mut signals = Signals { failed: true, ..Signals::default() };
+    if !code.is_empty() {
+        signals.codes.push(code.to_lowercase());
+    }
+    signals.say(message);
+    signals.hear(facts);
+    settled(signals, status, facts, (200..300).contains(&facts.status))
+}
+
+fn settled(signals: Signals, status: u16, facts: &Facts<'_>, success: bool) -> Failure {
     let mut failure = judge(&signals, status);
     failure.param = signals.param;
     failure.message = signals.message;
@@ -318,12 +351,12 @@ impl Signals {
                 _ => {}
             }
         }
-        signals.settle(facts);
+        signals.hear(facts);
         signals
     }
 
-    /// Takes the job's own words and the secrets out of what was said.
-    fn settle(&mut self, facts: &Facts<'_>) {
+    /// Makes what was said fit for judging and for showing.
+    fn hear(&mut self, facts: &Facts<'_>) {
         let said = std::mem::take(&mut self.message);
         let text = if said.is_empty() { head(facts) } else { said };
         self.lower = cut(&without_prompt(&text, facts.prompt)).to_lowercase();

@@ -10,10 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use crate::registry::{self, Kind};
+use crate::{
+    dialect::{Dialect, FORM},
+    registry::{self, Kind},
+};
 
 /// One engine that makes pictures: a service's dialect, its address and its keys.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ProviderSection {
     /// The wire protocol: `openai_images`, `openai_chat`, `sketch` and others.
@@ -56,6 +59,30 @@ pub struct ProviderSection {
     /// Further fields of the request, sent as they are and winning over easel's own, for example
     /// `{ quality = "high" }`.
     pub extra: BTreeMap<String, Value>,
+}
+
+impl fmt::Debug for ProviderSection {
+    /// Fields of the owner's own may hold secrets, so only their names are shown.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let extra: Vec<_> = self.extra.keys().collect();
+        f.debug_struct("ProviderSection")
+            .field("kind", &self.kind)
+            .field("base_url", &easel_http::redact(&self.base_url))
+            .field("api_keys", &self.api_keys)
+            .field("api_keys_file", &self.api_keys_file)
+            .field("basic_auth", &self.basic_auth)
+            .field("model", &self.model)
+            .field("full_url", &self.full_url)
+            .field("timeout_seconds", &self.timeout_seconds)
+            .field("max_retry_attempts", &self.max_retry_attempts)
+            .field("proxy", &self.proxy)
+            .field("supports_edit", &self.supports_edit)
+            .field("prompt_language", &self.prompt_language)
+            .field("prices", &self.prices)
+            .field("profile", &self.profile)
+            .field("extra", &extra)
+            .finish()
+    }
 }
 
 impl Default for ProviderSection {
@@ -142,6 +169,20 @@ pub struct LabelledKey {
 }
 
 impl KeyList {
+    /// Each text is one key, whatever marks it holds.
+    fn whole(&self) -> Vec<(&str, &str)> {
+        match self {
+            Self::Text(text) => text.expose().lines().map(|key| (key, "")).collect(),
+            Self::List(list) => list
+                .iter()
+                .map(|entry| match entry {
+                    KeyEntry::Key(key) => (key.expose(), ""),
+                    KeyEntry::Labelled(entry) => (entry.key.expose(), entry.account.as_str()),
+                })
+                .collect(),
+        }
+    }
+
     fn pairs(&self) -> Vec<(&str, &str)> {
         let split = |text| str::split(text, [',', '，', '\n', ';']);
         match self {
@@ -179,17 +220,22 @@ impl ProviderSection {
             Some(_) => {}
         }
         let remote = kind.is_some_and(Kind::is_remote);
+        let dialect = self.dialect();
+        let wants_key = dialect.is_none_or(Dialect::needs_key);
         if remote {
             match self.address() {
                 Err(problem) => say("base_url", format!("{problem}.")),
                 Ok(base)
-                    if self.keys().is_empty() && self.basic_auth.expose().is_empty() && !is_local(&base) =>
+                    if wants_key
+                        && self.keys().is_empty()
+                        && self.basic_auth.expose().is_empty()
+                        && !is_local(&base) =>
                 {
                     say("api_keys", "no key; write the one that the service gave you.".to_owned());
                 }
                 Ok(_) => {}
             }
-            if self.model.trim().is_empty() {
+            if self.model.trim().is_empty() && dialect.is_none_or(Dialect::needs_model) {
                 say("model", "missing; write the model's name at the service.".to_owned());
             }
         } else if kind.is_none()
@@ -221,6 +267,14 @@ impl ProviderSection {
         if self.prices.values().any(|price| !price.is_finite() || *price < 0.0) {
             say("prices", "a price is a number of 0 or more.".to_owned());
         }
+        if let Some(form) = self.extra.get(FORM)
+            && let Some(forms) = kind.and_then(Kind::dialect).map(Dialect::forms)
+            && !forms.is_empty()
+            && !forms.iter().any(|(name, _)| form.as_str() == Some(name))
+        {
+            let names: Vec<_> = forms.iter().map(|(name, _)| format!("{name:?}")).collect();
+            say("extra.form", format!("write one of: {}.", names.join(", ")));
+        }
         for key in ["prompt", "messages", "image", "images"] {
             if self.extra.contains_key(key) {
                 say(
@@ -246,7 +300,12 @@ impl ProviderSection {
         let from_file =
             file.lines().filter(|line| !line.trim_start().starts_with('#')).map(|line| (line, ""));
         let mut keys: Vec<ApiKey> = Vec::new();
-        for (key, account) in self.api_keys.pairs().into_iter().chain(from_file) {
+        let whole = self.dialect().and_then(Dialect::whole_keys);
+        let listed =
+            whole.and_then(|name| self.extra.get(name)).and_then(Value::as_array).into_iter().flatten();
+        let listed = listed.filter_map(|key| Some((key.as_str()?, "")));
+        let written = if whole.is_some() { self.api_keys.whole() } else { self.api_keys.pairs() };
+        for (key, account) in written.into_iter().chain(from_file).chain(listed) {
             let key = key.trim();
             if is_placeholder(key) {
                 continue;
@@ -270,12 +329,21 @@ impl ProviderSection {
             Some(kind) if self.base_url.trim().is_empty() => kind.home(),
             _ => &self.base_url,
         };
-        let style = match kind {
+        let dialect = self.dialect();
+        let style = match (dialect.map_or(UrlStyle::Versioned, Dialect::address), kind) {
             _ if self.full_url => UrlStyle::Full,
-            Some(kind) => UrlStyle::Rooted(kind.root()),
-            None => UrlStyle::Versioned,
+            (UrlStyle::Versioned, Some(kind)) => UrlStyle::Rooted(kind.root()),
+            (style, _) => style,
         };
         BaseUrl::parse_as(text, style)
+    }
+
+    /// What the service speaks, in the form that the owner names.
+    pub(crate) fn dialect(&self) -> Option<&'static dyn Dialect> {
+        let dialect = Kind::parse(&self.kind)?.dialect()?;
+        let form = self.extra.get(FORM).and_then(Value::as_str);
+        let named = dialect.forms().iter().find(|(name, _)| Some(*name) == form);
+        Some(named.map_or(dialect, |(_, dialect)| *dialect))
     }
 }
 

@@ -9,14 +9,14 @@
 //! - Its optional parameters pass [`Known::allows`] and are told in [`Draft::sent`], so that a refusal can be learned
 //!   from.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use bytes::Bytes;
 use easel_core::{
     media::Place,
     ports::{GenerateRequest, Reference, Usage},
 };
-use easel_http::{Call, Content, Multipart, Segment, unforeseeable};
+use easel_http::{Call, Content, Multipart, Segment, UrlStyle, unforeseeable};
 use memchr::memmem;
 use secrecy::SecretString;
 use serde_json::{Map, Value};
@@ -36,6 +36,38 @@ use crate::{
 /// One way of talking to a service over HTTP. The provided functions read what OpenAI and the gateways around it
 /// answer; a dialect replaces those that don't fit.
 pub(crate) trait Dialect: Send + Sync {
+    /// The ways in which the kind is reached, by their names in `extra.form`; without that key it is this one.
+    fn forms(&self) -> &'static [(&'static str, &'static dyn Dialect)] {
+        &[]
+    }
+
+    /// How `base_url` is to be read.
+    fn address(&self) -> UrlStyle {
+        UrlStyle::Versioned
+    }
+
+    /// Whether a section without `model` lacks something.
+    fn needs_model(&self) -> bool {
+        true
+    }
+
+    /// Whether the service wants a key (and money) wherever it is. Services of one's own network never do.
+    fn needs_key(&self) -> bool {
+        true
+    }
+
+    /// For services whose keys are cookies, which hold commas and semicolons, so that a key is never split: a list in
+    /// `extra` that holds keys as well.
+    fn whole_keys(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// What must never be shown besides the key itself: its parts, and secrets among the owner's fields.
+    fn secrets(&self, settings: &Settings, key: Option<&SecretString>) -> Vec<SecretString> {
+        let _ = (settings, key);
+        Vec::new()
+    }
+
     /// What a model takes in one request.
     fn limits(&self, model: &str) -> Limits;
 
@@ -109,21 +141,30 @@ impl Limits {
 }
 
 /// What the owner configured.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Settings {
     /// The model; may be empty where the service has but one.
     pub(crate) model: String,
-    /// Fields of the owner's own, for the request's top level.
+    /// Fields of the owner's own, for the request's top level (unless the dialect says otherwise).
     pub(crate) extra: Map<String, Value>,
     /// How often a task is asked about, where the owner says so (`extra.poll_seconds`).
     pub(crate) poll: Option<Duration>,
 }
 
+/// The key of `extra` that says how often a task is asked about, in seconds.
+const POLL_SECONDS: &str = "poll_seconds";
+/// The key of `extra` that names one of [`Dialect::forms`].
+pub(crate) const FORM: &str = "form";
+
 impl Settings {
-    /// Of a provider's section. What the engine itself understands is taken out of `extra`.
-    pub(crate) fn new(section: &ProviderSection) -> Self {
+    /// What `section` says to `dialect`.
+    pub(crate) fn new(section: &ProviderSection, dialect: &dyn Dialect) -> Self {
         let mut extra: Map<String, Value> = section.extra.clone().into_iter().collect();
         let poll = extra.remove(POLL_SECONDS).and_then(|seconds| seconds.as_f64());
+        extra.retain(|name, _| {
+            let names_form = name == FORM && !dialect.forms().is_empty();
+            !names_form && dialect.whole_keys() != Some(name)
+        });
         Self {
             model: section.model.trim().to_owned(),
             extra,
@@ -132,8 +173,13 @@ impl Settings {
     }
 }
 
-/// The key of `extra` that says how often a task is asked about, in seconds.
-const POLL_SECONDS: &str = "poll_seconds";
+impl fmt::Debug for Settings {
+    /// The owner's fields may hold secrets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.extra.keys().collect();
+        f.debug_struct("Settings").field("model", &self.model).field("extra", &names).finish()
+    }
+}
 
 /// Everything that a request is made of.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +194,7 @@ pub(crate) struct Ask<'a> {
     pub(crate) task: Option<&'a str>,
 }
 
-/// A request to be posted.
+/// A request to be sent.
 #[derive(Debug)]
 pub(crate) struct Draft {
     /// Below the base address.
@@ -158,11 +204,27 @@ pub(crate) struct Draft {
     pub(crate) sent: Sent,
 }
 
-/// The body of a request. Holds no picture, only where they are.
-#[derive(Debug)]
+/// What a request carries. Holds no picture, only where they are.
 pub(crate) enum Payload {
+    /// Posted as JSON.
     Json(Vec<Segment>),
+    /// Posted as a form.
     Form(Multipart),
+    /// Asked for with GET: everything is a parameter, and as secret as a key.
+    Query(Vec<(String, SecretString)>),
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Json(segments) => f.debug_tuple("Json").field(segments).finish(),
+            Self::Form(form) => f.debug_tuple("Form").field(form).finish(),
+            Self::Query(pairs) => {
+                let names: Vec<_> = pairs.iter().map(|(name, _)| name).collect();
+                f.debug_tuple("Query").field(&names).finish()
+            }
+        }
+    }
 }
 
 impl Payload {
@@ -170,7 +232,7 @@ impl Payload {
     pub(crate) fn json_length(&self) -> Option<u64> {
         match self {
             Self::Json(segments) => Some(segments.iter().map(Segment::length).sum()),
-            Self::Form(_) => None,
+            Self::Form(_) | Self::Query(_) => None,
         }
     }
 }

@@ -12,7 +12,7 @@ use easel_core::{
         RemoteTask, TaskIntent,
     },
 };
-use easel_http::Call;
+use easel_http::{Call, Method};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
@@ -44,7 +44,7 @@ pub(crate) fn build(
     section: &ProviderSection,
     tools: &Tools,
 ) -> Result<Arc<dyn Provider>, BuildError> {
-    let settings = Settings::new(section);
+    let settings = Settings::new(section, dialect);
     Ok(Arc::new(Remote {
         kind,
         dialect,
@@ -178,10 +178,14 @@ impl Remote {
     }
 
     fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
-        let call = with_headers(self.wire.post(path, cx), self.dialect.headers());
+        let method = if matches!(payload, Payload::Query(_)) { Method::GET } else { Method::POST };
+        let call = with_headers(self.wire.call(method, path, cx), self.dialect.headers());
         match payload {
             Payload::Json(segments) => call.body("application/json", segments),
             Payload::Form(form) => call.multipart(form),
+            Payload::Query(pairs) => {
+                pairs.iter().fold(call, |call, (name, value)| call.secret_query(name, value))
+            }
         }
     }
 
@@ -382,6 +386,7 @@ mod tests {
                     (segments.iter().map(Segment::length).sum(), LENGTH.div_ceil(3) * 4)
                 }
                 Payload::Form(form) => (form.length(), LENGTH),
+                Payload::Query(_) => panic!("a picture does not fit into an address"),
             };
             assert!((expected..expected + 1024).contains(&length), "{length} bytes instead of {expected}");
         }

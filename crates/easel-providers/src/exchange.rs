@@ -21,7 +21,7 @@ use crate::{
     answer::{Answer, AnswerError, AnswerReader},
     classify::{Facts, Failure},
     config::{ProviderSection, is_local},
-    dialect::Dialect,
+    dialect::{Dialect, Settings},
     registry::BuildError,
 };
 
@@ -39,6 +39,7 @@ pub(crate) struct Wire {
     http: HttpClient,
     pub(crate) results: HttpClient,
     pub(crate) dialect: &'static dyn Dialect,
+    settings: Settings,
     basic: Option<SecretString>,
     max_answer_bytes: u64,
 }
@@ -71,23 +72,19 @@ impl Wire {
         let basic = section.basic_auth.expose();
         let basic = (!basic.is_empty())
             .then(|| SecretString::from(base64_simd::STANDARD.encode_to_string(basic.as_bytes())));
-        let (local, has_keys) = (is_local(&base), !section.keys().is_empty());
+        let (wants_key, has_keys) = (dialect.needs_key() && !is_local(&base), !section.keys().is_empty());
         Ok(Self {
             name: name.into(),
-            needs_key: basic.is_none() && (!local || has_keys),
-            paid: !local || has_keys,
+            needs_key: basic.is_none() && (wants_key || has_keys),
+            paid: wants_key || has_keys,
             http: clients.provider(section.proxy.expose(), timeouts)?,
             results: clients.results(section.proxy.expose(), base.origin().clone())?,
             base,
             dialect,
+            settings: Settings::new(section, dialect),
             basic,
             max_answer_bytes: clients.network().max_answer_bytes,
         })
-    }
-
-    /// Begins the paid call.
-    pub(crate) fn post(&self, path: &str, cx: &CallContext) -> Call {
-        self.call(Method::POST, path, cx)
     }
 
     /// Begins a call with credentials: `path` below the base address, or an address of the same origin.
@@ -114,7 +111,9 @@ impl Wire {
     /// Takes the secrets of a call out of what comes back, and the owner's address, which may hold one.
     pub(crate) fn redactor(&self, cx: &CallContext) -> Redactor {
         let address = SecretString::from(self.base.url().as_str().trim_end_matches('/'));
-        Redactor::new(cx.key.iter().map(|key| &key.secret).chain(&self.basic).chain([&address]))
+        let key = cx.key.as_ref().map(|key| &key.secret);
+        let further = self.dialect.secrets(&self.settings, key);
+        Redactor::new(key.into_iter().chain(&self.basic).chain([&address]).chain(&further))
     }
 
     /// Sends the call and makes a result of the answer: as many pictures as `request` wishes, even if the answer offers

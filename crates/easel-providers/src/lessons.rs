@@ -87,6 +87,12 @@ impl Sent {
         Self { names: fields.keys().filter(optional).cloned().collect(), shapes: shapes.collect() }
     }
 
+    /// The request carried a size under other names.
+    pub(crate) fn measures(&mut self, size: &str) {
+        self.names.insert(SIZE.to_owned());
+        self.shapes.insert(SIZE, size.to_owned());
+    }
+
     /// Pictures went in fields of the documented name.
     pub(crate) fn add_image_field(&mut self) {
         self.names.insert(IMAGE_FIELD.to_owned());
@@ -125,7 +131,13 @@ impl Lessons {
     /// Learns from the refusal of the request that carried `sent`; says whether another request would be sent now.
     /// What other requests taught meanwhile changes nothing: the lesson is about what this one carried.
     pub(crate) fn learn(&self, failure: &Failure, sent: &Sent) -> bool {
-        if failure.class != ErrorClass::BadRequest {
+        let about_request = match failure.class {
+            ErrorClass::BadRequest => true,
+            // Only where it is about a parameter, and not about the pictures that were given.
+            ErrorClass::TooLarge => failure.param.is_some(),
+            _ => false,
+        };
+        if !about_request {
             return false;
         }
         let Some(name) = named(failure, &sent.names) else { return false };
@@ -216,6 +228,17 @@ mod tests {
 
     fn sent(fields: &Value) -> Sent {
         Sent::new(fields.as_object().unwrap())
+    }
+
+    #[test]
+    fn what_is_too_large_steps_down_only_where_it_is_a_parameter() {
+        let lessons = Lessons::default();
+        let mut sent = Sent::default();
+        sent.measures("2048x2048");
+        let refused = |param| Failure { class: ErrorClass::TooLarge, ..refusal(param, "", "") };
+        assert!(!lessons.learn(&refused(""), &sent));
+        assert!(lessons.learn(&refused("size"), &sent));
+        assert!(lessons.known().refuses_size("2048x2048"));
     }
 
     #[test]

@@ -68,12 +68,12 @@ kinds! {
     SiliconFlow = "siliconflow" at "https://api.siliconflow.cn/v1" speaks crate::siliconflow::SiliconFlow,
     Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks crate::ark::Ark,
     Grok = "grok" at "https://api.x.ai/v1" speaks crate::grok::Grok,
-    Gitee = "gitee",
+    Gitee = "gitee" at "https://ai.gitee.com/v1" speaks crate::gitee::Gitee,
     GiteeAsync = "gitee_async",
-    Jimeng = "jimeng",
+    Jimeng = "jimeng" speaks crate::jimeng::Aggregator,
     ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks crate::modelscope::ModelScope,
-    DashScope = "dashscope",
-    SdWebUi = "sdwebui",
+    DashScope = "dashscope" at "https://dashscope.aliyuncs.com/api/v1" speaks crate::dashscope::DashScope,
+    SdWebUi = "sdwebui" at "http://127.0.0.1:7860" speaks crate::sdwebui::SdWebUi,
     ComfyUi = "comfyui",
     SdCpp = "sd_cpp" speaks crate::sd_cpp::SdCpp,
     LocalAi = "localai" speaks crate::localai::LocalAi,
@@ -148,7 +148,7 @@ pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
     if kind == Kind::Sketch {
         return Ok(sketch_provider::build(name, section));
     }
-    let dialect = kind.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
+    let dialect = section.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
     engine::build(kind, dialect, name, section, tools)
 }
 

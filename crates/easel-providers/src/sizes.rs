@@ -65,6 +65,41 @@ pub(crate) fn choose(model: &str, wish: &Output, refused: impl Fn((u32, u32)) ->
     steps.into_iter().flatten().find(|size| !refused(*size))
 }
 
+/// The size of `list` to send, or `None` when the wish is open. In place of one that was `refused` before, the nearest
+/// smaller one is tried; when that was refused too, none is sent.
+pub(crate) fn listed(
+    list: &[(u32, u32)],
+    wish: &Output,
+    refused: impl Fn((u32, u32)) -> bool,
+) -> Option<(u32, u32)> {
+    let first = nearest(list, wished(wish)?);
+    if !refused(first) {
+        return Some(first);
+    }
+    let area = |(w, h): (u32, u32)| u64::from(w) * u64::from(h);
+    let smaller: Vec<_> = list.iter().copied().filter(|size| area(*size) < area(first)).collect();
+    let second = (!smaller.is_empty()).then(|| nearest(&smaller, first))?;
+    Some(second).filter(|size| !refused(*size))
+}
+
+/// The size of the same shape whose area is within `pixels`, with sides that `step` divides.
+pub(crate) fn bounded((w, h): (u32, u32), pixels: (f64, f64), step: u32) -> (u32, u32) {
+    let (w, h) = (f64::from(w.max(1)), f64::from(h.max(1)));
+    let (least, most) = pixels;
+    let wanted = (w * h).clamp(least, most);
+    let scale = (wanted / (w * h)).sqrt();
+    let sides = |round: fn(f64) -> f64| (on_grid(w * scale, step, round), on_grid(h * scale, step, round));
+    let area = |(w, h): (u32, u32)| f64::from(w) * f64::from(h);
+    let size = sides(f64::round);
+    if area(size) > most {
+        sides(f64::floor)
+    } else if area(size) < least {
+        sides(f64::ceil)
+    } else {
+        size
+    }
+}
+
 /// The ratio of a wish in lowest terms.
 pub(crate) fn ratio(wish: &Output) -> Option<(u32, u32)> {
     let (w, h) = wish.ratio.or(wish.size).filter(|(w, h)| *w > 0 && *h > 0)?;
@@ -136,7 +171,7 @@ fn lawful((w, h): (u32, u32)) -> (u32, u32) {
 }
 
 /// The listed size of the nearest shape, and among equals the nearest area.
-fn nearest(list: &[(u32, u32)], wished: (u32, u32)) -> (u32, u32) {
+pub(crate) fn nearest(list: &[(u32, u32)], wished: (u32, u32)) -> (u32, u32) {
     closest(list.iter().copied(), |size| *size, wished).unwrap_or((1024, 1024))
 }
 
@@ -176,13 +211,18 @@ pub(crate) fn tier(wish: &Output) -> Option<u8> {
     }
 }
 
+fn rounded(side: f64) -> u32 {
+    on_grid(side, STEP, f64::round)
+}
+
+/// The multiple of `step` that `round` finds for a side; at least one step.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "positive and far below the type's range"
 )]
-fn rounded(side: f64) -> u32 {
-    ((side.min(65_536.0) / f64::from(STEP)).round() as u32).max(1) * STEP
+fn on_grid(side: f64, step: u32, round: fn(f64) -> f64) -> u32 {
+    (round(side.min(65_536.0) / f64::from(step)) as u32).max(1) * step
 }
 
 fn gcd(a: u32, b: u32) -> u32 {
@@ -259,7 +299,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn listed_sizes_step_down_once() {
+        const LIST: &[(u32, u32)] = &[(512, 512), (1024, 1024), (1024, 576), (2048, 1152)];
+        #[track_caller]
+        fn check(wish: Output, refused: &[(u32, u32)], expected: Option<(u32, u32)>) {
+            assert_eq!(listed(LIST, &wish, |size| refused.contains(&size)), expected);
+        }
+        let wide = Output { ratio: Some((16, 9)), tier: Some(2), size: None };
+        check(OPEN, &[], None);
+        check(wide, &[], Some((2048, 1152)));
+        check(wide, &[(2048, 1152)], Some((1024, 576)));
+        check(wide, &[(2048, 1152), (1024, 576)], None);
+        check(Output { size: Some((500, 500)), ..OPEN }, &[(512, 512)], None);
+    }
+
     proptest! {
+        #[test]
+        fn bounded_sizes_stay_inside_their_area(w in 1_u32..9000, h in 1_u32..9000) {
+            prop_assume!(w <= 10 * h && h <= 10 * w);
+            let (least, most) = (512.0 * 512.0, 2048.0 * 2048.0);
+            let (wide, high) = bounded((w, h), (least, most), 16);
+            prop_assert!(wide % 16 == 0 && high % 16 == 0);
+            let area = f64::from(wide) * f64::from(high);
+            prop_assert!(area >= least && area <= most, "{wide}x{high}");
+            let shape = (f64::from(wide) * f64::from(h) / (f64::from(high) * f64::from(w))).ln().abs();
+            prop_assert!(shape < 0.11, "{w}x{h} became {wide}x{high}");
+        }
+
         #[test]
         fn free_sizes_stay_inside_the_limits(w in 1_u32..9000, h in 1_u32..9000) {
             let (w, h) = lawful((w, h));

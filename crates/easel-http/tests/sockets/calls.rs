@@ -53,6 +53,25 @@ async fn json_arrives_as_it_was_given() {
 }
 
 #[tokio::test]
+async fn secret_parameters_go_into_the_query_and_into_nothing_that_is_shown() {
+    let peer = Peer::start(|_| ok("{}")).await;
+    let cookie = SecretString::from("sid=a1; uid=b&2");
+    let call = direct().get(peer.url("/draw?v=2")).secret_query("Cookie", &cookie);
+    let shown = format!("{call:?}");
+    let answer = call.send().await.unwrap();
+    assert_eq!(peer.seen()[0].line(), "GET /draw?v=2&Cookie=sid%3Da1%3B+uid%3Db%262 HTTP/1.1");
+    assert_eq!(answer.url.as_str(), peer.url("/draw?v=2"));
+    for shown in [shown, format!("{answer:?}")] {
+        assert!(!shown.contains("a1") && !shown.contains("Cookie"), "{shown}");
+    }
+    // Nobody listens here any more.
+    let gone = peer.url("/draw");
+    drop(peer);
+    let error = direct().get(gone).secret_query("Cookie", &cookie).send().await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("sid"), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_form_with_large_pictures_arrives_whole() {
     let peer = Peer::start(|_| ok("{}")).await;
     let picture: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[0]).collect();

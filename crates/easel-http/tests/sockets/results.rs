@@ -12,7 +12,8 @@ fn results(names: &Arc<Names>, allow: &[&str], base: &str) -> HttpClient {
 }
 
 async fn fetch(client: &HttpClient, url: &str) -> Result<String, HttpError> {
-    let call = client.get(url).bearer(&SecretString::from("sk-1234567890"));
+    let key = SecretString::from("sk-1234567890");
+    let call = client.get(url).bearer(&key).secret_query("apikey", &key);
     let download = call.download_limits(DownloadLimits::result_pictures()).download().await?;
     Ok(String::from_utf8(download.bytes.to_vec()).unwrap())
 }
@@ -31,6 +32,7 @@ async fn the_providers_own_origin_gets_its_credentials() {
     let client = results(&Names::new(&[]), &[], &provider.url("/v1"));
     assert_eq!(fetch(&client, &provider.url("/out/1.png")).await.unwrap(), "picture");
     assert_eq!(provider.seen()[0].header("authorization"), Some("Bearer sk-1234567890"));
+    assert_eq!(provider.seen()[0].path(), "/out/1.png?apikey=sk-1234567890");
 }
 
 #[tokio::test]
@@ -51,6 +53,7 @@ async fn credentials_stop_at_the_origin() {
     assert_eq!(fetch(&client, &picture_url).await.unwrap(), "picture");
     assert_eq!(cdn.seen().len(), 2);
     assert!(cdn.seen().iter().all(|request| request.header("authorization").is_none()));
+    assert!(cdn.seen().iter().all(|request| request.path() == "/1.png"));
 }
 
 /// A loopback url of another port is the provider's own, so the redirect comes back to it and never reaches the
@@ -68,7 +71,8 @@ async fn loopback_in_an_answer_means_the_provider() {
     let client = results(&names, &[], &format!("http://gateway.lan:{}/v1", provider.port()));
     for host in ["localhost", "127.0.0.1", "0.0.0.0", "[::1]", "[::]", "x.localhost"] {
         let url = format!("http://{host}:{}/out/1.png?k=v", bystander.port());
-        assert_eq!(fetch(&client, &url).await.unwrap(), "/out/1.png?k=v", "{host}");
+        let asked = fetch(&client, &url).await.unwrap();
+        assert_eq!(asked, "/out/1.png?k=v&apikey=sk-1234567890", "{host}");
     }
     assert!(bystander.seen().is_empty());
     assert_eq!(provider.seen().len(), 6);

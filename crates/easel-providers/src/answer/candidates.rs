@@ -1,8 +1,8 @@
 //! Which of the pictures and links in an answer are the result. Pure; looks at the skeleton only.
 //!
-//! The order is that of the known dialects: the Images API's `data`, the `images` of SiliconFlow and A1111, Gemini's
-//! candidates, chat `message.images`, chat contents, `DashScope`'s `output`. All pictures of the first list that has any
-//! are the result; of a streamed chat only the last one.
+//! The order is that of the known dialects: the Images API's `data`, the `images` of SiliconFlow and A1111, the
+//! `image_url` of Jimeng's aggregator, Gemini's candidates, chat `message.images`, chat contents, `DashScope`'s
+//! `output`. All pictures of the first list that has any are the result; of a streamed chat only the last one.
 
 use std::collections::HashSet;
 
@@ -105,7 +105,7 @@ impl Finder<'_> {
     }
 
     fn images(&mut self, root: &Value) {
-        for key in ["images", "image"] {
+        for key in ["images", "image", "image_url"] {
             for entry in one_or_many(root.get(key).unwrap_or(&Value::Null)) {
                 self.entry(entry);
             }

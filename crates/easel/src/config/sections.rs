@@ -66,7 +66,7 @@ pub(crate) fn check(
 }
 
 /// The keys of other crates' sections that have a text of their own in `locales/`, under the key's name.
-const TOLD: [&str; 22] = [
+const TOLD: [&str; 23] = [
     "network.allow_hosts",
     "network.download_proxy",
     "network.max_answer_bytes",
@@ -84,6 +84,7 @@ const TOLD: [&str; 22] = [
     "providers.base_url",
     "providers.basic_auth",
     "providers.extra",
+    "providers.extra.form",
     "providers.max_retry_attempts",
     "providers.model",
     "providers.prices",
@@ -120,7 +121,8 @@ fn plain_key(key: &str) -> String {
         // A provider's name may hold dots itself, so the key is looked for from the end.
         Some(rest) => {
             let known = TOLD.iter().filter_map(|told| told.strip_prefix("providers."));
-            let of_extra = rest.contains(".extra.").then_some("extra");
+            let of_form = rest.ends_with(".extra.form").then_some("extra.form");
+            let of_extra = of_form.or_else(|| rest.contains(".extra.").then_some("extra"));
             let last = known.filter(|key| rest.strip_suffix(key).is_some_and(|name| name.ends_with('.')));
             let found = of_extra.or_else(|| last.max_by_key(|key| key.len()));
             found.map_or(plain.clone(), |key| format!("providers.{key}"))

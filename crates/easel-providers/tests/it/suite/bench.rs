@@ -195,8 +195,17 @@ impl Bench {
         let holds = |needle: &[u8]| memchr::memmem::find(&request.http.body, needle).is_some();
         let links = self.published.links.lock().unwrap();
         let published = links.iter().any(|(link, bytes)| bytes == picture && holds(link.as_bytes()));
-        published || holds(picture) || holds(STANDARD.encode(picture).as_bytes())
+        let query = said(request).0;
+        let named = links.iter().any(|(link, bytes)| bytes == picture && query.contains(link.as_str()));
+        published || named || holds(picture) || holds(STANDARD.encode(picture).as_bytes())
     }
+}
+
+/// What a request says: its parameters in plain letters, and its body.
+pub(crate) fn said(request: &ProviderRequest) -> (String, String) {
+    let pairs = url::form_urlencoded::parse(request.http.query.as_bytes());
+    let query = pairs.map(|(name, value)| format!("{name}={value}\n")).collect();
+    (query, String::from_utf8_lossy(&request.http.body).into_owned())
 }
 
 /// Everything that may come to be logged or stored of an error, but the model's own words for the person.

@@ -111,6 +111,10 @@ fn rules_of_the_sections_are_told_with_their_place() {
         &provider(&format!("{complete}extra = {{ prompt = \"x\" }}\n")),
         &["7:20 providers.a.b.extra.prompt bad-providers-extra"],
     );
+    check(
+        "[providers.j]\nkind = \"jimeng\"\nbase_url = \"http://127.0.0.1:8000\"\nextra = { form = \"web\" }\n[draw]\nprovider = \"j\"\n",
+        &["4:20 providers.j.extra.form bad-providers-extra-form"],
+    );
 }
 
 #[test]
@@ -418,7 +422,7 @@ fn every_problem_can_be_said() {
         [[onebot]]\nlisten = \"0.0.0.0:1\"\nmax_frame_bytes = 1\naccess_token = \"a\"\naccess_token_file = \"b\"\n[[onebot]]\nmode = \"forward\"\nimage_delivery = \"napfile\"\n[[onebot]]\nlisten = \"x\"\n\
         [network]\nproxy = \"x\"\ndownload_proxy = \"x\"\nallow_hosts = [\"http://x\"]\nmax_answer_bytes = 0\n\
         [providers.a]\nkind = \"nope\"\nbasic_auth = \"x\"\nproxy = \"x\"\nprices = { generate = -1 }\nextra = { image = 1 }\n\
-        [providers.b]\nkind = \"ark\"\nbase_url = \"ftp://x\"\n[providers.c]\nbase_url = \"x.example/v1/chat/completions?x=1\"\nkind = \"openai_chat\"\n\
+        [providers.d]\nkind = \"jimeng\"\nextra = { form = \"web\" }\n[providers.b]\nkind = \"ark\"\nbase_url = \"ftp://x\"\n[providers.c]\nbase_url = \"x.example/v1/chat/completions?x=1\"\nkind = \"openai_chat\"\n\
         [draw]\nprovider = \"nobody\"\nchain = [\"a\"]\ndefault_output = \"x\"\n[edit]\nfallback_1 = \"a\"\nfallback_2 = \"a\"\nfallback_3 = \" \"\n\
         [presets.x]\n[presets.draw]\nprompt = \"x\"\n[access]\nrate_limit_period_seconds = 0\nuser_filter_list = [\"\"]\n[web]\n";
     let environment =

@@ -1,0 +1,254 @@
+//! Alibaba's `DashScope` (Model Studio, 百炼): the Qwen, Z and Wan picture models on the route that answers within the
+//! call.
+//!
+//! Facts: Model Studio help, "Qwen image generation and editing API reference", "Qwen image editing API", "Error
+//! messages", "Rate limits", "Image FAQ".
+//! Not obvious: sizes are written with a star; keys belong to one region (mainland and Singapore are two addresses); the
+//! service rewrites prompts unless it is told not to; limits count per account across all keys, so label keys with
+//! `account`; edits follow the shape of the *last* picture; the Wan models make several pictures, all of them paid,
+//! where no number is told.
+//!
+//! `extra` goes into the request's `parameters`, for example `negative_prompt`, `seed`, `watermark = true`,
+//! `prompt_extend = true` (rewriting, off by default here); `size` is the owner's default.
+
+use easel_core::{error::ErrorClass, ports::Output};
+use easel_http::UrlStyle;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    classify::{self, Facts, Failure},
+    dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
+    lessons::{Known, Sent},
+    sizes,
+};
+
+/// The route of models that answer within the call.
+const PATH: &str = "services/aigc/multimodal-generation/generation";
+
+/// How a model is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// It answers within the call.
+    Now,
+    /// It is only offered as a task on an older route.
+    Task,
+}
+
+/// How a model takes sizes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Sizes {
+    /// It decides by itself and takes none.
+    None,
+    /// One of these.
+    Listed(&'static [(u32, u32)]),
+    /// Any shape of so many pixels.
+    Pixels(f64, f64),
+    /// Any sides between these.
+    Sides(u32, u32),
+}
+
+/// What a family of models takes.
+#[derive(Clone, Copy, Debug)]
+struct Model {
+    /// How its names begin, in lower case.
+    start: &'static str,
+    form: Form,
+    /// It draws from words alone.
+    words_alone: bool,
+    references: usize,
+    count: u8,
+    /// The largest tier; `None` = unknown.
+    tier: Option<u8>,
+    sizes: Sizes,
+    /// It rewrites prompts unless it is told not to.
+    rewrites: bool,
+    /// Without a number it makes several pictures.
+    tell_count: bool,
+}
+
+const UNKNOWN: Model = Model {
+    start: "",
+    form: Form::Now,
+    words_alone: true,
+    references: 3,
+    count: 4,
+    tier: None,
+    sizes: Sizes::Pixels(512.0 * 512.0, 2048.0 * 2048.0),
+    rewrites: true,
+    tell_count: false,
+};
+const QWEN: Model = Model { tier: Some(2), ..UNKNOWN };
+const QWEN_LISTED: Sizes =
+    Sizes::Listed(&[(1664, 928), (1472, 1104), (1328, 1328), (1104, 1472), (928, 1664)]);
+const EDIT_ONLY: Model = Model { words_alone: false, count: 6, sizes: Sizes::Sides(512, 2048), ..QWEN };
+const WAN: Model = Model { tell_count: true, ..UNKNOWN };
+const TASK: Model = Model { form: Form::Task, ..UNKNOWN };
+
+/// The first match counts; models that are not in the table are tried as `UNKNOWN`.
+const MODELS: &[Model] = &[
+    Model { start: "qwen-image-edit-max", ..EDIT_ONLY },
+    Model { start: "qwen-image-edit-plus", ..EDIT_ONLY },
+    // One picture, of about a megapixel in the shape of the last input.
+    Model {
+        start: "qwen-image-edit",
+        count: 1,
+        tier: Some(1),
+        sizes: Sizes::None,
+        rewrites: false,
+        ..EDIT_ONLY
+    },
+    Model { start: "qwen-image-2.1-pro", references: 10, ..QWEN },
+    Model { start: "qwen-image-2", ..QWEN },
+    Model { start: "qwen-image-3", ..QWEN },
+    Model { start: "qwen-image", references: 0, count: 1, tier: Some(1), sizes: QWEN_LISTED, ..QWEN },
+    Model { start: "z-image", references: 0, count: 1, rewrites: false, ..QWEN },
+    Model {
+        start: "wan2.6-t2i",
+        references: 0,
+        tier: Some(1),
+        sizes: Sizes::Pixels(1280.0 * 1280.0, 1440.0 * 1440.0),
+        ..WAN
+    },
+    Model {
+        start: "wan2.6-image",
+        words_alone: false,
+        tier: Some(1),
+        sizes: Sizes::Pixels(768.0 * 768.0, 1280.0 * 1280.0),
+        ..WAN
+    },
+    Model { start: "wan2.1-", ..TASK },
+    Model { start: "wan2.2-", ..TASK },
+    Model { start: "wan2.5-", ..TASK },
+    Model { start: "wanx", ..TASK },
+    Model { start: "wan", ..WAN },
+];
+
+/// Beginnings of the service's own codes, in lower case, in the order in which they count.
+const CODES: &[(&str, ErrorClass)] = &[
+    ("datainspectionfailed", ErrorClass::ModerationInput),
+    ("data_inspection_failed", ErrorClass::ModerationInput),
+    ("throttling.allocationquota", ErrorClass::Quota),
+    ("allocationquota", ErrorClass::Quota),
+    ("arrearage", ErrorClass::Quota),
+    ("throttling", ErrorClass::Rate),
+    ("invalidapikey", ErrorClass::Auth),
+    ("model.accessdenied", ErrorClass::NotFound),
+    ("modelnotfound", ErrorClass::NotFound),
+    ("accessdenied", ErrorClass::Quota),
+    ("invalidparameter", ErrorClass::BadRequest),
+    ("internalerror", ErrorClass::Overload),
+    ("serviceunavailable", ErrorClass::Overload),
+];
+/// Beginnings of messages that say more than their code, in lower case.
+const SAID: &[(&str, ErrorClass)] = &[
+    ("output data may contain", ErrorClass::ModerationOutput),
+    ("allocated quota exceeded", ErrorClass::Quota),
+    ("you exceeded your current quota", ErrorClass::Quota),
+    ("request rate increased too quickly", ErrorClass::Rate),
+];
+
+/// The dialect.
+pub(crate) struct DashScope;
+
+impl Dialect for DashScope {
+    fn address(&self) -> UrlStyle {
+        UrlStyle::Rooted("/api/v1")
+    }
+
+    fn limits(&self, model: &str) -> Limits {
+        let model = row(model);
+        // Models that are only offered as tasks make nothing within the call.
+        let now = model.form == Form::Now;
+        Limits {
+            words_alone: now && model.words_alone,
+            tier: model.tier,
+            ..Limits::new(if now { model.references } else { 0 }, model.count)
+        }
+    }
+
+    fn draft(&self, ask: &Ask<'_>) -> Draft {
+        let parameters = parameters(ask);
+        let sent = Sent::new(&parameters);
+        let mut json = JsonRequest::new();
+        let picture = |reference| json!({ "image": json.data_url(reference) });
+        let mut content: Vec<Value> = ask.request.references.iter().map(picture).collect();
+        content.push(json!({ "text": &*ask.request.prompt }));
+        let mut body = json!({
+            "model": ask.settings.model,
+            "input": { "messages": [{ "role": "user", "content": content }] },
+        });
+        if let Some(body) = body.as_object_mut().filter(|_| !parameters.is_empty()) {
+            body.insert("parameters".to_owned(), parameters.into());
+        }
+        Draft { path: PATH.into(), payload: json.finish(&body), sent }
+    }
+
+    fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
+        classify::failure(facts).map(|failure| own(failure, facts))
+    }
+}
+
+/// The failure as the service's own codes and sentences mean it.
+fn own(failure: Failure, facts: &Facts<'_>) -> Failure {
+    let said = failure.message.to_lowercase();
+    let by_words = SAID.iter().find(|(start, _)| said.starts_with(start));
+    let meant = by_words.or_else(|| CODES.iter().find(|(start, _)| failure.code.starts_with(start)));
+    match meant {
+        Some((_, class)) => failure.judged(*class, facts),
+        None => failure,
+    }
+}
+
+/// What is known of a model.
+fn row(model: &str) -> Model {
+    let model = model.to_ascii_lowercase();
+    MODELS.iter().copied().find(|row| model.starts_with(row.start)).unwrap_or(UNKNOWN)
+}
+
+fn parameters(ask: &Ask<'_>) -> Map<String, Value> {
+    let (settings, wish, known) = (ask.settings, &ask.request.output, ask.known);
+    let model = row(&settings.model);
+    let mut fields = Map::new();
+    if let Some(size) = size(model.sizes, wish, known) {
+        fields.insert("size".to_owned(), size.into());
+    }
+    if ask.request.count > 1 || model.tell_count {
+        fields.insert("n".to_owned(), ask.request.count.into());
+    }
+    if model.rewrites {
+        fields.insert("prompt_extend".to_owned(), false.into());
+    }
+    let size_is_open = sizes::wished(wish).is_none();
+    for (key, value) in &settings.extra {
+        // The owner's size is a default; a wish of the person wins.
+        if key != "size" || size_is_open {
+            fields.insert(key.clone(), value.clone());
+        }
+    }
+    fields.retain(|key, value| known.allows(key, value));
+    fields
+}
+
+/// The size to send. In place of a refused one, a smaller one of the same shape; in place of that, none.
+fn size(sizes: Sizes, wish: &Output, known: &Known) -> Option<String> {
+    let spelled = |(width, height): (u32, u32)| format!("{width}*{height}");
+    let refused = |size| known.refuses_size(&spelled(size));
+    let area = |side: u32| f64::from(side) * f64::from(side);
+    let (least, most, sides) = match sizes {
+        Sizes::None => return None,
+        Sizes::Listed(list) => return sizes::listed(list, wish, refused).map(spelled),
+        Sizes::Pixels(least, most) => (least, most, (STEP, u32::MAX)),
+        Sizes::Sides(least, most) => (area(least), area(most), (least, most)),
+    };
+    let wished = sizes::wished(wish)?;
+    let within = |most: f64| {
+        let (width, height) = sizes::bounded(wished, (least, most), STEP);
+        (width.clamp(sides.0, sides.1), height.clamp(sides.0, sides.1))
+    };
+    [most, most.min(MEGAPIXEL).max(least)].map(within).into_iter().find(|size| !refused(*size)).map(spelled)
+}
+
+/// Grid of free sizes.
+const STEP: u32 = 16;
+/// What is tried when a larger size was refused.
+const MEGAPIXEL: f64 = 1024.0 * 1024.0;
