@@ -70,7 +70,10 @@ fn main() -> ExitCode {
     let picture = pictures::png_of_length(PICTURE, 7);
     let text = STANDARD.encode(&picture);
     let dir = tempfile::tempdir().unwrap();
-    println!("{:<28}{:>10}{:>10}{:>8}{:>12}{:>8}", "answer", "ms", "x base64", "goal", "heap/picture", "goal");
+    println!(
+        "{:<28}{:>10}{:>10}{:>8}{:>12}{:>8}",
+        "answer", "ms", "x base64", "goal", "heap/picture", "goal"
+    );
     let mut good = true;
     for shape in shapes(&text) {
         good &= measure(&shape, &text, &picture, dir.path());
@@ -80,7 +83,9 @@ fn main() -> ExitCode {
 }
 
 fn shapes(text: &str) -> Vec<Shape> {
-    let chat = |content: &str| format!(r#"{{"choices":[{{"message":{{"role":"assistant","content":"{content}"}}}}]}}"#);
+    let chat = |content: &str| {
+        format!(r#"{{"choices":[{{"message":{{"role":"assistant","content":"{content}"}}}}]}}"#)
+    };
     let delta = |content: &str| {
         format!("data: {{\"choices\":[{{\"index\":0,\"delta\":{{\"content\":\"{content}\"}}}}]}}\n\n")
     };
@@ -101,10 +106,7 @@ fn shapes(text: &str) -> Vec<Shape> {
                 r#"{{"candidates":[{{"content":{{"parts":[{{"inlineData":{{"mimeType":"image/png","data":"{text}"}}}}]}},"finishReason":"STOP"}}]}}"#
             ),
         ),
-        shape(
-            "one event",
-            format!("{}data: [DONE]\n\n", delta(&format!("data:image/png;base64,{text}"))),
-        ),
+        shape("one event", format!("{}data: [DONE]\n\n", delta(&format!("data:image/png;base64,{text}")))),
         shape("split over events", format!("{split}data: [DONE]\n\n")),
         Shape {
             name: "escaped slashes",
@@ -249,9 +251,10 @@ fn next_request(stream: &mut TcpStream) -> Option<bool> {
         head.push(byte[0]);
     }
     let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).map_or(0, |length| {
-        length.trim().parse().unwrap()
-    });
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length:"))
+        .map_or(0, |length| length.trim().parse().unwrap());
     stream.read_exact(&mut vec![0; length]).ok()?;
     Some(head.starts_with("get"))
 }

@@ -35,11 +35,7 @@ impl Dialect for ArkVideo {
     fn limits(&self, model: &str) -> Limits {
         let model = model.to_ascii_lowercase();
         let references = usize::from(!model.contains(FROM_WORDS));
-        Limits {
-            clips: true,
-            words_alone: !model.contains(FROM_PICTURES),
-            ..Limits::new(references, 1)
-        }
+        Limits { clips: true, words_alone: !model.contains(FROM_PICTURES), ..Limits::new(references, 1) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -35,6 +35,8 @@ const ROWS: &[(&str, &[(u32, u32)])] = &[
     ("sora-2-pro", &[(720, 1280), (1280, 720), (1024, 1792), (1792, 1024)]),
     ("sora-2", &[(720, 1280), (1280, 720)]),
 ];
+/// The longer side of sizes for wishes beyond 1K.
+const LARGE_SIDE: u32 = 1792;
 /// Where answers name the task.
 const IDS: &[&str] = &["/id", "/task_id", "/data/id", "/data/task_id", "/video_id", "/data/video_id"];
 const PLACES: Places = Places {
@@ -111,8 +113,13 @@ fn size(
     };
     let frame = || request.references.first().map(|first| (first.picture.width, first.picture.height));
     let shape = wished.or_else(|| frame().filter(|_| !fields.contains_key("size")))?;
-    let taken = list.iter().copied().filter(|size| !known.refuses_size(&name(*size)));
-    sizes::closest(taken, |size| *size, shape).map(name)
+    let best = |least: u32| {
+        let taken = list.iter().copied().filter(|size| !known.refuses_size(&name(*size)));
+        sizes::closest(taken.filter(|(width, height)| *width.max(height) >= least), |size| *size, shape)
+    };
+    let large = sizes::tier(&request.output).is_some_and(|tier| tier > 1);
+    let large = if large { best(LARGE_SIDE) } else { None };
+    large.or_else(|| best(0)).map(name)
 }
 
 /// Fields first: gateways that read the form as a stream need the model before the file.

@@ -41,11 +41,7 @@ impl Dialect for SiliconFlowVideo {
     fn limits(&self, model: &str) -> Limits {
         let model = model.to_ascii_lowercase();
         let references = usize::from(!model.contains(FROM_WORDS));
-        Limits {
-            clips: true,
-            words_alone: !model.contains(FROM_PICTURES),
-            ..Limits::new(references, 1)
-        }
+        Limits { clips: true, words_alone: !model.contains(FROM_PICTURES), ..Limits::new(references, 1) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -53,7 +49,8 @@ impl Dialect for SiliconFlowVideo {
         let mut fields = settings.extra.clone();
         let wished = sizes::wished(&request.output);
         if wished.is_some() || !fields.contains_key("image_size") {
-            let frame = || request.references.first().map(|first| (first.picture.width, first.picture.height));
+            let frame =
+                || request.references.first().map(|first| (first.picture.width, first.picture.height));
             let shape = wished.or_else(frame).or(SIZES.first().copied()).unwrap_or((16, 9));
             let name = |(width, height): &(u32, u32)| format!("{width}x{height}");
             let taken = SIZES.iter().filter(|size| !known.refuses("image_size", &name(size)));

@@ -162,9 +162,8 @@ impl Search {
         let is_link = one && (is_absolute(whole) || whole.starts_with('/'));
         match field {
             Field::Clip if is_link => self.link(Rank::Named, whole),
-            Field::Link if is_link && prose::is_video(whole) => self.link(Rank::Ending, whole),
+            _ if is_link && prose::is_video(whole) => self.link(Rank::Ending, whole),
             Field::Link if is_link && !is_still(whole) => self.link(Rank::Likely, whole),
-            Field::Words if is_link && prose::is_video(whole) => self.link(Rank::Ending, whole),
             _ if is_link => {}
             _ => self.words(text, depth),
         }
@@ -292,14 +291,20 @@ mod tests {
     fn fields_of_tasks() {
         let url = "https://a.example/v?id=1";
         check(&json!({ "status": "done", "video": { "url": url, "duration": 5 } }), &[url]);
-        check(&json!({ "content": { "video_url": url, "last_frame_url": "https://a.example/l.png" } }), &[url]);
+        check(
+            &json!({ "content": { "video_url": url, "last_frame_url": "https://a.example/l.png" } }),
+            &[url],
+        );
         check(&json!({ "results": { "videos": [{ "url": url }], "seed": 7 } }), &[url]);
         check(&json!({ "polling_url": "https://a.example/p", "unsigned_urls": [url] }), &[url]);
         check(&json!({ "data": { "output": { "url": "/v1/files/video?id=9" } } }), &["/v1/files/video?id=9"]);
         check(&json!({ "data": [{ "url": url }], "thumbnail_url": "https://a.example/t" }), &[url]);
         check(&json!({ "video": url }), &[url]);
         check(&json!({ "url": "https://a.example/b", "video_url": url }), &[url, "https://a.example/b"]);
-        check(&json!({ "attachments": [{ "media": { "uri": "https://a.example/x.webm" } }] }), &["https://a.example/x.webm"]);
+        check(
+            &json!({ "attachments": [{ "media": { "uri": "https://a.example/x.webm" } }] }),
+            &["https://a.example/x.webm"],
+        );
         check(&json!({ "video": { "url": "" }, "status": "done" }), &[]);
     }
 
@@ -321,7 +326,10 @@ mod tests {
         }
         check(&says("<video src=\"https://a.example/f?id=1&amp;k=2\">"), &["https://a.example/f?id=1&k=2"]);
         check(&says("[点击观看视频](/files/9)"), &["/files/9"]);
-        check(&says("draft https://a.example/1.mp4 then https://a.example/2.mp4"), &["https://a.example/2.mp4", "https://a.example/1.mp4"]);
+        check(
+            &says("draft https://a.example/1.mp4 then https://a.example/2.mp4"),
+            &["https://a.example/2.mp4", "https://a.example/1.mp4"],
+        );
         check(&says("read https://a.example/terms and [the manual](https://a.example/manual)"), &[]);
     }
 

@@ -297,7 +297,8 @@ impl Fold {
             }
             for key in CLIPS {
                 let told = delta.remove(key).filter(is_something);
-                mine.parts.extend(told.map(|value| Value::Object([(key.to_owned(), value)].into_iter().collect())));
+                mine.parts
+                    .extend(told.map(|value| Value::Object([(key.to_owned(), value)].into_iter().collect())));
             }
             if let Some(Value::String(text)) = delta.remove("refusal") {
                 mine.refusal.push_str(&text);

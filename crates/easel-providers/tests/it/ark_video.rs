@@ -134,7 +134,7 @@ async fn words_and_wishes_go_out_as_ark_names_them() {
         let mut expected = json!({ "model": MODEL, "content": content });
         expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
         assert_eq!(
-            (sent.path(), sent.json.unwrap()),
+            (sent.path(), sent.http.json().unwrap()),
             ("/api/v3/contents/generations/tasks", expected),
             "{output:?}"
         );
@@ -160,7 +160,8 @@ async fn a_first_frame_is_a_part_with_its_role() {
 
 #[tokio::test]
 async fn models_from_words_take_no_frame() {
-    let references = async |model| clips::with(wire(), model, json!({})).await.provider.capabilities().max_references;
+    let references =
+        async |model| clips::with(wire(), model, json!({})).await.provider.capabilities().max_references;
     assert_eq!(references("doubao-seedance-1-0-lite-t2v-250428").await, 0);
     assert_eq!(references("doubao-seedance-1-0-lite-i2v-250428").await, 1);
     assert_eq!(references(MODEL).await, 1);

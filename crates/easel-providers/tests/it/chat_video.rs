@@ -71,7 +71,8 @@ async fn clips_are_found_in_every_shape() {
     .await;
     // The link stands among the progress, as some builds do it.
     makes(|link| {
-        let chunk = json!({ "choices": [{ "delta": { "reasoning_content": link }, "finish_reason": "stop" }] });
+        let chunk =
+            json!({ "choices": [{ "delta": { "reasoning_content": link }, "finish_reason": "stop" }] });
         Answer::raw(200, "text/event-stream", format!("data: {chunk}\n\ndata: [DONE]\n\n"))
     })
     .await;
@@ -132,9 +133,7 @@ async fn sent(extra: Value, request: GenerateRequest) -> Value {
 
 #[tokio::test]
 async fn requests_are_streamed_chats() {
-    let body = |content: Value| {
-        json!({ "model": "grok-imagine-0.9", "stream": true, "messages": [{ "role": "user", "content": content }] })
-    };
+    let body = |content: Value| json!({ "model": "grok-imagine-0.9", "stream": true, "messages": [{ "role": "user", "content": content }] });
     assert_eq!(sent(json!({}), words()).await, body("一只奔跑的柯基".into()));
     let picture = pictures::png(64, 64, 7);
     let url = format!("data:image/png;base64,{}", STANDARD.encode(&picture));

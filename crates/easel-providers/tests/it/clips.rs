@@ -10,7 +10,6 @@ use easel_core::{
     ports::{GenerateRequest, Generated, Operation, RemoteTask, StoreError, TaskLog},
 };
 use easel_testkit::{
-    pictures,
     provider::{Answer, FakeProvider, ProviderRequest},
     samples,
 };
@@ -238,7 +237,9 @@ fn lead_to(value: &mut Value, link: &str) {
         Value::String(text) if text.starts_with("https://") => link.clone_into(text),
         Value::Array(list) => list.iter_mut().for_each(|value| lead_to(value, link)),
         Value::Object(map) => {
-            map.iter_mut().filter(|(key, _)| *key != "polling_url").for_each(|(_, value)| lead_to(value, link));
+            map.iter_mut()
+                .filter(|(key, _)| *key != "polling_url")
+                .for_each(|(_, value)| lead_to(value, link));
         }
         _ => {}
     }

@@ -46,7 +46,9 @@ pub(crate) fn wire() -> Wire {
             cases("expired", [created(), sample(200, "video_expired")], ErrorClass::ResultLost),
         ],
         echoes,
-        ..Wire::new("grok_video", "grok-imagine-video", |_, results| vec![created(), pending(), done(&results[0])])
+        ..Wire::new("grok_video", "grok-imagine-video", |_, results| {
+            vec![created(), pending(), done(&results[0])]
+        })
     }
 }
 
@@ -142,7 +144,7 @@ async fn requests_are_written_as_xai_names_them() {
         let sent = clips::sent(&bench, created(), &request).await;
         let mut expected = json!({ "model": "grok-imagine-video", "prompt": "一只奔跑的柯基" });
         expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        assert_eq!((sent.path(), sent.json.unwrap()), ("/v1/videos/generations", expected));
+        assert_eq!((sent.path(), sent.http.json().unwrap()), ("/v1/videos/generations", expected));
     };
     let open = Output::default();
     check(json!({}), open, json!({})).await;

@@ -83,7 +83,11 @@ fn echoes(text: &str) -> Vec<Case> {
     let mut cases_ = openai_echoes(text);
     let error = json!({ "status": "failed", "error": { "code": "upstream", "message": text } });
     cases_.push(cases("task", ended(error), ErrorClass::Overload));
-    cases_.push(cases("reason", ended(json!({ "status": "failed", "fail_reason": text })), ErrorClass::Overload));
+    cases_.push(cases(
+        "reason",
+        ended(json!({ "status": "failed", "fail_reason": text })),
+        ErrorClass::Overload,
+    ));
     cases_
 }
 
@@ -145,7 +149,11 @@ async fn tasks_are_named_in_many_ways_and_ends_spelled_in_many() {
     }
 }
 
-async fn sent(model: &'static str, extra: Value, request: GenerateRequest) -> easel_testkit::provider::ProviderRequest {
+async fn sent(
+    model: &'static str,
+    extra: Value,
+    request: GenerateRequest,
+) -> easel_testkit::provider::ProviderRequest {
     let bench = clips::with(wire(), model, extra).await;
     clips::sent(&bench, created(), &request).await
 }
@@ -156,17 +164,24 @@ async fn words_and_wishes_go_out_as_json() {
         let sent = sent(model, extra, GenerateRequest { output, ..words() }).await;
         let mut expected = json!({ "model": model, "prompt": "一只奔跑的柯基" });
         expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        assert_eq!((sent.path(), sent.json.unwrap()), ("/v1/videos", expected), "{model} {output:?}");
+        assert_eq!((sent.path(), sent.http.json().unwrap()), ("/v1/videos", expected), "{model} {output:?}");
     };
     let open = Output::default();
     check("sora-2", json!({}), open, json!({})).await;
     check("sora-2", json!({ "seconds": 8 }), open, json!({ "seconds": "8" })).await;
-    check("sora-2", json!({ "seconds": "12", "size": "1280x720" }), open, json!({ "seconds": "12", "size": "1280x720" })).await;
+    check(
+        "sora-2",
+        json!({ "seconds": "12", "size": "1280x720" }),
+        open,
+        json!({ "seconds": "12", "size": "1280x720" }),
+    )
+    .await;
     let wide = Output { ratio: Some((16, 9)), ..open };
     check("sora-2", json!({ "size": "720x1280" }), wide, json!({ "size": "1280x720" })).await;
     let large = Output { tier: Some(2), ..wide };
     check("sora-2-pro", json!({}), large, json!({ "size": "1792x1024" })).await;
-    check("veo-3", json!({}), Output { size: Some((1920, 1080)), ..open }, json!({ "size": "1920x1080" })).await;
+    check("veo-3", json!({}), Output { size: Some((1920, 1080)), ..open }, json!({ "size": "1920x1080" }))
+        .await;
 }
 
 #[tokio::test]
@@ -175,7 +190,10 @@ async fn a_first_frame_makes_a_form_and_says_the_shape() {
     let given = sent("sora-2", json!({ "seconds": 4 }), frame(&picture)).await;
     assert_eq!(given.path(), "/v1/videos");
     let field = |name: &str| given.field(name).unwrap_or_default();
-    assert_eq!((field("model"), field("prompt"), field("seconds")), ("sora-2".into(), "让它跑起来".into(), "4".into()));
+    assert_eq!(
+        (field("model"), field("prompt"), field("seconds")),
+        ("sora-2".into(), "让它跑起来".into(), "4".into())
+    );
     // A square is as near to either; a known model is told one that it takes.
     assert!(["720x1280", "1280x720"].contains(&&*field("size")));
     let [first] = &given.pictures()[..] else { panic!("{:?}", given.pictures()) };
@@ -187,6 +205,7 @@ async fn a_first_frame_makes_a_form_and_says_the_shape() {
 
     let given = sent("veo-3", json!({ "form": "json" }), frame(&picture)).await;
     let url = format!("data:image/png;base64,{}", STANDARD.encode(&picture));
-    let expected = json!({ "model": "veo-3", "prompt": "让它跑起来", "input_reference": { "image_url": url } });
+    let expected =
+        json!({ "model": "veo-3", "prompt": "让它跑起来", "input_reference": { "image_url": url } });
     assert_eq!(given.json, Some(expected));
 }

@@ -27,7 +27,10 @@ pub(crate) fn wire() -> Wire {
         inline: false,
         tasks: true,
         clips: true,
-        empty: vec![vec![created(), Answer::json(200, &json!({ "status": "completed", "unsigned_urls": [] }))]],
+        empty: vec![vec![
+            created(),
+            Answer::json(200, &json!({ "status": "completed", "unsigned_urls": [] })),
+        ]],
         moderated_input: vec![
             case("at once", sample(403, "error_moderation"), ErrorClass::ModerationInput),
             cases("later", [created(), sample(200, "video_failed")], ErrorClass::ModerationInput),
@@ -109,7 +112,8 @@ async fn the_key_goes_to_the_service_and_nowhere_else() {
     bench.cx.tasks = notes.clone();
     let film = clip(1);
     let link = bench.peer.host(".mp4", Answer::raw(200, "video/mp4", film.clone()));
-    let at = |poll: &str| Answer::json(202, &json!({ "id": "j-1", "polling_url": poll, "status": "pending" }));
+    let at =
+        |poll: &str| Answer::json(202, &json!({ "id": "j-1", "polling_url": poll, "status": "pending" }));
     let ours = format!("{}/v1/elsewhere/j-1", bench.peer.origin());
     bench.peer.answers([at(&ours), done_at(&link)]);
     assert_eq!(bench.ask(&words()).await.unwrap(), std::slice::from_ref(&film));
@@ -134,7 +138,7 @@ async fn requests_are_written_as_openrouter_names_them() {
         let sent = clips::sent(&bench, created(), &request).await;
         let mut expected = json!({ "model": MODEL, "prompt": "一只奔跑的柯基" });
         expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
-        assert_eq!((sent.path(), sent.json.unwrap()), ("/v1/videos", expected), "{output:?}");
+        assert_eq!((sent.path(), sent.http.json().unwrap()), ("/v1/videos", expected), "{output:?}");
     };
     let open = Output::default();
     check(json!({}), open, json!({})).await;

@@ -108,10 +108,7 @@ async fn a_task_lives() {
 
 #[tokio::test]
 async fn every_sample_is_understood() {
-    let rows = [
-        (200, "video_status_inqueue", Says::Works(None)),
-        (200, "video_status_succeed", Says::Done),
-    ];
+    let rows = [(200, "video_status_inqueue", Says::Works(None)), (200, "video_status_succeed", Says::Done)];
     clips::samples(&life(), "siliconflow", "video_", &rows).await;
 }
 
@@ -125,7 +122,7 @@ async fn a_size_is_always_told() {
         let mut expected = json!({ "model": MODEL, "prompt": "一只奔跑的柯基" });
         expected.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         expected["image_size"] = size.into();
-        assert_eq!((sent.path(), sent.json.unwrap()), ("/v1/video/submit", expected), "{output:?}");
+        assert_eq!((sent.path(), sent.http.json().unwrap()), ("/v1/video/submit", expected), "{output:?}");
     };
     let open = Output::default();
     check(json!({}), open, "1280x720").await;
@@ -143,8 +140,7 @@ async fn a_first_frame_is_a_data_url_and_gives_the_shape() {
     let picture: Bytes = pictures::png(64, 64, 7);
     let sent = clips::sent(&bench, created(), &frame(&picture)).await.json.unwrap();
     let url = format!("data:{};base64,{}", PictureFormat::Png.mime(), STANDARD.encode(&picture));
-    let expected =
-        json!({ "model": FRAMED, "prompt": "让它跑起来", "image": url, "image_size": "960x960" });
+    let expected = json!({ "model": FRAMED, "prompt": "让它跑起来", "image": url, "image_size": "960x960" });
     assert_eq!(sent, expected);
     let words_only = clips::with(wire(), MODEL, json!({})).await;
     assert_eq!(words_only.provider.capabilities().max_references, 0);
