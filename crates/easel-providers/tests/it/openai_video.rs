@@ -19,14 +19,14 @@ pub(crate) fn wire() -> Wire {
     use ErrorClass::{ModerationInput, Overload, Quota, ResultLost};
     let mut failures = openai_failures();
     for word in ["failed", "failure", "ERROR", "cancelled", "canceled"] {
-        failures.push(cases("ended", ended(json!({ "status": word })), Overload));
+        failures.push(cases("ended", ended(&json!({ "status": word })), Overload));
     }
     failures.extend([
-        cases("expired", ended(json!({ "status": "expired" })), ResultLost),
-        cases("wrapped", ended(json!({ "data": { "status": "FAILURE", "fail_reason": "worker lost" } })), Overload),
+        cases("expired", ended(&json!({ "status": "expired" })), ResultLost),
+        cases("wrapped", ended(&json!({ "data": { "status": "FAILURE", "fail_reason": "worker lost" } })), Overload),
         cases(
             "quota",
-            ended(json!({ "status": "failed", "error": { "code": "insufficient_user_quota", "message": "no" } })),
+            ended(&json!({ "status": "failed", "error": { "code": "insufficient_user_quota", "message": "no" } })),
             Quota,
         ),
     ]);
@@ -41,7 +41,7 @@ pub(crate) fn wire() -> Wire {
             cases("later", [created(), sample(200, "failed_moderation")], ModerationInput),
             cases(
                 "rejected",
-                ended(json!({ "status": "rejected", "fail_reason": "content policy violation" })),
+                ended(&json!({ "status": "rejected", "fail_reason": "content policy violation" })),
                 ModerationInput,
             ),
         ],
@@ -64,8 +64,8 @@ fn working() -> Answer {
     sample(200, "in_progress")
 }
 
-fn ended(answer: Value) -> [Answer; 2] {
-    [created(), Answer::json(200, &answer)]
+fn ended(answer: &Value) -> [Answer; 2] {
+    [created(), Answer::json(200, answer)]
 }
 
 fn done(shown: &Shown) -> Answer {
@@ -82,10 +82,10 @@ fn done_at(link: &str) -> Answer {
 fn echoes(text: &str) -> Vec<Case> {
     let mut cases_ = openai_echoes(text);
     let error = json!({ "status": "failed", "error": { "code": "upstream", "message": text } });
-    cases_.push(cases("task", ended(error), ErrorClass::Overload));
+    cases_.push(cases("task", ended(&error), ErrorClass::Overload));
     cases_.push(cases(
         "reason",
-        ended(json!({ "status": "failed", "fail_reason": text })),
+        ended(&json!({ "status": "failed", "fail_reason": text })),
         ErrorClass::Overload,
     ));
     cases_
