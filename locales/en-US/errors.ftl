@@ -25,6 +25,11 @@ error-cannot-edit = None of the configured drawing services can edit pictures. P
 error-no-clip = None of the configured services can make clips. Please ask the admin to add one that can. [{ $code }]
 error-no-public-url = This service fetches reference pictures from a public address, and easel has none yet. Please ask the admin to set public_url or to add another service. [{ $code }]
 error-too-large-wish = The configured services draw { $tier }K at most. Try a smaller size. [{ $code }]
+error-wrong-shape = The configured services can’t draw that shape, only { $sizes }. Try another size. [{ $code }]
+error-named-clips-only = “{ $provider }” makes clips, no pictures. Try without @{ $provider }. [{ $code }]
+error-named-no-edit = “{ $provider }” can’t edit, it only draws from words. Try without @{ $provider }. [{ $code }]
+error-named-no-public-url = To edit, “{ $provider }” fetches pictures from a public address, and none is set here. Try without @{ $provider }. [{ $code }]
+error-no-collage = These pictures can’t be put together into one, and the service doesn’t take so many. Try with fewer. [{ $code }]
 error-unknown-provider = There is no drawing service called “{ $provider }”. Try without @{ $provider }. [{ $code }]
 
 ## Queue and limits

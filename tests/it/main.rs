@@ -31,4 +31,6 @@ mod program;
 #[cfg(test)]
 mod transports;
 #[cfg(test)]
+mod usage;
+#[cfg(test)]
 mod world;

@@ -4,6 +4,7 @@
 mod body;
 mod budget;
 mod clip;
+mod collage;
 mod decode;
 mod encode;
 mod format;
@@ -13,6 +14,7 @@ mod prepare;
 pub use body::{Body, BodySink, Place, Spool};
 pub use budget::{BytesBudget, Hold};
 pub use clip::{Clip, ClipFormat};
+pub use collage::collage;
 pub use decode::{DecodeError, MAX_DECODED_PIXELS, MAX_SIDE, decode, dimensions};
 pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, png as encode_png, shrink};
 pub use format::PictureFormat;

@@ -93,6 +93,21 @@ impl Failure {
         Self { retry_after: after, ..self.recognised(ErrorClass::Rate, key) }
     }
 
+    /// The same words with another meaning, which a profile of the configuration gives them.
+    pub(crate) fn reclassified(self, class: ErrorClass, status: u16) -> Self {
+        let key = match class {
+            ErrorClass::Rate => {
+                let after = self.retry_after;
+                return self.rate(after);
+            }
+            ErrorClass::Auth if status == 401 => KeyVerdict::Disable,
+            ErrorClass::Auth => KeyVerdict::Cool(FORBIDDEN_REST),
+            ErrorClass::Quota => KeyVerdict::OutOfQuota,
+            _ => KeyVerdict::Fine,
+        };
+        self.recognised(class, key)
+    }
+
     /// The same words in another class, for services whose own codes and words say more.
     pub(crate) fn judged(self, class: ErrorClass, facts: &Facts<'_>) -> Self {
         let after = facts.advice.after;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, fs, path::PathBuf, sync::Arc};
 
-use easel_core::ports::ApiKey;
+use easel_core::{job::usage::Prices, ports::ApiKey};
 use easel_http::{BaseUrl, Proxy, Setting, UrlStyle};
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     dialect::{Dialect, FORM},
+    models,
     registry::{self, Kind},
 };
 
@@ -33,7 +34,7 @@ pub struct ProviderSection {
     /// `user:password` for services behind HTTP basic authentication; sent instead of a key.
     #[schemars(extend("writeOnly" = true))]
     pub basic_auth: Hidden,
-    /// The model's name at the service.
+    /// The model's name at the service. Empty, where the kind has a usual choice: the first of it that the service lists.
     pub model: String,
     /// Use `base_url` exactly as written, as the address of the endpoint itself.
     pub full_url: bool,
@@ -52,7 +53,8 @@ pub struct ProviderSection {
     /// Language that the model understands best, for example `en`; prompts in others are translated when translation
     /// is on. Empty: any.
     pub prompt_language: String,
-    /// Prices per picture in any one currency, by operation (`generate`, `edit`), for the owner's statistics.
+    /// Prices per picture or clip in any one currency, for `easel usage` where answers tell no cost: by operation
+    /// (`generate`, `edit`, `clip`), or by operation and tier (`"edit@4K" = 0.12`), which wins.
     pub prices: BTreeMap<String, f64>,
     /// Name of a `[profiles.NAME]` section with this gateway's quirks.
     pub profile: String,
@@ -235,7 +237,8 @@ impl ProviderSection {
                 }
                 Ok(_) => {}
             }
-            if self.model.trim().is_empty() && dialect.is_none_or(Dialect::needs_model) {
+            let has_order = kind.is_some_and(|kind| !models::order(kind).is_empty());
+            if self.model.trim().is_empty() && !has_order && dialect.is_none_or(Dialect::needs_model) {
                 say("model", "missing; write the model's name at the service.".to_owned());
             }
         } else if kind.is_none()
@@ -264,8 +267,8 @@ impl ProviderSection {
         if let Err(problem) = Proxy::choose(self.proxy.expose(), "") {
             say("proxy", format!("{problem}."));
         }
-        if self.prices.values().any(|price| !price.is_finite() || *price < 0.0) {
-            say("prices", "a price is a number of 0 or more.".to_owned());
+        if let Err(problem) = Prices::parse(&self.prices) {
+            say("prices", format!("{problem}."));
         }
         if let Some(form) = self.extra.get(FORM)
             && let Some(forms) = kind.and_then(Kind::dialect).map(Dialect::forms)
@@ -317,6 +320,11 @@ impl ProviderSection {
             }
         }
         keys
+    }
+
+    /// The prices. A table that can't be read counts as empty here; [`Self::validate`] says so.
+    pub fn price_table(&self) -> Prices {
+        Prices::parse(&self.prices).unwrap_or_default()
     }
 
     /// The normalised address.
@@ -433,7 +441,7 @@ mod tests {
     #[test]
     fn all_problems_come_at_once() {
         let section = section(
-            r#"{"kind": "openai_images", "base_url": "ftp://x", "max_retry_attempts": 0, "timeout_seconds": 0,
+            r#"{"kind": "openai_chat", "base_url": "ftp://x", "max_retry_attempts": 0, "timeout_seconds": 0,
                 "proxy": "x://y", "basic_auth": "me", "prices": {"generate": -1}, "extra": {"prompt": "x"},
                 "api_keys_file": "no/such/file"}"#,
         );

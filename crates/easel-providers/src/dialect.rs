@@ -9,7 +9,7 @@
 //! - Its optional parameters pass [`Known::allows`] and are told in [`Draft::sent`], so that a refusal can be learned
 //!   from.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, ops::Deref, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use easel_core::{
@@ -84,6 +84,16 @@ pub(crate) trait Dialect: Send + Sync {
         call.bearer(key)
     }
 
+    /// Adds the service's own headers to a paid call, for those that are not known before easel runs.
+    fn dress(&self, call: Call) -> Call {
+        call
+    }
+
+    /// Where the service lists its models, below the base address.
+    fn models(&self) -> Cow<'_, str> {
+        "models".into()
+    }
+
     /// The task side, for services that take tasks.
     fn tasks(&self) -> Option<&dyn Tasks> {
         None
@@ -105,6 +115,26 @@ pub(crate) trait Dialect: Send + Sync {
     }
 }
 
+/// A dialect in use.
+#[derive(Clone)]
+pub(crate) enum Spoken {
+    /// One of this build.
+    Built(&'static dyn Dialect),
+    /// One that a profile of the configuration changed.
+    Profile(Arc<dyn Dialect>),
+}
+
+impl Deref for Spoken {
+    type Target = dyn Dialect;
+
+    fn deref(&self) -> &(dyn Dialect + 'static) {
+        match self {
+            Self::Built(dialect) => *dialect,
+            Self::Profile(dialect) => &**dialect,
+        }
+    }
+}
+
 /// What a model takes in one request.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +147,8 @@ pub(crate) struct Limits {
     pub(crate) count: u8,
     /// The largest tier (1, 2 or 4 K); `None` = unknown, so everything is tried.
     pub(crate) tier: Option<u8>,
+    /// The only sizes that it makes; empty = any, or unknown.
+    pub(crate) sizes: &'static [(u32, u32)],
     /// It makes clips, no pictures.
     pub(crate) clips: bool,
     /// References are fetched by the service from a public address: [`Ask::addresses`].
@@ -133,6 +165,7 @@ impl Limits {
             references,
             count,
             tier: None,
+            sizes: &[],
             clips: false,
             public_urls: false,
             request_bytes: None,

@@ -18,18 +18,19 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     classify::Failure,
     config::ProviderSection,
-    dialect::{Ask, Dialect, Draft, Payload, Settings},
+    dialect::{Ask, Draft, Payload, Settings, Spoken},
     exchange::Wire,
     lessons::Lessons,
+    models::ModelChoice,
     registry::{BuildError, Kind, Tools},
     tasks::{Pace, Tasks},
 };
 
 pub(crate) struct Remote {
     kind: Kind,
-    dialect: &'static dyn Dialect,
+    dialect: Spoken,
     pub(crate) wire: Wire,
-    settings: Settings,
+    models: ModelChoice,
     /// The owner says that this service can edit.
     edit: bool,
     lessons: Lessons,
@@ -39,17 +40,17 @@ pub(crate) struct Remote {
 /// A provider that speaks `dialect`.
 pub(crate) fn build(
     kind: Kind,
-    dialect: &'static dyn Dialect,
+    dialect: Spoken,
     name: &str,
     section: &ProviderSection,
     tools: &Tools,
 ) -> Result<Arc<dyn Provider>, BuildError> {
-    let settings = Settings::new(section, dialect);
+    let settings = Settings::new(section, &*dialect);
     Ok(Arc::new(Remote {
         kind,
+        wire: Wire::new(name, section, &tools.clients, dialect.clone())?,
         dialect,
-        wire: Wire::new(name, section, &tools.clients, dialect)?,
-        settings,
+        models: ModelChoice::new(kind, settings),
         edit: section.supports_edit.unwrap_or(true),
         lessons: Lessons::default(),
         publish: tools.publish.clone(),
@@ -67,11 +68,11 @@ impl Provider for Remote {
     }
 
     fn model(&self) -> &str {
-        &self.settings.model
+        &self.settings().model
     }
 
     fn capabilities(&self) -> Capabilities {
-        let limits = self.dialect.limits(&self.settings.model);
+        let limits = self.dialect.limits(&self.settings().model);
         let reachable = !limits.public_urls || self.publish.is_some();
         let edit = self.edit && limits.references > 0;
         Capabilities {
@@ -84,6 +85,7 @@ impl Provider for Remote {
             max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
             max_tier: limits.tier,
+            sizes: limits.sizes,
             needs_public_url: edit && !reachable,
             needs_key: self.wire.needs_key,
             paid: self.wire.paid,
@@ -94,7 +96,7 @@ impl Provider for Remote {
         let tasks = self.tasks(request.operation)?;
         Some(TaskIntent {
             base_url: self.wire.base.url().as_str().trim_end_matches('/').to_owned(),
-            request_hash: request_hash(&self.settings.model, request),
+            request_hash: request_hash(&self.settings().model, request),
             task: tasks.choose_id(),
         })
     }
@@ -104,12 +106,54 @@ impl Provider for Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
+        self.models.settle(&self.wire, cx).await;
+        let settings = self.settings();
+        let mut result = self.order(settings, request, cx).await;
+        if let Err(error) = &mut result
+            && error.class == ErrorClass::NotFound
+            && self.models.is_gone(&settings.model, &self.wire.name)
+        {
+            error.retry = Retry::Corrected;
+        }
+        result
+    }
+
+    async fn resume(
+        &self,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        // Without its references a request looks as if it had been made of words alone.
+        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
+            Some(tasks) => self.follow(tasks, task, request, cx).await,
+            None => {
+                let detail = format!("this model has no tasks, and {} is one", task.id);
+                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
+            }
+        }
+    }
+}
+
+impl Remote {
+    /// What the owner configured, with the model in use.
+    fn settings(&self) -> &Settings {
+        self.models.current()
+    }
+
+    /// One create call with these settings, and what becomes of it.
+    async fn order(
+        &self,
+        settings: &Settings,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
         let known = self.lessons.known_for(cx.job);
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
         let ask = Ask {
-            settings: &self.settings,
+            settings,
             request,
             known: &known,
             addresses: &addresses,
@@ -137,28 +181,10 @@ impl Provider for Remote {
         self.follow_new(tasks, answered, request, cx).await
     }
 
-    async fn resume(
-        &self,
-        task: &RemoteTask,
-        request: &GenerateRequest,
-        cx: &CallContext,
-    ) -> Result<Generated, ProviderError> {
-        // Without its references a request looks as if it had been made of words alone.
-        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
-            Some(tasks) => self.follow(tasks, task, request, cx).await,
-            None => {
-                let detail = format!("this model has no tasks, and {} is one", task.id);
-                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
-            }
-        }
-    }
-}
-
-impl Remote {
     /// A request that the service would refuse for its length is not sent: smaller references may do.
     #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
     fn fits(&self, payload: &Payload) -> Result<(), ProviderError> {
-        let most = self.dialect.limits(&self.settings.model).request_bytes;
+        let most = self.dialect.limits(&self.settings().model).request_bytes;
         let (Some(most), Some(length)) = (most, payload.json_length()) else { return Ok(()) };
         if length <= most {
             return Ok(());
@@ -169,17 +195,18 @@ impl Remote {
 
     /// The task side, when requests of this sort are answered with tasks.
     fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
-        self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
+        self.dialect.tasks().filter(|tasks| tasks.applies(self.settings(), operation))
     }
 
     /// How often tasks are asked about.
     pub(crate) fn pace(&self, tasks: &dyn Tasks) -> Pace {
-        self.settings.poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
+        self.settings().poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
     }
 
     fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
         let method = if matches!(payload, Payload::Query(_)) { Method::GET } else { Method::POST };
         let call = with_headers(self.wire.call(method, path, cx), self.dialect.headers());
+        let call = self.dialect.dress(call);
         match payload {
             Payload::Json(segments) => call.body("application/json", segments),
             Payload::Form(form) => call.multipart(form),
@@ -191,7 +218,7 @@ impl Remote {
 
     /// The references under public addresses, where the service fetches them from there.
     async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
-        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings.model).public_urls)
+        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings().model).public_urls)
         else {
             return Ok(Vec::new());
         };
@@ -256,7 +283,7 @@ mod tests {
             candidates::{Choice, Found, Place},
         },
         classify::{self, Facts, Failure},
-        dialect::{JsonRequest, Limits},
+        dialect::{Dialect, JsonRequest, Limits},
         lessons::{Known, Sent},
     };
 
@@ -318,8 +345,14 @@ mod tests {
         let odd = |model| {
             let section = json!({ "kind": "ark", "base_url": peer.origin(), "model": model });
             let section: ProviderSection = serde_json::from_value(section).unwrap();
-            build(Kind::Ark, &Odd, "odd", &section, &Tools::new(HttpClients::new(NetworkSection::default())))
-                .unwrap()
+            build(
+                Kind::Ark,
+                Spoken::Built(&Odd),
+                "odd",
+                &section,
+                &Tools::new(HttpClients::new(NetworkSection::default())),
+            )
+            .unwrap()
         };
         assert!(!odd("blind").capabilities().edit);
         let odd = odd("m");

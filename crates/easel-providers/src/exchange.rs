@@ -21,7 +21,7 @@ use crate::{
     answer::{Answer, AnswerError, AnswerReader},
     classify::{Facts, Failure},
     config::{ProviderSection, is_local},
-    dialect::{Dialect, Settings},
+    dialect::{Settings, Spoken},
     registry::BuildError,
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct Wire {
     pub(crate) paid: bool,
     http: HttpClient,
     pub(crate) results: HttpClient,
-    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) dialect: Spoken,
     settings: Settings,
     basic: Option<SecretString>,
     max_answer_bytes: u64,
@@ -65,7 +65,7 @@ impl Wire {
         name: &str,
         section: &ProviderSection,
         clients: &HttpClients,
-        dialect: &'static dyn Dialect,
+        dialect: Spoken,
     ) -> Result<Self, BuildError> {
         let base = section.address()?;
         let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds.max(1)));
@@ -80,8 +80,8 @@ impl Wire {
             http: clients.provider(section.proxy.expose(), timeouts)?,
             results: clients.results(section.proxy.expose(), base.origin().clone())?,
             base,
+            settings: Settings::new(section, &*dialect),
             dialect,
-            settings: Settings::new(section, dialect),
             basic,
             max_answer_bytes: clients.network().max_answer_bytes,
         })

@@ -36,7 +36,6 @@ mod sketch_provider;
 pub mod answer;
 pub mod classify;
 pub mod models;
-pub mod retired;
 pub mod sketch;
 
 mod clip_tasks;
@@ -46,6 +45,7 @@ mod engine;
 mod exchange;
 mod gather;
 mod lessons;
+mod profile;
 mod results;
 mod rows;
 mod shapes;
@@ -55,4 +55,6 @@ mod task_engine;
 mod tasks;
 
 pub use config::ProviderSection;
+pub use models::retired;
+pub use profile::ProfileSection;
 pub use registry::{BuildError, Kind, Tools, build};

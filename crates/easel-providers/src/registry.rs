@@ -4,13 +4,19 @@
 //! says where the service lives and what it speaks. The file holds pure functions (rules in `dialect.rs`); sending,
 //! reading, judging, learning and fetching are the engine's, so that no two kinds can differ in them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use easel_core::ports::{Provider, PublishMedia};
 use easel_http::{BaseUrlError, Call, HttpClients, ProxyError};
 use secrecy::SecretString;
 
-use crate::{config::ProviderSection, dialect::Dialect, engine, sketch_provider};
+use crate::{
+    config::ProviderSection,
+    dialect::{Dialect, Spoken},
+    engine,
+    profile::{ProfileSection, Profiled},
+    sketch_provider,
+};
 
 /// Why a section can't become a provider.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +27,9 @@ pub enum BuildError {
     /// The kind belongs to the configuration contract and is not built yet.
     #[error("the kind {0} is not in this build")]
     NotInThisBuild(&'static str),
+    /// There is no such profile.
+    #[error("there is no [profiles.{0}]")]
+    UnknownProfile(String),
     /// The address is none.
     #[error(transparent)]
     BaseUrl(#[from] BaseUrlError),
@@ -130,12 +139,14 @@ pub struct Tools {
     pub clients: HttpClients,
     /// Puts references under public addresses, where easel has one; else kinds that need it can't edit.
     pub publish: Option<Arc<dyn PublishMedia>>,
+    /// `[profiles.NAME]` of the configuration.
+    pub profiles: Arc<BTreeMap<String, ProfileSection>>,
 }
 
 impl Tools {
-    /// The least: no public address.
+    /// The least: no public address, no profiles.
     pub fn new(clients: HttpClients) -> Self {
-        Self { clients, publish: None }
+        Self { clients, publish: None, profiles: Arc::default() }
     }
 }
 
@@ -149,6 +160,14 @@ pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
         return Ok(sketch_provider::build(name, section));
     }
     let dialect = section.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
+    let dialect = match section.profile.trim() {
+        "" => Spoken::Built(dialect),
+        wanted => {
+            let profile =
+                tools.profiles.get(wanted).ok_or_else(|| BuildError::UnknownProfile(wanted.to_owned()))?;
+            Spoken::Profile(Arc::new(Profiled::new(dialect, profile, &section.address()?)))
+        }
+    };
     engine::build(kind, dialect, name, section, tools)
 }
 

@@ -11,12 +11,12 @@ use std::{collections::BTreeMap, fmt};
 use easel_core::{
     access::AccessSection,
     prompt::PresetSection,
-    settings::{BotSection, FeatureSection, JobsSection},
+    settings::{BotSection, FeatureSection, JobsSection, SelfieSection},
 };
 use easel_http::NetworkSection;
 #[cfg(feature = "onebot")]
 use easel_onebot::OneBotSection;
-use easel_providers::ProviderSection;
+use easel_providers::{ProfileSection, ProviderSection};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,17 +48,13 @@ pub(crate) struct Config {
     /// Services that make pictures, by a name of your choice.
     pub(crate) providers: BTreeMap<String, ProviderSection>,
     /// Quirks of gateways, by name.
-    #[expect(
-        clippy::zero_sized_map_values,
-        reason = "becomes a section's struct with the part that reads it"
-    )]
-    pub(crate) profiles: BTreeMap<String, Unbuilt>,
+    pub(crate) profiles: BTreeMap<String, ProfileSection>,
     /// Text to picture.
     pub(crate) draw: FeatureSection,
     /// Picture to picture. Without a provider of its own it asks those of `[draw]`.
     pub(crate) edit: FeatureSection,
     /// Pictures of the bot's persona.
-    pub(crate) selfie: Option<Unbuilt>,
+    pub(crate) selfie: SelfieSection,
     /// Clips.
     pub(crate) video: Option<Unbuilt>,
     /// Translation of prompts.
@@ -91,7 +87,7 @@ impl Default for Config {
             profiles: BTreeMap::new(),
             draw: FeatureSection::default(),
             edit: FeatureSection::default(),
-            selfie: None,
+            selfie: SelfieSection::default(),
             video: None,
             translate: None,
             jobs: JobsSection::default(),

@@ -192,7 +192,10 @@ impl App {
                 tokio::select! {
                     () = stop.cancelled() => break,
                     _ = sweep.tick() => engine.sweep().await,
-                    _ = limits.tick() => store_limits(&desk, &*keys, &mut stored).await,
+                    _ = limits.tick() => {
+                        store_limits(&desk, &*keys, &mut stored).await;
+                        engine.store_usage().await;
+                    }
                 }
             }
             store_limits(&desk, &*keys, &mut stored).await;

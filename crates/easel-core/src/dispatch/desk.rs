@@ -30,7 +30,7 @@ use crate::{
         ledger::{JobRecord, StoredRequest},
     },
     message::{ChatRole, Message},
-    ports::{Adapter, Clock, Inbox, Output, SendFailure},
+    ports::{Adapter, Capabilities, Clock, Inbox, Output, SendFailure},
     prompt::{Preset, edit_instruction},
     reply::{Reply, Target},
 };
@@ -405,6 +405,27 @@ impl Desk {
     }
 }
 
+/// The chain of one provider that a person named: as the feature's own chain has it, if it does.
+fn named(runtime: &Runtime, feature: Feature, slot: &Arc<ProviderSlot>) -> Link {
+    let own = runtime.chain(feature).iter().find(|link| Arc::ptr_eq(&link.slot, slot));
+    own.cloned().unwrap_or_else(|| Link::new(slot.clone(), Output::default()))
+}
+
+/// Whether a provider that a person named can edit at all.
+///
+/// # Errors
+/// The reason why it can't.
+fn can_edit(name: &str, slot: &ProviderSlot) -> Result<(), UserError> {
+    let capabilities = slot.provider().capabilities();
+    let (key, code) = match &capabilities {
+        Capabilities { edit: true, .. } => return Ok(()),
+        Capabilities { needs_public_url: true, .. } => ("error-named-no-public-url", "E-PUBLIC-URL"),
+        Capabilities { clip: true, .. } => ("error-named-clips-only", "E-NO-EDIT"),
+        _ => ("error-named-no-edit", "E-NO-EDIT"),
+    };
+    Err(UserError::new(key, code).with("provider", name))
+}
+
 fn limit_sentence(limited: Limited) -> UserError {
     let code = if limited.span == Span::Refusals { "E-LIMIT-MODERATION" } else { "E-LIMIT" };
     let sentence = UserError::new(limited.text(), code).with("max", u64::from(limited.max));
@@ -513,7 +534,10 @@ impl Planner for Desk {
                 let slot = runtime.providers.get(name).ok_or_else(|| {
                     UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", name.clone())
                 })?;
-                vec![Link { slot: slot.clone(), output: Output::default() }]
+                if feature == Feature::Edit {
+                    can_edit(name, slot)?;
+                }
+                vec![named(&runtime, feature, slot)]
             }
         };
         let wish = Output { size: request.size, ratio: request.ratio, tier: request.tier };

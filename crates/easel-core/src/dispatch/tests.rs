@@ -57,7 +57,7 @@ fn world_in(locale: Locale, access: &Value, script: Vec<Step>) -> World {
     adapter.put_role("boss", ChatRole::Admin);
     let provider = ScriptedProvider::new("p", script);
     let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashMap::new()), 1));
-    let link = Link { slot: slot.clone(), output: Output::default() };
+    let link = Link::new(slot.clone(), Output::default());
     let runtime = Runtime::new(RuntimeParts {
         prefixes: vec!["/".to_owned()],
         rules: Rules::new(&access, &["onebot:owner".to_owned()]),

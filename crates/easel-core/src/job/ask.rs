@@ -9,7 +9,7 @@ use super::{
 use crate::{
     chain::{AttemptLog, Chain, ChainFailure, Resumed},
     error::{Charged, ErrorClass, Retry, UserError},
-    media::{Clip, Picture, shrink},
+    media::{Clip, Picture, collage, shrink},
     ports::{GenerateRequest, Operation, Reference},
 };
 use std::sync::Arc;
@@ -121,6 +121,7 @@ impl Engine {
             spool: &self.spool,
             log,
             shrink: shrink_all,
+            collage: put_together,
             attempts: job.attempts,
             unanswered: false,
         }
@@ -170,4 +171,18 @@ fn shrink_all(references: &[Reference]) -> Option<Vec<Reference>> {
         })
         .collect();
     changed.then_some(smaller)
+}
+
+/// The references in `most` pictures: the first ones as they are, the others together in the last one. Prompts speak most
+/// often of the first picture, so that one stays whole where there is room.
+fn put_together(references: &[Reference], most: usize) -> Option<Vec<Reference>> {
+    let (alone, others) = references.split_at_checked(most.checked_sub(1)?)?;
+    let others: Vec<_> = others.iter().map(|reference| reference.picture.clone()).collect();
+    match collage(&others) {
+        Ok(picture) => Some(alone.iter().cloned().chain([Reference { picture }]).collect()),
+        Err(problem) => {
+            tracing::warn!(?problem, "reference pictures can't be put together");
+            None
+        }
+    }
 }

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::usage::{Spent, spend};
 use crate::{
     access::Tickets,
     error::{Charged, ErrorClass},
@@ -300,6 +301,9 @@ pub struct JobRecord {
     /// Whether it keeps what it took of the limits.
     #[serde(default = "yes")]
     pub counts: bool,
+    /// What its attempts came to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Spent>,
 }
 
 fn yes() -> bool {
@@ -335,6 +339,7 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             paid: false,
             number,
             counts: true,
+            spent: Vec::new(),
         });
     }
     let mut record = record?;
@@ -359,8 +364,9 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
                 known.created = Some(task);
             }
         }
-        Event::Answered { error, .. } => {
+        Event::Answered { provider, duration_ms, error, usage, .. } => {
             record.task = None;
+            spend(&mut record.spent, &provider, duration_ms, error.as_ref(), usage.as_deref());
             // After a success, after a failure that may have been paid and after a refusal, nobody is asked again by a
             // later run: the stage stays, and the job ends as interrupted.
             match error {

@@ -345,6 +345,7 @@ impl Engine {
     async fn finish_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
         let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
         self.release(job, outcome.clone(), counts);
+        self.book(job);
         // Before it is durable: the person may ask for the result again at once.
         self.keeper.finished(job.id, outcome).await;
         if let Err(error) = durable.await {

@@ -86,6 +86,9 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         .iter()
         .filter_map(|(_, skip)| if let Skip::TooLarge { tier } = skip { Some(*tier) } else { None })
         .max();
+    let sizes = reasons
+        .iter()
+        .find_map(|(_, skip)| if let Skip::WrongShape { sizes } = skip { Some(*sizes) } else { None });
     let keys = reasons
         .iter()
         .find_map(|(_, skip)| if let Skip::NoUsableKey { why } = skip { Some(*why) } else { None });
@@ -101,6 +104,11 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-not-found", "E-MODEL")
     } else if let Some(tier) = tier {
         UserError::new("error-too-large-wish", "E-SIZE").with("tier", u64::from(tier))
+    } else if let Some(sizes) = sizes {
+        let sizes: Vec<_> = sizes.iter().map(|(width, height)| format!("{width}x{height}")).collect();
+        UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes.join(", "))
+    } else if any(|skip| *skip == Skip::NoCollage) {
+        UserError::new("error-no-collage", "E-COLLAGE")
     } else if any(|skip| *skip == Skip::NoPublicUrl) {
         UserError::new("error-no-public-url", "E-PUBLIC-URL")
     } else if any(|skip| *skip == Skip::NoClip) {

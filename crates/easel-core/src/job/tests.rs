@@ -113,7 +113,7 @@ fn world_of(store: MemoryStore, provider: Arc<ScriptedProvider>, keys: &[&str]) 
     let settled = Arc::default();
     let planner = TestPlanner {
         adapter: adapter.clone(),
-        links: vec![Link { slot, output: Output::default() }],
+        links: vec![Link::new(slot, Output::default())],
         ended: Arc::clone(&settled),
     };
     let clock = Arc::new(HandClock::default());

@@ -117,6 +117,8 @@ pub struct Capabilities {
     pub max_count: u8,
     /// The largest resolution tier (1, 2 or 4 K) that it makes; `None` = unknown.
     pub max_tier: Option<u8>,
+    /// The only sizes that it makes; empty = any, or unknown.
+    pub sizes: &'static [(u32, u32)],
     /// It could edit if it could fetch the references from a public address, and easel has none.
     pub needs_public_url: bool,
     /// Can't work without a key.

@@ -52,7 +52,7 @@ pub(crate) enum Level {
 
 impl Finding {
     /// All is well.
-    fn good(section: impl Into<String>, text: ProblemText) -> Self {
+    pub(crate) fn good(section: impl Into<String>, text: ProblemText) -> Self {
         Self { level: Level::Good, section: section.into(), text, mend: None }
     }
 
@@ -97,12 +97,12 @@ pub(crate) async fn run(global: &Global, out: &mut dyn FnMut(String)) -> Exit {
         let good = Finding::good("", ProblemText::new("check-config-good").with("path", path));
         count.tell(&speech, &good, out);
     }
-    let control = Control::connect(&config.bot.data_dir).await.unwrap_or_default();
-    let running = control.is_some();
+    let running = Control::connect(&config.bot.data_dir).await.unwrap_or_default().is_some();
     for finding in inspect(config, &environment, running).await {
         count.tell(&speech, &finding, out);
     }
-    if let Some(control) = control {
+    // Connected anew: a running easel waits only seconds for a question, and the looks above may take longer.
+    if let Some(control) = Control::connect(&config.bot.data_dir).await.unwrap_or_default() {
         out(speech.say(&ProblemText::new("check-running")));
         ask_running(control, &speech, &mut count, out).await;
     }
