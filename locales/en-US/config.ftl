@@ -180,6 +180,8 @@ check-provider-unreached-mend = Check base_url and the network; if you need a pr
 check-chosen-configured = Uses { $providers }, in this order; may cost money.
 check-chosen-environment = Uses the service of { $name }_BASE_URL and { $name }_API_KEY from the environment; may cost money.
 check-chosen-sketch = Uses the built-in offline sketch, free of charge.
+check-video-no-clips = None of { $providers } makes clips.
+check-video-no-clips-mend = Name a provider in [video] that makes clips, or remove the section.
 check-network-good = Names resolve as they should.
 check-network-fake-ip = Names resolve into 198.18.0.0/15 (TUN mode of Clash, Mihomo or Surge); picture links from chats will be refused.
 check-network-fake-ip-mend = Write allow_fake_ip = true in [network].

@@ -180,6 +180,8 @@ check-provider-unreached-mend = 核对 base_url 和网络；需要代理时写 [
 check-chosen-configured = 依次使用 { $providers }；可能产生费用。
 check-chosen-environment = 使用环境变量 { $name }_BASE_URL 与 { $name }_API_KEY 的服务；可能产生费用。
 check-chosen-sketch = 使用内置的离线草图，免费。
+check-video-no-clips = { $providers } 都不会做视频。
+check-video-no-clips-mend = 在 [video] 里写上会做视频的服务商，或者删掉这一节。
 check-network-good = 域名解析正常。
 check-network-fake-ip = 域名被解析到 198.18.0.0/15（Clash、Mihomo、Surge 的 TUN 模式），群友发的图片链接会被拒绝。
 check-network-fake-ip-mend = 写 [network] allow_fake_ip = true。

@@ -1,5 +1,4 @@
-//! The sections of the configuration file that belong to the core: `[bot]`, `[jobs]` and the
-//! features' chains.
+//! The sections of the configuration file that belong to the core: `[bot]`, `[jobs]` and the features' chains.
 //!
 //! Plain data with defaults and rules. Where it is read from (file, environment, panel) is not known here, and
 //! the sections of other crates live with their owners. The docstrings are also the descriptions in the
@@ -13,8 +12,10 @@ use serde::Deserialize;
 use crate::{error::Arg, i18n::Locale};
 
 mod feature;
+mod video;
 
 pub use feature::{ChainEntry, EntryWithOutput, FeatureSection, SelfieSection};
+pub use video::{SendMode, VideoSection};
 
 /// One rule of a section that a value breaks: a key of the configuration and a message key, never a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]

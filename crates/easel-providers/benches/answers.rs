@@ -28,7 +28,7 @@ use bytes::Bytes;
 use easel_core::{
     ids::JobId,
     media::{BytesBudget, Spool},
-    ports::{CallContext, GenerateRequest, NoTaskLog, Operation, Output},
+    ports::{CallContext, ClipLimits, GenerateRequest, NoTaskLog, Operation, Output},
 };
 use easel_http::{HttpClients, NetworkSection};
 use easel_providers::{
@@ -204,6 +204,7 @@ async fn fetch(address: &str, picture: &[u8], dir: &Path) -> (Duration, usize) {
             spool: Spool::new(BytesBudget::new(MAX_ANSWER), &dir.join("spool")).unwrap(),
             tasks: Arc::new(NoTaskLog),
             intent: None,
+            clip_limits: ClipLimits::default(),
         };
         let before = HEAP.current_usage();
         HEAP.reset_peak_usage();

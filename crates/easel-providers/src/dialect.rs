@@ -274,7 +274,7 @@ impl Payload {
 pub(crate) fn content(reference: &Reference) -> Content {
     let body = &reference.picture.body;
     let content = match body.place() {
-        Place::Memory(bytes) => bytes.clone().into(),
+        Place::Memory(segments) => Content::segments(segments.iter().cloned()),
         Place::File(path) => Content::file(path, body.len()),
     };
     content.kept_by(body.clone())

@@ -265,7 +265,7 @@ mod tests {
     use easel_core::{
         ids::JobId,
         media::{Body, BytesBudget, Picture, PictureFormat, Spool},
-        ports::{ApiKey, NoTaskLog, Operation, Output, Reference},
+        ports::{ApiKey, ClipLimits, NoTaskLog, Operation, Output, Reference},
     };
     use easel_http::{HttpClients, NetworkSection, Segment};
     use easel_testkit::{
@@ -368,6 +368,7 @@ mod tests {
             spool: Spool::new(BytesBudget::new(1 << 20), dir.path()).unwrap(),
             tasks: Arc::new(NoTaskLog),
             intent: None,
+            clip_limits: ClipLimits::default(),
         };
         let request = edit(Body::from_bytes(&b"first"[..]));
         peer.answer(Answered::status(418));

@@ -162,7 +162,9 @@ impl Wire {
         // What the connection holds of the answer counts as well, until this function ends, however it does. Where the
         // budget has no room the answer is read all the same: waiting could be for room that only this call frees.
         let _reading = cx.spool.budget().try_take(READ_BYTES);
-        let mut reader = AnswerReader::new(cx.spool.clone(), claimed, limit);
+        // Nobody keeps what a refusal carries.
+        let spool = if success { cx.spool.clone() } else { cx.spool.clone().with_drafts(None) };
+        let mut reader = AnswerReader::new(spool, claimed, limit);
         let mut broke = None;
         loop {
             match response.body.next_chunk().await {

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, fmt};
 use easel_core::{
     access::AccessSection,
     prompt::PresetSection,
-    settings::{BotSection, FeatureSection, JobsSection, SelfieSection},
+    settings::{BotSection, FeatureSection, JobsSection, SelfieSection, VideoSection},
 };
 use easel_http::NetworkSection;
 #[cfg(feature = "onebot")]
@@ -55,8 +55,8 @@ pub(crate) struct Config {
     pub(crate) edit: FeatureSection,
     /// Pictures of the bot's persona.
     pub(crate) selfie: SelfieSection,
-    /// Clips.
-    pub(crate) video: Option<Unbuilt>,
+    /// Clips, from words or from a picture. Without a provider there are none.
+    pub(crate) video: VideoSection,
     /// Translation of prompts.
     pub(crate) translate: Option<Unbuilt>,
     /// How much runs at once, and for how long.
@@ -88,7 +88,7 @@ impl Default for Config {
             draw: FeatureSection::default(),
             edit: FeatureSection::default(),
             selfie: SelfieSection::default(),
-            video: None,
+            video: VideoSection::default(),
             translate: None,
             jobs: JobsSection::default(),
             network: NetworkSection::default(),
@@ -111,6 +111,7 @@ impl fmt::Debug for Config {
             .field("providers", &providers)
             .field("draw", &self.draw)
             .field("edit", &self.edit)
+            .field("video", &self.video)
             .field("jobs", &self.jobs)
             .finish_non_exhaustive()
     }

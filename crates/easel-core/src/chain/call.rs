@@ -209,6 +209,7 @@ impl Chain<'_> {
             spool: self.spool.clone(),
             tasks,
             intent,
+            clip_limits: self.clip_limits,
         }
     }
 

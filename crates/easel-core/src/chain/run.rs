@@ -17,7 +17,7 @@ use crate::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     ids::JobId,
     media::Spool,
-    ports::{ApiKey, GenerateRequest, Generated, Operation, Reference, StoreError},
+    ports::{ApiKey, ClipLimits, GenerateRequest, Generated, Operation, Reference, StoreError},
 };
 
 /// Repetitions with a corrected request, per provider and job; they do not count as tries.
@@ -107,6 +107,8 @@ pub struct Chain<'a> {
     pub attempts: u32,
     /// Whether a create call of this job was sent and not answered; there is at most one further one then.
     pub unanswered: bool,
+    /// How a clip may be fetched.
+    pub clip_limits: ClipLimits,
 }
 
 /// What to do after a failure.

@@ -15,8 +15,8 @@ use crate::{
     error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
     ids::JobId,
     ports::{
-        ApiKey, Capabilities, GenerateRequest, Operation, Output, Reference, RemoteTask, StoreError,
-        TaskIntent,
+        ApiKey, Capabilities, ClipLimits, GenerateRequest, Operation, Output, Reference, RemoteTask,
+        StoreError, TaskIntent,
     },
     testing::{ScriptedProvider, Step, spool, test_picture},
 };
@@ -97,6 +97,7 @@ async fn walk_with(links: &[Link], request: GenerateRequest, deadline: u64) -> W
         collage: |references, most| (references.len() < 9).then(|| references[..most].to_vec()),
         attempts: 0,
         unanswered: false,
+        clip_limits: ClipLimits::default(),
     };
     let result = chain.run(&request).await;
     Walk { result, asked: notes.0.lock().unwrap().clone(), waited: begun.elapsed() }

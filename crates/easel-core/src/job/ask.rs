@@ -4,12 +4,12 @@ use super::{
     engine::{Active, Engine, Plan},
     ledger::StoredTask,
     run::Stopped,
-    sentences::chain_sentence,
+    sentences::{chain_sentence, class_sentence},
 };
 use crate::{
     chain::{AttemptLog, Chain, ChainFailure, Resumed},
     error::{Charged, ErrorClass, Retry, UserError},
-    media::{Clip, Picture, collage, shrink},
+    media::{Clip, Media, Picture, collage, shrink},
     ports::{GenerateRequest, Operation, Reference},
 };
 use std::sync::Arc;
@@ -24,6 +24,26 @@ pub(super) struct Asked {
     pub(super) provider: String,
     /// What else the person has to hear, after the result.
     pub(super) note: Option<UserError>,
+}
+
+impl Asked {
+    /// What is delivered: what was asked for, and nothing else that the service may have made.
+    ///
+    /// # Errors
+    /// When there is nothing of that kind; it may be paid all the same.
+    pub(super) fn into_media(self, plan: &Plan) -> Result<Vec<Media>, Stopped> {
+        let media: Vec<_> = if plan.operation == Some(Operation::Clip) {
+            self.clip.map(Media::Clip).into_iter().collect()
+        } else {
+            self.pictures.into_iter().map(Media::Picture).collect()
+        };
+        if media.is_empty() {
+            tracing::warn!(provider = self.provider, "the service made something else than it was asked for");
+            let sentence = class_sentence(ErrorClass::Empty, plan.operation == Some(Operation::Clip));
+            return Err(Stopped::Failed { sentence, charged: Charged::Maybe });
+        }
+        Ok(media)
+    }
 }
 
 impl Engine {
@@ -124,6 +144,7 @@ impl Engine {
             collage: put_together,
             attempts: job.attempts,
             unanswered: false,
+            clip_limits: self.settings.load().clips.limits,
         }
     }
 
@@ -153,7 +174,7 @@ fn request_of(job: &Active, plan: &Plan, references: Vec<Reference>) -> Generate
         prompt: plan.prompt.clone(),
         references: references.into(),
         output: plan.output,
-        count: job.request.count.max(1),
+        count: if job.request.is_clip() { 1 } else { job.request.count.max(1) },
     }
 }
 

@@ -23,7 +23,7 @@ use super::{
     journal::Journal,
     kept::{KeepLimits, Keeper},
     ledger::{Event, JobRecord, StoredRequest},
-    schedule::{Admission, Schedule, ScheduleLimits},
+    schedule::{Admission, Lane, Schedule, ScheduleLimits},
     sentences::{queue_sentence, store_sentence},
     usage::{Ended, Spent, UsageBook},
 };
@@ -33,7 +33,8 @@ use crate::{
     ids::{Chat, JobId, MessageId, Platform, UnixMillis, UserId},
     media::Spool,
     message::PictureRef,
-    ports::{Adapter, Clock, Operation, Output, Store},
+    ports::{Adapter, ClipLimits, Clock, Operation, Output, Store},
+    settings::SendMode,
 };
 
 /// What the engine asks about a request when it runs it. Answered from the running configuration, so that a job of an
@@ -95,6 +96,17 @@ pub struct EngineSettings {
     pub keep: KeepLimits,
     /// The largest input picture, in bytes.
     pub max_download_bytes: u64,
+    /// How clips are fetched and sent.
+    pub clips: ClipSettings,
+}
+
+/// How clips are fetched from services and sent to chats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClipSettings {
+    /// In which way they are sent.
+    pub send_mode: SendMode,
+    /// How they may be fetched.
+    pub limits: ClipLimits,
 }
 
 /// What a new job brings besides its stored request.
@@ -321,7 +333,7 @@ impl Engine {
         }
         let id = JobId::generate();
         let admission = self
-            .with(|state| state.schedule.admit(id, &request.chat, &request.user))
+            .with(|state| state.schedule.admit(id, lane_of(&request), &request.chat, &request.user))
             .map_err(queue_sentence)?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let job = self.activate(id, number, request, brought, (self.clock.now(), 0, Vec::new()));
@@ -333,8 +345,9 @@ impl Engine {
 
     /// Takes a job of an earlier run back in.
     pub(super) fn resume(self: &Arc<Self>, record: &JobRecord, beginning: super::run::Beginning) {
-        let admission =
-            self.with(|state| state.schedule.readmit(record.id, &record.request.chat, &record.request.user));
+        let StoredRequest { chat, user, .. } = &record.request;
+        let lane = lane_of(&record.request);
+        let admission = self.with(|state| state.schedule.readmit(record.id, lane, chat, user));
         // Jobs of before numbers were kept get one now; those of this run are above all that are known.
         let number = match record.number {
             0 => self.numbers.fetch_add(1, Ordering::Relaxed),
@@ -537,6 +550,11 @@ impl Engine {
         }
     }
 
+    /// How clips are sent now.
+    pub fn send_mode(&self) -> SendMode {
+        self.settings.load().clips.send_mode
+    }
+
     /// What is kept of finished jobs.
     pub fn keeper(&self) -> &Keeper {
         &self.keeper
@@ -570,6 +588,10 @@ impl Engine {
     pub(super) fn store_failed(error: &crate::ports::StoreError) -> UserError {
         store_sentence(error)
     }
+}
+
+fn lane_of(request: &StoredRequest) -> Lane {
+    if request.is_clip() { Lane::Clips } else { Lane::Pictures }
 }
 
 fn start_one(job: &Active) {

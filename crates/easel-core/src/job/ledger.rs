@@ -9,7 +9,7 @@ use crate::{
     access::Tickets,
     error::{Charged, ErrorClass},
     ids::{Chat, JobId, MessageId, UnixMillis, UserId},
-    media::PictureFormat,
+    media::{Body, Clip, Media, MediaFormat, Picture, PictureFormat},
     message::PictureRef,
     ports::{RemoteTask, TaskIntent},
 };
@@ -81,7 +81,7 @@ pub enum Event {
     /// The artifacts are in the blob store.
     Stored {
         /// In order of delivery.
-        artifacts: Vec<StoredPicture>,
+        artifacts: Vec<StoredArtifact>,
         /// The provider that made them.
         provider: String,
     },
@@ -145,6 +145,13 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+impl StoredRequest {
+    /// Whether it asks for a clip.
+    pub fn is_clip(&self) -> bool {
+        self.feature == "video"
+    }
+}
+
 /// A picture in the blob store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredPicture {
@@ -158,6 +165,47 @@ pub struct StoredPicture {
     pub height: u32,
     /// Bytes.
     pub bytes: u64,
+}
+
+/// A result in the blob store: a picture or a clip.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredArtifact {
+    /// Its blob name.
+    pub blob: String,
+    /// What it is.
+    pub format: MediaFormat,
+    /// Pixels; 0 for a clip.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub width: u32,
+    /// Pixels; 0 for a clip.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub height: u32,
+    /// Bytes.
+    pub bytes: u64,
+    /// Where the service itself serves a clip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+impl StoredArtifact {
+    /// How a result is recorded under this name.
+    pub fn of(blob: String, media: &Media) -> Self {
+        let (width, height, link) = match media {
+            Media::Picture(picture) => (picture.width, picture.height, None),
+            Media::Clip(clip) => (0, 0, clip.link.clone()),
+        };
+        Self { blob, format: media.format(), width, height, bytes: media.body().len(), link }
+    }
+
+    /// The result again, with its bytes.
+    pub fn with_body(&self, body: Body) -> Media {
+        match self.format {
+            MediaFormat::Picture(format) => {
+                Media::Picture(Picture { format, width: self.width, height: self.height, body })
+            }
+            MediaFormat::Clip(format) => Media::Clip(Clip { format, body, link: self.link.clone() }),
+        }
+    }
 }
 
 /// What an attempt made and cost, for the owner's statistics.
@@ -282,7 +330,7 @@ pub struct JobRecord {
     pub inputs: Option<Vec<StoredPicture>>,
     /// Stored artifacts.
     #[serde(default)]
-    pub artifacts: Vec<StoredPicture>,
+    pub artifacts: Vec<StoredArtifact>,
     /// The task that a service was last asked for, until it answered.
     #[serde(default)]
     pub task: Option<StoredTask>,

@@ -71,6 +71,7 @@ impl Gateway {
             spool: Spool::new(BytesBudget::new(1 << 26), self.dir.path()).unwrap(),
             tasks: Arc::new(NoTaskLog),
             intent: None,
+            clip_limits: easel_core::ports::ClipLimits::default(),
         };
         self.provider.generate(&request, &cx).await
     }

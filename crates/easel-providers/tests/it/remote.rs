@@ -9,7 +9,7 @@ use easel_core::{
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
     ports::{
-        ApiKey, CallContext, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider,
+        ApiKey, CallContext, ClipLimits, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider,
         PublishMedia, Reference,
     },
 };
@@ -67,6 +67,7 @@ impl Bench {
             spool: Spool::new(BytesBudget::new(budget), dir.path()).unwrap(),
             tasks: Arc::new(NoTaskLog),
             intent: None,
+            clip_limits: ClipLimits::default(),
         };
         Self { peer, provider, cx, _dir: dir }
     }

@@ -131,8 +131,28 @@ pub(crate) async fn inspect(
     }
     found.push(chosen("draw", &choose(config, Feature::Draw, environment)));
     found.push(chosen("edit", &choose(config, Feature::Edit, environment)));
+    found.extend(clips(config, &clients));
     found.push(peers::names(config, &clients).await);
     found
+}
+
+/// Who makes clips, if anybody is named.
+fn clips(config: &Config, clients: &HttpClients) -> Option<Finding> {
+    let names: Vec<_> = config.video.feature.names().into_iter().map(str::to_owned).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let tools = easel_providers::Tools::new(clients.clone());
+    let makes_clips = |name: &String| {
+        let section = config.providers.get(name);
+        let built = section.and_then(|section| easel_providers::build(name, section, &tools).ok());
+        built.is_some_and(|provider| provider.capabilities().clip)
+    };
+    if names.iter().any(makes_clips) {
+        return Some(chosen("video", &Chosen::Configured(names)));
+    }
+    let text = ProblemText::new("check-video-no-clips").with("providers", names.join(" > "));
+    Some(Finding::bad("video", text))
 }
 
 fn access(config: &Config) -> Finding {

@@ -40,6 +40,7 @@ pub(crate) fn check(
     problems.extend(settings("edit", config.edit.validate()));
     let selfie = config.selfie.feature();
     problems.extend(settings("selfie", selfie.validate()));
+    problems.extend(settings("video", config.video.validate()));
     problems.extend(sentences(config.network.validate()));
     #[cfg(feature = "onebot")]
     for (index, section) in config.onebot.iter().enumerate() {
@@ -62,7 +63,9 @@ pub(crate) fn check(
     problems.extend(chain("draw", &config.draw, provider_names, place));
     problems.extend(chain("edit", &config.edit, provider_names, place));
     problems.extend(chain("selfie", &selfie, provider_names, place));
-    let none_named = [&config.draw, &config.edit, &selfie].iter().all(|section| section.names().is_empty());
+    problems.extend(chain("video", &config.video.feature, provider_names, place));
+    let chains = [&config.draw, &config.edit, &selfie, &config.video.feature];
+    let none_named = chains.iter().all(|section| section.names().is_empty());
     if let Some(name) = config.providers.keys().next().filter(|_| none_named) {
         let with = |key: &str| ProblemText::new(key).with("provider", name.as_str());
         let key = format!("providers.{name}");

@@ -227,12 +227,25 @@ impl Factory {
         Ok((links, drawing))
     }
 
+    /// The links of clips: those that the configuration names, and nobody in their place.
+    fn clips(&self, config: &Config) -> anyhow::Result<Vec<Link>> {
+        let entries = config.video.feature.entries().into_iter();
+        let named = entries.filter_map(|(name, wish)| Some((name, config.providers.get(name)?, wish)));
+        let link = |(name, provider, wish): (&str, &ProviderSection, Option<OutputWish>)| {
+            let output = wish.as_ref().map(output_of).unwrap_or_default();
+            Ok(Link::new(self.slot(name, provider)?, output))
+        };
+        named.map(link).collect()
+    }
+
     /// The running configuration, and who draws. Asks a service from the environment for its models, once.
     pub(super) async fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
         *self.profiles.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.profiles.clone());
         let (draw, drawing) = self.chain(config, Feature::Draw).await?;
         let (edit, _) = self.chain(config, Feature::Edit).await?;
-        let mut providers: Vec<_> = draw.iter().chain(&edit).map(|link| link.slot.clone()).collect();
+        let video = self.clips(config)?;
+        let named = draw.iter().chain(&edit).chain(&video);
+        let mut providers: Vec<_> = named.map(|link| link.slot.clone()).collect();
         for (name, section) in &config.providers {
             match self.slot(name, section) {
                 Ok(slot) => providers.push(slot),
@@ -247,6 +260,7 @@ impl Factory {
             presets,
             draw,
             edit,
+            video,
             providers,
             locale: config.bot.locale,
         });

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use easel_core::{
-    chain::{HealthReport, ProviderSlot, Standing},
+    chain::{HealthReport, Link, ProviderSlot, Standing},
     job::{bad_keys, forget_bad},
     ports::StoreError,
 };
@@ -82,7 +82,7 @@ impl App {
         Ok(meant.map(|slot| slot.reset_keys()).sum())
     }
 
-    /// Who draws and who edits, and whether it may cost money: sentences for the start.
+    /// Who draws, who edits and who makes clips, and whether it may cost money: sentences for the start.
     pub(crate) fn drawing(&self, path: &str) -> Vec<ProblemText> {
         let runtime = self.desk.runtime();
         let Some(first) = runtime.draw.first() else { return Vec::new() };
@@ -102,6 +102,8 @@ impl App {
         }
         let editor = runtime.edit.first().filter(|link| !Arc::ptr_eq(&link.slot, &first.slot));
         lines.extend(editor.map(|link| engine_line("kind-edit", &link.slot)));
+        let clips = |link: &&Link| link.slot.provider().capabilities().clip;
+        lines.extend(runtime.video.iter().find(clips).map(|link| engine_line("kind-video", &link.slot)));
         lines
     }
 }

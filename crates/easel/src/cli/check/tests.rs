@@ -56,6 +56,16 @@ async fn one_line_per_part() {
 }
 
 #[tokio::test]
+async fn a_chain_of_clips_without_a_maker_of_clips_is_bad() {
+    let text = "[bot]\nlocale = \"en-US\"\n[[onebot]]\nlisten = \"127.0.0.1:0\"\n[providers.own]\nkind = \"sketch\"\n";
+    let (_, report) = check(text).await;
+    assert!(!report.contains("[video]"), "{report}");
+    let (exit, report) = check(&format!("{text}[video]\nprovider = \"own\"\n")).await;
+    assert_eq!(exit, Exit::Failed);
+    assert!(report.contains("[video]") && report.contains("makes clips"), "{report}");
+}
+
+#[tokio::test]
 async fn a_provider_that_nobody_answers_for_is_bad_and_its_key_stays_secret() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let text = format!(
