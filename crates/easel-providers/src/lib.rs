@@ -11,6 +11,8 @@ pub mod config;
 pub mod registry;
 
 mod ark;
+mod ark_video;
+mod chat_video;
 mod comfyui;
 mod dashscope;
 mod gemini_native;
@@ -18,15 +20,19 @@ mod gemini_openai;
 mod gitee;
 mod gitee_async;
 mod grok;
+mod grok_video;
 mod jimeng;
 mod localai;
 mod modelscope;
 mod openai_chat;
 mod openai_images;
+mod openai_video;
 mod openrouter_images;
+mod openrouter_video;
 mod sd_cpp;
 mod sdwebui;
 mod siliconflow;
+mod siliconflow_video;
 mod sketch_provider;
 
 pub mod answer;
@@ -34,6 +40,7 @@ pub mod classify;
 pub mod models;
 pub mod sketch;
 
+mod clip_tasks;
 mod control_words;
 mod dialect;
 mod engine;

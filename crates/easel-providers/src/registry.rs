@@ -90,12 +90,12 @@ kinds! {
     SdCpp = "sd_cpp" speaks crate::sd_cpp::SdCpp,
     LocalAi = "localai" speaks crate::localai::LocalAi,
     Sketch = "sketch",
-    GrokVideo = "grok_video",
-    ArkVideo = "ark_video",
-    OpenAiVideo = "openai_video",
-    SiliconFlowVideo = "siliconflow_video",
-    OpenRouterVideo = "openrouter_video",
-    ChatVideo = "chat_video",
+    GrokVideo = "grok_video" at "https://api.x.ai/v1" speaks crate::grok_video::GrokVideo,
+    ArkVideo = "ark_video" at "https://ark.cn-beijing.volces.com/api/v3" speaks crate::ark_video::ArkVideo,
+    OpenAiVideo = "openai_video" speaks crate::openai_video::OpenAiVideo,
+    SiliconFlowVideo = "siliconflow_video" at "https://api.siliconflow.cn/v1" speaks crate::siliconflow_video::SiliconFlowVideo,
+    OpenRouterVideo = "openrouter_video" at "https://openrouter.ai/api/v1" speaks crate::openrouter_video::OpenRouterVideo,
+    ChatVideo = "chat_video" speaks crate::chat_video::ChatVideo,
 }
 
 impl Kind {
@@ -114,7 +114,7 @@ impl Kind {
     pub(crate) fn root(self) -> &'static str {
         match self {
             Self::GeminiNative => "/v1beta",
-            Self::Ark => "/api/v3",
+            Self::Ark | Self::ArkVideo => "/api/v3",
             _ => "/v1",
         }
     }

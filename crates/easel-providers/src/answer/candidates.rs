@@ -288,7 +288,7 @@ fn short_content(text: &str) -> Option<&'static str> {
     }
 }
 
-fn is_absolute(text: &str) -> bool {
+pub(super) fn is_absolute(text: &str) -> bool {
     text.get(..8).is_some_and(|start| {
         let start = start.to_ascii_lowercase();
         start.starts_with("http://") || start.starts_with("https://")
