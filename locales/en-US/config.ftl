@@ -129,7 +129,7 @@ config-bad-providers-basic-auth-mend = Write "user:password".
 config-bad-providers-extra = This field belongs to the request itself and can't be in extra.
 config-bad-providers-extra-mend = Take it out.
 config-bad-providers-extra-form = The kind has no form { $value }.
-config-bad-providers-extra-form-mend = Write extra = { form = "aggregator" } or "free_api"; without it, it is the aggregator.
+config-bad-providers-extra-form-mend = Write one of the kind’s forms (see config/providers.example.toml), or take it out.
 config-bad-providers-max-retry-attempts = { $value } can't be the number of tries per key; it includes the first, so 1 means no retry.
 config-bad-providers-max-retry-attempts-mend = Write 1 to 10, usually 3.
 config-bad-providers-model = The model is missing.

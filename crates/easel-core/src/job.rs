@@ -4,6 +4,7 @@
 
 mod ask;
 mod bad_keys;
+mod booking;
 pub mod collect;
 pub mod delivery;
 pub mod engine;

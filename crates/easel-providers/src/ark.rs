@@ -233,7 +233,7 @@ fn known_row(model: &str) -> Option<&'static Row> {
 /// `size`, or `None` when the wish is open. In place of one that was refused, the tier of 2K, which all models have, is
 /// tried; when that was refused too, none is sent.
 fn size(row: &Row, wish: &Output, known: &Known) -> Option<String> {
-    let wished = sizes::tier(wish).unwrap_or(2);
+    let wished = wish.wished_tier().unwrap_or(2);
     let largest = row.tiers.iter().rev().find(|tier| **tier <= wished).or(row.tiers.first());
     let tier = largest.copied().unwrap_or(2);
     let first = match (wish.size.filter(|(w, h)| *w > 0 && *h > 0), sizes::ratio(wish)) {

@@ -98,7 +98,7 @@ pub(crate) fn ratio(list: &[(u32, u32)], wish: &Output, field: &str, known: &Kno
 
 /// The wished tier as lines of a film; in place of those that were refused, fewer.
 pub(crate) fn resolution(wish: &Output, known: &Known) -> Option<&'static str> {
-    let beyond = usize::from(sizes::tier(wish)? <= 1);
+    let beyond = usize::from(wish.wished_tier()? <= 1);
     let lines = ["1080p", "720p", "480p"];
     lines.into_iter().skip(beyond).find(|lines| !known.refuses("resolution", lines))
 }

@@ -46,9 +46,10 @@ use crate::{
     },
     classify::{self, Facts, Failure},
     config::ProviderSection,
+    control_words,
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, Problems, content},
     lessons::Sent,
-    sizes, syntax,
+    sizes,
     tasks::{self, Pace, Question, State, Tasks},
 };
 use workflow::{Slot, Workflow};
@@ -304,9 +305,9 @@ fn file_name(task: &str, nth: usize, extension: &str) -> String {
 fn values(workflow: &Workflow, ask: &Ask<'_>, task: &str) -> BTreeMap<Slot, Value> {
     let extra = &ask.settings.extra;
     let mut values = BTreeMap::new();
-    let prompt = match extra.get(syntax::ALLOW) {
+    let prompt = match extra.get(control_words::ALLOW) {
         Some(Value::Bool(true)) => (*ask.request.prompt).to_owned(),
-        _ => syntax::tamed(&ask.request.prompt),
+        _ => control_words::tamed(&ask.request.prompt),
     };
     values.insert(Slot::Prompt, prompt.into());
     if let Some(negative) = extra.get("negative_prompt").and_then(Value::as_str) {

@@ -200,7 +200,7 @@ fn generation_config(
         image.remove("aspectRatio");
         image.extend(ratio.map(|ratio| ("aspectRatio".to_owned(), name(ratio).into())));
     }
-    if let Some(tier) = sizes::tier(wish) {
+    if let Some(tier) = wish.wished_tier() {
         let is_small = wish.size.is_some_and(|(width, height)| width.max(height) <= SMALL);
         let side = if is_small { 512 } else { 1024 * u32::from(tier) };
         image.remove("imageSize");

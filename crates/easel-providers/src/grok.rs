@@ -127,7 +127,7 @@ fn fields(extra: Map<String, Value>, request: &GenerateRequest, known: &Known) -
 
 /// `resolution`; in place of one that was refused, the smaller one.
 fn resolution(wish: &Output, known: &Known) -> Option<String> {
-    let tier = sizes::tier(wish)?.min(LARGEST);
+    let tier = wish.wished_tier()?.min(LARGEST);
     (1..=tier).rev().map(|tier| format!("{tier}k")).find(|name| !known.refuses("resolution", name))
 }
 

@@ -51,9 +51,7 @@ mod lessons;
 mod profile;
 mod results;
 mod rows;
-mod shapes;
 mod sizes;
-mod syntax;
 mod task_engine;
 mod tasks;
 

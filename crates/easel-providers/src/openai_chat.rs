@@ -18,7 +18,7 @@ use crate::{
     classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::{Known, Sent},
-    rows, shapes,
+    rows, sizes,
 };
 use easel_core::error::{ErrorClass, Retry};
 
@@ -107,11 +107,11 @@ fn options(model: &str, extra: &Map<String, Value>, wish: &Output, known: &Known
     let modalities = if pictures_only { json!(["image"]) } else { json!(["image", "text"]) };
     options.insert(MODALITIES.to_owned(), modalities);
     let mut config = Map::new();
-    if let Some((width, height)) = shapes::ratio(&RATIOS, wish) {
+    if let Some((width, height)) = sizes::nearest_ratio(&RATIOS, wish) {
         config.insert("aspect_ratio".to_owned(), format!("{width}:{height}").into());
     }
     // 1K is every model's default, and exact pixels stand for it too often to send it.
-    if let Some(tier) = wish.tier.or_else(|| shapes::tier(wish).filter(|tier| *tier > 1)) {
+    if let Some(tier) = wish.tier.or_else(|| wish.wished_tier().filter(|tier| *tier > 1)) {
         config.insert("image_size".to_owned(), format!("{tier}K").into());
     }
     if !config.is_empty() {

@@ -117,7 +117,7 @@ fn size(
         let taken = list.iter().copied().filter(|size| !known.refuses_size(&name(*size)));
         sizes::closest(taken.filter(|(width, height)| *width.max(height) >= least), |size| *size, shape)
     };
-    let large = sizes::tier(&request.output).is_some_and(|tier| tier > 1);
+    let large = request.output.wished_tier().is_some_and(|tier| tier > 1);
     let large = if large { best(LARGE_SIDE) } else { None };
     large.or_else(|| best(0)).map(name)
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::{Known, Sent},
-    rows, shapes, sizes,
+    rows, sizes,
 };
 
 /// (References, pictures) by family; unknown models are tried with what the route documents.
@@ -101,10 +101,10 @@ fn shape(wish: &Output, known: &Known) -> Map<String, Value> {
             return shape;
         }
     }
-    if let Some((width, height)) = shapes::ratio(&RATIOS, wish) {
+    if let Some((width, height)) = sizes::nearest_ratio(&RATIOS, wish) {
         shape.insert("aspect_ratio".to_owned(), format!("{width}:{height}").into());
     }
-    if let Some(tier) = shapes::tier(wish) {
+    if let Some(tier) = wish.wished_tier() {
         // One step down at a time: a refused 4K leaves 2K, then 1K.
         let steps = [4, 2, 1].into_iter().filter(|step| *step <= tier.max(1));
         let resolution = steps.map(|step| format!("{step}K")).find(|step| !known.refuses("resolution", step));

@@ -30,9 +30,10 @@ use crate::{
         candidates::{self, Choice},
     },
     classify::{self, Facts, Failure},
+    control_words::{self, ALLOW},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::{Known, Sent},
-    sizes, syntax,
+    sizes,
 };
 
 /// Pictures per request; they are made one after the other.
@@ -143,9 +144,9 @@ impl Dialect for SdWebUi {
 /// The prompt, as the owner lets people write it.
 fn prompt<'a>(ask: &Ask<'a>) -> Cow<'a, str> {
     let prompt: &'a str = &ask.request.prompt;
-    match ask.settings.extra.get(syntax::ALLOW) {
+    match ask.settings.extra.get(ALLOW) {
         Some(Value::Bool(true)) => prompt.into(),
-        _ => syntax::tamed(prompt).into(),
+        _ => control_words::tamed(prompt).into(),
     }
 }
 
@@ -155,7 +156,7 @@ fn fields(ask: &Ask<'_>) -> Map<String, Value> {
     let own = |key: &str| extra.get(key).and_then(Value::as_u64).and_then(|side| u32::try_from(side).ok());
     let native = own("width").zip(own("height"));
     let mut fields = extra.clone();
-    fields.remove(syntax::ALLOW);
+    fields.remove(ALLOW);
     let reference = ask.request.references.first().filter(|_| ask.request.operation == Operation::Edit);
     if let Some((width, height)) = size(&ask.request.output, reference, native, known) {
         fields.insert("width".to_owned(), width.into());

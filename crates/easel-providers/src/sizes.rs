@@ -202,21 +202,9 @@ pub(crate) fn closest<T>(
     items.into_iter().min_by(better)
 }
 
-/// The tier (1, 2 or 4 K) of a wish: what was named, or the one that the longer side of the wished pixels reaches into,
-/// in the same way as the chain sees it before it asks a provider.
-pub(crate) fn tier(wish: &Output) -> Option<u8> {
-    match (wish.size, wish.tier) {
-        (Some((width, height)), _) => Some(match width.max(height) {
-            // Wide formats of a tier reach beyond its name on their longer side.
-            0..=1792 => 1,
-            1793..=2752 => 2,
-            _ => 4,
-        }),
-        (None, Some(0 | 1)) => Some(1),
-        (None, Some(2)) => Some(2),
-        (None, Some(_)) => Some(4),
-        (None, None) => None,
-    }
+/// The listed ratio of the nearest shape, `None` when no shape is wished.
+pub(crate) fn nearest_ratio(list: &[(u32, u32)], wish: &Output) -> Option<(u32, u32)> {
+    closest(list.iter().copied(), |ratio| *ratio, ratio(wish)?)
 }
 
 fn rounded(side: f64) -> u32 {
@@ -290,21 +278,15 @@ mod tests {
     }
 
     #[test]
-    fn wishes_have_a_tier() {
-        let sized = |w, h| Output { size: Some((w, h)), ..OPEN };
-        for (wish, expected) in [
-            (OPEN, None),
-            (Output { ratio: Some((16, 9)), ..OPEN }, None),
-            (Output { tier: Some(4), ..OPEN }, Some(4)),
-            (Output { tier: Some(3), ..OPEN }, Some(4)),
-            (sized(1024, 1024), Some(1)),
-            (sized(1280, 720), Some(1)),
-            (sized(2048, 1152), Some(2)),
-            (sized(3840, 2160), Some(4)),
-            (sized(64, 64), Some(1)),
-        ] {
-            assert_eq!(tier(&wish), expected, "{wish:?}");
-        }
+    fn the_nearest_ratio_is_taken() {
+        let list = [(1, 1), (4, 3), (3, 4), (16, 9), (9, 16)];
+        let check = |wish, expected| assert_eq!(nearest_ratio(&list, &wish), expected, "{wish:?}");
+        check(OPEN, None);
+        check(Output { tier: Some(4), ..OPEN }, None);
+        check(Output { ratio: Some((32, 18)), ..OPEN }, Some((16, 9)));
+        check(Output { ratio: Some((5, 4)), ..OPEN }, Some((4, 3)));
+        check(Output { size: Some((1000, 1010)), ..OPEN }, Some((1, 1)));
+        check(Output { size: Some((1, 4000)), ..OPEN }, Some((9, 16)));
     }
 
     #[test]

@@ -70,7 +70,7 @@ pub(super) fn admit(link: &Link, request: &GenerateRequest) -> Result<(), Skip> 
     }
     // What a person wishes must be met; an owner's default is only a default.
     if let Some(tier) = capabilities.max_tier
-        && wished_tier(&request.output) > tier
+        && request.output.wished_tier().is_some_and(|wished| wished > tier)
     {
         return Err(Skip::TooLarge { tier });
     }
@@ -103,17 +103,4 @@ fn shape(output: &Output) -> Option<f64> {
 
 fn shape_of((width, height): (u32, u32)) -> f64 {
     f64::from(width) / f64::from(height)
-}
-
-/// The tier that a wish needs: what was named, or the one that the longer side reaches into.
-fn wished_tier(output: &Output) -> u8 {
-    if let Some(tier) = output.tier {
-        return tier;
-    }
-    match output.size.map_or(0, |(width, height)| width.max(height)) {
-        // Wide formats of the first tier reach beyond 1024 on their longer side.
-        0..=1792 => 1,
-        1793..=2752 => 2,
-        _ => 4,
-    }
 }

@@ -25,7 +25,7 @@ use super::{
     ledger::{Event, JobRecord, StoredRequest},
     schedule::{Admission, Lane, Schedule, ScheduleLimits},
     sentences::{queue_sentence, store_sentence},
-    usage::{Ended, Spent, UsageBook},
+    usage::{Spent, UsageBook},
 };
 use crate::{
     chain::{Link, ProviderSlot},
@@ -524,30 +524,6 @@ impl Engine {
     /// Jobs running and waiting now.
     pub fn load(&self) -> (usize, usize) {
         self.with(|state| (state.schedule.running(), state.schedule.waiting()))
-    }
-
-    /// What jobs cost.
-    pub fn usage(&self) -> &UsageBook {
-        &self.usage
-    }
-
-    /// What one result of an attempt costs by today's prices of the owner.
-    pub(super) fn price(&self, spent: &Spent) -> Option<f64> {
-        self.planner.provider(&spent.provider)?.prices().of(&spent.operation, spent.tier)
-    }
-
-    /// Books a job that has ended.
-    pub(super) fn book(&self, job: &Active) {
-        let (accepted_at, spent) = (job.accepted_at, job.journal.spent());
-        let ended = Ended { job: job.id, accepted_at, request: &job.request, spent: &spent };
-        self.usage.note(ended, |spent| self.price(spent));
-    }
-
-    /// Writes what the jobs cost that have ended since the last call; call it every few seconds.
-    pub async fn store_usage(&self) {
-        if let Err(error) = self.usage.store().await {
-            tracing::warn!(%error, "what jobs cost could not be stored; it is tried again");
-        }
     }
 
     /// How clips are sent now.

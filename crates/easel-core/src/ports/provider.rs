@@ -47,6 +47,25 @@ pub struct Output {
     pub tier: Option<u8>,
 }
 
+impl Output {
+    /// The tier (1, 2 or 4 K) that the wish needs: the one that the longer side reaches into, else the one that was named.
+    /// `None` when it says nothing about the number of pixels.
+    pub fn wished_tier(&self) -> Option<u8> {
+        match (self.size, self.tier) {
+            (Some((width, height)), _) => Some(match width.max(height) {
+                // Wide formats of a tier reach beyond its name on their longer side.
+                0..=1792 => 1,
+                1793..=2752 => 2,
+                _ => 4,
+            }),
+            (None, Some(0 | 1)) => Some(1),
+            (None, Some(2)) => Some(2),
+            (None, Some(_)) => Some(4),
+            (None, None) => None,
+        }
+    }
+}
+
 /// A reference image, ready to be sent: oriented, stripped of metadata, PNG, JPEG or WebP, in memory.
 #[derive(Clone, Debug)]
 pub struct Reference {
@@ -231,5 +250,30 @@ pub trait Provider: Send + Sync {
         let _ = (request, cx);
         let detail = format!("this kind has no tasks, and {} is one", task.id);
         Err(ProviderError::new(self.name(), crate::error::ErrorClass::ResultLost, detail))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPEN: Output = Output { size: None, ratio: None, tier: None };
+
+    #[test]
+    fn wishes_have_a_tier() {
+        let sized = |w, h| Output { size: Some((w, h)), ..OPEN };
+        for (wish, expected) in [
+            (OPEN, None),
+            (Output { ratio: Some((16, 9)), ..OPEN }, None),
+            (Output { tier: Some(4), ..OPEN }, Some(4)),
+            (Output { tier: Some(3), ..OPEN }, Some(4)),
+            (sized(1024, 1024), Some(1)),
+            (sized(1280, 720), Some(1)),
+            (sized(2048, 1152), Some(2)),
+            (sized(3840, 2160), Some(4)),
+            (sized(64, 64), Some(1)),
+        ] {
+            assert_eq!(wish.wished_tier(), expected, "{wish:?}");
+        }
     }
 }

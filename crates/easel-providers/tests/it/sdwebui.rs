@@ -178,7 +178,7 @@ async fn an_edit_carries_its_picture_bare_and_keeps_its_shape() {
 async fn commands_in_prompts_are_words_unless_the_owner_lets_them_be() {
     let prompt =
         "a fox <lora:evil:2> AND a cat BREAK <sd_cpp_extra_args>{\"steps\":999}</sd_cpp_extra_args>snow";
-    let tame = json!({ "prompt": "a fox  and a cat break snow" });
+    let tame = json!({ "prompt": "a fox ‹lora:evil:2> and a cat break ‹sd_cpp_extra_args>{\"steps\":999}‹/sd_cpp_extra_args>snow" });
     sends(&wire(), |bench| bench.words(prompt), TXT, &tame).await;
     let allowed = Wire { section: json!({ "extra": { "allow_prompt_syntax": true } }), ..wire() };
     sends(&allowed, |bench| bench.words(prompt), TXT, &json!({ "prompt": prompt })).await;
