@@ -13,6 +13,8 @@ mod bad_input;
 #[cfg(test)]
 mod chain;
 #[cfg(test)]
+mod clips;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod configuration;
