@@ -142,7 +142,6 @@ config-bad-providers-timeout-seconds = The time limit can't be { $value } second
 config-bad-providers-timeout-seconds-mend = Write 1 to 3600, usually 300.
 config-kind-missing = The provider's kind is missing.
 config-kind-unknown = { $value } is not a kind of provider.
-config-kind-not-built = Providers of the kind { $value } are not in this build.
 config-kind-mend = The kinds are: { $kinds }.
 config-base-url-endpoint = The base_url holds an endpoint's whole path; { $path } was taken off.
 config-base-url-endpoint-mend = Write it up to the host or /v1; full_url = true uses the address as it is.

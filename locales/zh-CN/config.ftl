@@ -142,7 +142,6 @@ config-bad-providers-timeout-seconds = 等待时限不能是 { $value } 秒。
 config-bad-providers-timeout-seconds-mend = 写 1 到 3600，一般为 300。
 config-kind-missing = 没有写服务商的类型。
 config-kind-unknown = 没有 { $value } 这种服务商类型。
-config-kind-not-built = 这个版本还没有 { $value } 类型的服务商。
 config-kind-mend = 可用的类型：{ $kinds }。
 config-base-url-endpoint = base_url 里写了完整的接口路径，{ $path } 已被去掉。
 config-base-url-endpoint-mend = 只写到主机或 /v1；要原样使用时写 full_url = true。

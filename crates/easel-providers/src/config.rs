@@ -210,15 +210,9 @@ impl ProviderSection {
         let kind = Kind::parse(&self.kind);
         match kind {
             None if self.kind.is_empty() => {
-                say("kind", format!("missing; write one of: {}.", registry::built_kinds()));
+                say("kind", format!("missing; write one of: {}.", registry::kinds()));
             }
             None => say("kind", unknown_kind(&self.kind)),
-            Some(kind) if !kind.is_built() => {
-                say(
-                    "kind",
-                    format!("{} is not in this build; it has: {}.", self.kind, registry::built_kinds()),
-                );
-            }
             Some(_) => {}
         }
         let remote = kind.is_some_and(Kind::is_remote);
@@ -419,7 +413,7 @@ pub fn is_placeholder(key: &str) -> bool {
 }
 
 fn unknown_kind(kind: &str) -> String {
-    format!("{kind:?} is no kind of provider; this build has: {}.", registry::built_kinds())
+    format!("{kind:?} is no kind of provider; write one of: {}.", registry::kinds())
 }
 
 #[cfg(test)]
@@ -492,7 +486,6 @@ mod tests {
     #[test]
     fn kinds_and_keys_are_explained() {
         problem("{}", "kind", "sketch");
-        problem(r#"{"kind": "chat_video"}"#, "kind", "not in this build");
         problem(r#"{"kind": "openai_imagse"}"#, "kind", "no kind");
         problem(r#"{"kind": "openai_images", "model": "m"}"#, "api_keys", "no key");
         problem(r#"{"extra": {"output_format": "svg"}}"#, "extra.output_format", "never passed on");

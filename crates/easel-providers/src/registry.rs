@@ -24,9 +24,6 @@ pub enum BuildError {
     /// There is no such kind.
     #[error("{0:?} is no kind of provider")]
     UnknownKind(String),
-    /// The kind belongs to the configuration contract and is not built yet.
-    #[error("the kind {0} is not in this build")]
-    NotInThisBuild(&'static str),
     /// There is no such profile.
     #[error("there is no [profiles.{0}]")]
     UnknownProfile(String),
@@ -62,7 +59,7 @@ macro_rules! kinds {
                 match self { $(Self::$name => concat!($($home)?)),* }
             }
 
-            /// What the service speaks, for the kinds over HTTP that this build has.
+            /// What the service speaks, for the kinds over HTTP.
             pub(crate) fn dialect(self) -> Option<&'static dyn Dialect> {
                 let spoken: &[&'static dyn Dialect] = match self { $(Self::$name => &[$(&$dialect)?]),* };
                 spoken.first().copied()
@@ -103,11 +100,6 @@ impl Kind {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim().to_ascii_lowercase().replace('-', "_");
         Self::ALL.iter().copied().find(|kind| kind.name() == text)
-    }
-
-    /// Whether this build has it.
-    pub fn is_built(self) -> bool {
-        self == Self::Sketch || self.dialect().is_some()
     }
 
     /// The root of its API on a host of which only the name is given: proxies keep the service's paths.
@@ -159,10 +151,10 @@ impl Tools {
 /// [`BuildError`]; a section without problems in [`ProviderSection::validate`] builds.
 pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
     let kind = Kind::parse(&section.kind).ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
-    if kind == Kind::Sketch {
+    let Some(dialect) = section.dialect() else {
+        // The one kind that is no service.
         return Ok(sketch_provider::build(name, section));
-    }
-    let dialect = section.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
+    };
     let dialect = match (dialect.made_for(section), section.profile.trim()) {
         (Some(Ok(own)), _) => Spoken::Own(own),
         (Some(Err(problems)), _) => {
@@ -179,8 +171,8 @@ pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
     engine::build(kind, dialect, name, section, tools)
 }
 
-/// The names of the kinds that this build has, for sentences.
-pub fn built_kinds() -> String {
-    let names: Vec<_> = Kind::ALL.iter().filter(|kind| kind.is_built()).map(|kind| kind.name()).collect();
+/// The names of the kinds, for sentences.
+pub fn kinds() -> String {
+    let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     names.join(", ")
 }

@@ -20,8 +20,15 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// Pictures that a workflow may take.
 const MAX_IMAGES: usize = 9;
 /// Keys of `extra` that the kind knows.
-const KNOWN: &[&str] =
-    &[WORKFLOW, SLOTS, "negative_prompt", "width", "height", crate::control_words::ALLOW, crate::dialect::POLL];
+const KNOWN: &[&str] = &[
+    WORKFLOW,
+    SLOTS,
+    "negative_prompt",
+    "width",
+    "height",
+    crate::control_words::ALLOW,
+    crate::dialect::POLL,
+];
 /// Inputs that hold a seed in the nodes of `ComfyUI` itself.
 const SEEDS: &[&str] = &["seed", "noise_seed"];
 

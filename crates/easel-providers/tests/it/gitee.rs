@@ -4,7 +4,7 @@ use easel_core::{
     error::{ErrorClass, KeyVerdict},
     ports::{GenerateRequest, Output},
 };
-use easel_testkit::provider::Answer;
+use easel_testkit::provider::{Answer, ProviderRequest};
 use serde_json::{Value, json};
 
 use crate::{
@@ -129,7 +129,7 @@ async fn a_refused_size_steps_down_to_a_smaller_one_and_then_away() {
         assert_eq!(bench.refuses(&request).await.class, ErrorClass::BadRequest);
     }
     bench.ask(&request).await.unwrap();
-    let sizes: Vec<_> = bench.creates().iter().map(|sent| sent.size()).collect();
+    let sizes: Vec<_> = bench.creates().iter().map(ProviderRequest::size).collect();
     assert_eq!(sizes, [Some("2048x1152".to_owned()), Some("1024x576".to_owned()), None]);
 }
 

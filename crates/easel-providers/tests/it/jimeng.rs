@@ -152,7 +152,7 @@ fn asked(request: &ProviderRequest, expected: &[(&str, &str)]) {
     assert_eq!(found, pairs(expected));
 }
 
-fn with_cookie(extra: Value) -> Wire {
+fn with_cookie(extra: &Value) -> Wire {
     Wire { model: "", section: json!({ "api_keys": [COOKIE], "extra": extra }), ..aggregator() }
 }
 
@@ -166,7 +166,7 @@ async fn the_aggregator_is_told_everything_in_the_query() {
     let (conversation, cookie) = COOKIE.split_once(':').unwrap();
     let keys = [("conversation_id", conversation), ("Cookie", cookie)];
     // Nothing that nobody asked for; the form is the aggregator where none is named.
-    let bench = Bench::new(&with_cookie(json!({}))).await;
+    let bench = Bench::new(&with_cookie(&json!({}))).await;
     draws(&bench);
     bench.ask(&bench.words("猫 & 狗")).await.unwrap();
     let sent = &bench.creates()[0];
@@ -176,7 +176,7 @@ async fn the_aggregator_is_told_everything_in_the_query() {
     // The owner's defaults, and the person's wish over them.
     let defaults = json!({ "apikey": APIKEY, "default_style": "真实", "default_ratio": "1:1",
         "default_model": "Seedream 4.0" });
-    let bench = Bench::new(&with_cookie(defaults)).await;
+    let bench = Bench::new(&with_cookie(&defaults)).await;
     let fixed = [("description", "猫"), ("apikey", APIKEY), ("type", "真实"), ("model", "Seedream 4.0")];
     for (output, ratio) in [
         (Output::default(), "1:1"),
@@ -212,7 +212,7 @@ impl PublishMedia for Web {
 
 #[tokio::test]
 async fn the_aggregator_fetches_one_reference_from_a_public_address() {
-    let mut bench = Bench::new(&with_cookie(json!({}))).await;
+    let mut bench = Bench::new(&with_cookie(&json!({}))).await;
     let section = json!({ "kind": "jimeng", "base_url": bench.address, "api_keys": [COOKIE] });
     let section: ProviderSection = serde_json::from_value(section).unwrap();
     let mut tools = Tools::new(HttpClients::new(NetworkSection::default()));

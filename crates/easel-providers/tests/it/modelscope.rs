@@ -1,4 +1,4 @@
-//! ModelScope, the example of a service with tasks: its whole life over real sockets.
+//! `ModelScope`, the example of a service with tasks: its whole life over real sockets.
 
 use std::sync::{Arc, Mutex};
 

@@ -17,7 +17,7 @@ use self::{bag::Bag, plan::Plan};
 use super::{Exit, Global, Import, ImportAstrbot, ImportFrom, speech::Speech};
 use crate::config::{
     load::{Source, load},
-    problem::{Problem, ProblemText, Severity},
+    problem::{ProblemText, Severity},
 };
 
 mod access;
@@ -166,12 +166,10 @@ fn judge(target: &Path, speech: &Speech, out: &mut dyn FnMut(String)) -> bool {
         Ok(loaded) => loaded.warnings,
         Err(refused) => refused.problems,
     };
-    // A kind that another build has is right in the file.
-    let elsewhere = |problem: &Problem| problem.text.key == "config-kind-not-built";
     for problem in &problems {
         out(speech.problem(problem));
     }
-    problems.iter().any(|problem| problem.severity == Severity::Error && !elsewhere(problem))
+    problems.iter().any(|problem| problem.severity == Severity::Error)
 }
 
 /// Prints the table and the lists.

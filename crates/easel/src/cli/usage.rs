@@ -44,8 +44,11 @@ impl From<UsageBy> for By {
     }
 }
 
+/// What a column shows of a line.
+type Cell = fn(&Totals) -> String;
+
 /// The columns behind the name: key of the title, and the cell.
-const COLUMNS: [(&str, fn(&Totals) -> String); 10] = [
+const COLUMNS: [(&str, Cell); 10] = [
     ("usage-made", |sum| sum.made.to_string()),
     ("usage-attempts", |sum| sum.attempts.to_string()),
     ("usage-failures", |sum| sum.failures.to_string()),
@@ -99,7 +102,9 @@ fn table(Usage { days, by }: Usage, lines: &[UsageLine], speech: &Speech) -> Vec
         return vec![speech.say(&ProblemText::new("usage-none").with("days", days))];
     }
     let mut total = Totals::default();
-    lines.iter().for_each(|line| total.add(&line.totals));
+    for line in lines {
+        total.add(&line.totals);
+    }
     let by = match by {
         UsageBy::Provider => "provider",
         UsageBy::Chat => "chat",

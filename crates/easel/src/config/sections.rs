@@ -212,17 +212,15 @@ fn written_provider(written: &Node, name: &str) -> bool {
 }
 
 fn kind(written: &str, key: String, place: &dyn Fn(&str) -> Place) -> Problem {
-    let built = || Kind::ALL.iter().filter(|kind| kind.is_built()).map(|kind| kind.name());
-    let text = match Kind::parse(written) {
-        Some(_) => "config-kind-not-built",
-        None if written.trim().is_empty() => "config-kind-missing",
-        None => "config-kind-unknown",
+    let all = || Kind::ALL.iter().map(|kind| kind.name());
+    let (text, nearest) = if written.trim().is_empty() {
+        ("config-kind-missing", None)
+    } else {
+        ("config-kind-unknown", nearest(written, all()))
     };
-    let nearest =
-        Some(written).filter(|_| text == "config-kind-unknown").and_then(|kind| nearest(kind, built()));
     let mend = match nearest {
         Some(nearest) => ProblemText::new("config-nearest-word").with("nearest", nearest),
-        None => ProblemText::new("config-kind-mend").with("kinds", built().collect::<Vec<_>>().join(", ")),
+        None => ProblemText::new("config-kind-mend").with("kinds", all().collect::<Vec<_>>().join(", ")),
     };
     Problem::error(place(&key), key, ProblemText::new(text).with("value", written)).mend(mend)
 }

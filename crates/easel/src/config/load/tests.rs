@@ -93,7 +93,7 @@ fn rules_of_the_sections_are_told_with_their_place() {
     check(&provider("kind = \"openai_imags\"\n"), &["4:8 providers.a.b.kind kind-unknown -> openai_images"]);
     check(
         &provider("kind = \"comfyui\"\nmodel = \"m\"\nbase_url = \"http://nas\"\n"),
-        &["4:8 providers.a.b.kind kind-not-built"],
+        &["3:1 providers.a.b.extra.workflow bad-providers-extra"],
     );
     check(
         &provider("kind = \"openai_images\"\nmodel = \"m\"\n"),
