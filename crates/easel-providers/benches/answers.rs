@@ -7,10 +7,12 @@
 
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
     clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::cast_precision_loss,
-    reason = "a program for developers that prints a table and ends by panicking"
+    reason = "a program for developers that measures by the clock, prints a table and ends by panicking"
 )]
 
 use std::{
@@ -144,8 +146,8 @@ fn measure(shape: &Shape, text: &str, picture: &[u8], dir: &Path) -> bool {
         assert!(answer.slots[index].body.as_ref().unwrap().read().unwrap() == picture, "{}", shape.name);
     }
     let (ours, yardstick) = (median(ours), median(yardstick));
-    let (times, share) = (ours.as_secs_f64() / yardstick.as_secs_f64(), heap as f64 / PICTURE as f64);
-    row(shape.name, ours, times, shape.time, share, 2.2)
+    let (ratio, in_pictures) = (ours.as_secs_f64() / yardstick.as_secs_f64(), heap as f64 / PICTURE as f64);
+    row(shape.name, ours, ratio, shape.time, in_pictures, 2.2)
 }
 
 fn row(name: &str, took: Duration, times: f64, time: f64, share: f64, heap: f64) -> bool {
