@@ -27,6 +27,8 @@ mod inputs;
 #[cfg(test)]
 mod keeping;
 #[cfg(test)]
+mod probe;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod transports;

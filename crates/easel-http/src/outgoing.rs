@@ -68,7 +68,6 @@ impl Content {
     }
 
     /// The bytes, when they are in memory.
-    #[cfg(test)]
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
         match &self.place {
             Place::Memory(bytes) => Some(bytes),

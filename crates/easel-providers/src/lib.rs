@@ -28,8 +28,10 @@ mod siliconflow;
 mod sketch_provider;
 
 pub mod answer;
+pub mod balance;
 pub mod classify;
 pub mod models;
+pub mod questions;
 pub mod retired;
 pub mod sketch;
 

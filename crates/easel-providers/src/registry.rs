@@ -7,8 +7,7 @@
 use std::sync::Arc;
 
 use easel_core::ports::{Provider, PublishMedia};
-use easel_http::{BaseUrlError, Call, HttpClients, ProxyError};
-use secrecy::SecretString;
+use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
 use crate::{config::ProviderSection, dialect::Dialect, engine, sketch_provider};
 
@@ -104,14 +103,6 @@ impl Kind {
             Self::GeminiNative => "/v1beta",
             Self::Ark => "/api/v3",
             _ => "/v1",
-        }
-    }
-
-    /// Adds a key to a call in the way of this kind, for questions beside drawing, such as that for a list of models.
-    pub fn authorise(self, call: Call, key: &SecretString) -> Call {
-        match self.dialect() {
-            Some(dialect) => dialect.authorise(call, key),
-            None => call.bearer(key),
         }
     }
 

@@ -1,7 +1,7 @@
 //! `easel check`: the configuration and the machine, one line per part, each with its mend.
 //!
 //! Changes nothing, asks for no right that running needs not, and calls nothing that costs money: a provider is asked
-//! for its list of models at most.
+//! for its list of models at most. With `--probe` it looks at the providers alone, and closer ([`probe`]).
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
@@ -9,7 +9,7 @@ use easel_core::access::{DirectChats, FilterMode};
 use easel_http::HttpClients;
 
 use super::{
-    Exit, Global,
+    Check, Exit, Global,
     control::{Control, ControlCommand},
     speech::{Speech, terminal_locale},
 };
@@ -22,6 +22,7 @@ use crate::config::{
 
 mod machine;
 mod peers;
+mod probe;
 
 /// How long one look at the network may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -70,7 +71,7 @@ impl Finding {
 
 /// Checks everything; `out` takes the lines. Fails with [`Exit::Wrong`] when the configuration can't be used, and with
 /// [`Exit::Failed`] when the machine or a service must be mended.
-pub(crate) async fn run(global: &Global, out: &mut dyn FnMut(String)) -> Exit {
+pub(crate) async fn run(global: &Global, options: &Check, out: &mut dyn FnMut(String)) -> Exit {
     let source = global.source();
     let environment = |name: &str| std::env::var(name).ok();
     let path = source.path.display().to_string();
@@ -96,6 +97,14 @@ pub(crate) async fn run(global: &Global, out: &mut dyn FnMut(String)) -> Exit {
     if loaded.warnings.is_empty() {
         let good = Finding::good("", ProblemText::new("check-config-good").with("path", path));
         count.tell(&speech, &good, out);
+    }
+    if let Some(name) = &options.probe {
+        let wish = probe::Wish {
+            name: Some(name.as_str()).filter(|name| !name.is_empty()),
+            record: options.record.as_deref(),
+            yes: options.yes,
+        };
+        return probe::run(config, wish, &speech, count, out).await;
     }
     let control = Control::connect(&config.bot.data_dir).await.unwrap_or_default();
     let running = control.is_some();

@@ -14,7 +14,7 @@ async fn check(text: &str) -> (Exit, String) {
     fs::write(&file, text).unwrap();
     let global = Global { config: Some(file), data_dir: Some(directory.path().join("data")) };
     let mut lines = Vec::new();
-    let exit = run(&global, &mut |line| lines.push(line)).await;
+    let exit = run(&global, &Check::default(), &mut |line| lines.push(line)).await;
     (exit, lines.join("\n"))
 }
 
