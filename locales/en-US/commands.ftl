@@ -15,6 +15,9 @@ help-figurines =
     { $prefix }figurine2 — a collectible resin statue
     { $prefix }figurine3 — a figure in a display cabinet
     {"  "}Without a picture, the person you mention or your own avatar is used
+help-video =
+    { $prefix }video description — a short clip (with a picture it begins with that one; it takes a few minutes)
+    {"  "}For example { $prefix }video a small boat drifts into the sunset
 help-presets = There are also these presets: { $names }
 help-jobs =
     { $prefix }resend — didn’t get the picture? Once more
@@ -50,5 +53,6 @@ help-edit-details =
 
 verb-cancel = cancel
 example-draw = draw a corgi running across a meadow
+example-video = video a small boat drifts into the sunset
 presets-list = Presets you can use: { $names }
 presets-none = There are no presets yet.

@@ -79,6 +79,10 @@ config-provider-name-empty = The provider's name is empty.
 config-provider-name-empty-mend = Write the name from [providers.NAME], or remove the line.
 config-provider-twice = The provider { $provider } is named twice; the second time has no effect.
 config-provider-twice-mend = Remove one { $provider }.
+config-unknown-profile = There is no [profiles.{ $profile }].
+config-unknown-profile-mend = Write a [profiles.{ $profile }], or take this line out.
+config-profile-kind = [profiles.{ $profile }] is based on { $base }, and the kind of this provider is { $kind }.
+config-profile-kind-mend = Write kind = "{ $base }", or based_on = "{ $kind }" in [profiles.{ $profile }] (only openai_images and openai_chat are possible).
 config-unknown-provider = There is no provider { $provider }.
 config-unknown-provider-mend = Add [providers.{ $provider }], or use a name that exists.
 config-nearest-provider = Did you mean "{ $nearest }"?
@@ -125,13 +129,13 @@ config-bad-providers-basic-auth-mend = Write "user:password".
 config-bad-providers-extra = This field belongs to the request itself and can't be in extra.
 config-bad-providers-extra-mend = Take it out.
 config-bad-providers-extra-form = The kind has no form { $value }.
-config-bad-providers-extra-form-mend = Write extra = { form = "aggregator" } or "free_api"; without it, it is the aggregator.
+config-bad-providers-extra-form-mend = Write extra.form = "aggregator" or "free_api"; without it, it is the aggregator.
 config-bad-providers-max-retry-attempts = { $value } can't be the number of tries per key; it includes the first, so 1 means no retry.
 config-bad-providers-max-retry-attempts-mend = Write 1 to 10, usually 3.
 config-bad-providers-model = The model is missing.
 config-bad-providers-model-mend = Write the model's name at the service, such as model = "gpt-image-2".
-config-bad-providers-prices = A price is a number of 0 or more.
-config-bad-providers-prices-mend = Write generate = 0.04 below [providers.NAME.prices].
+config-bad-providers-prices = A price is named generate, edit or clip, perhaps with @1K, @2K or @4K, and is a number of 0 or more.
+config-bad-providers-prices-mend = Write generate = 0.04 or "edit@4K" = 0.12 under [providers.NAME.prices].
 config-bad-providers-proxy = This is not the address of a proxy.
 config-bad-providers-proxy-mend = Begin with http://, https://, socks5:// or socks5h://; empty takes that of [network], "direct" takes none.
 config-bad-providers-timeout-seconds = The time limit can't be { $value } seconds.
@@ -176,6 +180,8 @@ check-provider-unreached-mend = Check base_url and the network; if you need a pr
 check-chosen-configured = Uses { $providers }, in this order; may cost money.
 check-chosen-environment = Uses the service of { $name }_BASE_URL and { $name }_API_KEY from the environment; may cost money.
 check-chosen-sketch = Uses the built-in offline sketch, free of charge.
+check-video-no-clips = None of { $providers } makes clips.
+check-video-no-clips-mend = Name a provider in [video] that makes clips, or remove the section.
 check-network-good = Names resolve as they should.
 check-network-fake-ip = Names resolve into 198.18.0.0/15 (TUN mode of Clash, Mihomo or Surge); picture links from chats will be refused.
 check-network-fake-ip-mend = Write allow_fake_ip = true in [network].

@@ -25,6 +25,11 @@ error-cannot-edit = None of the configured drawing services can edit pictures. P
 error-no-clip = None of the configured services can make clips. Please ask the admin to add one that can. [{ $code }]
 error-no-public-url = This service fetches reference pictures from a public address, and easel has none yet. Please ask the admin to set public_url or to add another service. [{ $code }]
 error-too-large-wish = The configured services draw { $tier }K at most. Try a smaller size. [{ $code }]
+error-wrong-shape = The configured services can’t draw that shape, only { $sizes }. Try another size. [{ $code }]
+error-named-clips-only = “{ $provider }” makes clips, no pictures. Try without @{ $provider }. [{ $code }]
+error-named-no-edit = “{ $provider }” can’t edit, it only draws from words. Try without @{ $provider }. [{ $code }]
+error-named-no-public-url = To edit, “{ $provider }” fetches pictures from a public address, and none is set here. Try without @{ $provider }. [{ $code }]
+error-no-collage = These pictures can’t be put together into one, and the service doesn’t take so many. Try with fewer. [{ $code }]
 error-unknown-provider = There is no drawing service called “{ $provider }”. Try without @{ $provider }. [{ $code }]
 
 ## Queue and limits
@@ -38,6 +43,7 @@ error-user-busy = { $max ->
         [one] One picture of yours is
        *[other] { $max } pictures of yours are
     } already being drawn. Come back when one is done. [{ $code }]
+error-clip-busy = A clip of yours is already being made. Come back when it is done. [{ $code }]
 error-limit-group = This group is drawing a little fast: at most { $max } per period. Come back in { $seconds ->
         [one] { $seconds } second
        *[other] { $seconds } seconds
@@ -75,6 +81,7 @@ refused-direct = Drawing isn’t open to you in direct chats. Use a group where 
 
 error-needs-picture = Which picture? Send it along with the command, or quote one. [{ $code }]
 error-needs-prompt = What shall I draw? Write it after the command, for example: { $example } [{ $code }]
+error-needs-clip-prompt = What shall the clip show? Write it after the command, for example: { $example } [{ $code }]
 error-prompt-too-long = The description is too long; the limit is { $limit } characters. Please shorten it. [{ $code }]
 error-nothing-to-resend = There is no picture to resend; pictures are only kept for a while. Please draw a new one. [{ $code }]
 error-resend-gone = Your last picture is no longer on easel’s disk, so it can’t be sent again. Please draw a new one. [{ $code }]
@@ -108,6 +115,7 @@ error-task-key-gone = This was ordered with the key { $key }, which is no longer
 error-task-provider-gone = This was ordered from “{ $provider }”, which is no longer in the configuration, so the result can’t be fetched. Please ask the admin to put it back. [{ $code }]
 error-clip-lost = The clip was made but got lost on its way here, and may have been charged. Send the command again if you still want it. [{ $code }]
 error-clip-empty = The video service answered without a clip. Try other words. [{ $code }]
+error-clip-not-delivered = The clip is done but couldn’t be sent. Try the command “resend”. [{ $code }]
 error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
 error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the admin the code at the end. [{ $code }]
 error-storage = easel can’t read or write its data directory, so this did not work. Please ask the admin to check disk space and permissions. [{ $code }]

@@ -10,6 +10,8 @@ job-list-title = In progress and waiting ({ $count }):
 job-list-title-chat = In progress and waiting here ({ $count }):
 job-list-empty = Nothing is in progress or waiting.
 job-list-running = No. { $job }: { $what }, in progress for { $seconds } s
+job-list-rendering = No. { $job }: { $what }, the provider is at work, { $seconds } s so far
+job-list-rendering-percent = No. { $job }: { $what }, { $percent }% done at the provider, { $seconds } s so far
 job-list-sending = No. { $job }: { $what }, done, being sent
 job-list-waiting = No. { $job }: { $what }, place { $position } in the queue
 job-list-more = { $count } more not shown.
@@ -17,12 +19,14 @@ job-list-hint = To cancel one: { $command }
 
 kind-draw = drawing
 kind-edit = editing
+kind-video = clips
 
 ## Words that come with a picture
 
 style-figurine-pvc = PVC figure
 style-figurine-resin = Resin statue
 style-figurine-cabinet = Display cabinet figure
+caption-clip = 🎬 Your clip is done!
 caption-preset = ✨ { $style }: done!
 
 note-first-frame = Only the first frame of the animation was used.

@@ -183,3 +183,44 @@ cli-backup-done = The backup is in { $path }
 cli-restore-done = Restored from { $path }.
 cli-restore-running = easel is running, so nothing can be restored. Stop it first.
 cli-no-picture = There is no picture { $path }.
+
+check-health = { $attempts } requests in the last hour, { $successes } of { $judged } worked, usually { $median } s, { $slowest } s at most. { $last }
+check-health-none = { $attempts } requests in the last hour, none worked. { $last }
+check-health-idle = Not asked in the last hour. { $last }
+check-health-trial = It rested after repeated failures; the next job tries it ({ $successes } of { $judged } worked in the last hour). { $last }
+check-health-resting = Failed repeatedly and is not asked for { $rest } ({ $successes } of { $judged } worked in the last hour). { $last }
+check-health-resting-mend = Wait, it is tried again by itself; or name a fallback_1 in [draw]. The log tells why it failed.
+check-health-last-failure = Failed { $ago } ago: { $class ->
+    [auth] the key was refused
+    [quota] the quota is used up
+    [rate] too many requests
+    [overload] busy or broken
+    [unanswered] no answer
+    [result_lost] the result was lost
+    [moderation_input] the content check refused the request
+    [moderation_output] the content check withheld the result
+    [bad_request] the request was not accepted
+    [not_found] no such model or address
+    [empty] no picture in the answer
+    [too_large] the pictures were too large
+   *[other] { $class }
+    }.
+usage-title = The last { $days } days (days of UTC):
+usage-none = Nothing was drawn in the last { $days } days.
+usage-total = total
+usage-name = { $by ->
+    [chat] chat
+    [user] person
+   *[provider] provider
+    }
+usage-made = made
+usage-attempts = requests
+usage-failures = failed
+usage-maybe-paid = maybe paid
+usage-seconds = avg s
+usage-megabytes = MB
+usage-tokens = tokens
+usage-cost = cost
+usage-estimate = estimate
+usage-unpriced = unpriced
+usage-legend = cost: told by the services. estimate: not told, by [providers.NAME] prices. unpriced: not told, and no price written.

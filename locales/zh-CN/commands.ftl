@@ -15,6 +15,9 @@ help-figurines =
     { $prefix }手办化2 — 变成收藏级树脂雕像
     { $prefix }手办化3 — 变成展示柜里的手办
     {"  "}不带图时，用你 @ 的人或你自己的头像
+help-video =
+    { $prefix }视频 描述 — 做一段短视频（带图就从这张图开始，一般要等几分钟）
+    {"  "}例：{ $prefix }视频 小船慢慢漂向日落
 help-presets = 还有这些预设：{ $names }
 help-jobs =
     { $prefix }重发图片 — 图没收到？再发一次
@@ -50,5 +53,6 @@ help-edit-details =
 
 verb-cancel = 取消
 example-draw = 生图 一只在草地上奔跑的柯基
+example-video = 视频 小船慢慢漂向日落
 presets-list = 现有的预设：{ $names }
 presets-none = 还没有预设。

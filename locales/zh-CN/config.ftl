@@ -79,6 +79,10 @@ config-provider-name-empty = 服务商的名字是空的。
 config-provider-name-empty-mend = 写上 [providers.名字] 里的名字，或删掉这一行。
 config-provider-twice = 服务商 { $provider } 写了两次，第二次不会有用。
 config-provider-twice-mend = 删掉其中一个 { $provider }。
+config-unknown-profile = 没有 [profiles.{ $profile }]。
+config-unknown-profile-mend = 写一个 [profiles.{ $profile }]，或删掉这一行。
+config-profile-kind = [profiles.{ $profile }] 以 { $base } 为基础，而这个服务商的 kind 是 { $kind }。
+config-profile-kind-mend = 把 kind 改成 "{ $base }"，或在 [profiles.{ $profile }] 里写 based_on = "{ $kind }"（只能是 openai_images 或 openai_chat）。
 config-unknown-provider = 没有名为 { $provider } 的服务商。
 config-unknown-provider-mend = 添加 [providers.{ $provider }]，或改用已有的名字。
 config-nearest-provider = 是不是 "{ $nearest }"？
@@ -125,13 +129,13 @@ config-bad-providers-basic-auth-mend = 写成 "用户:密码"。
 config-bad-providers-extra = 这个字段由请求本身决定，不能写在 extra 里。
 config-bad-providers-extra-mend = 删掉它。
 config-bad-providers-extra-form = 这个种类没有 { $value } 这种形式。
-config-bad-providers-extra-form-mend = 写 extra = { form = "aggregator" } 或 "free_api"；不写就是聚合接口（aggregator）。
+config-bad-providers-extra-form-mend = 写 extra.form = "aggregator" 或 "free_api"；不写就是聚合接口（aggregator）。
 config-bad-providers-max-retry-attempts = 每把密钥的尝试次数不能是 { $value }；它包含第一次，1 就是不重试。
 config-bad-providers-max-retry-attempts-mend = 写 1 到 10，一般为 3。
 config-bad-providers-model = 没有写模型。
 config-bad-providers-model-mend = 写上服务商那里的模型名，例如 model = "gpt-image-2"。
-config-bad-providers-prices = 价格应是不小于 0 的数字。
-config-bad-providers-prices-mend = 在 [providers.名字.prices] 下写 generate = 0.04。
+config-bad-providers-prices = 价格的名字只能是 generate、edit、clip，可加 @1K、@2K、@4K；价格应是不小于 0 的数字。
+config-bad-providers-prices-mend = 在 [providers.名字.prices] 下写 generate = 0.04 或 "edit@4K" = 0.12。
 config-bad-providers-proxy = 看不懂这个代理地址。
 config-bad-providers-proxy-mend = 写成 http://、https://、socks5:// 或 socks5h:// 开头的地址；留空使用 [network] proxy，"direct" 表示不用代理。
 config-bad-providers-timeout-seconds = 等待时限不能是 { $value } 秒。
@@ -176,6 +180,8 @@ check-provider-unreached-mend = 核对 base_url 和网络；需要代理时写 [
 check-chosen-configured = 依次使用 { $providers }；可能产生费用。
 check-chosen-environment = 使用环境变量 { $name }_BASE_URL 与 { $name }_API_KEY 的服务；可能产生费用。
 check-chosen-sketch = 使用内置的离线草图，免费。
+check-video-no-clips = { $providers } 都不会做视频。
+check-video-no-clips-mend = 在 [video] 里写上会做视频的服务商，或者删掉这一节。
 check-network-good = 域名解析正常。
 check-network-fake-ip = 域名被解析到 198.18.0.0/15（Clash、Mihomo、Surge 的 TUN 模式），群友发的图片链接会被拒绝。
 check-network-fake-ip-mend = 写 [network] allow_fake_ip = true。

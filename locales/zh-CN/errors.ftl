@@ -21,6 +21,11 @@ error-cannot-edit = 设定的画图服务都不支持改图。请联系管理员
 error-no-clip = 设定的服务都不会做视频。请联系管理员添加一个会做的。[{ $code }]
 error-no-public-url = 这个服务要通过公网地址取参考图，而 easel 还没有公网地址，没法改图。请联系管理员设置 public_url，或换一个服务。[{ $code }]
 error-too-large-wish = 设定的服务最大只能画 { $tier }K。把尺寸改小一点再试试吧。[{ $code }]
+error-wrong-shape = 设定的服务画不出这个形状，只能画 { $sizes }。换个尺寸再试试吧。[{ $code }]
+error-named-clips-only = “{ $provider }”只做视频，不画图。去掉 @{ $provider } 再试试吧。[{ $code }]
+error-named-no-edit = “{ $provider }”不会改图，只能按文字画。去掉 @{ $provider } 再试试吧。[{ $code }]
+error-named-no-public-url = “{ $provider }”改图时要从公网地址取图，而这里没有设置公网地址。去掉 @{ $provider } 再试试吧。[{ $code }]
+error-no-collage = 几张图片拼不到一起，画图服务又收不下这么多。少放几张再试试吧。[{ $code }]
 error-unknown-provider = 没有叫“{ $provider }”的画图服务。去掉 @{ $provider } 再试试吧。[{ $code }]
 
 ## 排队和限制
@@ -28,6 +33,7 @@ error-unknown-provider = 没有叫“{ $provider }”的画图服务。去掉 @{
 error-queue-full = 排队的人太多，这次没排上。过几分钟再来吧。[{ $code }]
 error-chat-busy = 这里已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
 error-user-busy = 你已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
+error-clip-busy = 你已经有一个视频在做了，等它做好再来吧。[{ $code }]
 error-limit-group = 本群画得有点快，每个时段最多 { $max } 次。{ $seconds } 秒后再来吧。[{ $code }]
 error-limit-user = 你画得有点快，每个时段最多 { $max } 次。{ $seconds } 秒后再来吧。[{ $code }]
 error-limit-group-day = 本群 24 小时内的 { $max } 次已经用完。大约 { $hours } 小时后再来吧。[{ $code }]
@@ -47,6 +53,7 @@ refused-direct = 私聊里还没有为你开通画图。请到开通了的群里
 
 error-needs-picture = 要改哪张图？把图和命令一起发，或者引用一张图再发命令。[{ $code }]
 error-needs-prompt = 想画什么？在命令后面写上描述，例如：{ $example } [{ $code }]
+error-needs-clip-prompt = 想做什么样的视频？把描述写在命令后面，例如：{ $example } [{ $code }]
 error-prompt-too-long = 描述太长了，最多 { $limit } 字。请缩短后再发。[{ $code }]
 error-nothing-to-resend = 没有可以重发的图，图只会保留一小段时间。请重新画一张。[{ $code }]
 error-resend-gone = 你上一张图已经不在画架的磁盘上，没法重发了。请重新画一张。[{ $code }]
@@ -80,6 +87,7 @@ error-task-key-gone = 这个任务是用密钥 { $key } 下的单，可它已经
 error-task-provider-gone = 这个任务是“{ $provider }”接的单，可它已经不在配置里了，取不回结果。请联系管理员把它加回来。[{ $code }]
 error-clip-lost = 视频做好了，却在取回时丢了，可能已经扣费。想要的话请再发一次命令。[{ $code }]
 error-clip-empty = 视频服务回复了，却没给视频。换个说法再试试吧。[{ $code }]
+error-clip-not-delivered = 视频做好了，但没能发出来。发“重发图片”命令再试一次吧。[{ $code }]
 error-not-delivered = 图画好了，但没能发出来。发“重发图片”命令再试一次吧。[{ $code }]
 error-internal = 程序内部出了点问题，这次没成功。请再试一次；还不行就把末尾的代码告诉管理员。[{ $code }]
 error-storage = 画架的数据目录读写出了问题，这次没成功。请告诉管理员检查磁盘空间和权限。[{ $code }]

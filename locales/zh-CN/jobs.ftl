@@ -10,6 +10,8 @@ job-list-title = 正在画和排队的任务（{ $count } 个）：
 job-list-title-chat = 这里正在画和排队的任务（{ $count } 个）：
 job-list-empty = 现在没有正在画或排队的任务。
 job-list-running = { $job } 号　{ $what }　已画 { $seconds } 秒
+job-list-rendering = { $job } 号　{ $what }　服务商正在做，已等 { $seconds } 秒
+job-list-rendering-percent = { $job } 号　{ $what }　服务商做到 { $percent }%，已等 { $seconds } 秒
 job-list-sending = { $job } 号　{ $what }　画好了，正在发送
 job-list-waiting = { $job } 号　{ $what }　排在第 { $position } 位
 job-list-more = 还有 { $count } 个没有列出。
@@ -17,12 +19,14 @@ job-list-hint = 取消某一个：{ $command }
 
 kind-draw = 生图
 kind-edit = 改图
+kind-video = 视频
 
 ## 图片附带的文字
 
 style-figurine-pvc = PVC 手办
 style-figurine-resin = 树脂雕像
 style-figurine-cabinet = 展示柜手办
+caption-clip = 🎬 视频做好了！
 caption-preset = ✨ { $style }，做好了！
 
 note-first-frame = 动图只用了第一帧。

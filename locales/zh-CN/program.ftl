@@ -171,3 +171,44 @@ cli-backup-done = 备份已写入 { $path }
 cli-restore-done = 已从 { $path } 恢复。
 cli-restore-running = 画架正在运行，不能恢复。请先停掉它。
 cli-no-picture = 找不到图片 { $path }。
+
+check-health = 最近一小时请求 { $attempts } 次，成功 { $successes }/{ $judged }，通常 { $median } 秒，最慢 { $slowest } 秒。{ $last }
+check-health-none = 最近一小时请求 { $attempts } 次，没有成功的。{ $last }
+check-health-idle = 最近一小时没有请求。{ $last }
+check-health-trial = 连续失败后歇够了，下一个任务会试一次（最近一小时成功 { $successes }/{ $judged }）。{ $last }
+check-health-resting = 连续失败，{ $rest }内不再请求它（最近一小时成功 { $successes }/{ $judged }）。{ $last }
+check-health-resting-mend = 等它恢复，会自动再试；或在 [draw] 里写一个 fallback_1。现在就想知道原因，看日志。
+check-health-last-failure = { $ago }前失败过：{ $class ->
+    [auth] 密钥被拒绝
+    [quota] 额度用完
+    [rate] 请求太频繁
+    [overload] 服务忙或出错
+    [unanswered] 没有回应
+    [result_lost] 结果没拿到
+    [moderation_input] 内容没过审核
+    [moderation_output] 成图没过审核
+    [bad_request] 请求不被接受
+    [not_found] 没有这个模型或地址
+    [empty] 没有给图
+    [too_large] 图片太大
+   *[other] { $class }
+    }。
+usage-title = 最近 { $days } 天（按 UTC 日期）：
+usage-none = 最近 { $days } 天没有画过。
+usage-total = 合计
+usage-name = { $by ->
+    [chat] 会话
+    [user] 用户
+   *[provider] 服务商
+    }
+usage-made = 成品
+usage-attempts = 请求
+usage-failures = 失败
+usage-maybe-paid = 或已计费
+usage-seconds = 平均秒
+usage-megabytes = MB
+usage-tokens = 词元
+usage-cost = 费用
+usage-estimate = 估算
+usage-unpriced = 未知价
+usage-legend = 费用：服务自己说的。估算：服务没说，按 [providers.名字] prices 算。未知价：服务没说，也没写 prices。

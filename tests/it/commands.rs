@@ -223,11 +223,19 @@ async fn words_of_others_are_met_with_silence() {
         "/ban @all",
         // Known words whose parts are not built yet.
         "/自拍",
-        "/视频 海浪",
         "/白名单",
     ] {
         world.ignores(said(text)).await;
     }
+    assert!(world.provider.requests().is_empty());
+}
+
+#[tokio::test]
+async fn where_nobody_makes_clips_that_is_said() {
+    let world = world().await;
+    world.bot.send(said("/视频 海浪")).await;
+    let text = world.hears().await.text;
+    assert!(text.ends_with("[E-NO-CLIP]"), "{text}");
     assert!(world.provider.requests().is_empty());
 }
 

@@ -31,6 +31,10 @@ mod probe;
 #[cfg(test)]
 mod program;
 #[cfg(test)]
+mod remote_tasks;
+#[cfg(test)]
 mod transports;
+#[cfg(test)]
+mod usage;
 #[cfg(test)]
 mod world;

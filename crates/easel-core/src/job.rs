@@ -17,6 +17,7 @@ pub mod schedule;
 pub mod sentences;
 #[cfg(test)]
 mod tests;
+pub mod usage;
 
 pub use bad_keys::{BadKey, BadKeys, bad_keys, forget_bad, remember_bad};
 pub use ledger::Outcome;

@@ -12,8 +12,8 @@ pub use adapter::{
 };
 pub use clock::{Clock, SystemClock};
 pub use provider::{
-    ApiKey, CallContext, Capabilities, GenerateRequest, Generated, GeneratedPicture, Operation, Output,
-    Provider, Reference, Usage,
+    ApiKey, CallContext, Capabilities, ClipLimits, GenerateRequest, Generated, GeneratedPicture, Operation,
+    Output, Provider, Reference, Usage,
 };
 pub use publish::{PublishMedia, Published};
 pub use remote::{NoTaskLog, RemoteTask, TaskIntent, TaskLog};

@@ -4,7 +4,7 @@ use tokio::sync::watch;
 
 use crate::{
     ids::{Chat, MessageId},
-    media::Picture,
+    media::{Clip, Media, Picture},
 };
 
 /// Where an answer goes.
@@ -42,8 +42,10 @@ pub enum Part {
     Text(String),
     /// A picture shown in the chat.
     Picture(OutgoingPicture),
-    /// A picture sent as a file, so that the platform does not recompress (or refuse) it. Alone in its reply.
-    File(OutgoingPicture),
+    /// A clip shown in the chat. Alone in its reply unless the adapter's `clip_captions` says otherwise.
+    Clip(OutgoingClip),
+    /// A picture or clip sent as a file, so that the platform does not recompress (or refuse) it. Alone in its reply.
+    File(OutgoingFile),
 }
 
 /// A picture on its way out.
@@ -52,6 +54,26 @@ pub struct OutgoingPicture {
     /// The bytes and what they are.
     pub picture: Picture,
     /// File name with extension, ASCII, unique (it holds the job id).
+    pub name: String,
+}
+
+/// A clip on its way out.
+#[derive(Clone, Debug)]
+pub struct OutgoingClip {
+    /// The bytes and what they are.
+    pub clip: Clip,
+    /// As [`OutgoingPicture::name`].
+    pub name: String,
+    /// The platform is to fetch it from here, the service's own link, instead of being given the bytes.
+    pub link: Option<String>,
+}
+
+/// A picture or clip on its way out as a file.
+#[derive(Clone, Debug)]
+pub struct OutgoingFile {
+    /// The bytes and what they are.
+    pub media: Media,
+    /// As [`OutgoingPicture::name`].
     pub name: String,
 }
 

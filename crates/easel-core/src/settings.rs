@@ -1,15 +1,21 @@
-//! The sections of the configuration file that belong to the core: `[bot]`, `[jobs]`, `[draw]` and `[edit]`.
+//! The sections of the configuration file that belong to the core: `[bot]`, `[jobs]` and the features' chains.
 //!
 //! Plain data with defaults and rules. Where it is read from (file, environment, panel) is not known here, and
 //! the sections of other crates live with their owners. The docstrings are also the descriptions in the
 //! configuration's JSON schema, so they are written for the person who edits the file.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::{command::OutputWish, error::Arg, i18n::Locale};
+use crate::{error::Arg, i18n::Locale};
+
+mod feature;
+mod video;
+
+pub use feature::{ChainEntry, EntryWithOutput, FeatureSection, SelfieSection};
+pub use video::{SendMode, VideoSection};
 
 /// One rule of a section that a value breaks: a key of the configuration and a message key, never a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -155,78 +161,6 @@ impl JobsSection {
     }
 }
 
-/// `[draw]` and `[edit]`: which providers a feature asks, in which order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct FeatureSection {
-    /// Name of the provider that is asked first, as in `[providers.NAME]`. Default: none, so that easel looks into the
-    /// environment and then draws offline sketches.
-    pub provider: Option<String>,
-    /// The provider asked when the first one fails.
-    pub fallback_1: Option<String>,
-    /// The provider asked after that.
-    pub fallback_2: Option<String>,
-    /// The last provider asked.
-    pub fallback_3: Option<String>,
-    /// All providers in their order, instead of `provider` and `fallback_…`. Not empty names, none twice.
-    pub chain: Vec<String>,
-    /// Size of the picture when nobody wishes another: a ratio (`16:9`), pixels (`2048x1152`), a tier (`2K`) or a
-    /// ratio with a tier. Default: the provider's own.
-    pub default_output: Option<String>,
-}
-
-impl FeatureSection {
-    /// The named providers in the order in which they are asked. Empty when none is named.
-    pub fn names(&self) -> Vec<&str> {
-        if !self.chain.is_empty() {
-            return self.chain.iter().map(String::as_str).collect();
-        }
-        self.slots().into_iter().filter_map(|(_, name)| name).collect()
-    }
-
-    /// The named providers with the keys that name them (`fallback_1`, `chain[0]`), for messages.
-    pub fn places(&self) -> Vec<(String, &str)> {
-        let slots = self.slots().into_iter().filter_map(|(key, name)| Some((key.to_owned(), name?)));
-        let chain = self.chain.iter().enumerate().map(|(n, name)| (format!("chain[{n}]"), name.as_str()));
-        slots.chain(chain).collect()
-    }
-
-    /// Everything that is wrong, not only the first thing. Whether the named providers exist is not known here.
-    pub fn validate(&self) -> Vec<SettingProblem> {
-        let mut problems = Vec::new();
-        let slotted: Vec<_> = self.slots().into_iter().filter(|(_, name)| name.is_some()).collect();
-        if let (false, Some((key, _))) = (self.chain.is_empty(), slotted.first()) {
-            problems.push(SettingProblem::new("chain", "config-chain-and-provider").with("other", *key));
-        }
-        if let (None, Some((key, _))) = (&self.provider, slotted.first()) {
-            problems.push(SettingProblem::new(*key, "config-fallback-without-provider"));
-        }
-        if let Some(output) =
-            self.default_output.as_deref().filter(|output| OutputWish::parse(output).is_none())
-        {
-            problems.push(SettingProblem::new("default_output", "config-output-form").with("value", output));
-        }
-        let mut seen = BTreeSet::new();
-        for (key, name) in self.places() {
-            if name.trim().is_empty() {
-                problems.push(SettingProblem::new(key, "config-provider-name-empty"));
-            } else if !seen.insert(name) {
-                problems.push(SettingProblem::new(key, "config-provider-twice").with("provider", name));
-            }
-        }
-        problems
-    }
-
-    fn slots(&self) -> [(&'static str, Option<&str>); 4] {
-        [
-            ("provider", self.provider.as_deref()),
-            ("fallback_1", self.fallback_1.as_deref()),
-            ("fallback_2", self.fallback_2.as_deref()),
-            ("fallback_3", self.fallback_3.as_deref()),
-        ]
-    }
-}
-
 fn at_least(problems: &mut Vec<SettingProblem>, key: &str, value: u64, least: u64) {
     if value < least {
         let problem = SettingProblem::new(key, "config-too-small");
@@ -244,13 +178,6 @@ mod tests {
         assert_eq!(keys(section.validate()), expected);
     }
 
-    #[track_caller]
-    fn feature(json: serde_json::Value, names: &[&str], expected: &[(&str, &str)]) {
-        let section: FeatureSection = serde_json::from_value(json).unwrap();
-        assert_eq!(keys(section.validate()), expected);
-        assert_eq!(section.names(), names);
-    }
-
     fn keys(problems: Vec<SettingProblem>) -> Vec<(&'static str, &'static str)> {
         problems.into_iter().map(|problem| (&*problem.key.leak(), problem.text)).collect()
     }
@@ -259,7 +186,6 @@ mod tests {
     fn defaults_break_no_rule() {
         assert_eq!(BotSection::default().validate(), []);
         assert_eq!(JobsSection::default().validate(), []);
-        assert_eq!(FeatureSection::default().validate(), []);
     }
 
     #[test]
@@ -299,24 +225,5 @@ mod tests {
             "max_bytes_in_flight",
         ];
         assert_eq!(broken, expected);
-    }
-
-    #[test]
-    fn feature_rules() {
-        use serde_json::json;
-        feature(json!({}), &[], &[]);
-        feature(json!({"provider": "a", "fallback_2": "c", "fallback_1": "b"}), &["a", "b", "c"], &[]);
-        feature(json!({"chain": ["a", "b"]}), &["a", "b"], &[]);
-        feature(json!({"chain": ["a"], "provider": "b"}), &["a"], &[("chain", "config-chain-and-provider")]);
-        feature(json!({"fallback_1": "b"}), &["b"], &[("fallback_1", "config-fallback-without-provider")]);
-        feature(
-            json!({"provider": "a", "fallback_1": "a", "fallback_2": " "}),
-            &["a", "a", " "],
-            &[("fallback_1", "config-provider-twice"), ("fallback_2", "config-provider-name-empty")],
-        );
-        feature(json!({"default_output": "16:9"}), &[], &[]);
-        feature(json!({"default_output": "2048x1152"}), &[], &[]);
-        feature(json!({"default_output": "2K"}), &[], &[]);
-        feature(json!({"default_output": "gigantic"}), &[], &[("default_output", "config-output-form")]);
     }
 }

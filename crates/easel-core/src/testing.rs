@@ -18,7 +18,7 @@ mod store;
 
 pub use adapter::{RecordedReaction, RecordedSend, RecordingAdapter};
 pub use clock::HandClock;
-pub use provider::{ScriptedProvider, Step, test_picture};
+pub use provider::{ScriptedProvider, Step, test_clip, test_picture};
 pub use store::MemoryStore;
 
 use crate::media::{BytesBudget, Spool};

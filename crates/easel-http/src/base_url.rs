@@ -12,8 +12,17 @@ use crate::guard::{is_local_name, is_public};
 use crate::origin::Origin;
 
 /// Endpoint paths that are cut off, longest first, because calls add them again.
-const ENDPOINTS: [&str; 5] =
-    ["/chat/completions", "/images/generations", "/images/edits", "/images/variations", "/images"];
+const ENDPOINTS: [&str; 9] = [
+    "/contents/generations/tasks",
+    "/images/generations",
+    "/videos/generations",
+    "/images/variations",
+    "/chat/completions",
+    "/video/submit",
+    "/images/edits",
+    "/videos",
+    "/images",
+];
 
 /// Services whose API does not live under `/v1`: the host (or, with a dot before it, any host below it) and the
 /// root of its API, `""` for none at all.
@@ -379,6 +388,13 @@ mod tests {
         );
         check_warned("https://x.example/chat/completions", "https://x.example/v1", &cut("/chat/completions"));
         check_warned("https://openrouter.ai/api/v1/images", "https://openrouter.ai/api/v1", &cut("/images"));
+        check_warned("https://x.example/v1/videos", "https://x.example/v1", &cut("/videos"));
+        check_warned(
+            "https://x.example/v1/videos/generations",
+            "https://x.example/v1",
+            &cut("/videos/generations"),
+        );
+        check_warned("https://x.example/v1/video/submit/", "https://x.example/v1", &cut("/video/submit"));
         check_warned(
             "https://ark.cn-beijing.volces.com/api/v3/images/generations",
             "https://ark.cn-beijing.volces.com/api/v3",

@@ -43,7 +43,7 @@ pub use error::{HttpError, NotSentCause, Stage};
 pub use guard::{BlockReason, Lookup, SystemLookup};
 pub use multipart::Multipart;
 pub use origin::Origin;
-pub use outgoing::{Content, Pieces, Segment, unforeseeable};
+pub use outgoing::{BASE64_SEGMENT, Content, Pieces, Segment, unforeseeable};
 pub use proxy::{Proxy, ProxyError};
 pub use recorder::{Recorded, Recorder};
 pub use redact::{Redactor, body_head, redact, redact_url};

@@ -20,7 +20,9 @@ use futures_util::{Stream, stream};
 /// Bytes handed to the connection at a time: enough to keep it busy, few enough that progress can be seen.
 const PIECE_BYTES: u64 = 256 * 1024;
 /// Bytes behind a piece of base64; divisible by three, so that no piece but the last one is padded.
-const RAW_BYTES: u64 = PIECE_BYTES / 4 * 3;
+pub const BASE64_SEGMENT: usize = 192 * 1024;
+/// The same, for lengths.
+const RAW_BYTES: u64 = BASE64_SEGMENT as u64;
 
 /// Bytes that lie somewhere and are sent from there. Cheap to clone.
 #[derive(Clone)]
@@ -32,14 +34,26 @@ pub struct Content {
 
 #[derive(Clone)]
 enum Place {
-    Memory(Bytes),
-    File { path: Arc<Path>, at: u64 },
+    /// In order; none is empty.
+    Memory(VecDeque<Bytes>),
+    File {
+        path: Arc<Path>,
+        at: u64,
+    },
 }
 
 impl Content {
     /// A file of `length` bytes, read while it is sent. A file that turns out shorter breaks the call off.
     pub fn file(path: &Path, length: u64) -> Self {
         Self { place: Place::File { path: path.into(), at: 0 }, length, _keeper: None }
+    }
+
+    /// Bytes in memory, one segment after the other. Where pieces of base64 end with segments (of
+    /// [`BASE64_SEGMENT`] bytes), nothing is copied.
+    pub fn segments(segments: impl IntoIterator<Item = Bytes>) -> Self {
+        let segments: VecDeque<_> = segments.into_iter().filter(|segment| !segment.is_empty()).collect();
+        let length = segments.iter().map(|segment| segment.len() as u64).sum();
+        Self { place: Place::Memory(segments), length, _keeper: None }
     }
 
     /// Keeps `owner` until the content is sent, for files and budgets that go with their owner.
@@ -58,31 +72,47 @@ impl Content {
     pub fn part(mut self, offset: u64, length: u64) -> Self {
         self.length = length;
         match &mut self.place {
-            Place::Memory(bytes) => {
-                let skipped = usize::try_from(offset).map_or(bytes.len(), |offset| offset.min(bytes.len()));
-                drop(bytes.split_to(skipped));
+            Place::Memory(segments) => {
+                let mut skipped = usize::try_from(offset).unwrap_or(usize::MAX);
+                while let Some(first) = segments.front_mut() {
+                    if skipped < first.len() {
+                        drop(first.split_to(skipped));
+                        break;
+                    }
+                    skipped -= first.len();
+                    segments.pop_front();
+                }
             }
             Place::File { at, .. } => *at += offset,
         }
         self
     }
 
-    /// The bytes, when they are in memory.
+    /// The bytes, when they are in memory, in one segment.
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
         match &self.place {
-            Place::Memory(bytes) => Some(bytes),
+            Place::Memory(segments) => segments.front().filter(|only| only.len() as u64 == self.length),
             Place::File { .. } => None,
         }
     }
 
-    /// Takes at most `most` bytes off the front.
+    /// Takes up to `most` bytes off the front, as many as lie together.
     async fn take(&mut self, most: u64) -> io::Result<Bytes> {
-        let length = self.length.min(most);
+        let together = match &self.place {
+            Place::Memory(segments) => segments.front().map_or(0, |first| first.len() as u64),
+            Place::File { .. } => most,
+        };
+        // Nothing more is there: taking what is missing fails.
+        let most = if together == 0 { most } else { most.min(together) };
+        self.take_exactly(self.length.min(most)).await
+    }
+
+    /// Takes this many bytes off the front, which are no more than the content's length.
+    async fn take_exactly(&mut self, length: u64) -> io::Result<Bytes> {
         self.length -= length;
         let count = usize::try_from(length).map_err(io::Error::other)?;
         match &mut self.place {
-            Place::Memory(bytes) if bytes.len() < count => Err(io::ErrorKind::UnexpectedEof.into()),
-            Place::Memory(bytes) => Ok(bytes.split_to(count)),
+            Place::Memory(segments) => split_off(segments, count).ok_or(io::ErrorKind::UnexpectedEof.into()),
             Place::File { path, at } => {
                 let (path, from) = (Arc::clone(path), *at);
                 *at += length;
@@ -102,8 +132,33 @@ impl Content {
 
 impl<B: Into<Bytes>> From<B> for Content {
     fn from(bytes: B) -> Self {
-        let bytes = bytes.into();
-        Self { length: bytes.len() as u64, place: Place::Memory(bytes), _keeper: None }
+        Self::segments([bytes.into()])
+    }
+}
+
+/// The first `count` bytes; copied only when they lie in several segments. None when there are fewer.
+fn split_off(segments: &mut VecDeque<Bytes>, count: usize) -> Option<Bytes> {
+    let mut joined = Vec::new();
+    loop {
+        let missing = count - joined.len();
+        let first = segments.front_mut()?;
+        if first.len() > missing {
+            let part = first.split_to(missing);
+            if joined.is_empty() {
+                return Some(part);
+            }
+            joined.extend_from_slice(&part);
+            return Some(joined.into());
+        }
+        let whole = segments.pop_front()?;
+        if whole.len() == count {
+            return Some(whole);
+        }
+        joined.reserve_exact(missing);
+        joined.extend_from_slice(&whole);
+        if joined.len() == count {
+            return Some(joined.into());
+        }
     }
 }
 
@@ -140,7 +195,7 @@ impl Segment {
         match self {
             Self::Plain(content) => content.take(PIECE_BYTES).await,
             Self::Base64(content) => {
-                let raw = content.take(RAW_BYTES).await?;
+                let raw = content.take_exactly(content.length.min(RAW_BYTES)).await?;
                 Ok(base64_simd::STANDARD.encode_to_string(raw).into())
             }
         }
@@ -153,7 +208,8 @@ impl Segment {
         match self {
             Self::Plain(content) => out.extend_from_slice(&content.take(PIECE_BYTES).await?),
             Self::Base64(content) => {
-                base64_simd::STANDARD.encode_append(content.take(RAW_BYTES).await?, out);
+                let raw = content.take_exactly(content.length.min(RAW_BYTES)).await?;
+                base64_simd::STANDARD.encode_append(raw, out);
             }
         }
         Ok(())
@@ -384,6 +440,32 @@ mod tests {
             }
         }
         std::fs::remove_file(&path).unwrap();
+    }
+
+    #[tokio::test]
+    async fn segments_arrive_as_one_content() {
+        for (lengths, count) in [
+            (&[BASE64_SEGMENT, BASE64_SEGMENT, 7][..], 3),
+            (&[5, BASE64_SEGMENT, 100, 1], 4),
+            (&[1, 0, 1], 2),
+            (&[], 0),
+        ] {
+            let bytes = pattern(lengths.iter().sum::<usize>() as u64);
+            let mut rest = Bytes::from(bytes.clone());
+            let content = Content::segments(lengths.iter().map(|length| rest.split_to(*length)));
+            assert!(sent(body([content.clone().into()])).await == bytes);
+            let encoded = base64_simd::STANDARD.encode_to_string(&bytes);
+            assert!(sent(body([Segment::Base64(content.clone())])).await == encoded.as_bytes());
+            let pieces: Vec<Bytes> =
+                body([content.clone().into()]).into_pieces(Arc::default()).try_collect().await.unwrap();
+            assert_eq!(pieces.len(), count, "one piece for each segment");
+            for offset in [0, 1, BASE64_SEGMENT, BASE64_SEGMENT + 6].map(|offset| offset.min(bytes.len())) {
+                let part = content.clone().part(offset as u64, (bytes.len() - offset) as u64);
+                assert!(sent(body([part.clone().into()])).await == bytes[offset..]);
+                let encoded = base64_simd::STANDARD.encode_to_string(&bytes[offset..]);
+                assert!(sent(body([Segment::Base64(part)])).await == encoded.as_bytes());
+            }
+        }
     }
 
     #[tokio::test]

@@ -116,7 +116,7 @@ fn written(body: &Outgoing) -> String {
         };
         match plain {
             Some(plain) if text.len() + plain.len() <= MOST_BYTES => text.push_str(plain),
-            _ => text.push_str(&format!("({} bytes)", segment.length())),
+            _ => text.extend(["(", &segment.length().to_string(), " bytes)"]),
         }
     }
     text

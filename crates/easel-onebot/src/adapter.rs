@@ -24,7 +24,7 @@ use easel_core::{
         Adapter, AdapterCapabilities, AdapterError, Clock, DownloadError, Inbox, PictureSource, SendError,
         SendFailure,
     },
-    reply::{Clearance, OutgoingPicture, Reaction, Reply, Sent, Target},
+    reply::{Clearance, Reaction, Reply, Sent, Target},
 };
 use easel_http::{HttpClient, HttpClients};
 use tokio::{sync::oneshot, task::JoinSet};
@@ -39,10 +39,11 @@ use crate::{
     transport::{self, CallError, Timing},
 };
 
-/// Publishes pictures under one-time links that nobody can guess, for `image_delivery = "url"`.
+/// Publishes pictures and clips under one-time links that nobody can guess, for `image_delivery = "url"`.
 pub trait Publisher: Send + Sync {
-    /// A link under which the picture can be fetched once and for a short time; `None` when none can be given.
-    fn publish(&self, picture: &OutgoingPicture) -> Option<String>;
+    /// A link under which the bytes can be fetched once and for a short time; `None` when none can be given. The name's
+    /// ending tells what they are.
+    fn publish(&self, name: &str, body: &Body) -> Option<String>;
 }
 
 /// What the adapter needs from the program.
@@ -230,6 +231,10 @@ impl Adapter for OneBot {
             group_reactions: !(lacks("set_msg_emoji_like") && lacks("set_group_reaction")),
             direct_reactions: false,
             files: !lacks("upload_group_file"),
+            clips: true,
+            clip_links: true,
+            // QQ shows a clip alone and drops the words beside it; see `outbound::send_message`.
+            clip_captions: false,
         }
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct Call {
     pub(crate) params: Payload,
     /// Whether it shows something in a chat, so that an unknown outcome matters and sending takes its time.
     pub(crate) is_send: bool,
+    /// Bytes beside the call that the implementation hands on to QQ before it answers.
+    pub(crate) beside: u64,
     /// Its last bytes stay here until this is given.
     pub(crate) clearance: Option<Clearance>,
 }
@@ -34,11 +36,17 @@ pub(crate) struct Call {
 impl Call {
     /// A call that looks something up or marks something.
     pub(crate) fn lookup(action: &'static str, params: &Value) -> Self {
-        Self { action, params: Payload::from_json(params.to_string()), is_send: false, clearance: None }
+        Self {
+            action,
+            params: Payload::from_json(params.to_string()),
+            is_send: false,
+            beside: 0,
+            clearance: None,
+        }
     }
 }
 
-/// How a picture's bytes reach the implementation.
+/// How the bytes of a picture or clip reach the implementation.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     /// Inside the call.
@@ -52,9 +60,10 @@ pub(crate) fn number(id: &str) -> Value {
     id.parse::<i64>().map_or_else(|_| Value::from(id), Value::from)
 }
 
-/// Sends the parts as one message. `sources` holds one entry for every picture part, in order.
+/// Sends the parts as one message. `sources` holds one entry for every picture or clip, in order.
 ///
-/// Always an array, never a CQ string: nothing that a person typed can become a code.
+/// Always an array, never a CQ string: nothing that a person typed can become a code. A clip quotes nothing, because QQ
+/// shows a `video` segment alone and drops what stands beside it (MisakaTAT/Shiro#270, with NapCat).
 pub(crate) fn send_message(target: &Target, parts: &[Part], sources: &[Source], timeout_ms: u64) -> Call {
     let mut writer = Writer::default();
     let action = address(&mut writer, &target.chat);
@@ -68,7 +77,8 @@ pub(crate) fn send_message(target: &Target, parts: &[Part], sources: &[Source], 
         writer.raw(kind);
         writer.raw("\",\"data\":{");
     };
-    if let Some(quote) = &target.quote {
+    let alone = parts.iter().any(|part| matches!(part, Part::Clip(_)));
+    if let Some(quote) = target.quote.as_ref().filter(|_| !alone) {
         begin(&mut writer, "reply");
         writer.raw("\"id\":");
         writer.string(quote.as_str());
@@ -83,9 +93,9 @@ pub(crate) fn send_message(target: &Target, parts: &[Part], sources: &[Source], 
                 writer.string(text);
                 writer.raw("}}");
             }
-            Part::Picture(_) | Part::File(_) => {
+            Part::Picture(_) | Part::Clip(_) | Part::File(_) => {
                 let Some(source) = sources.next() else { continue };
-                begin(&mut writer, "image");
+                begin(&mut writer, if matches!(part, Part::Clip(_)) { "video" } else { "image" });
                 writer.raw("\"file\":");
                 writer.source(source);
                 writer.raw("}}");
@@ -96,7 +106,7 @@ pub(crate) fn send_message(target: &Target, parts: &[Part], sources: &[Source], 
     writer.raw("],\"auto_escape\":false,\"timeout\":");
     writer.raw(&timeout_ms.to_string());
     writer.raw("}");
-    Call { action, params: writer.finish(), is_send: true, clearance: None }
+    Call { action, params: writer.finish(), is_send: true, beside: 0, clearance: None }
 }
 
 /// Sends a file.
@@ -111,7 +121,7 @@ pub(crate) fn upload_file(chat: &Chat, name: &str, source: &Source) -> Call {
     writer.raw(",\"name\":");
     writer.string(name);
     writer.raw("}");
-    Call { action, params: writer.finish(), is_send: true, clearance: None }
+    Call { action, params: writer.finish(), is_send: true, beside: 0, clearance: None }
 }
 
 /// Opens `params` with whom it is for.
@@ -156,7 +166,7 @@ pub(crate) fn upload_chunk(chunk: &Chunk<'_>) -> Call {
     writer.raw(",\"chunk_data\":\"");
     writer.base64(chunk.body, chunk.offset, chunk.len);
     writer.raw("\"}");
-    Call { action: "upload_file_stream", params: writer.finish(), is_send: false, clearance: None }
+    Call { action: "upload_file_stream", params: writer.finish(), is_send: false, beside: 0, clearance: None }
 }
 
 /// Ends a stream upload.

@@ -9,6 +9,7 @@
 
 mod base64;
 pub mod candidates;
+pub(crate) mod clips;
 mod events;
 mod json;
 pub(crate) mod picture;

@@ -331,12 +331,16 @@ enum Meaning {
 const CODES: &[(&str, Meaning)] = &[
     ("inputtextsensitivecontentdetected", Meaning::Is(ErrorClass::ModerationInput)),
     ("inputimagesensitivecontentdetected", Meaning::Is(ErrorClass::ModerationInput)),
+    ("inputvideosensitivecontentdetected", Meaning::Is(ErrorClass::ModerationInput)),
     ("inputtextriskdetection", Meaning::Is(ErrorClass::ModerationInput)),
     ("inputimageriskdetection", Meaning::Is(ErrorClass::ModerationInput)),
     ("sensitivecontentdetected", Meaning::Is(ErrorClass::ModerationInput)),
     ("policyviolation", Meaning::Is(ErrorClass::ModerationInput)),
     ("outputimagesensitivecontentdetected", Meaning::Is(ErrorClass::ModerationOutput)),
     ("outputimageriskdetection", Meaning::Is(ErrorClass::ModerationOutput)),
+    ("outputvideosensitivecontentdetected", Meaning::Is(ErrorClass::ModerationOutput)),
+    ("outputvideoriskdetection", Meaning::Is(ErrorClass::ModerationOutput)),
+    ("outputaudiosensitivecontentdetected", Meaning::Is(ErrorClass::ModerationOutput)),
     ("outputtext", Meaning::Is(ErrorClass::ModerationOutput)),
     ("contentsecuritydetectionerror", Meaning::Is(ErrorClass::Overload)),
     ("authenticationerror", Meaning::BadKey),
@@ -370,7 +374,8 @@ const CODES: &[(&str, Meaning)] = &[
 /// How a quota says that waiting helps.
 const QUEUED: [&str; 3] = ["queue", "concurren", "排队"];
 
-fn recognised(failure: Failure) -> Failure {
+/// Sees what only Ark means by a refusal.
+pub(crate) fn recognised(failure: Failure) -> Failure {
     let Some((_, meaning)) = CODES.iter().find(|(start, _)| failure.code.starts_with(start)) else {
         return failure;
     };

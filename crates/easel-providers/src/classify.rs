@@ -93,6 +93,21 @@ impl Failure {
         Self { retry_after: after, ..self.recognised(ErrorClass::Rate, key) }
     }
 
+    /// The same words with another meaning, which a profile of the configuration gives them.
+    pub(crate) fn reclassified(self, class: ErrorClass, status: u16) -> Self {
+        let key = match class {
+            ErrorClass::Rate => {
+                let after = self.retry_after;
+                return self.rate(after);
+            }
+            ErrorClass::Auth if status == 401 => KeyVerdict::Disable,
+            ErrorClass::Auth => KeyVerdict::Cool(FORBIDDEN_REST),
+            ErrorClass::Quota => KeyVerdict::OutOfQuota,
+            _ => KeyVerdict::Fine,
+        };
+        self.recognised(class, key)
+    }
+
     /// The same words in another class, for services whose own codes and words say more.
     pub(crate) fn judged(self, class: ErrorClass, facts: &Facts<'_>) -> Self {
         let after = facts.advice.after;
@@ -212,6 +227,21 @@ pub(crate) fn failure_at(facts: &Facts<'_>, error: &Value) -> Option<Failure> {
 /// What a success without a picture is: `said` are the model's words, `unusable` the kind of what it made instead,
 /// `prompt` the job's own prompt, which models like to repeat.
 pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>, prompt: &str) -> Failure {
+    nothing(answer, said, unusable, prompt, "picture")
+}
+
+/// What a success without a clip is, as [`no_picture`].
+pub(crate) fn no_clip(answer: &Answer, said: &str, unusable: Option<&'static str>, prompt: &str) -> Failure {
+    nothing(answer, said, unusable, prompt, "clip")
+}
+
+fn nothing(
+    answer: &Answer,
+    said: &str,
+    unusable: Option<&'static str>,
+    prompt: &str,
+    wished: &str,
+) -> Failure {
     let class = if unusable.is_some() || (!answer.whole && answer.len > 0) || answer.previews {
         ErrorClass::ResultLost
     } else if answer.kind == BodyKind::Html {
@@ -223,14 +253,14 @@ pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>, p
         ErrorClass::Empty
     };
     let message = match (unusable, class) {
-        (Some(kind), _) => format!("the answer holds {kind} instead of a usable picture"),
+        (Some(kind), _) => format!("the answer holds {kind} instead of a usable {wished}"),
         (None, ErrorClass::ResultLost) => "the answer broke off".to_owned(),
         (None, ErrorClass::NotFound) => {
             "a web page was answered: base_url does not lead to an API".to_owned()
         }
         (None, ErrorClass::ModerationInput) => "the model refused in words".to_owned(),
         (None, _) if answer.malformed => "the answer is no valid JSON".to_owned(),
-        (None, _) => "the answer holds no picture".to_owned(),
+        (None, _) => format!("the answer holds no {wished}"),
     };
     Failure { message, ..Failure::new(class) }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, fs, path::PathBuf, sync::Arc};
 
-use easel_core::ports::ApiKey;
+use easel_core::{job::usage::Prices, ports::ApiKey};
 use easel_http::{BaseUrl, Proxy, Setting, UrlStyle};
 use schemars::JsonSchema;
 use secrecy::SecretString;
@@ -11,7 +11,8 @@ use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    dialect::{Dialect, FORM},
+    dialect::{Dialect, FORM, POLL, pause},
+    models,
     registry::{self, Kind},
 };
 
@@ -33,7 +34,7 @@ pub struct ProviderSection {
     /// `user:password` for services behind HTTP basic authentication; sent instead of a key.
     #[schemars(extend("writeOnly" = true))]
     pub basic_auth: Hidden,
-    /// The model's name at the service.
+    /// The model's name at the service. Empty, where the kind has a usual choice: the first of it that the service lists.
     pub model: String,
     /// Use `base_url` exactly as written, as the address of the endpoint itself.
     pub full_url: bool,
@@ -52,7 +53,8 @@ pub struct ProviderSection {
     /// Language that the model understands best, for example `en`; prompts in others are translated when translation
     /// is on. Empty: any.
     pub prompt_language: String,
-    /// Prices per picture in any one currency, by operation (`generate`, `edit`), for the owner's statistics.
+    /// Prices per picture or clip in any one currency, for `easel usage` where answers tell no cost: by operation
+    /// (`generate`, `edit`, `clip`), or by operation and tier (`"edit@4K" = 0.12`), which wins.
     pub prices: BTreeMap<String, f64>,
     /// Name of a `[profiles.NAME]` section with this gateway's quirks.
     pub profile: String,
@@ -235,7 +237,8 @@ impl ProviderSection {
                 }
                 Ok(_) => {}
             }
-            if self.model.trim().is_empty() && dialect.is_none_or(Dialect::needs_model) {
+            let has_order = kind.is_some_and(|kind| !models::order(kind).is_empty());
+            if self.model.trim().is_empty() && !has_order && dialect.is_none_or(Dialect::needs_model) {
                 say("model", "missing; write the model's name at the service.".to_owned());
             }
         } else if kind.is_none()
@@ -264,8 +267,8 @@ impl ProviderSection {
         if let Err(problem) = Proxy::choose(self.proxy.expose(), "") {
             say("proxy", format!("{problem}."));
         }
-        if self.prices.values().any(|price| !price.is_finite() || *price < 0.0) {
-            say("prices", "a price is a number of 0 or more.".to_owned());
+        if let Err(problem) = Prices::parse(&self.prices) {
+            say("prices", format!("{problem}."));
         }
         if let Some(form) = self.extra.get(FORM)
             && let Some(forms) = kind.and_then(Kind::dialect).map(Dialect::forms)
@@ -274,6 +277,19 @@ impl ProviderSection {
         {
             let names: Vec<_> = forms.iter().map(|(name, _)| format!("{name:?}")).collect();
             say("extra.form", format!("write one of: {}.", names.join(", ")));
+        }
+        if let Some(value) = self.extra.get(POLL)
+            && dialect.is_some_and(|dialect| dialect.tasks().is_some())
+            && pause(value).is_none()
+        {
+            let problem =
+                "write a number of seconds from 0.05 to 600, or take it out: the kind knows its pace.";
+            say(&format!("extra.{POLL}"), problem.to_owned());
+        }
+        if let Some(Err(found)) = dialect.and_then(|dialect| dialect.made_for(self)) {
+            for (key, problem) in found {
+                say(&key, problem);
+            }
         }
         for key in ["prompt", "messages", "image", "images"] {
             if self.extra.contains_key(key) {
@@ -319,6 +335,11 @@ impl ProviderSection {
         keys
     }
 
+    /// The prices. A table that can't be read counts as empty here; [`Self::validate`] says so.
+    pub fn price_table(&self) -> Prices {
+        Prices::parse(&self.prices).unwrap_or_default()
+    }
+
     /// The normalised address.
     ///
     /// # Errors
@@ -336,6 +357,13 @@ impl ProviderSection {
             (style, _) => style,
         };
         BaseUrl::parse_as(text, style)
+    }
+
+    /// Tells the contents of the files apart that the provider is made of; empty where it is made of none.
+    pub fn files_fingerprint(&self) -> Vec<[u8; 32]> {
+        let files = self.dialect().map(|dialect| dialect.files(self)).unwrap_or_default();
+        let contents = files.iter().filter_map(|file| fs::read(file).ok());
+        contents.map(|content| Sha256::digest(&content).into()).collect()
     }
 
     /// What the service speaks, in the form that the owner names.
@@ -433,7 +461,7 @@ mod tests {
     #[test]
     fn all_problems_come_at_once() {
         let section = section(
-            r#"{"kind": "openai_images", "base_url": "ftp://x", "max_retry_attempts": 0, "timeout_seconds": 0,
+            r#"{"kind": "openai_chat", "base_url": "ftp://x", "max_retry_attempts": 0, "timeout_seconds": 0,
                 "proxy": "x://y", "basic_auth": "me", "prices": {"generate": -1}, "extra": {"prompt": "x"},
                 "api_keys_file": "no/such/file"}"#,
         );
@@ -464,7 +492,7 @@ mod tests {
     #[test]
     fn kinds_and_keys_are_explained() {
         problem("{}", "kind", "sketch");
-        problem(r#"{"kind": "comfyui"}"#, "kind", "not in this build");
+        problem(r#"{"kind": "chat_video"}"#, "kind", "not in this build");
         problem(r#"{"kind": "openai_imagse"}"#, "kind", "no kind");
         problem(r#"{"kind": "openai_images", "model": "m"}"#, "api_keys", "no key");
         problem(r#"{"extra": {"output_format": "svg"}}"#, "extra.output_format", "never passed on");

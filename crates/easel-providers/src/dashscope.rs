@@ -1,5 +1,5 @@
 //! Alibaba's `DashScope` (Model Studio, 百炼): the Qwen, Z and Wan picture models on the route that answers within the
-//! call.
+//! call, and the older Wan models as tasks.
 //!
 //! Facts: Model Studio help, "Qwen image generation and editing API reference", "Qwen image editing API", "Error
 //! messages", "Rate limits", "Image FAQ".
@@ -8,22 +8,33 @@
 //! `account`; edits follow the shape of the *last* picture; the Wan models make several pictures, all of them paid,
 //! where no number is told.
 //!
+//! A task may be asked about with any key of the account; it is with the one that ordered it. Failed tasks are not billed.
+//!
 //! `extra` goes into the request's `parameters`, for example `negative_prompt`, `seed`, `watermark = true`,
-//! `prompt_extend = true` (rewriting, off by default here); `size` is the owner's default.
+//! `prompt_extend = true` (rewriting, off by default here); `size` is the owner's default; `poll_seconds` is the pause
+//! between two questions about a task (3 without it).
 
-use easel_core::{error::ErrorClass, ports::Output};
-use easel_http::UrlStyle;
+use easel_core::{
+    error::ErrorClass,
+    ports::{Operation, Output, RemoteTask},
+};
+use easel_http::{UrlStyle, header::HeaderMap};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    answer::Answer,
     classify::{self, Facts, Failure},
-    dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
+    dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Settings},
     lessons::{Known, Sent},
     sizes,
+    tasks::{self, Question, State, Tasks, Word},
 };
 
 /// The route of models that answer within the call.
 const PATH: &str = "services/aigc/multimodal-generation/generation";
+/// The route of models that are only offered as tasks.
+const TASK_PATH: &str = "services/aigc/text2image/image-synthesis";
+const NEGATIVE: &str = "negative_prompt";
 
 /// How a model is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +57,13 @@ enum Sizes {
     /// Any sides between these.
     Sides(u32, u32),
 }
+
+/// Headers of calls that order a task.
+const ASYNC: &[(&str, &str)] = &[("X-DashScope-Async", "enable")];
+const DONE: &[&str] = &["succeeded"];
+const FAILED: &[&str] = &["failed", "canceled", "cancelled"];
+/// The service knows no such task, or no more: they are kept for a day.
+const UNKNOWN_TASK: &str = "unknown";
 
 /// What a family of models takes.
 #[derive(Clone, Copy, Debug)]
@@ -82,7 +100,14 @@ const QWEN_LISTED: Sizes =
     Sizes::Listed(&[(1664, 928), (1472, 1104), (1328, 1328), (1104, 1472), (928, 1664)]);
 const EDIT_ONLY: Model = Model { words_alone: false, count: 6, sizes: Sizes::Sides(512, 2048), ..QWEN };
 const WAN: Model = Model { tell_count: true, ..UNKNOWN };
-const TASK: Model = Model { form: Form::Task, ..UNKNOWN };
+const TASK: Model = Model {
+    form: Form::Task,
+    references: 0,
+    sizes: Sizes::Sides(512, 1440),
+    tier: Some(1),
+    tell_count: true,
+    ..UNKNOWN
+};
 
 /// The first match counts; models that are not in the table are tried as `UNKNOWN`.
 const MODELS: &[Model] = &[
@@ -116,6 +141,8 @@ const MODELS: &[Model] = &[
         sizes: Sizes::Pixels(768.0 * 768.0, 1280.0 * 1280.0),
         ..WAN
     },
+    // Its pictures go another way, which is not known well enough.
+    Model { start: "wan2.5-i2i", words_alone: false, ..TASK },
     Model { start: "wan2.1-", ..TASK },
     Model { start: "wan2.2-", ..TASK },
     Model { start: "wan2.5-", ..TASK },
@@ -157,18 +184,24 @@ impl Dialect for DashScope {
 
     fn limits(&self, model: &str) -> Limits {
         let model = row(model);
-        // Models that are only offered as tasks make nothing within the call.
-        let now = model.form == Form::Now;
         Limits {
-            words_alone: now && model.words_alone,
+            words_alone: model.words_alone,
             tier: model.tier,
-            ..Limits::new(if now { model.references } else { 0 }, model.count)
+            ..Limits::new(model.references, model.count)
         }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let parameters = parameters(ask);
+        let mut parameters = parameters(ask);
         let sent = Sent::new(&parameters);
+        if row(&ask.settings.model).form == Form::Task {
+            let mut input = json!({ "prompt": &*ask.request.prompt });
+            if let (Some(input), Some(negative)) = (input.as_object_mut(), parameters.remove(NEGATIVE)) {
+                input.insert(NEGATIVE.to_owned(), negative);
+            }
+            let body = json!({ "model": ask.settings.model, "input": input, "parameters": parameters });
+            return Draft { path: TASK_PATH.into(), payload: JsonRequest::new().finish(&body), sent };
+        }
         let mut json = JsonRequest::new();
         let picture = |reference| json!({ "image": json.data_url(reference) });
         let mut content: Vec<Value> = ask.request.references.iter().map(picture).collect();
@@ -183,9 +216,67 @@ impl Dialect for DashScope {
         Draft { path: PATH.into(), payload: json.finish(&body), sent }
     }
 
+    fn tasks(&self) -> Option<&dyn Tasks> {
+        Some(self)
+    }
+
     fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
         classify::failure(facts).map(|failure| own(failure, facts))
     }
+}
+
+impl Tasks for DashScope {
+    fn applies(&self, settings: &Settings, _: Operation) -> bool {
+        row(&settings.model).form == Form::Task
+    }
+
+    fn headers(&self) -> &'static [(&'static str, &'static str)] {
+        ASYNC
+    }
+
+    fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
+        let id = tasks::text_at(&answer.skeleton, &["/output/task_id"])?;
+        Some(RemoteTask { id, poll: String::new() })
+    }
+
+    fn question(&self, task: &RemoteTask) -> Question {
+        Question::get(format!("tasks/{}", tasks::segment(&task.id)))
+    }
+
+    fn state(&self, _: &RemoteTask, _: &Question, facts: &Facts<'_>) -> State {
+        if let Some(refused) = tasks::refusal(self, facts) {
+            return refused;
+        }
+        let root = &facts.answer.skeleton;
+        let Some(word) = tasks::text_at(root, &["/output/task_status"]) else {
+            return self.failure(facts).map_or(State::Unclear, |failure| State::Refused(Box::new(failure)));
+        };
+        if word.eq_ignore_ascii_case(UNKNOWN_TASK) {
+            let failure = tasks::failure(facts, "not_found", "the service does not know this task");
+            return State::Refused(Box::new(failure));
+        }
+        match tasks::state_of(&word, DONE, FAILED) {
+            Word::Working => State::Working { percent: None },
+            Word::Failed => State::Failed(Box::new(ended(facts, "/output", &word))),
+            Word::Done => {
+                let results = root.pointer("/output/results").and_then(Value::as_array);
+                let withheld = |result: &Value| result.get("url").is_none() && result.get("code").is_some();
+                match results {
+                    Some(results) if !results.is_empty() && results.iter().all(withheld) => {
+                        State::Failed(Box::new(ended(facts, "/output/results/0", &word)))
+                    }
+                    _ => State::Done,
+                }
+            }
+        }
+    }
+}
+
+/// What a task without a result says at this place.
+fn ended(facts: &Facts<'_>, at: &str, word: &str) -> Failure {
+    let said = |name| tasks::text_at(&facts.answer.skeleton, &[&format!("{at}/{name}")]);
+    let (code, message) = (said("code").unwrap_or_default(), said("message"));
+    own(tasks::failure(facts, &code, message.as_deref().unwrap_or(word)), facts)
 }
 
 /// The failure as the service's own codes and sentences mean it.
@@ -234,7 +325,7 @@ fn size(sizes: Sizes, wish: &Output, known: &Known) -> Option<String> {
     let spelled = |(width, height): (u32, u32)| format!("{width}*{height}");
     let refused = |size| known.refuses_size(&spelled(size));
     let area = |side: u32| f64::from(side) * f64::from(side);
-    let (least, most, sides) = match sizes {
+    let (least, most, bounds) = match sizes {
         Sizes::None => return None,
         Sizes::Listed(list) => return sizes::listed(list, wish, refused).map(spelled),
         Sizes::Pixels(least, most) => (least, most, (STEP, u32::MAX)),
@@ -243,7 +334,7 @@ fn size(sizes: Sizes, wish: &Output, known: &Known) -> Option<String> {
     let wished = sizes::wished(wish)?;
     let within = |most: f64| {
         let (width, height) = sizes::bounded(wished, (least, most), STEP);
-        (width.clamp(sides.0, sides.1), height.clamp(sides.0, sides.1))
+        (width.clamp(bounds.0, bounds.1), height.clamp(bounds.0, bounds.1))
     };
     [most, most.min(MEGAPIXEL).max(least)].map(within).into_iter().find(|size| !refused(*size)).map(spelled)
 }

@@ -9,7 +9,7 @@
 //! - Its optional parameters pass [`Known::allows`] and are told in [`Draft::sent`], so that a refusal can be learned
 //!   from.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, ops::Deref, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use easel_core::{
@@ -62,6 +62,19 @@ pub(crate) trait Dialect: Send + Sync {
         None
     }
 
+    /// For kinds that are made of files which the section names: the dialect that was read from them, or what is wrong:
+    /// keys of the section and sentences. `None` = the same for all sections.
+    fn made_for(&self, section: &ProviderSection) -> Option<Result<Arc<dyn Dialect>, Problems>> {
+        let _ = section;
+        None
+    }
+
+    /// The files of a section from which [`Self::made_for`] is made: when one changes, so does the provider.
+    fn files(&self, section: &ProviderSection) -> Vec<PathBuf> {
+        let _ = section;
+        Vec::new()
+    }
+
     /// What must never be shown besides the key itself: its parts, and secrets among the owner's fields.
     fn secrets(&self, settings: &Settings, key: Option<&SecretString>) -> Vec<SecretString> {
         let _ = (settings, key);
@@ -82,6 +95,16 @@ pub(crate) trait Dialect: Send + Sync {
     /// Adds the key to a call.
     fn authorise(&self, call: Call, key: &SecretString) -> Call {
         call.bearer(key)
+    }
+
+    /// Adds the service's own headers to a paid call, for those that are not known before easel runs.
+    fn dress(&self, call: Call) -> Call {
+        call
+    }
+
+    /// Where the service lists its models, below the base address.
+    fn models(&self) -> Cow<'_, str> {
+        "models".into()
     }
 
     /// The task side, for services that take tasks.
@@ -105,8 +128,30 @@ pub(crate) trait Dialect: Send + Sync {
     }
 }
 
+/// What is wrong with a section: the keys, and a sentence for each.
+pub(crate) type Problems = Vec<(String, String)>;
+
+/// A dialect in use.
+#[derive(Clone)]
+pub(crate) enum Spoken {
+    /// One of this build.
+    Built(&'static dyn Dialect),
+    /// One that was made for its section: of files, or by a profile of the configuration.
+    Own(Arc<dyn Dialect>),
+}
+
+impl Deref for Spoken {
+    type Target = dyn Dialect;
+
+    fn deref(&self) -> &(dyn Dialect + 'static) {
+        match self {
+            Self::Built(dialect) => *dialect,
+            Self::Own(dialect) => &**dialect,
+        }
+    }
+}
+
 /// What a model takes in one request.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// It makes pictures (or clips) from words alone.
@@ -117,6 +162,8 @@ pub(crate) struct Limits {
     pub(crate) count: u8,
     /// The largest tier (1, 2 or 4 K); `None` = unknown, so everything is tried.
     pub(crate) tier: Option<u8>,
+    /// The only sizes that it makes; empty = any, or unknown.
+    pub(crate) sizes: &'static [(u32, u32)],
     /// It makes clips, no pictures.
     pub(crate) clips: bool,
     /// References are fetched by the service from a public address: [`Ask::addresses`].
@@ -133,6 +180,7 @@ impl Limits {
             references,
             count,
             tier: None,
+            sizes: &[],
             clips: false,
             public_urls: false,
             request_bytes: None,
@@ -147,29 +195,35 @@ pub(crate) struct Settings {
     pub(crate) model: String,
     /// Fields of the owner's own, for the request's top level (unless the dialect says otherwise).
     pub(crate) extra: Map<String, Value>,
-    /// How often a task is asked about, where the owner says so (`extra.poll_seconds`).
+    /// How often tasks are asked about, where the owner says so.
     pub(crate) poll: Option<Duration>,
 }
 
-/// The key of `extra` that says how often a task is asked about, in seconds.
-const POLL_SECONDS: &str = "poll_seconds";
 /// The key of `extra` that names one of [`Dialect::forms`].
 pub(crate) const FORM: &str = "form";
+/// The key of `extra` that tells kinds with tasks how many seconds lie between two questions about one.
+pub(crate) const POLL: &str = "poll_seconds";
+/// What it may be.
+const POLL_SECONDS: std::ops::RangeInclusive<f64> = 0.05..=600.0;
+
+/// The pause that [`POLL`] asks for, or `None` when it is no number of seconds that can be used.
+pub(crate) fn pause(value: &Value) -> Option<Duration> {
+    let seconds = value.as_f64().filter(|seconds| POLL_SECONDS.contains(seconds))?;
+    Duration::try_from_secs_f64(seconds).ok()
+}
 
 impl Settings {
     /// What `section` says to `dialect`.
     pub(crate) fn new(section: &ProviderSection, dialect: &dyn Dialect) -> Self {
         let mut extra: Map<String, Value> = section.extra.clone().into_iter().collect();
-        let poll = extra.remove(POLL_SECONDS).and_then(|seconds| seconds.as_f64());
+        let has_tasks = dialect.tasks().is_some();
+        let poll = extra.get(POLL).filter(|_| has_tasks).and_then(pause);
         extra.retain(|name, _| {
             let names_form = name == FORM && !dialect.forms().is_empty();
-            !names_form && dialect.whole_keys() != Some(name)
+            let tells_pause = name == POLL && has_tasks;
+            !names_form && !tells_pause && dialect.whole_keys() != Some(name)
         });
-        Self {
-            model: section.model.trim().to_owned(),
-            extra,
-            poll: poll.map(|seconds| Duration::from_secs_f64(seconds.clamp(0.05, 600.0))),
-        }
+        Self { model: section.model.trim().to_owned(), extra, poll }
     }
 }
 
@@ -177,7 +231,8 @@ impl fmt::Debug for Settings {
     /// The owner's fields may hold secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.extra.keys().collect();
-        f.debug_struct("Settings").field("model", &self.model).field("extra", &names).finish()
+        let Self { model, poll, .. } = self;
+        f.debug_struct("Settings").field("model", model).field("extra", &names).field("poll", poll).finish()
     }
 }
 
@@ -241,7 +296,7 @@ impl Payload {
 pub(crate) fn content(reference: &Reference) -> Content {
     let body = &reference.picture.body;
     let content = match body.place() {
-        Place::Memory(bytes) => bytes.clone().into(),
+        Place::Memory(segments) => Content::segments(segments.iter().cloned()),
         Place::File(path) => Content::file(path, body.len()),
     };
     content.kept_by(body.clone())

@@ -2,11 +2,15 @@
 //!
 //! It knows no service. What may be repeated is decided by the core, from the error.
 
-use std::sync::Arc;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use async_trait::async_trait;
 use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
+    ids::JobId,
     ports::{
         CallContext, Capabilities, GenerateRequest, Generated, Operation, Provider, PublishMedia, Published,
         RemoteTask, TaskIntent,
@@ -18,41 +22,51 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     classify::Failure,
     config::ProviderSection,
-    dialect::{Ask, Dialect, Draft, Payload, Settings},
+    dialect::{Ask, Draft, Payload, Settings, Spoken},
     exchange::Wire,
+    farewell::Farewells,
     lessons::Lessons,
+    models::ModelChoice,
     registry::{BuildError, Kind, Tools},
     tasks::{Pace, Tasks},
 };
 
 pub(crate) struct Remote {
     kind: Kind,
-    dialect: &'static dyn Dialect,
-    pub(crate) wire: Wire,
-    settings: Settings,
+    pub(crate) dialect: Spoken,
+    pub(crate) wire: Arc<Wire>,
+    models: ModelChoice,
     /// The owner says that this service can edit.
     edit: bool,
     lessons: Lessons,
     publish: Option<Arc<dyn PublishMedia>>,
+    pub(crate) farewells: Farewells,
+    /// Jobs whose task failed for free and was asked to be ordered once more.
+    reordered: Mutex<VecDeque<JobId>>,
 }
+
+/// Of so many jobs it is remembered; more are not under way at once.
+const REMEMBERED: usize = 256;
 
 /// A provider that speaks `dialect`.
 pub(crate) fn build(
     kind: Kind,
-    dialect: &'static dyn Dialect,
+    dialect: Spoken,
     name: &str,
     section: &ProviderSection,
     tools: &Tools,
 ) -> Result<Arc<dyn Provider>, BuildError> {
-    let settings = Settings::new(section, dialect);
+    let settings = Settings::new(section, &*dialect);
     Ok(Arc::new(Remote {
         kind,
+        wire: Arc::new(Wire::new(name, section, &tools.clients, dialect.clone())?),
         dialect,
-        wire: Wire::new(name, section, &tools.clients, dialect)?,
-        settings,
+        models: ModelChoice::new(kind, settings),
         edit: section.supports_edit.unwrap_or(true),
         lessons: Lessons::default(),
         publish: tools.publish.clone(),
+        farewells: Farewells::default(),
+        reordered: Mutex::default(),
     }))
 }
 
@@ -67,11 +81,11 @@ impl Provider for Remote {
     }
 
     fn model(&self) -> &str {
-        &self.settings.model
+        &self.settings().model
     }
 
     fn capabilities(&self) -> Capabilities {
-        let limits = self.dialect.limits(&self.settings.model);
+        let limits = self.dialect.limits(&self.settings().model);
         let reachable = !limits.public_urls || self.publish.is_some();
         let edit = self.edit && limits.references > 0;
         Capabilities {
@@ -84,6 +98,7 @@ impl Provider for Remote {
             max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
             max_tier: limits.tier,
+            sizes: limits.sizes,
             needs_public_url: edit && !reachable,
             needs_key: self.wire.needs_key,
             paid: self.wire.paid,
@@ -94,7 +109,7 @@ impl Provider for Remote {
         let tasks = self.tasks(request.operation)?;
         Some(TaskIntent {
             base_url: self.wire.base.url().as_str().trim_end_matches('/').to_owned(),
-            request_hash: request_hash(&self.settings.model, request),
+            request_hash: request_hash(&self.settings().model, request),
             task: tasks.choose_id(),
         })
     }
@@ -104,18 +119,76 @@ impl Provider for Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
+        self.models.settle(&self.wire, cx).await;
+        let settings = self.settings();
+        let mut result = self.order(settings, request, cx).await;
+        if let Err(error) = &mut result
+            && error.class == ErrorClass::NotFound
+            && self.models.is_gone(&settings.model, &self.wire.name)
+        {
+            error.retry = Retry::Corrected;
+        }
+        result
+    }
+
+    async fn resume(
+        &self,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        // Without its references a request looks as if it had been made of words alone.
+        if let Some(tasks) = self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
+            self.follow(tasks, task, request, cx).await
+        } else {
+            let detail = format!("this model has no tasks, and {} is one", task.id);
+            Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
+        }
+    }
+}
+
+impl Remote {
+    /// Whether this job's task may be ordered once more, after one that failed for free; true once per job.
+    pub(crate) fn may_reorder(&self, job: JobId) -> bool {
+        // The list is whole after every statement, so a poisoned lock holds a good one.
+        let mut jobs = self.reordered.lock().unwrap_or_else(PoisonError::into_inner);
+        if jobs.contains(&job) {
+            return false;
+        }
+        if jobs.len() >= REMEMBERED {
+            jobs.pop_front();
+        }
+        jobs.push_back(job);
+        true
+    }
+
+    /// What the owner configured, with the model in use.
+    fn settings(&self) -> &Settings {
+        self.models.current()
+    }
+
+    /// One create call with these settings, and what becomes of it.
+    async fn order(
+        &self,
+        settings: &Settings,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
         let known = self.lessons.known_for(cx.job);
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
+        let tasks = self.tasks(request.operation);
+        // Calls outside of jobs have no intent, and still need the id.
+        let chosen = tasks.filter(|_| cx.intent.is_none()).and_then(Tasks::choose_id);
+        let recorded = cx.intent.as_ref().and_then(|intent| intent.task.as_deref());
         let ask = Ask {
-            settings: &self.settings,
+            settings,
             request,
             known: &known,
             addresses: &addresses,
-            task: cx.intent.as_ref().and_then(|intent| intent.task.as_deref()),
+            task: recorded.or(chosen.as_deref()),
         };
-        let tasks = self.tasks(request.operation);
         for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
             let call = self.call(&preparation.path, preparation.payload, cx);
             let answered = self.wire.exchange(call, cx).await.map_err(free)?;
@@ -137,28 +210,10 @@ impl Provider for Remote {
         self.follow_new(tasks, answered, request, cx).await
     }
 
-    async fn resume(
-        &self,
-        task: &RemoteTask,
-        request: &GenerateRequest,
-        cx: &CallContext,
-    ) -> Result<Generated, ProviderError> {
-        // Without its references a request looks as if it had been made of words alone.
-        match self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
-            Some(tasks) => self.follow(tasks, task, request, cx).await,
-            None => {
-                let detail = format!("this model has no tasks, and {} is one", task.id);
-                Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
-            }
-        }
-    }
-}
-
-impl Remote {
     /// A request that the service would refuse for its length is not sent: smaller references may do.
     #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
     fn fits(&self, payload: &Payload) -> Result<(), ProviderError> {
-        let most = self.dialect.limits(&self.settings.model).request_bytes;
+        let most = self.dialect.limits(&self.settings().model).request_bytes;
         let (Some(most), Some(length)) = (most, payload.json_length()) else { return Ok(()) };
         if length <= most {
             return Ok(());
@@ -169,17 +224,18 @@ impl Remote {
 
     /// The task side, when requests of this sort are answered with tasks.
     fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
-        self.dialect.tasks().filter(|tasks| tasks.applies(&self.settings, operation))
+        self.dialect.tasks().filter(|tasks| tasks.applies(self.settings(), operation))
     }
 
     /// How often tasks are asked about.
     pub(crate) fn pace(&self, tasks: &dyn Tasks) -> Pace {
-        self.settings.poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
+        self.settings().poll.map_or_else(|| tasks.pace(), |every| Pace { first: every, every })
     }
 
     fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
         let method = if matches!(payload, Payload::Query(_)) { Method::GET } else { Method::POST };
         let call = with_headers(self.wire.call(method, path, cx), self.dialect.headers());
+        let call = self.dialect.dress(call);
         match payload {
             Payload::Json(segments) => call.body("application/json", segments),
             Payload::Form(form) => call.multipart(form),
@@ -191,7 +247,7 @@ impl Remote {
 
     /// The references under public addresses, where the service fetches them from there.
     async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
-        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings.model).public_urls)
+        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings().model).public_urls)
         else {
             return Ok(Vec::new());
         };
@@ -227,8 +283,8 @@ fn request_hash(model: &str, request: &GenerateRequest) -> String {
     let GenerateRequest { operation, prompt, references, output, count } = request;
     let lengths: Vec<u64> = references.iter().map(|reference| reference.picture.body.len()).collect();
     let text = format!("{model}\n{operation:?}\n{output:?}\n{count}\n{lengths:?}\n{prompt}");
-    let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
-    format!("{:016x}", u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    let digest = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
+    format!("{:016x}", digest.first_chunk().map_or(0, |first| u64::from_be_bytes(*first)))
 }
 
 #[cfg(test)]
@@ -236,9 +292,8 @@ mod tests {
     use std::time::Duration;
 
     use easel_core::{
-        ids::JobId,
         media::{Body, BytesBudget, Picture, PictureFormat, Spool},
-        ports::{ApiKey, NoTaskLog, Operation, Output, Reference},
+        ports::{ApiKey, ClipLimits, NoTaskLog, Operation, Output, Reference},
     };
     use easel_http::{HttpClients, NetworkSection, Segment};
     use easel_testkit::{
@@ -256,7 +311,7 @@ mod tests {
             candidates::{Choice, Found, Place},
         },
         classify::{self, Facts, Failure},
-        dialect::{JsonRequest, Limits},
+        dialect::{Dialect, JsonRequest, Limits},
         lessons::{Known, Sent},
     };
 
@@ -318,8 +373,14 @@ mod tests {
         let odd = |model| {
             let section = json!({ "kind": "ark", "base_url": peer.origin(), "model": model });
             let section: ProviderSection = serde_json::from_value(section).unwrap();
-            build(Kind::Ark, &Odd, "odd", &section, &Tools::new(HttpClients::new(NetworkSection::default())))
-                .unwrap()
+            build(
+                Kind::Ark,
+                Spoken::Built(&Odd),
+                "odd",
+                &section,
+                &Tools::new(HttpClients::new(NetworkSection::default())),
+            )
+            .unwrap()
         };
         assert!(!odd("blind").capabilities().edit);
         let odd = odd("m");
@@ -335,6 +396,7 @@ mod tests {
             spool: Spool::new(BytesBudget::new(1 << 20), dir.path()).unwrap(),
             tasks: Arc::new(NoTaskLog),
             intent: None,
+            clip_limits: ClipLimits::default(),
         };
         let request = edit(Body::from_bytes(&b"first"[..]));
         peer.answer(Answered::status(418));

@@ -21,7 +21,7 @@ use crate::{
     answer::{Answer, AnswerError, AnswerReader},
     classify::{Facts, Failure},
     config::{ProviderSection, is_local},
-    dialect::{Dialect, Settings},
+    dialect::{Settings, Spoken},
     registry::BuildError,
 };
 
@@ -38,7 +38,7 @@ pub(crate) struct Wire {
     pub(crate) paid: bool,
     http: HttpClient,
     pub(crate) results: HttpClient,
-    pub(crate) dialect: &'static dyn Dialect,
+    pub(crate) dialect: Spoken,
     settings: Settings,
     basic: Option<SecretString>,
     max_answer_bytes: u64,
@@ -65,7 +65,7 @@ impl Wire {
         name: &str,
         section: &ProviderSection,
         clients: &HttpClients,
-        dialect: &'static dyn Dialect,
+        dialect: Spoken,
     ) -> Result<Self, BuildError> {
         let base = section.address()?;
         let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds.max(1)));
@@ -80,8 +80,8 @@ impl Wire {
             http: clients.provider(section.proxy.expose(), timeouts)?,
             results: clients.results(section.proxy.expose(), base.origin().clone())?,
             base,
+            settings: Settings::new(section, &*dialect),
             dialect,
-            settings: Settings::new(section, dialect),
             basic,
             max_answer_bytes: clients.network().max_answer_bytes,
         })
@@ -162,7 +162,9 @@ impl Wire {
         // What the connection holds of the answer counts as well, until this function ends, however it does. Where the
         // budget has no room the answer is read all the same: waiting could be for room that only this call frees.
         let _reading = cx.spool.budget().try_take(READ_BYTES);
-        let mut reader = AnswerReader::new(cx.spool.clone(), claimed, limit);
+        // Nobody keeps what a refusal carries.
+        let spool = if success { cx.spool.clone() } else { cx.spool.clone().with_drafts(None) };
+        let mut reader = AnswerReader::new(spool, claimed, limit);
         let mut broke = None;
         loop {
             match response.body.next_chunk().await {

@@ -56,7 +56,9 @@ impl Wire {
         cx: &CallContext,
     ) -> ProviderError {
         let (prompt, redactor) = (&*request.prompt, self.redactor(cx));
-        let failure = classify::no_picture(&answered.answer, said, *unusable, prompt);
+        let judge =
+            if request.operation == Operation::Clip { classify::no_clip } else { classify::no_picture };
+        let failure = judge(&answered.answer, said, *unusable, prompt);
         let mut error = failure.into_error(&self.name, &answered.facts(prompt, &redactor));
         error.said = redactor.redact(said);
         error

@@ -76,22 +76,31 @@ impl Dialect for Gitee {
     }
 
     fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
-        let failure = classify::failure(facts)?;
-        if matches!(failure.class, ErrorClass::ModerationInput | ErrorClass::ModerationOutput)
-            || failure.suspended
-        {
-            return Some(failure);
-        }
-        let said = failure.message.to_lowercase();
-        // A page of something in between says nothing about the package.
-        let own = facts.answer.kind == BodyKind::Json;
-        let meant = |(status, word, _): &&(u16, &str, ErrorClass)| {
-            own && (*status == 0 || *status == facts.status) && said.contains(word)
-        };
-        Some(match WORDS.iter().find(meant) {
-            Some((_, _, class)) => failure.judged(*class, facts),
-            None => failure,
-        })
+        own_failure(facts)
+    }
+}
+
+/// What failed, as the service's own words mean it.
+pub(crate) fn own_failure(facts: &Facts<'_>) -> Option<Failure> {
+    classify::failure(facts).map(|failure| own(failure, facts))
+}
+
+/// The failure as the service's own words mean it.
+pub(crate) fn own(failure: Failure, facts: &Facts<'_>) -> Failure {
+    if matches!(failure.class, ErrorClass::ModerationInput | ErrorClass::ModerationOutput)
+        || failure.suspended
+    {
+        return failure;
+    }
+    let said = failure.message.to_lowercase();
+    // A page of something in between says nothing about the package.
+    let own = facts.answer.kind == BodyKind::Json;
+    let meant = |(status, word, _): &&(u16, &str, ErrorClass)| {
+        own && (*status == 0 || *status == facts.status) && said.contains(word)
+    };
+    match WORDS.iter().find(meant) {
+        Some((_, _, class)) => failure.judged(*class, facts),
+        None => failure,
     }
 }
 

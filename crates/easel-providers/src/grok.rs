@@ -162,13 +162,13 @@ fn withheld(facts: &Facts<'_>) -> Option<Failure> {
 }
 
 /// How xAI says that its check refused the request.
-const MODERATED: [&str; 4] =
+pub(crate) const MODERATED: [&str; 4] =
     ["content moderation", "violates usage guidelines", "content violates", "safety_check_type"];
 /// How it says that the team has no money left, with 403 and 429.
 const SPENT: [&str; 4] = ["credit", "licens", "licenc", "spending"];
 
 /// Sees what only xAI means by a refusal.
-fn recognised(failure: Failure, status: u16) -> Failure {
+pub(crate) fn recognised(failure: Failure, status: u16) -> Failure {
     let message = failure.message.to_lowercase();
     let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
     match failure.class {

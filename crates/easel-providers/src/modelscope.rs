@@ -1,6 +1,6 @@
-//! ModelScope API-Inference: every picture is a task.
+//! `ModelScope` API-Inference: every picture is a task.
 //!
-//! Facts: ModelScope documentation, "API-Inference", and public clients of it.
+//! Facts: `ModelScope` documentation, "API-Inference", and public clients of it.
 //! Not obvious: the create answer may already read `SUCCEED`, which means "accepted"; a question without the task-type
 //! header is answered with "task not found"; editing uses the same route with `image_url`, which must be a public
 //! address.

@@ -50,25 +50,8 @@ impl Dialect for OpenAiChat {
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let &Ask { settings, request, known, .. } = ask;
-        let options = options(&settings.model, &settings.extra, &request.output, known);
-        let sent = Sent::new(&options);
-        let prompt = prompt(&request.prompt, &request.output, options.contains_key(IMAGE_CONFIG));
         let mut json = JsonRequest::new();
-        let content = content(prompt, &request.references, &mut json);
-        let system =
-            settings.extra.get(SYSTEM).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
-        let messages: Vec<Value> = system
-            .map(|text| json!({ "role": "system", "content": text }))
-            .into_iter()
-            .chain([json!({ "role": "user", "content": content })])
-            .collect();
-        let mut body = Map::new();
-        body.insert("model".to_owned(), settings.model.as_str().into());
-        body.insert("messages".to_owned(), messages.into());
-        for (key, value) in options {
-            body.entry(key).or_insert(value);
-        }
+        let (body, sent) = body(ask, &mut json);
         Draft { path: "chat/completions".into(), payload: json.finish(&Value::Object(body)), sent }
     }
 
@@ -81,6 +64,28 @@ impl Dialect for OpenAiChat {
         }
         Some(failure)
     }
+}
+
+/// The whole body, its pictures in `json`.
+pub(crate) fn body(ask: &Ask<'_>, json: &mut JsonRequest) -> (Map<String, Value>, Sent) {
+    let &Ask { settings, request, known, .. } = ask;
+    let options = options(&settings.model, &settings.extra, &request.output, known);
+    let sent = Sent::new(&options);
+    let prompt = prompt(&request.prompt, &request.output, options.contains_key(IMAGE_CONFIG));
+    let content = content(prompt, &request.references, json);
+    let system = settings.extra.get(SYSTEM).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    let messages: Vec<Value> = system
+        .map(|text| json!({ "role": "system", "content": text }))
+        .into_iter()
+        .chain([json!({ "role": "user", "content": content })])
+        .collect();
+    let mut body = Map::new();
+    body.insert("model".to_owned(), settings.model.as_str().into());
+    body.insert("messages".to_owned(), messages.into());
+    for (key, value) in options {
+        body.entry(key).or_insert(value);
+    }
+    (body, sent)
 }
 
 /// The words, and the pictures behind them. Words alone stay a plain text, which every gateway understands.

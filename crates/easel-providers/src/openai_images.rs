@@ -59,7 +59,7 @@ pub(crate) struct OpenAiImages;
 impl Dialect for OpenAiImages {
     fn limits(&self, model: &str) -> Limits {
         let (references, count) = rows::of(ROWS, model).unwrap_or(NEWEST);
-        Limits { tier: rows::tier(model), ..Limits::new(references, count) }
+        Limits { tier: rows::tier(model), sizes: sizes::only(model), ..Limits::new(references, count) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -103,15 +103,26 @@ pub(crate) fn form_edit(
         sent.add_image_field();
     }
     let name = if plain { PLAIN_IMAGE_FIELD } else { IMAGE_FIELD };
-    let mut form = references.iter().enumerate().fold(form(fields), |form, (nth, reference)| {
+    let payload = Payload::Form(files(fields, references, mask, name));
+    Draft { path: "images/edits".into(), payload, sent }
+}
+
+/// The form of an edit, with the pictures as `name`.
+pub(crate) fn files(
+    fields: Map<String, Value>,
+    references: &[Reference],
+    mask: Option<&Reference>,
+    name: &str,
+) -> Multipart {
+    let form = references.iter().enumerate().fold(form(fields), |form, (nth, reference)| {
         let format = reference.picture.format;
         let file_name = format!("image{}.{}", nth + 1, format.extension());
         form.file(name, &file_name, format.mime(), content(reference))
     });
-    if let Some(mask) = mask {
-        form = form.file("mask", "mask.png", mask.picture.format.mime(), content(mask));
+    match mask {
+        Some(mask) => form.file("mask", "mask.png", mask.picture.format.mime(), content(mask)),
+        None => form,
     }
-    Draft { path: "images/edits".into(), payload: Payload::Form(form), sent }
 }
 
 /// An edit as JSON (OpenAI API reference, "Create image edit", `application/json`).
@@ -151,7 +162,7 @@ pub(crate) fn masked<'a>(
 }
 
 /// The fields of the request, without pictures.
-fn fields(
+pub(crate) fn fields(
     model: &str,
     extra: &Map<String, Value>,
     request: &GenerateRequest,

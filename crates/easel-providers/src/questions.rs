@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use chrono::Utc;
 use easel_core::{error::ProviderError, ports::ApiKey};
-use easel_http::{BaseUrl, Call, HttpClient, HttpClients, HttpError, ProviderTimeouts, Redactor, StatusCode};
+use easel_http::{BaseUrl, Bytes, Call, HttpClient, HttpError, ProviderTimeouts, Redactor, StatusCode};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
 use crate::{
     answer::{Answer, BodyKind},
-    classify::{self, Facts},
+    classify::Facts,
     config::ProviderSection,
-    dialect::{Dialect, Settings},
-    registry::{BuildError, Kind},
+    dialect::{Settings, Spoken},
+    registry::{self, BuildError, Kind, Tools},
 };
 
 /// Longest answer to a question.
@@ -96,10 +96,12 @@ pub struct Listed {
 pub struct Questions {
     name: String,
     kind: Kind,
-    dialect: Option<&'static dyn Dialect>,
+    dialect: Spoken,
     base: BaseUrl,
     basic: Option<SecretString>,
-    settings: Option<Settings>,
+    settings: Settings,
+    /// A profile says where the list is.
+    profiled: bool,
     http: HttpClient,
     patience: Duration,
 }
@@ -121,21 +123,22 @@ impl Questions {
     pub fn new(
         name: &str,
         section: &ProviderSection,
-        clients: &HttpClients,
+        tools: &Tools,
         patience: Duration,
     ) -> Result<Self, BuildError> {
         let kind = Kind::parse(&section.kind).ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
-        let dialect = section.dialect();
+        let dialect = registry::spoken(kind, section, &tools.profiles)?;
         let basic = section.basic_auth.expose();
         Ok(Self {
             name: name.to_owned(),
             kind,
-            dialect,
             base: section.address()?,
             basic: (!basic.is_empty())
                 .then(|| SecretString::from(base64_simd::STANDARD.encode_to_string(basic.as_bytes()))),
-            settings: dialect.map(|dialect| Settings::new(section, dialect)),
-            http: clients.provider(section.proxy.expose(), ProviderTimeouts::new(patience))?,
+            settings: Settings::new(section, &*dialect),
+            profiled: !section.profile.trim().is_empty(),
+            dialect,
+            http: tools.clients.provider(section.proxy.expose(), ProviderTimeouts::new(patience))?,
             patience,
         })
     }
@@ -174,7 +177,8 @@ impl Questions {
                 Err(error) => Err(error),
             };
         };
-        let call = self.authorised(self.http.get(self.below(listing.path)), key);
+        let path = if self.profiled { self.dialect.models() } else { listing.path.into() };
+        let call = self.authorised(self.http.get(self.below(&path)), key);
         let (status, read) = self.ask(call, key).await;
         match read {
             Ok(list) => Ok(Listed { status, models: (listing.read)(&list), proves_key: !listing.open }),
@@ -205,11 +209,10 @@ impl Questions {
 
     /// With the credentials that the provider itself would send: basic authentication instead of a key.
     fn authorised(&self, call: Call, key: Option<&ApiKey>) -> Call {
-        match (&self.basic, key, self.dialect) {
-            (Some(basic), ..) => call.basic_encoded(basic),
-            (None, Some(key), Some(dialect)) => dialect.authorise(call, &key.secret),
-            (None, Some(key), None) => call.bearer(&key.secret),
-            (None, None, _) => call,
+        match (&self.basic, key) {
+            (Some(basic), _) => call.basic_encoded(basic),
+            (None, Some(key)) => self.dialect.authorise(call, &key.secret),
+            (None, None) => call,
         }
     }
 
@@ -228,7 +231,7 @@ impl Questions {
         let body = match response.body.read_all(MAX_BYTES).await {
             Ok(body) => body,
             // The service is there, and its status says the rest.
-            Err(_) if !status.is_success() => Default::default(),
+            Err(_) if !status.is_success() => Bytes::new(),
             Err(error) => return (0, Err(unsent(error))),
         };
         let parsed = serde_json::from_slice::<Value>(&body).ok();
@@ -248,11 +251,7 @@ impl Questions {
             prompt: "",
             redactor: &redactor,
         };
-        let failure = match self.dialect {
-            Some(dialect) => dialect.failure(&facts),
-            None => classify::failure(&facts),
-        };
-        let read = match failure {
+        let read = match self.dialect.failure(&facts) {
             Some(failure) if status != StatusCode::OK || !is_list(parsed.as_ref()) => {
                 Err(failure.into_error(&self.name, &facts))
             }
@@ -263,10 +262,7 @@ impl Questions {
 
     fn redactor(&self, key: Option<&ApiKey>) -> Redactor {
         let key = key.map(|key| &key.secret);
-        let further = match (self.dialect, &self.settings) {
-            (Some(dialect), Some(settings)) => dialect.secrets(settings, key),
-            _ => Vec::new(),
-        };
+        let further = self.dialect.secrets(&self.settings, key);
         let address = SecretString::from(self.base.url().as_str().trim_end_matches('/'));
         Redactor::new(key.into_iter().chain(&self.basic).chain([&address]).chain(&further))
     }
@@ -282,14 +278,18 @@ fn text_of(body: &[u8]) -> String {
 }
 
 /// Everything of a section that nobody else may see: its keys and their parts, the password, secrets among the owner's
-/// own fields, each also as base64, and the address of the service, which may hold one.
-pub fn secrets(section: &ProviderSection) -> Vec<SecretString> {
+/// own fields, headers of its profile, each also as base64, and the address of the service, which may hold one.
+pub fn secrets(section: &ProviderSection, tools: &Tools) -> Vec<SecretString> {
     let mut secrets: Vec<SecretString> = section.keys().into_iter().map(|key| key.secret).collect();
-    if let Some(dialect) = section.dialect() {
-        let settings = Settings::new(section, dialect);
+    let kind = Kind::parse(&section.kind);
+    if let Some(dialect) = kind.and_then(|kind| registry::spoken(kind, section, &tools.profiles).ok()) {
+        let settings = Settings::new(section, &*dialect);
         let parts: Vec<_> = secrets.iter().flat_map(|key| dialect.secrets(&settings, Some(key))).collect();
         secrets.extend(dialect.secrets(&settings, None));
         secrets.extend(parts);
+    }
+    if let Some(profile) = tools.profiles.get(section.profile.trim()) {
+        secrets.extend(profile.headers.values().map(|value| SecretString::from(value.expose())));
     }
     let basic = section.basic_auth.expose();
     secrets
@@ -310,7 +310,7 @@ pub fn secrets(section: &ProviderSection) -> Vec<SecretString> {
 #[cfg(test)]
 mod tests {
     use easel_core::error::ErrorClass;
-    use easel_http::NetworkSection;
+    use easel_http::{HttpClients, NetworkSection};
     use easel_testkit::{
         provider::{Answer as Told, FakeProvider},
         samples,
@@ -367,8 +367,8 @@ mod tests {
             "kind": kind, "base_url": service.origin(), "model": "m", "api_keys": ["the-key"],
         }))
         .unwrap();
-        let clients = HttpClients::new(NetworkSection::default());
-        let questions = Questions::new("p", &section, &clients, Duration::from_secs(30)).unwrap();
+        let tools = Tools::new(HttpClients::new(NetworkSection::default()));
+        let questions = Questions::new("p", &section, &tools, Duration::from_secs(30)).unwrap();
         let keys = section.keys();
         questions.models(keys.first()).await.map_err(|error| error.class)
     }
@@ -393,8 +393,9 @@ mod tests {
             "basic_auth": "me:pass-word", "extra": { "apikey": "own-key" },
         }))
         .unwrap();
+        let tools = Tools::new(HttpClients::new(NetworkSection::default()));
         let known: Vec<_> =
-            secrets(&section).iter().map(|secret| secret.expose_secret().to_owned()).collect();
+            secrets(&section, &tools).iter().map(|secret| secret.expose_secret().to_owned()).collect();
         for secret in
             ["talk:cookie-of-mine", "me:pass-word", "pass-word", "own-key", "https://x.example/hidden"]
         {

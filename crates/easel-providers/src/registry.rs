@@ -4,12 +4,18 @@
 //! says where the service lives and what it speaks. The file holds pure functions (rules in `dialect.rs`); sending,
 //! reading, judging, learning and fetching are the engine's, so that no two kinds can differ in them.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use easel_core::ports::{Provider, PublishMedia};
 use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
-use crate::{config::ProviderSection, dialect::Dialect, engine, sketch_provider};
+use crate::{
+    config::ProviderSection,
+    dialect::{Dialect, Spoken},
+    engine,
+    profile::{ProfileSection, Profiled},
+    sketch_provider,
+};
 
 /// Why a section can't become a provider.
 #[derive(Debug, thiserror::Error)]
@@ -20,9 +26,15 @@ pub enum BuildError {
     /// The kind belongs to the configuration contract and is not built yet.
     #[error("the kind {0} is not in this build")]
     NotInThisBuild(&'static str),
+    /// There is no such profile.
+    #[error("there is no [profiles.{0}]")]
+    UnknownProfile(String),
     /// The address is none.
     #[error(transparent)]
     BaseUrl(#[from] BaseUrlError),
+    /// A file that the section names can't be used; the text says what is wrong, and how to mend it.
+    #[error("{0}")]
+    Section(String),
     /// The proxy setting can't be used.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -68,21 +80,21 @@ kinds! {
     Ark = "ark" at "https://ark.cn-beijing.volces.com/api/v3" speaks crate::ark::Ark,
     Grok = "grok" at "https://api.x.ai/v1" speaks crate::grok::Grok,
     Gitee = "gitee" at "https://ai.gitee.com/v1" speaks crate::gitee::Gitee,
-    GiteeAsync = "gitee_async",
+    GiteeAsync = "gitee_async" at "https://ai.gitee.com/v1" speaks crate::gitee_async::GiteeAsync,
     Jimeng = "jimeng" speaks crate::jimeng::Aggregator,
     ModelScope = "modelscope" at "https://api-inference.modelscope.cn/v1" speaks crate::modelscope::ModelScope,
     DashScope = "dashscope" at "https://dashscope.aliyuncs.com/api/v1" speaks crate::dashscope::DashScope,
     SdWebUi = "sdwebui" at "http://127.0.0.1:7860" speaks crate::sdwebui::SdWebUi,
-    ComfyUi = "comfyui",
+    ComfyUi = "comfyui" at "http://127.0.0.1:8188" speaks crate::comfyui::KIND,
     SdCpp = "sd_cpp" speaks crate::sd_cpp::SdCpp,
     LocalAi = "localai" speaks crate::localai::LocalAi,
     Sketch = "sketch",
-    GrokVideo = "grok_video",
-    ArkVideo = "ark_video",
-    OpenAiVideo = "openai_video",
-    SiliconFlowVideo = "siliconflow_video",
-    OpenRouterVideo = "openrouter_video",
-    ChatVideo = "chat_video",
+    GrokVideo = "grok_video" at "https://api.x.ai/v1" speaks crate::grok_video::GrokVideo,
+    ArkVideo = "ark_video" at "https://ark.cn-beijing.volces.com/api/v3" speaks crate::ark_video::ArkVideo,
+    OpenAiVideo = "openai_video" speaks crate::openai_video::OpenAiVideo,
+    SiliconFlowVideo = "siliconflow_video" at "https://api.siliconflow.cn/v1" speaks crate::siliconflow_video::SiliconFlowVideo,
+    OpenRouterVideo = "openrouter_video" at "https://openrouter.ai/api/v1" speaks crate::openrouter_video::OpenRouterVideo,
+    ChatVideo = "chat_video" speaks crate::chat_video::ChatVideo,
 }
 
 impl Kind {
@@ -101,7 +113,7 @@ impl Kind {
     pub(crate) fn root(self) -> &'static str {
         match self {
             Self::GeminiNative => "/v1beta",
-            Self::Ark => "/api/v3",
+            Self::Ark | Self::ArkVideo => "/api/v3",
             _ => "/v1",
         }
     }
@@ -121,12 +133,14 @@ pub struct Tools {
     pub clients: HttpClients,
     /// Puts references under public addresses, where easel has one; else kinds that need it can't edit.
     pub publish: Option<Arc<dyn PublishMedia>>,
+    /// `[profiles.NAME]` of the configuration.
+    pub profiles: Arc<BTreeMap<String, ProfileSection>>,
 }
 
 impl Tools {
-    /// The least: no public address.
+    /// The least: no public address, no profiles.
     pub fn new(clients: HttpClients) -> Self {
-        Self { clients, publish: None }
+        Self { clients, publish: None, profiles: Arc::default() }
     }
 }
 
@@ -139,8 +153,30 @@ pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
     if kind == Kind::Sketch {
         return Ok(sketch_provider::build(name, section));
     }
-    let dialect = section.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
+    let dialect = spoken(kind, section, &tools.profiles)?;
     engine::build(kind, dialect, name, section, tools)
+}
+
+/// What the service of `section` speaks: its kind's dialect, with the profile or the files that the section names.
+pub(crate) fn spoken(
+    kind: Kind,
+    section: &ProviderSection,
+    profiles: &BTreeMap<String, ProfileSection>,
+) -> Result<Spoken, BuildError> {
+    let dialect = section.dialect().ok_or(BuildError::NotInThisBuild(kind.name()))?;
+    Ok(match (dialect.made_for(section), section.profile.trim()) {
+        (Some(Ok(own)), _) => Spoken::Own(own),
+        (Some(Err(problems)), _) => {
+            let texts: Vec<_> = problems.iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
+            return Err(BuildError::Section(texts.join(" ")));
+        }
+        (None, "") => Spoken::Built(dialect),
+        (None, wanted) => {
+            let profile =
+                profiles.get(wanted).ok_or_else(|| BuildError::UnknownProfile(wanted.to_owned()))?;
+            Spoken::Own(Arc::new(Profiled::new(dialect, profile, &section.address()?)))
+        }
+    })
 }
 
 /// The names of the kinds that this build has, for sentences.

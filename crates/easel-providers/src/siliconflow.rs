@@ -171,7 +171,7 @@ fn fields(
 }
 
 /// How the content check speaks, with 400 and 451.
-const MODERATED: [&str; 5] = ["sensitive", "prohibited", "敏感", "违规", "违禁"];
+pub(crate) const MODERATED: [&str; 5] = ["sensitive", "prohibited", "敏感", "违规", "违禁"];
 /// How an account without money is told.
 const SPENT: [&str; 2] = ["balance is insufficient", "余额"];
 /// The code that goes with it.
@@ -188,7 +188,7 @@ const CHINA: i32 = 8 * 3600;
 const UNKNOWN_REST: Duration = Duration::from_hours(1);
 
 /// Sees what only SiliconFlow means by a refusal.
-fn recognised(mut failure: Failure, facts: &Facts<'_>) -> Failure {
+pub(crate) fn recognised(mut failure: Failure, facts: &Facts<'_>) -> Failure {
     if failure.suspended {
         return failure;
     }

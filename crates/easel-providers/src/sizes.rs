@@ -54,6 +54,14 @@ pub(crate) fn family(model: &str) -> Family {
     FAMILIES.iter().find(|(start, _)| name.starts_with(start)).map_or(Family::Free, |(_, family)| *family)
 }
 
+/// The only sizes of a model; empty = it takes others too, or nobody knows.
+pub(crate) fn only(model: &str) -> &'static [(u32, u32)] {
+    match family(model) {
+        Family::Free => &[],
+        Family::Fixed(list) => list,
+    }
+}
+
 /// The size to send, or `None` when the wish is open. In place of a size that was `refused` before, a classic one is
 /// tried; when that was refused too, none is sent.
 pub(crate) fn choose(model: &str, wish: &Output, refused: impl Fn((u32, u32)) -> bool) -> Option<(u32, u32)> {

@@ -9,13 +9,13 @@ use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     ports::{CallContext, GenerateRequest, Generated, RemoteTask},
 };
-use easel_http::{Call, Method};
 use tokio::time::Instant;
 
 use crate::{
     engine::Remote,
     exchange::Answered,
-    tasks::{Question, State, Tasks},
+    farewell::asking,
+    tasks::{State, Tasks},
 };
 
 /// A question that is not answered within this is asked again.
@@ -70,12 +70,15 @@ impl Remote {
             // Nobody else is shown the key; the kind knows where to ask.
             task.poll.clear();
         }
-        if let Err(error) = cx.tasks.created(&task).await {
-            // It is paid: followed all the same, only a crash would lose it now.
-            tracing::error!(provider = %self.wire.name, %error, "a task goes on unrecorded");
-        }
-        tokio::time::sleep(self.pace(tasks).first).await;
-        self.follow(tasks, &task, request, cx).await
+        let followed = async {
+            if let Err(error) = cx.tasks.created(&task).await {
+                // It is paid: followed all the same, only a crash would lose it now.
+                tracing::error!(provider = %self.wire.name, %error, "a task goes on unrecorded");
+            }
+            tokio::time::sleep(self.pace(tasks).first).await;
+            self.to_its_end(tasks, &task, request, cx).await
+        };
+        self.guarded(&task, cx, followed).await
     }
 
     /// Follows a task to its end; asks at once.
@@ -86,12 +89,28 @@ impl Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
+        self.guarded(task, cx, self.to_its_end(tasks, task, request, cx)).await
+    }
+
+    async fn to_its_end(
+        &self,
+        tasks: &dyn Tasks,
+        task: &RemoteTask,
+        request: &GenerateRequest,
+        cx: &CallContext,
+    ) -> Result<Generated, ProviderError> {
+        let every = self.pace(tasks).every;
         // The job's deadline ended with the order.
         let cx = &CallContext { deadline: Instant::now() + NO_DEADLINE, ..cx.clone() };
         let (mut refusals, mut unclear, mut fresh) = (0, 0_u32, 0);
+        let mut finished = None;
         loop {
             match self.round(tasks, task, request, cx, &mut unclear).await {
                 Round::Again => refusals = 0,
+                // It was done before, so whatever is said now, its result is lost.
+                Round::NeverSeen | Round::Failed(_) if finished.is_some() => {
+                    return Err(finished.take().unwrap_or_else(|| self.never_seen(task)));
+                }
                 Round::NeverSeen => return Err(self.never_seen(task)),
                 Round::Failed(error) => return Err(error),
                 Round::Refused(error) => {
@@ -105,19 +124,20 @@ impl Remote {
                         Ok(generated) => return Ok(generated),
                         Err(error) => error,
                     };
-                    fresh += 1;
                     if error.class != ErrorClass::ResultLost {
+                        // Finished with nothing, or with words instead.
                         return Err(ended(error));
                     }
+                    fresh += 1;
                     if fresh > MAX_FRESH_LINKS {
                         return Err(lost(error));
                     }
                     tracing::info!(provider = %self.wire.name, task = task.id, %error, "asking for a fresh link");
+                    finished = Some(lost(error));
                 }
             }
-            // Slower while questions fail.
-            let every = self.pace(tasks).every;
-            tokio::time::sleep(every.saturating_mul(1 << unclear.min(6)).min(MAX_PAUSE).max(every)).await;
+            let doubled = every.saturating_mul(1 << unclear.min(6));
+            tokio::time::sleep(doubled.min(MAX_PAUSE).max(every)).await;
         }
     }
 
@@ -132,7 +152,8 @@ impl Remote {
     ) -> Round {
         let mut question = tasks.question(task);
         for _ in 0..MAX_DETOURS {
-            let answered = match self.wire.exchange(self.asking(&question, cx), cx).await {
+            let call = asking(&self.wire, &question, cx).within(QUESTION_TIME);
+            let answered = match self.wire.exchange(call, cx).await {
                 Ok(answered) => answered,
                 Err(error) => {
                     tracing::debug!(provider = %self.wire.name, task = task.id, %error, "a question got no answer");
@@ -156,11 +177,17 @@ impl Remote {
                     return Round::Again;
                 }
                 State::Failed(failure) => {
-                    let refused = !(200..300).contains(&answered.status);
+                    return Round::Failed(ended(failure.into_error(&self.wire.name, &facts)));
+                }
+                State::Unpaid(failure) => {
+                    let mut error = failure.into_error(&self.wire.name, &facts);
+                    let once_more = self.may_reorder(cx.job);
+                    error.retry = if once_more { Retry::SameKey } else { Retry::NextProvider };
+                    error.charged = Charged::No;
+                    return Round::Failed(error);
+                }
+                State::Refused(failure) => {
                     let error = failure.into_error(&self.wire.name, &facts);
-                    if !refused {
-                        return Round::Failed(ended(error));
-                    }
                     *unclear += 1;
                     // Busy is no refusal of the task.
                     return match error.class {
@@ -172,18 +199,6 @@ impl Remote {
         }
         *unclear += 1;
         Round::Again
-    }
-
-    /// The call of a question.
-    fn asking(&self, question: &Question, cx: &CallContext) -> Call {
-        let call = match &question.body {
-            Some(body) => self.wire.call(Method::POST, &question.path, cx).json(body.to_string()),
-            None => self.wire.call(Method::GET, &question.path, cx),
-        };
-        question
-            .headers
-            .iter()
-            .fold(call.within(QUESTION_TIME), |call, (name, value)| call.header(name, value))
     }
 
     fn never_seen(&self, task: &RemoteTask) -> ProviderError {

@@ -11,11 +11,11 @@ use std::{borrow::Cow, time::Duration};
 
 use easel_core::ports::{Operation, RemoteTask};
 use easel_http::header::HeaderMap;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{
     answer::Answer,
-    classify::{Facts, Failure},
+    classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, Settings},
 };
 
@@ -51,6 +51,13 @@ pub(crate) trait Tasks: Send + Sync {
 
     /// What the answer to a question says. It is asked with every status; [`Facts`] tells which.
     fn state(&self, task: &RemoteTask, question: &Question, facts: &Facts<'_>) -> State;
+
+    /// How the service is told, step by step, that nobody wants a task any more: after a person cancelled it. `answer` is
+    /// that to the step before. `None` = nothing more to say.
+    fn cancel(&self, task: &RemoteTask, step: usize, answer: Option<&Value>) -> Option<Question> {
+        let _ = (task, step, answer);
+        None
+    }
 
     /// How often it is asked.
     fn pace(&self) -> Pace {
@@ -88,6 +95,10 @@ pub(crate) enum State {
     Done,
     /// It ended without a result, or was refused.
     Failed(Box<Failure>),
+    /// It ended without a result, and the service says that nothing was paid: it may be ordered once more.
+    Unpaid(Box<Failure>),
+    /// The question was refused, whatever the status says; nothing is said about the task. It is asked a few times more.
+    Refused(Box<Failure>),
     /// This answer does not tell; another one may.
     AskAlso(Question),
     /// The service has never seen this task.
@@ -116,12 +127,17 @@ pub(crate) fn refusal(dialect: &dyn Dialect, facts: &Facts<'_>) -> Option<State>
     if (200..300).contains(&facts.status) {
         return None;
     }
-    Some(dialect.failure(facts).map_or(State::Unclear, |failure| State::Failed(Box::new(failure))))
+    Some(dialect.failure(facts).map_or(State::Unclear, |failure| State::Refused(Box::new(failure))))
 }
 
 /// A task's id as one segment of a path.
 pub(crate) fn segment(id: &str) -> String {
     url::form_urlencoded::byte_serialize(id.as_bytes()).collect()
+}
+
+/// What a task ended with, by the service's code and its words; either may be empty.
+pub(crate) fn failure(facts: &Facts<'_>, code: &str, message: &str) -> Failure {
+    classify::told(&json!({ "code": code, "message": message }), facts)
 }
 
 /// Reads a state word: `done` and `failed` are the service's own words in lower case, everything else is work.
@@ -167,8 +183,6 @@ pub(crate) fn percent_at(root: &Value, pointers: &[&str]) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

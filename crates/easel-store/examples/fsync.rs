@@ -65,7 +65,8 @@ async fn main() -> Result<(), AnyError> {
 }
 
 fn entry() -> Entry {
-    let event = Event::Asking { provider: "bench".to_owned(), key: "0123abcd".to_owned(), attempt: 1 };
+    let event =
+        Event::Asking { provider: "bench".to_owned(), key: "0123abcd".to_owned(), attempt: 1, intent: None };
     Entry { job: JobId::generate(), at: UnixMillis(1), event }
 }
 

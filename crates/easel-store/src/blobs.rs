@@ -3,6 +3,7 @@
 //! A blob has its name only when it is complete: it is written beside and renamed. That survives `kill -9` at once; the
 //! fsync that makes it survive a power cut follows in the background, many blobs at a time.
 
+mod draft;
 mod fresh;
 
 use std::{
@@ -11,18 +12,19 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
 
 use async_trait::async_trait;
 use easel_core::{
-    media::Body,
+    media::{Body, Drafts},
     ports::{Blobs, StoreError},
 };
 use tokio::sync::{Notify, Semaphore};
 
+use draft::{FileDraft, FileDrafts};
 use fresh::{Fresh, passing_name};
 
 use crate::files::{remove_if_there, remove_leftovers, store_error, sync_dir};
@@ -36,8 +38,11 @@ pub(crate) struct BlobFiles {
     /// Writers at once: each holds a block of memory, and a disk is not faster with more of them.
     writers: Semaphore,
     closed: AtomicBool,
+    /// Made when somebody wants them.
+    drafts: Mutex<Option<Arc<FileDrafts>>>,
 }
 
+#[derive(Debug)]
 struct Dirs {
     blobs: Arc<Path>,
     /// Bodies in here are immutable and on the same disk: they are linked, not copied.
@@ -84,8 +89,8 @@ impl Unsynced {
 
 type Spares = Arc<Mutex<Option<Vec<Fresh>>>>;
 
-fn lock(spares: &Mutex<Option<Vec<Fresh>>>) -> std::sync::MutexGuard<'_, Option<Vec<Fresh>>> {
-    spares.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl BlobFiles {
@@ -98,6 +103,7 @@ impl BlobFiles {
             spares: Arc::new(Mutex::new(Some(Vec::new()))),
             unsynced: Arc::default(),
             writers: Semaphore::new(WRITERS),
+            drafts: Mutex::new(None),
             closed: AtomicBool::new(false),
         })
     }
@@ -130,6 +136,9 @@ impl BlobFiles {
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
         lock(&self.spares).take();
+        if let Some(drafts) = lock(&self.drafts).take() {
+            drafts.close();
+        }
     }
 
     /// The path of a name, which must not lead out of the folder nor look like a file of our own.
@@ -149,6 +158,8 @@ impl BlobFiles {
 
 /// Pictures that are written at once.
 const WRITERS: usize = 4;
+/// Pictures that are written while they arrive. With more at a time nobody waits for one of them alone.
+const DRAFTS: usize = 4;
 /// Files that lie ready for the next pictures: making one takes as long as writing a small picture.
 const SPARES: usize = 2;
 
@@ -163,9 +174,9 @@ fn place(body: &Body, dirs: &Dirs, spare: Option<Fresh>, path: &Path) -> io::Res
         let placed = copied.and_then(|()| fs::rename(&tmp, path));
         return placed.and(remove_if_there(&tmp));
     }
-    let bytes = body.read()?;
+    let segments = bytes.unwrap_or_default();
     if let Some(mut spare) = spare {
-        spare.write(&bytes)?;
+        spare.write(segments)?;
         match spare.name(path) {
             // Somebody cleaned up by hand: the next one is new.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
@@ -173,7 +184,7 @@ fn place(body: &Body, dirs: &Dirs, spare: Option<Fresh>, path: &Path) -> io::Res
         }
     }
     let mut fresh = Fresh::create(&dirs.blobs)?;
-    fresh.write(&bytes)?;
+    fresh.write(segments)?;
     fresh.name(path)
 }
 
@@ -193,6 +204,13 @@ impl Blobs for BlobFiles {
         let path = self.path(name)?;
         // The clone keeps a spooled file alive until it is linked or copied, also when the caller goes away.
         let (body, dirs) = (body.clone(), Arc::clone(&self.dirs));
+        if let Some(draft) = body.draft::<FileDraft>()
+            && draft.store(&dirs, path.clone(), body.len()).await
+        {
+            self.make_spares();
+            self.unsynced.add(name);
+            return Ok(());
+        }
         let _writer = self.writers.acquire().await.map_err(|_| StoreError::Closed)?;
         // Not waited for: while one is being made, this picture makes its own.
         let spare = body.in_memory().and_then(|_| self.spares.try_lock().ok()?.as_mut()?.pop());
@@ -201,6 +219,16 @@ impl Blobs for BlobFiles {
         placed?;
         self.unsynced.add(name);
         Ok(())
+    }
+
+    fn drafts(&self) -> Option<Arc<dyn Drafts>> {
+        let mut drafts = lock(&self.drafts);
+        if drafts.is_none() && !self.closed.load(Ordering::Acquire) {
+            // Without its thread pictures are written when they are whole.
+            let made = FileDrafts::start(Arc::clone(&self.dirs), Arc::clone(&self.spares), DRAFTS);
+            *drafts = made.ok().map(Arc::new);
+        }
+        Some(drafts.clone()? as Arc<dyn Drafts>)
     }
 
     async fn get(&self, name: &str) -> Result<Option<Body>, StoreError> {

@@ -124,9 +124,12 @@ impl FakeProvider {
         self.with(|script| script.by_key.insert(key.to_owned(), answer));
     }
 
-    /// What requests to paths that end like this always get; the queue is left alone.
+    /// What requests to paths that end like this always get, from now on; the queue is left alone.
     pub fn when_path(&self, path_end: &str, answer: Answer) {
-        self.with(|script| script.by_path.push((path_end.to_owned(), answer)));
+        self.with(|script| {
+            script.by_path.retain(|(end, _)| end != path_end);
+            script.by_path.push((path_end.to_owned(), answer));
+        });
     }
 
     /// Hosts what a result's link leads to, `content` being an answer of fixed content ([`Answer::raw`],

@@ -19,6 +19,7 @@ pub(crate) mod keys;
 pub(crate) mod restore;
 pub(crate) mod run;
 pub(crate) mod speech;
+pub(crate) mod usage;
 
 /// Draws for chat groups: QQ through OneBot v11, with any OpenAI-compatible provider, or offline.
 #[derive(Debug, Parser)]
@@ -61,6 +62,8 @@ pub(crate) enum Command {
     Import(Import),
     /// Lists the providers' keys and how they are; `reset` gives those that are out of use another try.
     Keys(Keys),
+    /// Tells what jobs cost, by provider, chat or person.
+    Usage(Usage),
     /// Writes a backup of settings and jobs.
     Backup(Backup),
     /// Restores a backup; easel must not be running.
@@ -147,6 +150,29 @@ pub(crate) enum KeysAction {
         /// Only those of this provider, by its name in the configuration.
         provider: Option<String>,
     },
+}
+
+/// `easel usage`.
+#[derive(Clone, Copy, Debug, Args)]
+pub(crate) struct Usage {
+    /// How many days back, today included; days are those of UTC.
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=90))]
+    pub(crate) days: u64,
+    /// One line per what.
+    #[arg(long, value_enum, default_value = "provider")]
+    pub(crate) by: UsageBy,
+}
+
+/// What a line of `easel usage` is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum UsageBy {
+    /// A provider.
+    Provider,
+    /// A chat.
+    Chat,
+    /// A person.
+    User,
 }
 
 /// `easel backup`.

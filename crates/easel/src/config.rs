@@ -11,12 +11,12 @@ use std::{collections::BTreeMap, fmt};
 use easel_core::{
     access::AccessSection,
     prompt::PresetSection,
-    settings::{BotSection, FeatureSection, JobsSection},
+    settings::{BotSection, FeatureSection, JobsSection, SelfieSection, VideoSection},
 };
 use easel_http::NetworkSection;
 #[cfg(feature = "onebot")]
 use easel_onebot::OneBotSection;
-use easel_providers::ProviderSection;
+use easel_providers::{ProfileSection, ProviderSection};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -48,19 +48,15 @@ pub(crate) struct Config {
     /// Services that make pictures, by a name of your choice.
     pub(crate) providers: BTreeMap<String, ProviderSection>,
     /// Quirks of gateways, by name.
-    #[expect(
-        clippy::zero_sized_map_values,
-        reason = "becomes a section's struct with the part that reads it"
-    )]
-    pub(crate) profiles: BTreeMap<String, Unbuilt>,
+    pub(crate) profiles: BTreeMap<String, ProfileSection>,
     /// Text to picture.
     pub(crate) draw: FeatureSection,
     /// Picture to picture. Without a provider of its own it asks those of `[draw]`.
     pub(crate) edit: FeatureSection,
     /// Pictures of the bot's persona.
-    pub(crate) selfie: Option<Unbuilt>,
-    /// Clips.
-    pub(crate) video: Option<Unbuilt>,
+    pub(crate) selfie: SelfieSection,
+    /// Clips, from words or from a picture. Without a provider there are none.
+    pub(crate) video: VideoSection,
     /// Translation of prompts.
     pub(crate) translate: Option<Unbuilt>,
     /// How much runs at once, and for how long.
@@ -91,8 +87,8 @@ impl Default for Config {
             profiles: BTreeMap::new(),
             draw: FeatureSection::default(),
             edit: FeatureSection::default(),
-            selfie: None,
-            video: None,
+            selfie: SelfieSection::default(),
+            video: VideoSection::default(),
             translate: None,
             jobs: JobsSection::default(),
             network: NetworkSection::default(),
@@ -115,6 +111,7 @@ impl fmt::Debug for Config {
             .field("providers", &providers)
             .field("draw", &self.draw)
             .field("edit", &self.edit)
+            .field("video", &self.video)
             .field("jobs", &self.jobs)
             .finish_non_exhaustive()
     }

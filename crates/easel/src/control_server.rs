@@ -16,7 +16,10 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    cli::control::{Answer, ControlCommand, MAX_LINE, Request, VERSION, socket_path},
+    cli::{
+        control::{Answer, ControlCommand, MAX_LINE, Request, VERSION, socket_path},
+        usage::UsageLine,
+    },
     wiring::{App, DrawRequest},
 };
 
@@ -121,15 +124,11 @@ async fn answer(command: ControlCommand, app: &App) -> Vec<Answer> {
             answers.push(done([]));
             answers
         }
-        ControlCommand::Keys => {
-            let line = |line| match serde_json::to_value(line) {
-                Ok(Json::Object(rest)) => {
-                    Some(Answer { v: VERSION, event: Some("key".to_owned()), rest, ..Answer::default() })
-                }
-                _ => None,
-            };
-            app.keys().into_iter().filter_map(line).chain([done([])]).collect()
-        }
+        ControlCommand::Keys => lines("key", app.keys()),
+        ControlCommand::Usage { days, by } => match app.engine.usage().spending(days, by.into()).await {
+            Ok(sums) => lines("usage", sums.into_iter().map(UsageLine::from)),
+            Err(error) => vec![refused("E-STORE", error.to_string())],
+        },
         ControlCommand::KeysReset { provider } => {
             vec![match app.reset_keys(provider.as_deref()).await {
                 Ok(count) => done([("count", json!(count))]),
@@ -152,6 +151,17 @@ async fn answer(command: ControlCommand, app: &App) -> Vec<Answer> {
             }]
         }
     }
+}
+
+/// One line per thing, and the end.
+fn lines<T: serde::Serialize>(event: &str, things: impl IntoIterator<Item = T>) -> Vec<Answer> {
+    let line = |thing| match serde_json::to_value(thing) {
+        Ok(Json::Object(rest)) => {
+            Some(Answer { v: VERSION, event: Some(event.to_owned()), rest, ..Answer::default() })
+        }
+        _ => None,
+    };
+    things.into_iter().filter_map(line).chain([done([])]).collect()
 }
 
 fn fields<const N: usize>(fields: [(&str, Json); N]) -> Map<String, Json> {

@@ -12,7 +12,7 @@ use std::{
 use async_trait::async_trait;
 use easel_core::{
     ids::{AccountId, Chat, ChatId, ChatKind, MessageId, Platform, UserId},
-    media::{Body, Picture},
+    media::{Body, Media},
     message::{ChatRole, PictureLocator, PictureRef, Quote},
     ports::{
         Adapter, AdapterCapabilities, AdapterError, DownloadError, Inbox, PictureSource, SendError,
@@ -31,8 +31,8 @@ pub(crate) const PLATFORM: &str = "cli";
 pub(crate) enum Heard {
     /// A sentence.
     Text(String),
-    /// A picture.
-    Picture(Picture),
+    /// A picture or a clip.
+    Media(Media),
 }
 
 /// The command line's adapter.
@@ -97,7 +97,14 @@ impl Adapter for Local {
 
     fn capabilities(&self, _account: &AccountId) -> AdapterCapabilities {
         // Marks are swallowed: the command line needs no "working" sentence.
-        AdapterCapabilities { group_reactions: true, direct_reactions: true, files: true }
+        AdapterCapabilities {
+            group_reactions: true,
+            direct_reactions: true,
+            files: true,
+            clips: true,
+            clip_links: false,
+            clip_captions: true,
+        }
     }
 
     fn is_connected(&self, _account: &AccountId) -> bool {
@@ -130,7 +137,9 @@ impl Adapter for Local {
         for part in &reply.parts {
             let heard = match part {
                 Part::Text(text) => Heard::Text(text.clone()),
-                Part::Picture(picture) | Part::File(picture) => Heard::Picture(picture.picture.clone()),
+                Part::Picture(picture) => Heard::Media(Media::Picture(picture.picture.clone())),
+                Part::Clip(clip) => Heard::Media(Media::Clip(clip.clip.clone())),
+                Part::File(file) => Heard::Media(file.media.clone()),
             };
             listener.send(heard).await.map_err(|_| gone())?;
         }

@@ -83,6 +83,7 @@ async fn execute(cli: Cli) -> Exit {
         Command::Run => cli::run::run(source, loaded, &speech).await,
         Command::Draw(options) => cli::draw::run(&options, &config, &speech).await,
         Command::Keys(options) => cli::keys::run(&options, &config, &speech, &mut |line| tell(line)).await,
+        Command::Usage(options) => cli::usage::run(options, &config, &speech, &mut |line| tell(line)).await,
         Command::Backup(options) => {
             cli::backup::run(&options, &config, &speech, &mut |line| tell(line)).await
         }

@@ -13,7 +13,7 @@ use easel_core::{
     i18n::Texts,
     job::{
         bad_keys,
-        engine::{Engine, EngineSettings},
+        engine::{ClipSettings, Engine, EngineSettings},
         kept::KeepLimits,
         ledger::JobRecord,
         recover::Recovered,
@@ -83,6 +83,7 @@ fn engine_settings(config: &Config) -> EngineSettings {
             max_bytes: config.bot.artifact_max_bytes,
         },
         max_download_bytes: config.network.max_download_bytes,
+        clips: ClipSettings { send_mode: config.video.send_mode, limits: config.video.limits() },
     }
 }
 
@@ -127,6 +128,7 @@ impl App {
             adapters.clone(),
             tracker.clone(),
         );
+        let spool = spool.with_drafts(ports.blobs.drafts());
         let engine = Engine::new(ports.clone(), spool, clock, desk.clone(), engine_settings(config));
         desk.open(engine.clone());
         let remembered = engine.remember().await?;
@@ -192,7 +194,10 @@ impl App {
                 tokio::select! {
                     () = stop.cancelled() => break,
                     _ = sweep.tick() => engine.sweep().await,
-                    _ = limits.tick() => store_limits(&desk, &*keys, &mut stored).await,
+                    _ = limits.tick() => {
+                        store_limits(&desk, &*keys, &mut stored).await;
+                        engine.store_usage().await;
+                    }
                 }
             }
             store_limits(&desk, &*keys, &mut stored).await;

@@ -24,6 +24,13 @@ pub enum Skip {
         /// At most this many.
         max: usize,
     },
+    /// It makes no pictures of the wished shape: only of these sizes.
+    WrongShape {
+        /// All that it makes.
+        sizes: &'static [(u32, u32)],
+    },
+    /// It takes fewer reference images, and they could not be put together.
+    NoCollage,
     /// It makes no pictures from words alone.
     NoGenerate,
     /// It makes no pictures of the wished size.
@@ -57,13 +64,21 @@ pub(super) fn admit(link: &Link, request: &GenerateRequest) -> Result<(), Skip> 
         Operation::Generate if !capabilities.generate => return Err(Skip::NoGenerate),
         _ => {}
     }
-    if request.references.len() > capabilities.max_references {
+    let together = link.collage && request.operation == Operation::Edit && capabilities.max_references > 0;
+    if request.references.len() > capabilities.max_references && !together {
         return Err(Skip::TooManyReferences { max: capabilities.max_references });
     }
+    // What a person wishes must be met; an owner's default is only a default.
     if let Some(tier) = capabilities.max_tier
-        && wished_tier(&link.output_for(&request.output)) > tier
+        && wished_tier(&request.output) > tier
     {
         return Err(Skip::TooLarge { tier });
+    }
+    if let Some(wished) = shape(&request.output)
+        && !capabilities.sizes.is_empty()
+        && !capabilities.sizes.iter().any(|size| (shape_of(*size) / wished).ln().abs() <= NEAR_SHAPE)
+    {
+        return Err(Skip::WrongShape { sizes: capabilities.sizes });
     }
     let now = Instant::now();
     slot.with(|state| {
@@ -75,6 +90,19 @@ pub(super) fn admit(link: &Link, request: &GenerateRequest) -> Result<(), Skip> 
         }
         if state.circuit.admits(now) { Ok(()) } else { Err(Skip::CircuitOpen) }
     })
+}
+
+/// How far a shape may be from the wished one (the logarithm of the two ratios' quotient): 3:2 passes for 16:9, a
+/// square does not.
+const NEAR_SHAPE: f64 = 0.25;
+
+/// Width to height of what is wished, if that is wished.
+fn shape(output: &Output) -> Option<f64> {
+    output.size.or(output.ratio).filter(|(width, height)| *width > 0 && *height > 0).map(shape_of)
+}
+
+fn shape_of((width, height): (u32, u32)) -> f64 {
+    f64::from(width) / f64::from(height)
 }
 
 /// The tier that a wish needs: what was named, or the one that the longer side reaches into.

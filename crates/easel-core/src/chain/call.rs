@@ -111,7 +111,7 @@ impl Chain<'_> {
         let cx = self.context(key, Arc::new(watched), intent);
         let begun = Instant::now();
         let result = self.bounded(provider.generate(&request, &cx), bound, &created).await?;
-        self.record(&which, begun, &result).await;
+        self.record(&link.slot, &which, begun, &result).await;
         Ok(result)
     }
 
@@ -141,7 +141,7 @@ impl Chain<'_> {
         let cx = self.context(key, Arc::new(watched), intent);
         let begun = Instant::now();
         let result = self.bounded(provider.resume(resumed.task, request, &cx), bound, &created).await?;
-        self.record(&which, begun, &result).await;
+        self.record(slot, &which, begun, &result).await;
         result.map_err(|error| ChainFailure::Provider(Box::new(error)))
     }
 
@@ -209,23 +209,40 @@ impl Chain<'_> {
             spool: self.spool.clone(),
             tasks,
             intent,
+            clip_limits: self.clip_limits,
         }
     }
 
-    async fn record(&self, which: &Which, begun: Instant, result: &Result<Generated, ProviderError>) {
-        let attempted = Attempted {
-            attempt: which.attempt(),
-            duration: begun.elapsed(),
-            result: result.as_ref().map(Made::of),
-        };
+    async fn record(
+        &self,
+        slot: &ProviderSlot,
+        which: &Which,
+        begun: Instant,
+        result: &Result<Generated, ProviderError>,
+    ) {
+        let duration = begun.elapsed();
+        // A failure of this machine says nothing about the provider.
+        if result.as_ref().err().is_none_or(|error| error.local.is_none()) {
+            let class = result.as_ref().err().map(|error| error.class);
+            slot.with(|state| state.health.note(Instant::now(), duration, class));
+        }
+        let attempted =
+            Attempted { attempt: which.attempt(), duration, result: result.as_ref().map(Made::of) };
         self.log.answered(attempted).await;
     }
 }
 
 impl Link {
-    /// What this entry is asked for: the person's wish, else its own output.
+    /// What this entry is asked for: the person's wish, else its own output, as large as the provider makes it.
     pub(super) fn output_for(&self, wish: &Output) -> Output {
-        if *wish == Output::default() { self.output } else { *wish }
+        if *wish != Output::default() {
+            return *wish;
+        }
+        let most = self.slot.provider.capabilities().max_tier;
+        match (self.output.tier, most) {
+            (Some(tier), Some(most)) if tier > most => Output { tier: Some(most), ..self.output },
+            _ => self.output,
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     ids::JobId,
     media::Spool,
-    ports::{ApiKey, GenerateRequest, Generated, Operation, Reference, StoreError},
+    ports::{ApiKey, ClipLimits, GenerateRequest, Generated, Operation, Reference, StoreError},
 };
 
 /// Repetitions with a corrected request, per provider and job; they do not count as tries.
@@ -101,10 +101,14 @@ pub struct Chain<'a> {
     /// Makes smaller references after a provider said that they are too large; `None` when they can't be smaller. Runs on
     /// a blocking thread.
     pub shrink: fn(&[Reference]) -> Option<Vec<Reference>>,
+    /// Puts references together into so many at most; `None` when they can't be read. Runs on a blocking thread.
+    pub collage: fn(&[Reference], usize) -> Option<Vec<Reference>>,
     /// Attempts already made for this job (earlier calls of a batch).
     pub attempts: u32,
     /// Whether a create call of this job was sent and not answered; there is at most one further one then.
     pub unanswered: bool,
+    /// How a clip may be fetched.
+    pub clip_limits: ClipLimits,
 }
 
 /// What to do after a failure.
@@ -150,7 +154,18 @@ impl Chain<'_> {
                 continue;
             }
             let last_link = index + 1 == self.links.len();
-            let outcome = self.ask(link, &mut request, last_link).await;
+            let most = link.slot.provider.capabilities().max_references;
+            let outcome = if request.references.len() > most {
+                // Only for this provider: the next one may take them all.
+                let Some(mut together) = self.together(&request, most).await else {
+                    link.slot.with(|state| state.circuit.unprobed());
+                    skipped.push((link.slot.provider.name().to_owned(), Skip::NoCollage));
+                    continue;
+                };
+                self.ask(link, &mut together, last_link).await
+            } else {
+                self.ask(link, &mut request, last_link).await
+            };
             link.slot.with(|state| state.circuit.unprobed());
             match outcome? {
                 Ok(success) => return Ok(success),
@@ -174,6 +189,14 @@ impl Chain<'_> {
             Some(error) => ChainFailure::Provider(Box::new(error)),
             None => ChainFailure::Skipped(skipped),
         })
+    }
+
+    /// The request with its references put together into `most`.
+    async fn together(&self, request: &GenerateRequest, most: usize) -> Option<GenerateRequest> {
+        let (collage, references) = (self.collage, request.references.clone());
+        let made = tokio::task::spawn_blocking(move || collage(&references, most)).await.ok().flatten()?;
+        tracing::info!(job = %self.job, references = request.references.len(), most, "references put together");
+        Some(GenerateRequest { references: made.into(), ..request.clone() })
     }
 
     /// Tries one provider. The inner error is the provider's last word (none = no usable key) and whether the whole
@@ -274,6 +297,8 @@ impl Chain<'_> {
             match error.class {
                 _ if error.suspended => state.circuit.suspend(now),
                 ErrorClass::Overload | ErrorClass::Unanswered => state.circuit.failed(now),
+                // The provider has another model to offer: nothing is missing any more.
+                ErrorClass::NotFound if error.retry == Retry::Corrected => state.circuit.succeeded(),
                 ErrorClass::NotFound => {
                     state.not_found.insert(operation, now + NOT_FOUND_FOR);
                     state.circuit.succeeded();

@@ -8,8 +8,14 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Circuit, KeyPool, KeyReport};
-use crate::ports::{ApiKey, Operation, Output, Provider};
+use super::{
+    Circuit, KeyPool, KeyReport,
+    health::{Health, HealthReport},
+};
+use crate::{
+    job::usage::Prices,
+    ports::{ApiKey, Operation, Output, Provider},
+};
 
 /// How long a task that makes pictures may take, when the owner says nothing.
 const PICTURE_TASK: Duration = Duration::from_mins(10);
@@ -21,6 +27,7 @@ pub struct ProviderSlot {
     pub(super) provider: Arc<dyn Provider>,
     pub(super) max_retry_attempts: u32,
     task_limit: Option<Duration>,
+    prices: Prices,
     state: Mutex<SlotState>,
 }
 
@@ -28,6 +35,7 @@ pub(super) struct SlotState {
     pub(super) keys: KeyPool,
     pub(super) circuit: Circuit,
     pub(super) not_found: HashMap<Operation, Instant>,
+    pub(super) health: Health,
 }
 
 impl ProviderSlot {
@@ -37,8 +45,31 @@ impl ProviderSlot {
             provider,
             max_retry_attempts: max_retry_attempts.max(1),
             task_limit: None,
-            state: Mutex::new(SlotState { keys, circuit: Circuit::default(), not_found: HashMap::new() }),
+            prices: Prices::default(),
+            state: Mutex::new(SlotState {
+                keys,
+                circuit: Circuit::default(),
+                not_found: HashMap::new(),
+                health: Health::default(),
+            }),
         }
+    }
+
+    /// The same with the owner's prices.
+    #[must_use]
+    pub fn with_prices(self, prices: Prices) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// What the owner says that results cost.
+    pub fn prices(&self) -> &Prices {
+        &self.prices
+    }
+
+    /// How it did lately, for the owner.
+    pub fn health(&self) -> HealthReport {
+        let now = Instant::now();
+        self.with(|state| state.health.report(&state.circuit, now))
     }
 
     /// The same with the owner's bound for tasks at the service.
@@ -84,4 +115,13 @@ pub struct Link {
     pub slot: Arc<ProviderSlot>,
     /// The output this entry uses where the person wished nothing.
     pub output: Output,
+    /// Whether reference pictures may be put together when the provider takes fewer of them.
+    pub collage: bool,
+}
+
+impl Link {
+    /// An entry without a collage.
+    pub fn new(slot: Arc<ProviderSlot>, output: Output) -> Self {
+        Self { slot, output, collage: false }
+    }
 }

@@ -15,8 +15,8 @@ use crate::{
     error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
     ids::JobId,
     ports::{
-        ApiKey, Capabilities, GenerateRequest, Operation, Output, Reference, RemoteTask, StoreError,
-        TaskIntent,
+        ApiKey, Capabilities, ClipLimits, GenerateRequest, Operation, Output, Reference, RemoteTask,
+        StoreError, TaskIntent,
     },
     testing::{ScriptedProvider, Step, spool, test_picture},
 };
@@ -48,10 +48,8 @@ fn key(name: &str, account: Option<&str>) -> ApiKey {
 
 fn link(provider: Arc<ScriptedProvider>, keys: &[&str], max: u32) -> Link {
     let keys = keys.iter().map(|name| key(name, None)).collect();
-    Link {
-        slot: Arc::new(ProviderSlot::new(provider, KeyPool::new(keys, &HashMap::new()), max)),
-        output: Output::default(),
-    }
+    let slot = ProviderSlot::new(provider, KeyPool::new(keys, &HashMap::new()), max);
+    Link::new(Arc::new(slot), Output::default())
 }
 
 fn one(steps: impl IntoIterator<Item = Step>, keys: &[&str], max: u32) -> Vec<Link> {
@@ -96,8 +94,10 @@ async fn walk_with(links: &[Link], request: GenerateRequest, deadline: u64) -> W
         spool: &spool(dir.path(), 1 << 20),
         log: &log,
         shrink: |references| (references.len() > 1).then(|| vec![Reference { picture: test_picture() }]),
+        collage: |references, most| (references.len() < 9).then(|| references[..most].to_vec()),
         attempts: 0,
         unanswered: false,
+        clip_limits: ClipLimits::default(),
     };
     let result = chain.run(&request).await;
     Walk { result, asked: notes.0.lock().unwrap().clone(), waited: begun.elapsed() }
@@ -201,10 +201,8 @@ async fn quota_moves_on_only_to_another_account() {
     let provider =
         ScriptedProvider::new("a", [fail(ErrorClass::Quota, |error| error.key = KeyVerdict::OutOfQuota)]);
     let keys = vec![key("x", Some("me")), key("y", Some("me")), key("z", Some("you"))];
-    let links = [Link {
-        slot: Arc::new(ProviderSlot::new(provider, KeyPool::new(keys, &HashMap::new()), 3)),
-        output: Output::default(),
-    }];
+    let slot = ProviderSlot::new(provider, KeyPool::new(keys, &HashMap::new()), 3);
+    let links = [Link::new(Arc::new(slot), Output::default())];
     walk(&links).await.asked(&["1 a x", "2 a z"]).made_by("a");
 }
 
@@ -386,4 +384,106 @@ async fn a_success_ends_the_rest_of_a_key_and_a_resting_key_is_no_dead_key() {
     let walk = walk(&links).await;
     let Err(ChainFailure::Skipped(reasons)) = walk.result else { panic!("{:?}", walk.result) };
     assert_eq!(reasons, [("a".to_owned(), Skip::NoUsableKey { why: ErrorClass::Rate })]);
+}
+
+/// What a provider that can do everything, and takes one picture, says of itself.
+fn takes_one() -> Capabilities {
+    Capabilities { generate: true, edit: true, max_references: 1, max_count: 1, ..Capabilities::default() }
+}
+
+async fn skips(capabilities: Capabilities, request: GenerateRequest) -> Option<Skip> {
+    let provider = ScriptedProvider::with_capabilities("a", capabilities, []);
+    match walk_with(&[link(provider, &["k"], 1)], request, 900).await.result {
+        Ok(_) => None,
+        Err(ChainFailure::Skipped(reasons)) => reasons.first().map(|(_, skip)| *skip),
+        Err(other) => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn references_are_put_together_only_where_the_owner_allows_it_and_only_for_who_needs_it() {
+    let one = ScriptedProvider::with_capabilities("one", takes_one(), [Step::Fail(ErrorClass::BadRequest)]);
+    let many = ScriptedProvider::new("many", []);
+    let mut links = [link(one.clone(), &["k"], 1), link(many.clone(), &["k"], 1)];
+    walk_with(&links, request(3), 900).await.asked(&["1 many k"]).made_by("many");
+    links[0].collage = true;
+    walk_with(&links, request(3), 900).await.asked(&["1 one k", "2 many k"]).made_by("many");
+    let seen = |provider: &ScriptedProvider| provider.requests().last().unwrap().references.len();
+    assert_eq!((seen(&one), seen(&many)), (1, 3), "the next provider gets them all");
+    // References that can't be put together: the provider is passed over, and never asked without them.
+    let failed = walk_with(&links[..1], request(9), 900).await.asked(&[]);
+    assert!(matches!(failed.result, Err(ChainFailure::Skipped(reasons)) if reasons[0].1 == Skip::NoCollage));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_provider_without_edit_is_never_asked_for_words_alone() {
+    let words = Capabilities { edit: false, max_references: 0, ..takes_one() };
+    for collage in [false, true] {
+        let provider = ScriptedProvider::with_capabilities("a", words.clone(), []);
+        let mut links = [link(provider, &["k"], 1)];
+        links[0].collage = collage;
+        let walk = walk_with(&links, request(1), 900).await.asked(&[]);
+        assert!(matches!(walk.result, Err(ChainFailure::Skipped(reasons)) if reasons[0].1 == Skip::NoEdit));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn shapes_and_tiers_that_a_provider_certainly_can_not_make_are_left_to_others() {
+    const SIZES: &[(u32, u32)] = &[(1024, 1024), (1536, 1024), (1024, 1536)];
+    let few = || Capabilities { sizes: SIZES, max_tier: Some(1), ..takes_one() };
+    let wish = |size, ratio, tier| GenerateRequest { output: Output { size, ratio, tier }, ..request(0) };
+    let wrong = Some(Skip::WrongShape { sizes: SIZES });
+    for (wished, expected) in [
+        (wish(None, None, None), None),
+        (wish(None, Some((16, 9)), None), None),
+        (wish(None, Some((9, 16)), Some(1)), None),
+        (wish(None, Some((21, 9)), None), wrong),
+        (wish(Some((1000, 1000)), None, None), None),
+        (wish(Some((1600, 400)), None, None), wrong),
+        (wish(Some((3000, 3000)), None, None), Some(Skip::TooLarge { tier: 1 })),
+        (wish(None, None, Some(4)), Some(Skip::TooLarge { tier: 1 })),
+    ] {
+        let output = wished.output;
+        assert_eq!(skips(few(), wished).await, expected, "{output:?}");
+    }
+    assert_eq!(
+        skips(takes_one(), wish(None, Some((1, 9)), Some(4))).await,
+        None,
+        "nothing is known: it is tried"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_default_is_made_as_large_as_the_provider_can() {
+    let provider =
+        ScriptedProvider::with_capabilities("a", Capabilities { max_tier: Some(2), ..takes_one() }, []);
+    let mut links = [link(provider.clone(), &["k"], 1)];
+    links[0].output = Output { ratio: Some((1, 1)), tier: Some(4), size: None };
+    walk_with(&links, request(0), 900).await.made_by("a");
+    let asked = provider.requests()[0].output;
+    assert_eq!(asked, Output { ratio: Some((1, 1)), tier: Some(2), size: None });
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_is_kept_of_every_attempt() {
+    let steps = [Step::Fail(ErrorClass::Overload), Step::Picture, Step::Fail(ErrorClass::ModerationInput)];
+    let links = one(steps, &["k"], 3);
+    walk(&links).await.made_by("a");
+    walk(&links).await.failed(ErrorClass::ModerationInput);
+    let health = links[0].slot.health();
+    assert_eq!((health.attempts, health.judged, health.successes), (3, 2, 1));
+    assert_eq!(health.last_failure, Some((ErrorClass::ModerationInput, Duration::ZERO)));
+    assert_eq!(health.standing, Standing::Asked);
+    // A machine that fails says nothing about the provider.
+    let links = one([local()], &["k"], 1);
+    walk(&links).await;
+    assert_eq!(links[0].slot.health().attempts, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_model_that_is_gone_does_not_close_a_provider_with_another_one() {
+    let gone = || fail(ErrorClass::NotFound, |error| error.retry = Retry::Corrected);
+    let links = one([gone(), gone(), Step::Picture, gone(), Step::Picture], &["k"], 1);
+    walk(&links).await.asked(&["1 a k", "2 a k", "3 a k"]).made_by("a");
+    walk(&links).await.asked(&["1 a k", "2 a k"]).made_by("a");
 }

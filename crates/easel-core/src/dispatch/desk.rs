@@ -11,7 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     queue::{Answer, ChatQueues, Decide},
-    request::{Drafted, draft, output_of},
+    request::{Drafted, draft, feature_of, output_of},
     runtime::Runtime,
 };
 use crate::{
@@ -20,23 +20,21 @@ use crate::{
         Who,
     },
     chain::{Link, ProviderSlot},
-    command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
+    command::{Command, Context, Feature, Parsed, Verb},
     error::{Arg, UserError},
-    i18n::{Args, HelpView, Texts},
+    i18n::{Args, Texts},
     ids::{Chat, MessageId, Platform},
     job::{
-        delivery::{Delivered, deliver},
-        engine::{Brought, CancelOutcome, Engine, JobLine, Phase, Plan, Planner, Settlement},
+        engine::{Brought, Engine, Plan, Planner, Settlement},
         ledger::{JobRecord, StoredRequest},
     },
     message::{ChatRole, Message},
-    ports::{Adapter, Clock, Inbox, Output, SendFailure},
-    prompt::{Preset, edit_instruction},
+    ports::{Adapter, Capabilities, Clock, Inbox, Operation, Output},
+    prompt::edit_instruction,
     reply::{Reply, Target},
 };
 
-/// Lines of `/任务` at most.
-const MAX_JOB_LINES: usize = 10;
+mod answers;
 
 /// The desk. Holds what changes with the configuration behind one pointer, and the limits behind one short lock.
 pub struct Desk {
@@ -203,10 +201,16 @@ impl Desk {
                 UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", provider.clone());
             return self.say(runtime, message, &unknown);
         }
+        let clip = feature_of(command, preset) == Feature::Video;
+        if clip && command.provider.is_none() && !runtime.can_clip() {
+            return self.say(runtime, message, &UserError::new("error-no-clip", "E-NO-CLIP"));
+        }
         let Drafted { mut request, inline } = match draft(command, preset, message, &**adapter) {
             Ok(drafted) => drafted,
-            Err(missing) if missing.key == "error-needs-prompt" => {
-                let example = self.texts.plain(runtime.locale, "example-draw");
+            Err(missing) if ["error-needs-prompt", "error-needs-clip-prompt"].contains(&missing.key) => {
+                let clip = missing.key == "error-needs-clip-prompt";
+                let example = if clip { "example-video" } else { "example-draw" };
+                let example = self.texts.plain(runtime.locale, example);
                 let missing = missing.with("example", format!("{}{example}", runtime.prefix));
                 return self.say(runtime, message, &missing);
             }
@@ -260,149 +264,27 @@ impl Desk {
             Ok(Admitted { tickets, since: now })
         })
     }
+}
 
-    fn help(&self, runtime: &Runtime, topic: HelpTopic) -> Arc<str> {
-        runtime.help(topic, || {
-            let own: Vec<_> = runtime.presets.all().iter().filter(|preset| preset.style.is_none()).collect();
-            let presets: Vec<_> = own.iter().map(|preset| preset.name.as_str()).collect();
-            let view =
-                HelpView { prefix: &runtime.prefix, draw: true, edit: runtime.can_edit(), presets: &presets };
-            self.texts.help(runtime.locale, topic, view)
-        })
-    }
+/// The chain of one provider that a person named: as the feature's own chain has it, if it does.
+fn named(runtime: &Runtime, feature: Feature, slot: &Arc<ProviderSlot>) -> Link {
+    let own = runtime.chain(feature).iter().find(|link| Arc::ptr_eq(&link.slot, slot));
+    own.cloned().unwrap_or_else(|| Link::new(slot.clone(), Output::default()))
+}
 
-    fn presets(&self, runtime: &Runtime, list: PresetList) -> String {
-        let wanted = |preset: &&Preset| match list {
-            PresetList::All => true,
-            PresetList::Of(feature) => preset.feature == feature,
-        };
-        let names: Vec<_> = runtime
-            .presets
-            .all()
-            .iter()
-            .filter(wanted)
-            .map(|preset| format!("{}{}", runtime.prefix, preset.name))
-            .collect();
-        if names.is_empty() {
-            return self.texts.plain(runtime.locale, "presets-none");
-        }
-        let names = names.join(&self.texts.plain(runtime.locale, "list-separator"));
-        self.texts.get(runtime.locale, "presets-list", &Args::new().with("names", names))
-    }
-
-    fn jobs(&self, runtime: &Runtime, engine: &Engine, message: &Message, role: Role) -> String {
-        let own = (role == Role::Member).then_some(&message.sender.id);
-        let lines = engine.jobs(&message.chat, own);
-        if lines.is_empty() {
-            return self.texts.plain(runtime.locale, "job-list-empty");
-        }
-        let title = if own.is_some() { "job-list-title" } else { "job-list-title-chat" };
-        let count = Args::new().with("count", lines.len());
-        let mut out = vec![self.texts.get(runtime.locale, title, &count)];
-        for line in lines.iter().take(MAX_JOB_LINES) {
-            let key = match line.phase {
-                Phase::Waiting => "job-list-waiting",
-                Phase::Running => "job-list-running",
-                Phase::Delivering => "job-list-sending",
-            };
-            let what = self.what(runtime, line);
-            let args = Args::new()
-                .with("job", line.number.to_string())
-                .with("position", line.position.unwrap_or(1))
-                .with("seconds", line.age_seconds)
-                .with("what", what);
-            out.push(self.texts.get(runtime.locale, key, &args));
-        }
-        if lines.len() > MAX_JOB_LINES {
-            let more = Args::new().with("count", lines.len() - MAX_JOB_LINES);
-            out.push(self.texts.get(runtime.locale, "job-list-more", &more));
-        }
-        if let Some(line) = lines.first() {
-            let verb = self.texts.plain(runtime.locale, "verb-cancel");
-            let command = format!("{}{verb} {}", runtime.prefix, line.number);
-            out.push(self.texts.get(runtime.locale, "job-list-hint", &Args::new().with("command", command)));
-        }
-        out.join("\n")
-    }
-
-    /// What a job is about, in a few words: what was typed, else the preset, else the feature.
-    fn what(&self, runtime: &Runtime, line: &JobLine) -> String {
-        if !line.prompt.is_empty() {
-            return line.prompt.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).take(24).collect();
-        }
-        line.preset.clone().unwrap_or_else(|| {
-            let key = if line.feature == "edit" { "kind-edit" } else { "kind-draw" };
-            self.texts.plain(runtime.locale, key)
-        })
-    }
-
-    fn cancel(
-        &self,
-        runtime: &Runtime,
-        engine: &Engine,
-        message: &Message,
-        command: &Command,
-        role: Role,
-    ) -> String {
-        let admin = role >= Role::GroupAdmin;
-        let outcome = engine.cancel(&message.chat, &message.sender.id, admin, command.job);
-        let (key, number) = match outcome {
-            CancelOutcome::Cancelled { number, begun: false } => ("job-cancelled", number),
-            CancelOutcome::Cancelled { number, begun: true } => ("job-cancelled-begun", number),
-            CancelOutcome::TooLate { number } => ("error-too-late-to-cancel", number),
-            CancelOutcome::NotYours { number } => ("error-not-your-job", number),
-            CancelOutcome::NoSuchJob { number } => ("error-no-such-job", number),
-            CancelOutcome::Nothing => ("error-nothing-to-cancel", 0),
-        };
-        let args = Args::new().with("job", number.to_string()).with("code", "E-JOB");
-        self.texts.get(runtime.locale, key, &args)
-    }
-
-    /// Sends a person's latest result again.
-    fn resend(&self, runtime: &Runtime, engine: &Arc<Engine>, message: &Message) -> Option<Answer> {
-        let Some((job, artifacts)) = engine.keeper().latest(&message.chat, &message.sender.id) else {
-            return self.say(runtime, message, &UserError::new("error-nothing-to-resend", "E-RESEND"));
-        };
-        let adapter = self.adapters.get(&message.chat.platform)?.clone();
-        let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
-        let engine = Arc::clone(engine);
-        let lost = self.sentence(runtime, &UserError::new("error-internal", "E-ARTIFACT"));
-        let gone = |key| self.sentence(runtime, &UserError::new(key, "E-RESEND-GONE"));
-        let (gone, some_gone) = (gone("error-resend-gone"), gone("error-resend-some-gone"));
-        let not_sent = self.sentence(runtime, &UserError::new("error-not-delivered", "E-DELIVERY"));
-        Some(Box::pin(async move {
-            let failed = match engine.keeper().read(&artifacts).await {
-                Ok(pictures) => {
-                    // Removed by hand, or by age and size since it was looked up.
-                    let mut failed = match pictures.len() {
-                        0 => Some(&gone),
-                        some if some < artifacts.len() => Some(&some_gone),
-                        _ => None,
-                    };
-                    for (index, picture) in pictures.iter().enumerate() {
-                        let outcome = deliver(&adapter, &target, job, index, None, picture, None).await;
-                        tracing::info!(%job, index, ?outcome, "resent");
-                        // Whoever is muted or gone can't be told either.
-                        if let Delivered::No { failure, .. } = outcome
-                            && !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected)
-                        {
-                            failed = Some(&not_sent);
-                        }
-                    }
-                    failed
-                }
-                Err(error) => {
-                    tracing::error!(%job, %error, code = "E-ARTIFACT", "a kept picture can't be read");
-                    Some(&lost)
-                }
-            };
-            if let Some(sentence) = failed
-                && let Err(error) = adapter.send(&target, &Reply::text(sentence.as_str())).await
-            {
-                tracing::info!(chat = %target.chat, %error, "an answer could not be delivered");
-            }
-        }))
-    }
+/// Whether a provider that a person named can edit at all.
+///
+/// # Errors
+/// The reason why it can't.
+fn can_edit(name: &str, slot: &ProviderSlot) -> Result<(), UserError> {
+    let capabilities = slot.provider().capabilities();
+    let (key, code) = match &capabilities {
+        Capabilities { edit: true, .. } => return Ok(()),
+        Capabilities { needs_public_url: true, .. } => ("error-named-no-public-url", "E-PUBLIC-URL"),
+        Capabilities { clip: true, .. } => ("error-named-clips-only", "E-NO-EDIT"),
+        _ => ("error-named-no-edit", "E-NO-EDIT"),
+    };
+    Err(UserError::new(key, code).with("provider", name))
 }
 
 fn limit_sentence(limited: Limited) -> UserError {
@@ -467,7 +349,7 @@ impl Decide for Desk {
         let matters = matches!(command.verb, Verb::Jobs | Verb::Cancel);
         let role = self.role(&runtime, &message, matters).await;
         match command.verb {
-            Verb::Draw | Verb::Edit | Verb::Preset => {
+            Verb::Draw | Verb::Edit | Verb::Video | Verb::Preset => {
                 self.generate(&runtime, engine, &message, &command, role)
             }
             Verb::Help(topic) => self.answer(&message, &*self.help(&runtime, topic)),
@@ -479,7 +361,6 @@ impl Decide for Desk {
             // know them.
             Verb::Selfie
             | Verb::SelfieRef(_)
-            | Verb::Video
             | Verb::Batch(_)
             | Verb::Whitelist
             | Verb::Blacklist
@@ -500,7 +381,11 @@ impl Decide for Desk {
 impl Planner for Desk {
     fn plan(&self, request: &StoredRequest) -> Result<Plan, UserError> {
         let runtime = self.runtime.load();
-        let feature = if request.feature == "edit" { Feature::Edit } else { Feature::Draw };
+        let feature = match request.feature.as_str() {
+            "edit" => Feature::Edit,
+            "video" => Feature::Video,
+            _ => Feature::Draw,
+        };
         let preset = match &request.preset {
             None => None,
             Some(name) => Some(runtime.presets.get(name).ok_or_else(|| {
@@ -513,7 +398,10 @@ impl Planner for Desk {
                 let slot = runtime.providers.get(name).ok_or_else(|| {
                     UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", name.clone())
                 })?;
-                vec![Link { slot: slot.clone(), output: Output::default() }]
+                if feature == Feature::Edit {
+                    can_edit(name, slot)?;
+                }
+                vec![named(&runtime, feature, slot)]
             }
         };
         let wish = Output { size: request.size, ratio: request.ratio, tier: request.tier };
@@ -523,7 +411,7 @@ impl Planner for Desk {
         };
         Ok(Plan {
             links,
-            operation: None,
+            operation: (feature == Feature::Video).then_some(Operation::Clip),
             prompt: match preset {
                 Some(preset) => preset.fill(&request.prompt).into(),
                 None if feature == Feature::Edit => edit_instruction(&request.prompt).into(),
@@ -531,10 +419,16 @@ impl Planner for Desk {
             },
             output,
             needs_picture: feature == Feature::Edit,
-            caption: preset.and_then(|preset| preset.style).map(|style| {
-                let style = self.texts.plain(runtime.locale, style);
-                self.texts.get(runtime.locale, "caption-preset", &Args::new().with("style", style))
-            }),
+            caption: match preset.and_then(|preset| preset.style) {
+                // A clip comes minutes later, and where it can't quote its request these words do.
+                None if feature == Feature::Video => Some(self.texts.plain(runtime.locale, "caption-clip")),
+                None => None,
+                Some(style) => {
+                    let style = self.texts.plain(runtime.locale, style);
+                    let style = Args::new().with("style", style);
+                    Some(self.texts.get(runtime.locale, "caption-preset", &style))
+                }
+            },
         })
     }
 

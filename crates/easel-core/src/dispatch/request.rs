@@ -31,23 +31,21 @@ pub(super) fn draft(
     message: &Message,
     adapter: &dyn Adapter,
 ) -> Result<Drafted, UserError> {
-    let feature = match (command.verb, preset) {
-        (_, Some(preset)) => preset.feature,
-        (Verb::Edit, None) => Feature::Edit,
-        _ => Feature::Draw,
-    };
-    let edits = feature == Feature::Edit;
+    let feature = feature_of(command, preset);
+    let (edits, clip) = (feature == Feature::Edit, feature == Feature::Video);
     let mut pictures = message.pictures.clone();
-    if edits {
+    if edits || clip {
         let avatars = message.mentions.iter().filter_map(|user| adapter.avatar(&message.chat.account, user));
         pictures.extend(avatars);
     }
-    let fallback = if edits && pictures.is_empty() { fallback(preset, message, adapter) } else { Vec::new() };
+    let fallback =
+        if (edits || clip) && pictures.is_empty() { fallback(preset, message, adapter) } else { Vec::new() };
     if edits && pictures.is_empty() && fallback.is_empty() && message.quote.is_none() {
         return Err(UserError::new("error-needs-picture", "E-NEEDS-PICTURE"));
     }
     if !edits && command.prompt.is_empty() && preset.is_none() {
-        return Err(UserError::new("error-needs-prompt", "E-NEEDS-PROMPT"));
+        let missing = if clip { "error-needs-clip-prompt" } else { "error-needs-prompt" };
+        return Err(UserError::new(missing, "E-NEEDS-PROMPT"));
     }
     let recordable = |picture: &PictureRef| {
         !matches!(picture.locator, PictureLocator::Inline(_) | PictureLocator::File(_))
@@ -60,14 +58,19 @@ pub(super) fn draft(
             chat: message.chat.clone(),
             user: message.sender.id.clone(),
             message: message.id.clone(),
-            feature: if edits { "edit" } else { "draw" }.to_owned(),
+            feature: match feature {
+                Feature::Draw => "draw",
+                Feature::Edit => "edit",
+                Feature::Video => "video",
+            }
+            .to_owned(),
             prompt: command.prompt.clone(),
             preset: preset.map(|preset| preset.name.clone()),
             provider: command.provider.clone(),
             size,
             ratio,
             tier,
-            count: command.count,
+            count: if clip { 1 } else { command.count },
             pictures,
             fallback,
             quote: message.quote.clone(),
@@ -77,7 +80,17 @@ pub(super) fn draft(
     })
 }
 
-/// What is used when an edit has no picture: the member's last picture message in the chat, else, for presets that
+/// What a command asks for: its preset's feature, else its verb's.
+pub(super) fn feature_of(command: &Command, preset: Option<&Preset>) -> Feature {
+    match (command.verb, preset) {
+        (_, Some(preset)) => preset.feature,
+        (Verb::Edit, None) => Feature::Edit,
+        (Verb::Video, None) => Feature::Video,
+        _ => Feature::Draw,
+    }
+}
+
+/// What is used when an edit or a clip has no picture: the member's last picture message in the chat, else, for presets that
 /// allow it, their avatar.
 fn fallback(preset: Option<&Preset>, message: &Message, adapter: &dyn Adapter) -> Vec<PictureRef> {
     let mut recent = adapter.recent_pictures(&message.chat, &message.sender.id, RECENT);

@@ -25,6 +25,8 @@ pub struct Runtime {
     pub draw: Vec<Link>,
     /// The chain of editing.
     pub edit: Vec<Link>,
+    /// The chain of clips; empty where there are none.
+    pub video: Vec<Link>,
     /// Every configured provider by its name in lower case, for `@provider`.
     pub providers: HashMap<String, Arc<ProviderSlot>>,
     /// The language of answers.
@@ -47,6 +49,8 @@ pub struct RuntimeParts {
     pub draw: Vec<Link>,
     /// The chain of editing.
     pub edit: Vec<Link>,
+    /// The chain of clips; empty where there are none.
+    pub video: Vec<Link>,
     /// Every configured provider.
     pub providers: Vec<Arc<ProviderSlot>>,
     /// The language of answers.
@@ -66,6 +70,7 @@ impl Runtime {
             presets: parts.presets,
             draw: parts.draw,
             edit: parts.edit,
+            video: parts.video,
             providers,
             locale: parts.locale,
             prefix,
@@ -78,11 +83,17 @@ impl Runtime {
         self.edit.iter().any(|link| link.slot.provider().capabilities().edit)
     }
 
+    /// Whether any provider of the chain of clips makes them.
+    pub fn can_clip(&self) -> bool {
+        self.video.iter().any(|link| link.slot.provider().capabilities().clip)
+    }
+
     /// The chain of a feature.
     pub fn chain(&self, feature: Feature) -> &[Link] {
         match feature {
             Feature::Draw => &self.draw,
-            Feature::Edit | Feature::Video => &self.edit,
+            Feature::Edit => &self.edit,
+            Feature::Video => &self.video,
         }
     }
 

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
+mod clips;
+
 use super::*;
 use crate::{
     access::{AccessSection, LimitsState, Rules},
@@ -21,7 +23,7 @@ use crate::{
     i18n::{Locale, Texts},
     ids::{Chat, ChatKind},
     job::{
-        engine::{Engine, EngineSettings},
+        engine::{ClipSettings, Engine, EngineSettings},
         kept::KeepLimits,
         schedule::ScheduleLimits,
     },
@@ -48,6 +50,16 @@ fn world(access: &Value, script: Vec<Step>) -> World {
 
 /// Without a pause between two commands unless `access` says otherwise.
 fn world_in(locale: Locale, access: &Value, script: Vec<Step>) -> World {
+    world_of(locale, access, script, None)
+}
+
+/// With a provider of clips beside the one of pictures, and the presets of [`clips::presets`].
+fn world_of(
+    locale: Locale,
+    access: &Value,
+    script: Vec<Step>,
+    clips: Option<Arc<ScriptedProvider>>,
+) -> World {
     let mut with_defaults = json!({"debounce_seconds": 0});
     with_defaults.as_object_mut().unwrap().extend(access.as_object().unwrap().clone());
     let access: AccessSection = serde_json::from_value(with_defaults).unwrap();
@@ -57,14 +69,24 @@ fn world_in(locale: Locale, access: &Value, script: Vec<Step>) -> World {
     adapter.put_role("boss", ChatRole::Admin);
     let provider = ScriptedProvider::new("p", script);
     let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashMap::new()), 1));
-    let link = Link { slot: slot.clone(), output: Output::default() };
+    let link = Link::new(slot.clone(), Output::default());
+    let mut providers = vec![slot];
+    let video: Vec<_> = clips
+        .into_iter()
+        .map(|provider| {
+            let slot = Arc::new(ProviderSlot::new(provider, KeyPool::new(vec![], &HashMap::new()), 1));
+            providers.push(slot.clone());
+            Link::new(slot, Output::default())
+        })
+        .collect();
     let runtime = Runtime::new(RuntimeParts {
         prefixes: vec!["/".to_owned()],
         rules: Rules::new(&access, &["onebot:owner".to_owned()]),
-        presets: PresetBook::new(&BTreeMap::new()).0,
+        presets: PresetBook::new(&clips::presets()).0,
         draw: vec![link.clone()],
         edit: vec![link],
-        providers: vec![slot],
+        video,
+        providers,
         locale,
     });
     let adapters: Vec<Arc<dyn Adapter>> = vec![adapter.clone()];
@@ -80,6 +102,7 @@ fn world_in(locale: Locale, access: &Value, script: Vec<Step>) -> World {
         deadline: Duration::from_secs(900),
         keep: KeepLimits { ttl_millis: 900_000, max_count: 2000, max_bytes: 1 << 30 },
         max_download_bytes: 1 << 20,
+        clips: ClipSettings::default(),
     };
     let store = MemoryStore::default().ports();
     desk.open(Engine::new(store, spool(dir.path(), 1 << 20), clock.clone(), desk.clone(), settings));

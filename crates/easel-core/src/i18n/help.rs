@@ -12,6 +12,8 @@ pub struct HelpView<'a> {
     pub draw: bool,
     /// Whether editing, and with it the figurines, is possible.
     pub edit: bool,
+    /// Whether clips are possible.
+    pub video: bool,
     /// Names of the presets that the configuration adds, in their order.
     pub presets: &'a [&'a str],
 }
@@ -33,6 +35,9 @@ impl Texts {
         if view.edit {
             lines.push(line("help-edit"));
             lines.push(line("help-figurines"));
+        }
+        if view.video {
+            lines.push(line("help-video"));
         }
         if !view.presets.is_empty() {
             let separator = self.plain(locale, "list-separator");

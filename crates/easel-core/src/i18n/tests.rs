@@ -169,7 +169,7 @@ fn languages_by_what_people_write() {
 #[test]
 fn help_speaks_of_what_is_switched_on() {
     let texts = Texts::new();
-    let all = HelpView { prefix: "/", draw: true, edit: true, presets: &["水彩", "头像"] };
+    let all = HelpView { prefix: "/", draw: true, edit: true, video: true, presets: &["水彩", "头像"] };
     let help = texts.help(Locale::ZhCn, HelpTopic::All, all);
     for word in [
         "/生图",
@@ -177,6 +177,7 @@ fn help_speaks_of_what_is_switched_on() {
         "/手办化",
         "/手办化2",
         "/手办化3",
+        "/视频",
         "/重发图片",
         "/任务",
         "/取消",
@@ -187,11 +188,15 @@ fn help_speaks_of_what_is_switched_on() {
     }
     assert!(help.contains("\n  例：/生图"), "examples are indented:\n{help}");
     let english = texts.help(Locale::EnUs, HelpTopic::All, HelpView { prefix: "!", presets: &[], ..all });
-    for word in ["!draw", "!edit", "!figurine", "!figurine2", "!figurine3", "!resend", "!jobs", "!cancel"] {
+    for word in
+        ["!draw", "!edit", "!video", "!figurine", "!figurine2", "!figurine3", "!resend", "!jobs", "!cancel"]
+    {
         assert!(english.contains(word), "{word} is missing in:\n{english}");
     }
     let no_edit = texts.help(Locale::ZhCn, HelpTopic::Edit, HelpView { edit: false, presets: &[], ..all });
     assert!(no_edit.contains("/生图") && !no_edit.contains("/改图") && !no_edit.contains("手办"));
+    let stills = texts.help(Locale::ZhCn, HelpTopic::All, HelpView { video: false, ..all });
+    assert!(!stills.contains("视频"), "{stills}");
     for locale in Locale::ALL {
         let draw = texts.help(locale, HelpTopic::Draw, all);
         assert!(draw.contains("16:9") && draw.contains("x2") && draw.contains("4K"));
@@ -206,7 +211,7 @@ fn examples_of_the_help_are_commands() {
     let (book, _) = PresetBook::new(&BTreeMap::new());
     let grammar = Grammar::new(GrammarConfig { prefixes: vec!["/".to_owned()], presets: book.names() });
     let texts = Texts::new();
-    let view = HelpView { prefix: "/", draw: true, edit: true, presets: &[] };
+    let view = HelpView { prefix: "/", draw: true, edit: true, video: true, presets: &[] };
     for locale in Locale::ALL {
         for topic in [HelpTopic::All, HelpTopic::Draw, HelpTopic::Edit] {
             let help = texts.help(locale, topic, view);

@@ -4,12 +4,12 @@ use super::{
     engine::{Active, Engine, Plan},
     ledger::StoredTask,
     run::Stopped,
-    sentences::chain_sentence,
+    sentences::{chain_sentence, class_sentence},
 };
 use crate::{
     chain::{AttemptLog, Chain, ChainFailure, Resumed},
     error::{Charged, ErrorClass, Retry, UserError},
-    media::{Clip, Picture, shrink},
+    media::{Clip, Media, Picture, collage, shrink},
     ports::{GenerateRequest, Operation, Reference},
 };
 use std::sync::Arc;
@@ -24,6 +24,26 @@ pub(super) struct Asked {
     pub(super) provider: String,
     /// What else the person has to hear, after the result.
     pub(super) note: Option<UserError>,
+}
+
+impl Asked {
+    /// What is delivered: what was asked for, and nothing else that the service may have made.
+    ///
+    /// # Errors
+    /// When there is nothing of that kind; it may be paid all the same.
+    pub(super) fn into_media(self, plan: &Plan) -> Result<Vec<Media>, Stopped> {
+        let media: Vec<_> = if plan.operation == Some(Operation::Clip) {
+            self.clip.map(Media::Clip).into_iter().collect()
+        } else {
+            self.pictures.into_iter().map(Media::Picture).collect()
+        };
+        if media.is_empty() {
+            tracing::warn!(provider = self.provider, "the service made something else than it was asked for");
+            let sentence = class_sentence(ErrorClass::Empty, plan.operation == Some(Operation::Clip));
+            return Err(Stopped::Failed { sentence, charged: Charged::Maybe });
+        }
+        Ok(media)
+    }
 }
 
 impl Engine {
@@ -121,8 +141,10 @@ impl Engine {
             spool: &self.spool,
             log,
             shrink: shrink_all,
+            collage: put_together,
             attempts: job.attempts,
             unanswered: false,
+            clip_limits: self.settings.load().clips.limits,
         }
     }
 
@@ -152,7 +174,7 @@ fn request_of(job: &Active, plan: &Plan, references: Vec<Reference>) -> Generate
         prompt: plan.prompt.clone(),
         references: references.into(),
         output: plan.output,
-        count: job.request.count.max(1),
+        count: if job.request.is_clip() { 1 } else { job.request.count.max(1) },
     }
 }
 
@@ -170,4 +192,18 @@ fn shrink_all(references: &[Reference]) -> Option<Vec<Reference>> {
         })
         .collect();
     changed.then_some(smaller)
+}
+
+/// The references in `most` pictures: the first ones as they are, the others together in the last one. Prompts speak most
+/// often of the first picture, so that one stays whole where there is room.
+fn put_together(references: &[Reference], most: usize) -> Option<Vec<Reference>> {
+    let (alone, others) = references.split_at_checked(most.checked_sub(1)?)?;
+    let others: Vec<_> = others.iter().map(|reference| reference.picture.clone()).collect();
+    match collage(&others) {
+        Ok(picture) => Some(alone.iter().cloned().chain([Reference { picture }]).collect()),
+        Err(problem) => {
+            tracing::warn!(?problem, "reference pictures can't be put together");
+            None
+        }
+    }
 }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     error::UserError,
     ids::JobId,
-    media::{Body, Picture, PictureProblem, Spool, prepare},
+    media::{Body, Picture, PictureProblem, Prepared, Spool, passes_unchanged, prepare},
     message::{PictureLocator, PictureRef, Quote},
     ports::{Adapter, Blobs, DownloadError, Reference, StoreError},
 };
@@ -107,13 +107,30 @@ impl Collector {
         references.dedup_by(|a, b| same_picture(a, b));
         references.truncate(MAX_INPUTS);
         let mut inputs = Inputs::default();
+        let mut unusable = None;
         for (index, reference) in references.iter().enumerate() {
-            let body = adapter.download(&request.chat, reference, max_bytes).await.map_err(download_error)?;
-            let (input, first_frame) = self.prepare(job, index, body, keep).await?;
+            let collected = async {
+                let body =
+                    adapter.download(&request.chat, reference, max_bytes).await.map_err(download_error)?;
+                self.prepare(job, index, body, keep).await
+            };
+            let (input, first_frame) = match collected.await {
+                Ok(collected) => collected,
+                Err(error @ CollectError::User(_)) if request.is_clip() => {
+                    unusable.get_or_insert(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             inputs.pictures.push(input);
             inputs.first_frame |= first_frame;
+            if request.is_clip() {
+                // A clip begins with one picture: the first that can be used (S003-100).
+                return Ok(inputs);
+            }
         }
-        Ok(inputs)
+        // Nobody pays for a clip that begins with another picture than the one that was given.
+        unusable.map_or(Ok(inputs), Err)
     }
 
     /// The prepared input, and whether it was an animation.
@@ -128,6 +145,10 @@ impl Collector {
         let spool = self.spool.clone();
         let work = move || {
             let _permit = permit;
+            if let Some((format, width, height)) = passes_unchanged(&body) {
+                return Ok((Picture { format, width, height, body }, false));
+            }
+            let body = body.joined();
             let bytes = body.read().map_err(|error| PictureProblem::Damaged(error.to_string()))?;
             let prepared = prepare(&bytes)?;
             let unchanged = prepared.bytes.len() == bytes.len();
@@ -137,21 +158,20 @@ impl Collector {
                 hold(&spool, prepared.bytes.clone())
                     .map_err(|error| PictureProblem::Damaged(error.to_string()))?
             };
-            Ok::<_, PictureProblem>((prepared, body))
+            let Prepared { format, width, height, first_frame, .. } = prepared;
+            Ok::<_, PictureProblem>((Picture { format, width, height, body }, first_frame))
         };
-        let (prepared, body) = tokio::task::spawn_blocking(work)
+        let (picture, first_frame) = tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| {
                 CollectError::Store(StoreError::Io(format!("a picture could not be read: {error}")))
             })?
             .map_err(|problem| CollectError::User(picture_problem(&problem)))?;
-        let picture =
-            Picture { format: prepared.format, width: prepared.width, height: prepared.height, body };
         if !keep && picture.body.in_memory().is_some() {
-            return Ok((Input::Ready(Reference { picture }), prepared.first_frame));
+            return Ok((Input::Ready(Reference { picture }), first_frame));
         }
         let kept = self.keep(job, index, &picture).await?;
-        Ok((Input::Kept(kept), prepared.first_frame))
+        Ok((Input::Kept(kept), first_frame))
     }
 
     async fn keep(&self, job: JobId, index: usize, picture: &Picture) -> Result<StoredPicture, StoreError> {

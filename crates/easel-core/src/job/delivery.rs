@@ -1,12 +1,16 @@
-//! The delivery policy: what is tried after a certain failure, and never after an unknown outcome.
+//! The delivery policy: what is tried after a certain failure, and never after an unknown outcome. Pictures here, clips
+//! in `clip`.
+
+mod clip;
 
 use std::{sync::Arc, time::Duration};
 
 use crate::{
     ids::{JobId, MessageId},
-    media::{Picture, compact},
+    media::{Media, Picture, compact},
     ports::{Adapter, SendError, SendFailure},
-    reply::{Clearance, OutgoingPicture, Part, Reply, Target},
+    reply::{Clearance, OutgoingFile, OutgoingPicture, Part, Reply, Target},
+    settings::SendMode,
 };
 
 /// Sends per delivery at most, whatever fails.
@@ -60,13 +64,44 @@ fn next_shape(shape: Shape, failure: SendFailure, retried: bool, files: bool) ->
     }
 }
 
-/// Sends one picture with its caption. With a `clearance` it may begin before the job's record is durable.
+/// One result to be delivered.
+#[derive(Clone, Copy, Debug)]
+pub struct Item<'a> {
+    /// The job that made it, for the file's name.
+    pub job: JobId,
+    /// Its place among the job's results.
+    pub index: usize,
+    /// Words that belong to it.
+    pub caption: Option<&'a str>,
+    /// What it is.
+    pub media: &'a Media,
+    /// How clips are sent; pictures don't ask.
+    pub send_mode: SendMode,
+}
+
+impl Item<'_> {
+    fn name(&self, extension: &str) -> String {
+        format!("easel-{}-{}.{extension}", self.job, self.index)
+    }
+}
+
+/// Sends one result with its caption. With a `clearance` a picture may begin before the job's record is durable.
 pub async fn deliver(
     adapter: &Arc<dyn Adapter>,
     target: &Target,
-    job: JobId,
-    index: usize,
-    caption: Option<&str>,
+    item: Item<'_>,
+    clearance: Option<&Clearance>,
+) -> Delivered {
+    match item.media {
+        Media::Picture(picture) => deliver_picture(adapter, target, item, picture, clearance).await,
+        Media::Clip(clip) => clip::deliver(adapter, target, item, clip).await,
+    }
+}
+
+async fn deliver_picture(
+    adapter: &Arc<dyn Adapter>,
+    target: &Target,
+    item: Item<'_>,
     picture: &Picture,
     clearance: Option<&Clearance>,
 ) -> Delivered {
@@ -79,21 +114,21 @@ pub async fn deliver(
         let Some(picture) = shaped(picture, shape).await else {
             return Delivered::No { failure: last.0, reason: last.1 };
         };
-        let name = format!("easel-{job}-{index}.{}", picture.format.extension());
-        let outgoing = OutgoingPicture { picture, name };
+        let name = item.name(picture.format.extension());
         let parts = match shape {
-            Shape::File => vec![Part::File(outgoing)],
-            Shape::Picture | Shape::Compact => caption
+            Shape::File => vec![Part::File(OutgoingFile { media: Media::Picture(picture), name })],
+            Shape::Picture | Shape::Compact => item
+                .caption
                 .map(|text| Part::Text(text.to_owned()))
                 .into_iter()
-                .chain([Part::Picture(outgoing)])
+                .chain([Part::Picture(OutgoingPicture { picture, name })])
                 .collect(),
         };
         match send_when_connected(adapter, target, &Reply { parts }, clearance).await {
             Ok(message) => return Delivered::Yes { message },
             Err(SendError::Unknown { reason }) => return Delivered::Unknown { reason },
             Err(SendError::Failed { failure, reason }) => {
-                tracing::info!(%job, ?shape, ?failure, reason, "a send failed");
+                tracing::info!(job = %item.job, ?shape, ?failure, reason, "a send failed");
                 let next = match next_shape(shape, failure, retried, files) {
                     // A large picture that could not go as a file may still go as a compact picture.
                     None if shape == Shape::File && large && failure != SendFailure::Forbidden => {
@@ -161,7 +196,7 @@ mod tests {
         testing::{RecordingAdapter, test_picture},
     };
 
-    fn target() -> Target {
+    pub(super) fn target() -> Target {
         let chat = Chat {
             platform: "onebot".into(),
             account: "1".into(),
@@ -172,7 +207,7 @@ mod tests {
         Target { chat, quote: Some("m".into()) }
     }
 
-    fn failed(failure: SendFailure) -> SendError {
+    pub(super) fn failed(failure: SendFailure) -> SendError {
         SendError::Failed { failure, reason: "scripted".to_owned() }
     }
 
@@ -180,7 +215,15 @@ mod tests {
         let recorder = RecordingAdapter::new();
         recorder.fail_sends(failures);
         let adapter: Arc<dyn Adapter> = recorder.clone();
-        let outcome = deliver(&adapter, &target(), JobId::generate(), 0, Some("手办"), &picture, None).await;
+        let media = Media::Picture(picture);
+        let item = Item {
+            job: JobId::generate(),
+            index: 0,
+            caption: Some("手办"),
+            media: &media,
+            send_mode: SendMode::Auto,
+        };
+        let outcome = deliver(&adapter, &target(), item, None).await;
         (outcome, recorder)
     }
 

@@ -23,8 +23,9 @@ use super::{
     journal::Journal,
     kept::{KeepLimits, Keeper},
     ledger::{Event, JobRecord, StoredRequest},
-    schedule::{Admission, Schedule, ScheduleLimits},
+    schedule::{Admission, Lane, Schedule, ScheduleLimits},
     sentences::{queue_sentence, store_sentence},
+    usage::{Ended, Spent, UsageBook},
 };
 use crate::{
     chain::{Link, ProviderSlot},
@@ -32,7 +33,8 @@ use crate::{
     ids::{Chat, JobId, MessageId, Platform, UnixMillis, UserId},
     media::Spool,
     message::PictureRef,
-    ports::{Adapter, Clock, Operation, Output, Store},
+    ports::{Adapter, ClipLimits, Clock, Operation, Output, Store},
+    settings::SendMode,
 };
 
 /// What the engine asks about a request when it runs it. Answered from the running configuration, so that a job of an
@@ -94,6 +96,17 @@ pub struct EngineSettings {
     pub keep: KeepLimits,
     /// The largest input picture, in bytes.
     pub max_download_bytes: u64,
+    /// How clips are fetched and sent.
+    pub clips: ClipSettings,
+}
+
+/// How clips are fetched from services and sent to chats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ClipSettings {
+    /// In which way they are sent.
+    pub send_mode: SendMode,
+    /// How they may be fetched.
+    pub limits: ClipLimits,
 }
 
 /// What a new job brings besides its stored request.
@@ -188,6 +201,7 @@ pub struct Engine {
     pub(super) settings: ArcSwap<EngineSettings>,
     pub(super) collector: Collector,
     pub(super) keeper: Arc<Keeper>,
+    pub(super) usage: UsageBook,
     state: Mutex<State>,
     numbers: AtomicU32,
     tasks: TaskTracker,
@@ -279,9 +293,11 @@ impl Engine {
         settings: EngineSettings,
     ) -> Arc<Self> {
         let keeper = Arc::new(Keeper::new(store.clone(), clock.clone(), settings.keep));
+        let usage = UsageBook::new(store.keys.clone(), clock.clone());
         Arc::new(Self {
             collector: Collector::new(store.blobs.clone(), spool.clone(), keeper.clone()),
             keeper,
+            usage,
             state: Mutex::new(State { schedule: Schedule::new(settings.schedule), active: BTreeMap::new() }),
             store,
             spool,
@@ -317,10 +333,10 @@ impl Engine {
         }
         let id = JobId::generate();
         let admission = self
-            .with(|state| state.schedule.admit(id, &request.chat, &request.user))
+            .with(|state| state.schedule.admit(id, lane_of(&request), &request.chat, &request.user))
             .map_err(queue_sentence)?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let job = self.activate(id, number, request, brought, self.clock.now(), 0);
+        let job = self.activate(id, number, request, brought, (self.clock.now(), 0, Vec::new()));
         job.journal.hold(Event::Accepted { request: Box::new(job.request.clone()), number });
         let accepted = Accepted { job: id, number: job.number };
         self.spawn(job, admission, super::run::Beginning::New);
@@ -329,8 +345,9 @@ impl Engine {
 
     /// Takes a job of an earlier run back in.
     pub(super) fn resume(self: &Arc<Self>, record: &JobRecord, beginning: super::run::Beginning) {
-        let admission =
-            self.with(|state| state.schedule.readmit(record.id, &record.request.chat, &record.request.user));
+        let StoredRequest { chat, user, .. } = &record.request;
+        let lane = lane_of(&record.request);
+        let admission = self.with(|state| state.schedule.readmit(record.id, lane, chat, user));
         // Jobs of before numbers were kept get one now; those of this run are above all that are known.
         let number = match record.number {
             0 => self.numbers.fetch_add(1, Ordering::Relaxed),
@@ -341,8 +358,7 @@ impl Engine {
             number,
             record.request.clone(),
             Brought::default(),
-            record.accepted_at,
-            record.attempts,
+            (record.accepted_at, record.attempts, record.spent.clone()),
         );
         if matches!(beginning, super::run::Beginning::Deliver { .. }) {
             // At once: nobody can cancel what is made and paid for.
@@ -357,11 +373,10 @@ impl Engine {
         number: u32,
         request: StoredRequest,
         brought: Brought,
-        accepted_at: UnixMillis,
-        attempts: u32,
+        (accepted_at, attempts, spent): (UnixMillis, u32, Vec<Spent>),
     ) -> Arc<Active> {
-        let journal =
-            Journal::new(id, self.store.ledger.clone(), self.store.keys.clone(), self.clock.clone());
+        let (ledger, keys) = (self.store.ledger.clone(), self.store.keys.clone());
+        let journal = Journal::new(id, ledger, keys, self.clock.clone(), spent);
         let job = Arc::new(Active {
             id,
             number,
@@ -511,6 +526,35 @@ impl Engine {
         self.with(|state| (state.schedule.running(), state.schedule.waiting()))
     }
 
+    /// What jobs cost.
+    pub fn usage(&self) -> &UsageBook {
+        &self.usage
+    }
+
+    /// What one result of an attempt costs by today's prices of the owner.
+    pub(super) fn price(&self, spent: &Spent) -> Option<f64> {
+        self.planner.provider(&spent.provider)?.prices().of(&spent.operation, spent.tier)
+    }
+
+    /// Books a job that has ended.
+    pub(super) fn book(&self, job: &Active) {
+        let (accepted_at, spent) = (job.accepted_at, job.journal.spent());
+        let ended = Ended { job: job.id, accepted_at, request: &job.request, spent: &spent };
+        self.usage.note(ended, |spent| self.price(spent));
+    }
+
+    /// Writes what the jobs cost that have ended since the last call; call it every few seconds.
+    pub async fn store_usage(&self) {
+        if let Err(error) = self.usage.store().await {
+            tracing::warn!(%error, "what jobs cost could not be stored; it is tried again");
+        }
+    }
+
+    /// How clips are sent now.
+    pub fn send_mode(&self) -> SendMode {
+        self.settings.load().clips.send_mode
+    }
+
     /// What is kept of finished jobs.
     pub fn keeper(&self) -> &Keeper {
         &self.keeper
@@ -521,7 +565,9 @@ impl Engine {
     pub async fn shutdown(&self, patience: Duration) -> bool {
         self.stop.cancel();
         self.tasks.close();
-        tokio::time::timeout(patience, self.tasks.wait()).await.is_ok()
+        let ended = tokio::time::timeout(patience, self.tasks.wait()).await.is_ok();
+        self.store_usage().await;
+        ended
     }
 
     pub(super) fn tracker(&self) -> TaskTracker {
@@ -542,6 +588,10 @@ impl Engine {
     pub(super) fn store_failed(error: &crate::ports::StoreError) -> UserError {
         store_sentence(error)
     }
+}
+
+fn lane_of(request: &StoredRequest) -> Lane {
+    if request.is_clip() { Lane::Clips } else { Lane::Pictures }
 }
 
 fn start_one(job: &Active) {

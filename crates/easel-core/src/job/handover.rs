@@ -5,16 +5,15 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Outcome,
-    collect::stored,
-    delivery::{Delivered, RECONNECT_PATIENCE, deliver},
+    delivery::{Delivered, Item, RECONNECT_PATIENCE, deliver},
     engine::{Active, Engine, Phase},
-    ledger::{Event, StoredPicture},
+    ledger::{Event, StoredArtifact},
     run::{Speaker, Stopped},
 };
 use crate::{
     error::{Charged, UserError},
     ids::{JobId, MessageId},
-    media::Picture,
+    media::Media,
     ports::{Adapter, SendFailure, StoreError},
     reply::{Clearance, Target},
 };
@@ -25,7 +24,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A larger result is written first and sent then: on a slow disk it would hold up everybody on the same connection.
 const EARLY_BYTES: u64 = 16 << 20;
 
-/// What became of a job's pictures.
+/// What became of a job's results.
 #[derive(Debug, Default)]
 struct Transmitted {
     /// The first message that carries one.
@@ -44,12 +43,12 @@ impl Engine {
         adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
         caption: Option<&str>,
-        pictures: &[Picture],
+        media: &[Media],
         provider: String,
     ) -> Result<Outcome, Stopped> {
         let target = &speaker.target;
-        let record = self.record(job, adapter, pictures, provider);
-        let early = matches!(pictures, [picture] if picture.body.len() <= EARLY_BYTES)
+        let record = self.record(job, adapter, media, provider);
+        let early = matches!(media, [Media::Picture(picture)] if picture.body.len() <= EARLY_BYTES)
             && adapter.is_connected(&job.request.chat.account);
         let transmitted = if early {
             // The picture travels while it is recorded; its last bytes wait for the record.
@@ -60,12 +59,12 @@ impl Engine {
                 Ok::<_, Stopped>(())
             };
             let transmit =
-                async { Ok(Self::transmit(job, adapter, target, caption, pictures, Some(&clearance)).await) };
+                async { Ok(self.transmit(job, adapter, target, caption, media, Some(&clearance)).await) };
             // Without the record the send ends here, and nothing whole has left.
             tokio::try_join!(record, transmit)?.1
         } else {
             record.await?;
-            Self::transmit(job, adapter, target, caption, pictures, None).await
+            self.transmit(job, adapter, target, caption, media, None).await
         };
         Ok(self.delivered(job, transmitted, speaker).await)
     }
@@ -76,12 +75,13 @@ impl Engine {
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
-        artifacts: Vec<StoredPicture>,
+        artifacts: Vec<StoredArtifact>,
     ) -> Result<Outcome, Stopped> {
-        let pictures = self.keeper.read(&artifacts).await?;
-        if pictures.len() < artifacts.len() {
+        let media = self.keeper.read(&artifacts).await?;
+        if media.len() < artifacts.len() {
+            let lost = if job.request.is_clip() { "error-clip-lost" } else { "error-result-lost" };
             return Err(Stopped::Failed {
-                sentence: UserError::new("error-result-lost", "E-ARTIFACT"),
+                sentence: UserError::new(lost, "E-ARTIFACT"),
                 charged: Charged::Maybe,
             });
         }
@@ -89,7 +89,7 @@ impl Engine {
         self.record_sending(job, adapter).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let transmitted =
-            Self::transmit(job, adapter, &speaker.target, caption.as_deref(), &pictures, None).await;
+            self.transmit(job, adapter, &speaker.target, caption.as_deref(), &media, None).await;
         Ok(self.delivered(job, transmitted, speaker).await)
     }
 
@@ -101,11 +101,11 @@ impl Engine {
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
-        pictures: &[Picture],
+        media: &[Media],
         provider: String,
     ) -> Result<(), Stopped> {
-        let artifacts = artifacts_of(job.id, pictures);
-        if let Err(error) = self.keep(job, &artifacts, pictures).await {
+        let artifacts = artifacts_of(job.id, media);
+        if let Err(error) = self.keep(job, &artifacts, media).await {
             without_copy(job, &error);
             return Ok(());
         }
@@ -167,36 +167,38 @@ impl Engine {
     async fn keep(
         &self,
         job: &Active,
-        artifacts: &[StoredPicture],
-        pictures: &[Picture],
+        artifacts: &[StoredArtifact],
+        media: &[Media],
     ) -> Result<(), StoreError> {
-        for (artifact, picture) in artifacts.iter().zip(pictures) {
-            self.store.blobs.put(&artifact.blob, &picture.body).await?;
+        for (artifact, result) in artifacts.iter().zip(media) {
+            self.store.blobs.put(&artifact.blob, result.body()).await?;
         }
         self.keeper.note_artifacts(job.id, &job.request, artifacts);
         Ok(())
     }
 
-    /// Sends the pictures one after the other.
+    /// Sends the results one after the other.
     async fn transmit(
+        &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         target: &Target,
         caption: Option<&str>,
-        pictures: &[Picture],
+        media: &[Media],
         clearance: Option<&Clearance>,
     ) -> Transmitted {
         let mut transmitted = Transmitted::default();
-        for (index, picture) in pictures.iter().enumerate() {
+        for (index, media) in media.iter().enumerate() {
             let caption = caption.filter(|_| index == 0);
-            match deliver(adapter, target, job.id, index, caption, picture, clearance).await {
+            let item = Item { job: job.id, index, caption, media, send_mode: self.send_mode() };
+            match deliver(adapter, target, item, clearance).await {
                 Delivered::Yes { message } => transmitted.message = transmitted.message.or(message),
                 Delivered::Unknown { reason } => {
-                    tracing::warn!(job = %job.id, index, reason, "nobody knows whether a picture arrived; it is not sent again");
+                    tracing::warn!(job = %job.id, index, reason, "nobody knows whether a result arrived; it is not sent again");
                     transmitted.unknown = true;
                 }
                 Delivered::No { failure, reason } => {
-                    tracing::error!(job = %job.id, index, ?failure, reason, code = "E-DELIVERY", "a picture could not be delivered");
+                    tracing::error!(job = %job.id, index, ?failure, reason, code = "E-DELIVERY", "a result could not be delivered");
                     transmitted.failed = Some(failure);
                     if matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
                         break;
@@ -207,7 +209,7 @@ impl Engine {
         transmitted
     }
 
-    /// The end of a job whose pictures were sent; the person is told what did not arrive.
+    /// The end of a job whose results were sent; the person is told what did not arrive.
     async fn delivered(&self, job: &Active, transmitted: Transmitted, speaker: &Speaker) -> Outcome {
         let Transmitted { message, unknown, failed } = transmitted;
         let Some(failure) = failed else {
@@ -217,7 +219,8 @@ impl Engine {
         if !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected) {
             // The sentence says how to fetch the result, so from now on that must work.
             self.keeper.finished(job.id, outcome.clone()).await;
-            speaker.say(&UserError::new("error-not-delivered", "E-DELIVERY")).await;
+            let lost = if job.request.is_clip() { "error-clip-not-delivered" } else { "error-not-delivered" };
+            speaker.say(&UserError::new(lost, "E-DELIVERY")).await;
         }
         outcome
     }
@@ -228,10 +231,10 @@ fn without_copy(job: &Active, error: &StoreError) {
     tracing::error!(job = %job.id, code, "a result could not be stored; it is delivered without a copy");
 }
 
-/// Where a job's pictures are kept.
-fn artifacts_of(job: JobId, pictures: &[Picture]) -> Vec<StoredPicture> {
-    let artifact = |(index, picture): (usize, &Picture)| {
-        stored(format!("{job}-{index}.{}", picture.format.extension()), picture)
+/// Where a job's results are kept.
+fn artifacts_of(job: JobId, media: &[Media]) -> Vec<StoredArtifact> {
+    let artifact = |(index, result): (usize, &Media)| {
+        StoredArtifact::of(format!("{job}-{index}.{}", result.format().extension()), result)
     };
-    pictures.iter().enumerate().map(artifact).collect()
+    media.iter().enumerate().map(artifact).collect()
 }

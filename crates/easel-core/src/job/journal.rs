@@ -13,6 +13,7 @@ use async_trait::async_trait;
 use super::{
     bad_keys::{BadKey, remember_bad},
     ledger::{Entry, Event, StoredFailure, StoredUsage},
+    usage::{Spent, spend},
 };
 use crate::{
     chain::{Attempt, AttemptLog, Attempted, Made},
@@ -43,15 +44,18 @@ pub(super) struct Journal {
     percent: AtomicU8,
     /// Called once, when a service has taken a task.
     on_created: Mutex<Option<Callback>>,
+    /// What the attempts came to, those of earlier runs included.
+    spent: Mutex<Vec<Spent>>,
 }
 
 impl Journal {
-    /// A journal for one job.
+    /// A journal for one job; `spent` is what earlier runs recorded.
     pub(super) fn new(
         job: JobId,
         ledger: Arc<dyn Ledger>,
         keys: Arc<dyn KeyValue>,
         clock: Arc<dyn Clock>,
+        spent: Vec<Spent>,
     ) -> Self {
         Self {
             job,
@@ -65,7 +69,13 @@ impl Journal {
             rendering: AtomicBool::new(false),
             percent: AtomicU8::new(0),
             on_created: Mutex::default(),
+            spent: Mutex::new(spent),
         }
+    }
+
+    /// What the attempts came to so far.
+    pub(super) fn spent(&self) -> Vec<Spent> {
+        self.spent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// How far the task is that a service works on, in percent (0 where it does not tell); `None` when there is none.
@@ -198,22 +208,28 @@ impl AttemptLog for Journal {
             status: error.status,
             detail: error.detail.clone(),
         });
+        let usage = StoredUsage {
+            model: model.to_owned(),
+            operation: operation.name().to_owned(),
+            count: made.count,
+            size: made.size,
+            bytes: made.bytes,
+            input_tokens: made.usage.input_tokens,
+            output_tokens: made.usage.output_tokens,
+            cost: made.usage.cost,
+        };
+        let duration_ms = millis(duration);
+        {
+            let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+            spend(&mut spent, provider, duration_ms, error.as_ref(), Some(&usage));
+        }
         let event = Event::Answered {
             provider: provider.to_owned(),
             key: key.to_owned(),
             attempt,
-            duration_ms: millis(duration),
+            duration_ms,
             error,
-            usage: Some(Box::new(StoredUsage {
-                model: model.to_owned(),
-                operation: operation.name().to_owned(),
-                count: made.count,
-                size: made.size,
-                bytes: made.bytes,
-                input_tokens: made.usage.input_tokens,
-                output_tokens: made.usage.output_tokens,
-                cost: made.usage.cost,
-            })),
+            usage: Some(Box::new(usage)),
         };
         if failed {
             // At once: a job killed during the following pause has not been paid and may run again.

@@ -8,11 +8,11 @@ use std::{
 
 use super::{
     Outcome,
-    ledger::{Entry, Event, JobRecord, StoredPicture, StoredRequest},
+    ledger::{Entry, Event, JobRecord, StoredArtifact, StoredPicture, StoredRequest},
 };
 use crate::{
     ids::{Chat, JobId, MessageId, UnixMillis, UserId},
-    media::Picture,
+    media::Media,
     ports::{Clock, Store, StoreError},
 };
 
@@ -32,7 +32,7 @@ pub struct KeepLimits {
 struct Kept {
     chat: Chat,
     user: UserId,
-    artifacts: Vec<StoredPicture>,
+    artifacts: Vec<StoredArtifact>,
     /// `None` while the job still needs them.
     ended_at: Option<UnixMillis>,
 }
@@ -129,7 +129,7 @@ impl Keeper {
         });
     }
 
-    pub(super) fn note_artifacts(&self, job: JobId, request: &StoredRequest, artifacts: &[StoredPicture]) {
+    pub(super) fn note_artifacts(&self, job: JobId, request: &StoredRequest, artifacts: &[StoredArtifact]) {
         let kept = Kept {
             chat: request.chat.clone(),
             user: request.user.clone(),
@@ -164,7 +164,7 @@ impl Keeper {
     }
 
     /// The artifacts of a person's latest result in a chat that were not removed yet.
-    pub fn latest(&self, chat: &Chat, user: &UserId) -> Option<(JobId, Vec<StoredPicture>)> {
+    pub fn latest(&self, chat: &Chat, user: &UserId) -> Option<(JobId, Vec<StoredArtifact>)> {
         self.with(|state| {
             state
                 .kept
@@ -175,23 +175,18 @@ impl Keeper {
         })
     }
 
-    /// The pictures behind stored names; those that are gone are left out.
+    /// The results behind stored names; those that are gone are left out.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn read(&self, artifacts: &[StoredPicture]) -> Result<Vec<Picture>, StoreError> {
-        let mut pictures = Vec::with_capacity(artifacts.len());
+    pub async fn read(&self, artifacts: &[StoredArtifact]) -> Result<Vec<Media>, StoreError> {
+        let mut results = Vec::with_capacity(artifacts.len());
         for stored in artifacts {
             if let Some(body) = self.store.blobs.get(&stored.blob).await? {
-                pictures.push(Picture {
-                    format: stored.format,
-                    width: stored.width,
-                    height: stored.height,
-                    body,
-                });
+                results.push(stored.with_body(body));
             }
         }
-        Ok(pictures)
+        Ok(results)
     }
 
     /// Removes what is too old or too much, and blobs that belong to no job. Called now and then.
@@ -239,10 +234,11 @@ impl State {
     /// Which finished jobs lose their artifacts: too old, then the oldest beyond count and bytes. What jobs need that have
     /// not ended stays in any case, so it takes its room first.
     fn expired(&self, now: UnixMillis) -> Vec<JobId> {
-        let bytes_of = |pictures: &[StoredPicture]| pictures.iter().map(|picture| picture.bytes).sum::<u64>();
+        let bytes_of =
+            |artifacts: &[StoredArtifact]| artifacts.iter().map(|artifact| artifact.bytes).sum::<u64>();
+        let of_inputs = self.inputs.values().flatten().map(|input| input.bytes).sum::<u64>();
         let needed = self.kept.values().filter(|kept| kept.ended_at.is_none());
-        let (mut count, mut bytes) =
-            (0usize, self.inputs.values().map(|inputs| bytes_of(inputs)).sum::<u64>());
+        let (mut count, mut bytes) = (0usize, of_inputs);
         for kept in needed {
             count += kept.artifacts.len();
             bytes += bytes_of(&kept.artifacts);
@@ -266,12 +262,24 @@ impl State {
 mod tests {
     use super::*;
     use crate::{
-        media::{Body, PictureFormat},
+        media::{Body, ClipFormat, MediaFormat, PictureFormat},
         testing::{HandClock, MemoryStore},
     };
 
     fn picture(blob: &str, bytes: u64) -> StoredPicture {
         StoredPicture { blob: blob.to_owned(), format: PictureFormat::Png, width: 1, height: 1, bytes }
+    }
+
+    /// Clips: they age as pictures do.
+    fn artifact(blob: &str, bytes: u64) -> StoredArtifact {
+        StoredArtifact {
+            blob: blob.to_owned(),
+            format: MediaFormat::Clip(ClipFormat::Mp4),
+            width: 0,
+            height: 0,
+            bytes,
+            link: None,
+        }
     }
 
     fn request() -> StoredRequest {
@@ -299,8 +307,8 @@ mod tests {
         /// A job with one artifact of so many bytes.
         async fn stores(&mut self, bytes: u64) -> JobId {
             let job = JobId::generate();
-            self.put(&format!("{job}-0.png")).await;
-            self.keeper.note_artifacts(job, &request(), &[picture(&format!("{job}-0.png"), bytes)]);
+            self.put(&format!("{job}-0.mp4")).await;
+            self.keeper.note_artifacts(job, &request(), &[artifact(&format!("{job}-0.mp4"), bytes)]);
             self.jobs.push(job);
             job
         }
@@ -316,7 +324,7 @@ mod tests {
         /// Which of the jobs, by number, still have their artifact.
         fn left(&self) -> Vec<usize> {
             let names = self.store.blob_names();
-            let has = |job: &JobId| names.contains(&format!("{job}-0.png"));
+            let has = |job: &JobId| names.contains(&format!("{job}-0.mp4"));
             self.jobs.iter().enumerate().filter(|(_, job)| has(job)).map(|(n, _)| n).collect()
         }
     }
@@ -350,7 +358,7 @@ mod tests {
         assert_eq!(shelf.left(), [0], "inputs are counted");
         assert!(shelf.store.blob_names().contains(&input.blob));
         shelf.ends(old).await;
-        assert_eq!(shelf.store.blob_names(), [format!("{old}-0.png")], "inputs go with their job");
+        assert_eq!(shelf.store.blob_names(), [format!("{old}-0.mp4")], "inputs go with their job");
     }
 
     #[tokio::test]
@@ -358,10 +366,13 @@ mod tests {
         let mut shelf = Shelf::new(9, 100);
         let job = shelf.stores(1).await;
         shelf.ends(job).await;
-        for left_behind in [format!("{job}-in0.png"), format!("{}-0.png", JobId::generate())] {
+        for left_behind in [format!("{job}-in0.png"), format!("{}-0.mp4", JobId::generate())] {
             shelf.put(&left_behind).await;
         }
         shelf.keeper.sweep(HashSet::new).await;
-        assert_eq!(shelf.store.blob_names(), [format!("{job}-0.png")]);
+        assert_eq!(shelf.store.blob_names(), [format!("{job}-0.mp4")]);
+        let artifacts = [artifact(&format!("{job}-0.mp4"), 1), artifact("gone.mp4", 1)];
+        let read = shelf.keeper.read(&artifacts).await.unwrap();
+        assert!(matches!(&read[..], [Media::Clip(clip)] if clip.body.len() == 1), "{read:?}");
     }
 }

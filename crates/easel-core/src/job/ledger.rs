@@ -4,11 +4,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::usage::{Spent, spend};
 use crate::{
     access::Tickets,
     error::{Charged, ErrorClass},
     ids::{Chat, JobId, MessageId, UnixMillis, UserId},
-    media::PictureFormat,
+    media::{Body, Clip, Media, MediaFormat, Picture, PictureFormat},
     message::PictureRef,
     ports::{RemoteTask, TaskIntent},
 };
@@ -80,7 +81,7 @@ pub enum Event {
     /// The artifacts are in the blob store.
     Stored {
         /// In order of delivery.
-        artifacts: Vec<StoredPicture>,
+        artifacts: Vec<StoredArtifact>,
         /// The provider that made them.
         provider: String,
     },
@@ -144,6 +145,13 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
+impl StoredRequest {
+    /// Whether it asks for a clip.
+    pub fn is_clip(&self) -> bool {
+        self.feature == "video"
+    }
+}
+
 /// A picture in the blob store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredPicture {
@@ -157,6 +165,47 @@ pub struct StoredPicture {
     pub height: u32,
     /// Bytes.
     pub bytes: u64,
+}
+
+/// A result in the blob store: a picture or a clip.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredArtifact {
+    /// Its blob name.
+    pub blob: String,
+    /// What it is.
+    pub format: MediaFormat,
+    /// Pixels; 0 for a clip.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub width: u32,
+    /// Pixels; 0 for a clip.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub height: u32,
+    /// Bytes.
+    pub bytes: u64,
+    /// Where the service itself serves a clip.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+impl StoredArtifact {
+    /// How a result is recorded under this name.
+    pub fn of(blob: String, media: &Media) -> Self {
+        let (width, height, link) = match media {
+            Media::Picture(picture) => (picture.width, picture.height, None),
+            Media::Clip(clip) => (0, 0, clip.link.clone()),
+        };
+        Self { blob, format: media.format(), width, height, bytes: media.body().len(), link }
+    }
+
+    /// The result again, with its bytes.
+    pub fn with_body(&self, body: Body) -> Media {
+        match self.format {
+            MediaFormat::Picture(format) => {
+                Media::Picture(Picture { format, width: self.width, height: self.height, body })
+            }
+            MediaFormat::Clip(format) => Media::Clip(Clip { format, body, link: self.link.clone() }),
+        }
+    }
 }
 
 /// What an attempt made and cost, for the owner's statistics.
@@ -281,7 +330,7 @@ pub struct JobRecord {
     pub inputs: Option<Vec<StoredPicture>>,
     /// Stored artifacts.
     #[serde(default)]
-    pub artifacts: Vec<StoredPicture>,
+    pub artifacts: Vec<StoredArtifact>,
     /// The task that a service was last asked for, until it answered.
     #[serde(default)]
     pub task: Option<StoredTask>,
@@ -300,6 +349,9 @@ pub struct JobRecord {
     /// Whether it keeps what it took of the limits.
     #[serde(default = "yes")]
     pub counts: bool,
+    /// What its attempts came to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub spent: Vec<Spent>,
 }
 
 fn yes() -> bool {
@@ -335,6 +387,7 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             paid: false,
             number,
             counts: true,
+            spent: Vec::new(),
         });
     }
     let mut record = record?;
@@ -359,8 +412,9 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
                 known.created = Some(task);
             }
         }
-        Event::Answered { error, .. } => {
+        Event::Answered { provider, duration_ms, error, usage, .. } => {
             record.task = None;
+            spend(&mut record.spent, &provider, duration_ms, error.as_ref(), usage.as_deref());
             // After a success, after a failure that may have been paid and after a refusal, nobody is asked again by a
             // later run: the stage stays, and the job ends as interrupted.
             match error {

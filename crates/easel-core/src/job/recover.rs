@@ -17,10 +17,11 @@ use super::{
     engine::Engine,
     ledger::{Entry, Event, INTERRUPTED, JobRecord, Stage},
     run::Beginning,
+    usage::Ended,
 };
 use crate::{
     error::{Charged, UserError},
-    ids::{JobId, Platform},
+    ids::Platform,
     ports::StoreError,
     reply::{Reply, Target},
 };
@@ -43,6 +44,11 @@ pub struct Recovered {
     pub unknown: usize,
 }
 
+fn ended(record: &JobRecord) -> Ended<'_> {
+    let JobRecord { id, accepted_at, request, spent, .. } = record;
+    Ended { job: *id, accepted_at: *accepted_at, request, spent }
+}
+
 impl Engine {
     /// Reads the ledger and remembers what an earlier run kept and was asked. Called once, before anything arrives.
     ///
@@ -62,11 +68,12 @@ impl Engine {
     /// for the jobs of the platform `transient` (the command line): they are closed.
     pub async fn recover(self: &Arc<Self>, records: Vec<JobRecord>, transient: &Platform) -> Recovered {
         let mut recovered = Recovered::default();
+        self.catch_up(&records).await;
         for record in records {
             let platform = &record.request.chat.platform;
             if !record.is_finished() && platform == transient {
                 let outcome = Outcome::Failed { code: INTERRUPTED.to_owned(), charged: Charged::Maybe };
-                self.close(record.id, outcome).await;
+                self.close(&record, outcome).await;
                 continue;
             }
             if !record.is_finished() && self.planner.adapter(platform).is_none() {
@@ -100,7 +107,7 @@ impl Engine {
                 }
                 Stage::Sending => {
                     recovered.unknown += 1;
-                    self.close(record.id, Outcome::Unknown).await;
+                    self.close(&record, Outcome::Unknown).await;
                 }
             }
         }
@@ -108,11 +115,21 @@ impl Engine {
         recovered
     }
 
-    async fn close(&self, job: JobId, outcome: Outcome) {
+    /// Books what the jobs of earlier runs cost, as far as those runs did not come to it.
+    async fn catch_up(&self, records: &[JobRecord]) {
+        let finished: Vec<_> = records.iter().filter(|record| record.is_finished()).map(ended).collect();
+        if let Err(error) = self.usage.catch_up(&finished, |spent| self.price(spent)).await {
+            tracing::warn!(%error, "what the last jobs of the earlier run cost could not be read");
+        }
+        self.store_usage().await;
+    }
+
+    async fn close(&self, record: &JobRecord, outcome: Outcome) {
         let event = Event::Finished { outcome: outcome.clone() };
-        let entry = Entry { job, at: self.clock.now(), event };
+        let entry = Entry { job: record.id, at: self.clock.now(), event };
         drop(self.store.ledger.append(vec![entry]));
-        self.keeper.finished(job, outcome).await;
+        self.keeper.finished(record.id, outcome).await;
+        self.usage.note(ended(record), |spent| self.price(spent));
     }
 
     /// Tells the person that a job was cut off, then closes it, so that a crash before it is told tells it next time. It
@@ -139,7 +156,7 @@ impl Engine {
                     tracing::warn!(job = %record.id, %error, "an interruption could not be told");
                 }
             }
-            engine.close(record.id, outcome).await;
+            engine.close(&record, outcome).await;
         });
     }
 }

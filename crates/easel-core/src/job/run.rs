@@ -10,7 +10,7 @@ use super::{
     collect::{CollectError, Input, Inputs},
     delivery::send_when_connected,
     engine::{Active, Engine, Phase, Plan},
-    ledger::{Event, StoredPicture, StoredTask},
+    ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
     sentences::deadline_sentence,
 };
 use crate::{
@@ -39,7 +39,7 @@ pub(super) enum Beginning {
     /// Its artifacts are stored and were not sent.
     Deliver {
         /// In order.
-        artifacts: Vec<StoredPicture>,
+        artifacts: Vec<StoredArtifact>,
     },
 }
 
@@ -174,7 +174,7 @@ impl Engine {
                 match self.ask_about(job, &plan, &task).await? {
                     Some(asked) => {
                         let caption = plan.caption.clone();
-                        return self.deliver_asked(job, adapter, speaker, caption, asked).await;
+                        return self.deliver_asked(job, adapter, speaker, &plan, caption, asked).await;
                     }
                     // The service never saw it, so nothing is paid.
                     None => Beginning::Again { inputs },
@@ -228,9 +228,9 @@ impl Engine {
         let asked = self.ask(job, &plan, references).await?;
         let note =
             first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
-        let caption: Vec<String> = plan.caption.into_iter().chain(note).collect();
+        let caption: Vec<String> = plan.caption.clone().into_iter().chain(note).collect();
         let caption = (!caption.is_empty()).then(|| caption.join("\n"));
-        self.deliver_asked(job, adapter, speaker, caption, asked).await
+        self.deliver_asked(job, adapter, speaker, &plan, caption, asked).await
     }
 
     /// From a result in memory to its delivery.
@@ -239,17 +239,16 @@ impl Engine {
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
+        plan: &Plan,
         caption: Option<String>,
-        asked: Asked,
+        mut asked: Asked,
     ) -> Result<Outcome, Stopped> {
         if !job.enter(Phase::Delivering) {
             return Err(Stopped::Cancelled { charged: Charged::Maybe });
         }
-        let Asked { pictures, clip, provider, note } = asked;
-        if clip.is_some() {
-            return Err(Stopped::failed(UserError::new("error-no-clip", "E-NO-CLIP")));
-        }
-        let outcome = self.hand_over(job, adapter, speaker, caption.as_deref(), &pictures, provider).await?;
+        let (provider, note) = (asked.provider.clone(), asked.note.take());
+        let media = asked.into_media(plan)?;
+        let outcome = self.hand_over(job, adapter, speaker, caption.as_deref(), &media, provider).await?;
         if let Some(sentence) = note {
             speaker.say(&sentence).await;
         }
@@ -345,6 +344,7 @@ impl Engine {
     async fn finish_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
         let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
         self.release(job, outcome.clone(), counts);
+        self.book(job);
         // Before it is durable: the person may ask for the result again at once.
         self.keeper.finished(job.id, outcome).await;
         if let Err(error) = durable.await {

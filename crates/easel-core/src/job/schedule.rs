@@ -1,23 +1,41 @@
 //! Which job runs next: pure bookkeeping, fair between chats.
+//!
+//! Clips have places of their own. A service works on one for minutes, in which easel only asks now and then how far it
+//! is; were a clip to take a picture's place, its chat or its person would wait those minutes for a picture that takes
+//! seconds. So the limits per chat and per person count pictures and clips apart, and clips take at most half of all
+//! places, which leaves the rest to pictures whatever the clips do.
 
 use std::collections::{HashMap, VecDeque};
 
 use crate::ids::{Chat, JobId, UserId};
 
+/// What a job makes: each kind has its own places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Pictures: seconds, some of them busy.
+    Pictures,
+    /// A clip: minutes of waiting.
+    Clips,
+}
+
 /// How many jobs may run and wait. 0 is read as 1: a bound that admits nothing would stop easel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ScheduleLimits {
-    /// Running, overall.
+    /// Running, overall; half of it (at least one) for clips at most.
     pub max_running: usize,
-    /// Running in one chat.
+    /// Pictures running in one chat, and clips beside them.
     pub max_running_per_chat: usize,
-    /// Running for one person.
+    /// Pictures running for one person. Of clips, nobody has more than one that runs or waits.
     pub max_running_per_user: usize,
     /// Waiting, overall. One chat may hold a quarter of it, one person a tenth, so that nobody fills the queue alone.
     pub max_waiting: usize,
 }
 
 impl ScheduleLimits {
+    fn most_clips(&self) -> usize {
+        (self.max_running / 2).max(1)
+    }
+
     fn waiting_per_chat(&self) -> usize {
         (self.max_waiting / 4).max(4)
     }
@@ -42,6 +60,8 @@ pub enum QueueFull {
         /// How many may wait.
         max: usize,
     },
+    /// This person has a clip already, running or waiting.
+    Clip,
 }
 
 /// What happens to a new job.
@@ -59,16 +79,35 @@ pub enum Admission {
 #[derive(Clone, Debug)]
 struct Waiting {
     job: JobId,
+    lane: Lane,
     user: UserId,
+}
+
+/// What runs in one lane.
+#[derive(Debug, Default)]
+struct Counts {
+    all: usize,
+    by_chat: HashMap<Chat, usize>,
+    by_user: HashMap<UserId, usize>,
+}
+
+impl Counts {
+    fn of_chat(&self, chat: &Chat) -> usize {
+        self.by_chat.get(chat).copied().unwrap_or(0)
+    }
+
+    fn of_user(&self, user: &UserId) -> usize {
+        self.by_user.get(user).copied().unwrap_or(0)
+    }
 }
 
 /// Running and waiting jobs.
 #[derive(Debug)]
 pub struct Schedule {
     limits: ScheduleLimits,
-    running: HashMap<JobId, (Chat, UserId)>,
-    by_chat: HashMap<Chat, usize>,
-    by_user: HashMap<UserId, usize>,
+    running: HashMap<JobId, (Lane, Chat, UserId)>,
+    pictures: Counts,
+    clips: Counts,
     /// Chats with waiting jobs; the one whose turn it is stands first.
     turns: VecDeque<Chat>,
     queues: HashMap<Chat, VecDeque<Waiting>>,
@@ -80,8 +119,8 @@ impl Schedule {
         Self {
             limits,
             running: HashMap::new(),
-            by_chat: HashMap::new(),
-            by_user: HashMap::new(),
+            pictures: Counts::default(),
+            clips: Counts::default(),
             turns: VecDeque::new(),
             queues: HashMap::new(),
         }
@@ -107,10 +146,19 @@ impl Schedule {
     ///
     /// # Errors
     /// When it may neither run nor wait.
-    pub fn admit(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Result<Admission, QueueFull> {
+    pub fn admit(
+        &mut self,
+        job: JobId,
+        lane: Lane,
+        chat: &Chat,
+        user: &UserId,
+    ) -> Result<Admission, QueueFull> {
+        if lane == Lane::Clips && self.has_clip(user) {
+            return Err(QueueFull::Clip);
+        }
         // Whoever waits can't run now: every change of the limits and every end starts all who can.
-        if self.may_run(chat, user) {
-            self.start(job, chat.clone(), user.clone());
+        if self.may_run(lane, chat, user) {
+            self.start(job, lane, chat.clone(), user.clone());
             return Ok(Admission::Start);
         }
         if self.waiting() >= self.limits.max_waiting {
@@ -123,32 +171,40 @@ impl Schedule {
         if mine >= self.limits.waiting_per_user() {
             return Err(QueueFull::User { max: self.limits.waiting_per_user() });
         }
-        Ok(self.wait(job, chat, user))
+        Ok(self.wait(job, lane, chat, user))
     }
 
     /// Takes a job of an earlier run in: it was accepted once and is never refused.
-    pub fn readmit(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Admission {
-        if self.may_run(chat, user) {
-            self.start(job, chat.clone(), user.clone());
+    pub fn readmit(&mut self, job: JobId, lane: Lane, chat: &Chat, user: &UserId) -> Admission {
+        if self.may_run(lane, chat, user) {
+            self.start(job, lane, chat.clone(), user.clone());
             return Admission::Start;
         }
-        self.wait(job, chat, user)
+        self.wait(job, lane, chat, user)
     }
 
-    fn wait(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Admission {
+    /// Whether a clip of this person runs or waits, in whatever chat.
+    fn has_clip(&self, user: &UserId) -> bool {
+        let waits = |waiting: &Waiting| waiting.lane == Lane::Clips && waiting.user == *user;
+        self.clips.of_user(user) > 0 || self.queues.values().flatten().any(waits)
+    }
+
+    fn wait(&mut self, job: JobId, lane: Lane, chat: &Chat, user: &UserId) -> Admission {
         let queue = self.queues.entry(chat.clone()).or_default();
         if queue.is_empty() {
             self.turns.push_back(chat.clone());
         }
-        queue.push_back(Waiting { job, user: user.clone() });
+        queue.push_back(Waiting { job, lane, user: user.clone() });
         Admission::Wait { position: self.position(job).unwrap_or(1) }
     }
 
     /// Removes a job, running or waiting. Returns jobs that may start now.
     pub fn remove(&mut self, job: JobId) -> Vec<JobId> {
-        if let Some((chat, user)) = self.running.remove(&job) {
-            decrease(&mut self.by_chat, &chat);
-            decrease(&mut self.by_user, &user);
+        if let Some((lane, chat, user)) = self.running.remove(&job) {
+            let counts = self.counts(lane);
+            counts.all -= 1;
+            decrease(&mut counts.by_chat, &chat);
+            decrease(&mut counts.by_user, &user);
         } else {
             for queue in self.queues.values_mut() {
                 queue.retain(|waiting| waiting.job != job);
@@ -177,16 +233,30 @@ impl Schedule {
         Some(ahead + 1)
     }
 
-    fn may_run(&self, chat: &Chat, user: &UserId) -> bool {
-        self.running.len() < self.limits.max_running.max(1)
-            && self.by_chat.get(chat).copied().unwrap_or(0) < self.limits.max_running_per_chat.max(1)
-            && self.by_user.get(user).copied().unwrap_or(0) < self.limits.max_running_per_user.max(1)
+    fn counts(&mut self, lane: Lane) -> &mut Counts {
+        match lane {
+            Lane::Pictures => &mut self.pictures,
+            Lane::Clips => &mut self.clips,
+        }
     }
 
-    fn start(&mut self, job: JobId, chat: Chat, user: UserId) {
-        *self.by_chat.entry(chat.clone()).or_default() += 1;
-        *self.by_user.entry(user.clone()).or_default() += 1;
-        self.running.insert(job, (chat, user));
+    fn may_run(&self, lane: Lane, chat: &Chat, user: &UserId) -> bool {
+        let ScheduleLimits { max_running, max_running_per_chat, max_running_per_user, .. } = self.limits;
+        let (counts, per_user, room) = match lane {
+            Lane::Pictures => (&self.pictures, max_running_per_user, true),
+            Lane::Clips => (&self.clips, 1, self.clips.all < self.limits.most_clips()),
+        };
+        room && self.running.len() < max_running.max(1)
+            && counts.of_chat(chat) < max_running_per_chat.max(1)
+            && counts.of_user(user) < per_user.max(1)
+    }
+
+    fn start(&mut self, job: JobId, lane: Lane, chat: Chat, user: UserId) {
+        let counts = self.counts(lane);
+        counts.all += 1;
+        *counts.by_chat.entry(chat.clone()).or_default() += 1;
+        *counts.by_user.entry(user.clone()).or_default() += 1;
+        self.running.insert(job, (lane, chat, user));
     }
 
     /// Starts every waiting job that may run, one per chat and turn.
@@ -196,8 +266,9 @@ impl Schedule {
             let mut found = None;
             for (turn, chat) in self.turns.iter().enumerate() {
                 let Some(queue) = self.queues.get(chat) else { continue };
-                // A person's own limit must not hold up the others of the chat.
-                if let Some(index) = queue.iter().position(|waiting| self.may_run(chat, &waiting.user)) {
+                // A person's own limit must not hold up the others of the chat, nor clips the pictures.
+                let may = |waiting: &Waiting| self.may_run(waiting.lane, chat, &waiting.user);
+                if let Some(index) = queue.iter().position(may) {
                     found = Some((turn, index));
                     break;
                 }
@@ -209,7 +280,7 @@ impl Schedule {
             let Some(chat) = self.turns.remove(turn) else { break };
             if let Some(waiting) = self.queues.get_mut(&chat).and_then(|queue| queue.remove(index)) {
                 started.push(waiting.job);
-                self.start(waiting.job, chat.clone(), waiting.user);
+                self.start(waiting.job, waiting.lane, chat.clone(), waiting.user);
             }
             self.turns.push_back(chat);
             self.forget_empty();
@@ -262,17 +333,20 @@ mod tests {
     fn chats_take_turns_whatever_the_length_of_their_queues() {
         let mut schedule = Schedule::new(limits(1, 1, 1, 200));
         let first = JobId::generate();
-        assert_eq!(schedule.admit(first, &chat("a"), &"u".into()), Ok(Admission::Start));
+        assert_eq!(schedule.admit(first, Lane::Pictures, &chat("a"), &"u".into()), Ok(Admission::Start));
         let flood: Vec<_> = (0..10).map(|_| JobId::generate()).collect();
         for (n, job) in flood.iter().enumerate() {
             let user = format!("u{n}");
             assert_eq!(
-                schedule.admit(*job, &chat("a"), &user.into()),
+                schedule.admit(*job, Lane::Pictures, &chat("a"), &user.into()),
                 Ok(Admission::Wait { position: n + 1 })
             );
         }
         let other = JobId::generate();
-        assert_eq!(schedule.admit(other, &chat("b"), &"v".into()), Ok(Admission::Wait { position: 2 }));
+        assert_eq!(
+            schedule.admit(other, Lane::Pictures, &chat("b"), &"v".into()),
+            Ok(Admission::Wait { position: 2 })
+        );
         assert_eq!(schedule.remove(first), [flood[0]]);
         assert_eq!(schedule.position(other), Some(1));
         assert_eq!(schedule.remove(flood[0]), [other]);
@@ -283,19 +357,47 @@ mod tests {
     fn one_person_does_not_hold_up_the_chat() {
         let mut schedule = Schedule::new(limits(8, 2, 1, 200));
         let jobs: Vec<_> = (0..4).map(|_| JobId::generate()).collect();
-        assert_eq!(schedule.admit(jobs[0], &chat("a"), &"u".into()), Ok(Admission::Start));
-        assert_eq!(schedule.admit(jobs[1], &chat("a"), &"u".into()), Ok(Admission::Wait { position: 1 }));
-        assert_eq!(schedule.admit(jobs[2], &chat("a"), &"w".into()), Ok(Admission::Start));
-        assert_eq!(schedule.admit(jobs[3], &chat("a"), &"x".into()), Ok(Admission::Wait { position: 2 }));
+        assert_eq!(schedule.admit(jobs[0], Lane::Pictures, &chat("a"), &"u".into()), Ok(Admission::Start));
+        assert_eq!(
+            schedule.admit(jobs[1], Lane::Pictures, &chat("a"), &"u".into()),
+            Ok(Admission::Wait { position: 1 })
+        );
+        assert_eq!(schedule.admit(jobs[2], Lane::Pictures, &chat("a"), &"w".into()), Ok(Admission::Start));
+        assert_eq!(
+            schedule.admit(jobs[3], Lane::Pictures, &chat("a"), &"x".into()),
+            Ok(Admission::Wait { position: 2 })
+        );
         assert_eq!(schedule.remove(jobs[2]), [jobs[3]], "x may run beside u, whose second job waits");
         assert_eq!(schedule.remove(jobs[0]), [jobs[1]]);
+    }
+
+    #[test]
+    fn clips_have_their_own_places() {
+        let mut schedule = Schedule::new(limits(4, 1, 1, 200));
+        let mut admit = |lane, chat_id: &str, user: &str| {
+            let job = JobId::generate();
+            (job, schedule.admit(job, lane, &chat(chat_id), &user.into()))
+        };
+        let (first, admitted) = admit(Lane::Clips, "a", "u");
+        assert_eq!(admitted, Ok(Admission::Start));
+        assert_eq!(admit(Lane::Pictures, "a", "u").1, Ok(Admission::Start), "beside the clip");
+        assert_eq!(admit(Lane::Clips, "b", "u").1, Err(QueueFull::Clip), "one per person, in whatever chat");
+        let (second, admitted) = admit(Lane::Clips, "a", "v");
+        assert_eq!(admitted, Ok(Admission::Wait { position: 1 }));
+        assert_eq!(admit(Lane::Clips, "b", "v").1, Err(QueueFull::Clip), "a waiting one counts");
+        assert_eq!(admit(Lane::Clips, "c", "w").1, Ok(Admission::Start));
+        let (third, admitted) = admit(Lane::Clips, "d", "x");
+        assert!(matches!(admitted, Ok(Admission::Wait { .. })), "half of the places");
+        assert_eq!(admit(Lane::Pictures, "d", "y").1, Ok(Admission::Start), "the others are for pictures");
+        assert_eq!(schedule.remove(first), [second]);
+        assert_eq!(schedule.remove(second), [third]);
     }
 
     #[test]
     fn nobody_fills_the_queue_alone() {
         let mut schedule = Schedule::new(limits(1, 1, 1, 40));
         let mut admit = |chat_id: &str, user: String| {
-            schedule.admit(JobId::generate(), &chat(chat_id), &user.into()).err()
+            schedule.admit(JobId::generate(), Lane::Pictures, &chat(chat_id), &user.into()).err()
         };
         assert_eq!(admit("a", "u".into()), None);
         for _ in 0..4 {
@@ -315,19 +417,20 @@ mod tests {
     proptest! {
         #[test]
         fn limits_hold_and_every_job_starts_once(
-            jobs in prop::collection::vec((0u8..4, 0u8..6), 1..60),
+            jobs in prop::collection::vec((0u8..4, 0u8..6, any::<bool>()), 1..60),
             running in 1usize..5, per_chat in 1usize..3, per_user in 1usize..3,
         ) {
             let mut schedule = Schedule::new(limits(running, per_chat, per_user, 1000));
-            let mut active: Vec<(JobId, u8, u8)> = Vec::new();
+            let mut active: Vec<(JobId, u8, u8, Lane)> = Vec::new();
             let mut all = HashMap::new();
             let mut started = 0;
             let mut admitted = 0;
-            for (c, u) in &jobs {
+            for (c, u, clip) in &jobs {
                 let job = JobId::generate();
-                all.insert(job, (*c, *u));
-                match schedule.admit(job, &chat(&c.to_string()), &u.to_string().into()) {
-                    Ok(Admission::Start) => { active.push((job, *c, *u)); started += 1; admitted += 1; }
+                let lane = if *clip { Lane::Clips } else { Lane::Pictures };
+                all.insert(job, (*c, *u, lane));
+                match schedule.admit(job, lane, &chat(&c.to_string()), &u.to_string().into()) {
+                    Ok(Admission::Start) => { active.push((job, *c, *u, lane)); started += 1; admitted += 1; }
                     Ok(Admission::Wait { position }) => {
                         prop_assert_eq!(schedule.position(job), Some(position));
                         admitted += 1;
@@ -335,19 +438,23 @@ mod tests {
                     Err(_) => {}
                 }
                 for (chat, queue) in &schedule.queues {
-                    prop_assert!(!queue.iter().any(|waiting| schedule.may_run(chat, &waiting.user)));
+                    prop_assert!(!queue.iter().any(|waiting| schedule.may_run(waiting.lane, chat, &waiting.user)));
                 }
             }
             loop {
                 prop_assert!(active.len() <= running);
-                for (_, c, u) in &active {
-                    prop_assert!(active.iter().filter(|(_, c2, _)| c2 == c).count() <= per_chat);
-                    prop_assert!(active.iter().filter(|(_, _, u2)| u2 == u).count() <= per_user);
+                let clips = active.iter().filter(|(.., lane)| *lane == Lane::Clips).count();
+                prop_assert!(clips <= (running / 2).max(1));
+                for (_, c, u, lane) in &active {
+                    let of_lane = || active.iter().filter(|job| job.3 == *lane);
+                    let per_user = if *lane == Lane::Clips { 1 } else { per_user };
+                    prop_assert!(of_lane().filter(|job| job.1 == *c).count() <= per_chat);
+                    prop_assert!(of_lane().filter(|job| job.2 == *u).count() <= per_user);
                 }
-                let Some((job, _, _)) = active.pop() else { break };
+                let Some((job, ..)) = active.pop() else { break };
                 for next in schedule.remove(job) {
-                    let (c, u) = all[&next];
-                    active.push((next, c, u));
+                    let (c, u, lane) = all[&next];
+                    active.push((next, c, u, lane));
                     started += 1;
                 }
             }

@@ -9,9 +9,11 @@ use crate::{
     ports::StoreError,
 };
 
-/// The sentence for a provider's failure class.
-pub fn class_sentence(class: ErrorClass) -> UserError {
+/// The sentence for a provider's failure class; a clip that is lost, or was not made, is no picture.
+pub fn class_sentence(class: ErrorClass, clip: bool) -> UserError {
     match class {
+        ErrorClass::ResultLost if clip => UserError::new("error-clip-lost", "E-LOST"),
+        ErrorClass::Empty if clip => UserError::new("error-clip-empty", "E-EMPTY"),
         ErrorClass::Auth => UserError::new("error-auth", "E-AUTH"),
         ErrorClass::Quota => UserError::new("error-quota", "E-QUOTA"),
         ErrorClass::Rate => UserError::new("error-rate", "E-RATE"),
@@ -36,13 +38,7 @@ pub fn chain_sentence(
 ) -> (Option<UserError>, Charged) {
     match failure {
         ChainFailure::Provider(error) => {
-            let sentence = class_sentence(error.class);
-            // A clip that is lost, or was not made, is no picture.
-            let sentence = match (clip, error.class) {
-                (true, ErrorClass::ResultLost) => UserError::new("error-clip-lost", "E-LOST"),
-                (true, ErrorClass::Empty) => UserError::new("error-clip-empty", "E-EMPTY"),
-                _ => sentence,
-            };
+            let sentence = class_sentence(error.class, clip);
             let sentence = if error.said.is_empty() || error.class != ErrorClass::Empty {
                 sentence
             } else {
@@ -86,6 +82,9 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         .iter()
         .filter_map(|(_, skip)| if let Skip::TooLarge { tier } = skip { Some(*tier) } else { None })
         .max();
+    let sizes = reasons
+        .iter()
+        .find_map(|(_, skip)| if let Skip::WrongShape { sizes } = skip { Some(*sizes) } else { None });
     let keys = reasons
         .iter()
         .find_map(|(_, skip)| if let Skip::NoUsableKey { why } = skip { Some(*why) } else { None });
@@ -96,11 +95,16 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
     } else if let Some(most) = most {
         UserError::new("error-too-many-pictures", "E-PICTURES").with("max", most as u64)
     } else if let Some(why) = keys {
-        class_sentence(why)
+        class_sentence(why, false)
     } else if any(|skip| *skip == Skip::NotFound) {
         UserError::new("error-not-found", "E-MODEL")
     } else if let Some(tier) = tier {
         UserError::new("error-too-large-wish", "E-SIZE").with("tier", u64::from(tier))
+    } else if let Some(sizes) = sizes {
+        let sizes: Vec<_> = sizes.iter().map(|(width, height)| format!("{width}x{height}")).collect();
+        UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes.join(", "))
+    } else if any(|skip| *skip == Skip::NoCollage) {
+        UserError::new("error-no-collage", "E-COLLAGE")
     } else if any(|skip| *skip == Skip::NoPublicUrl) {
         UserError::new("error-no-public-url", "E-PUBLIC-URL")
     } else if any(|skip| *skip == Skip::NoClip) {
@@ -124,5 +128,6 @@ pub fn queue_sentence(full: QueueFull) -> UserError {
         QueueFull::Overall => UserError::new("error-queue-full", "E-QUEUE"),
         QueueFull::Chat { max } => UserError::new("error-chat-busy", "E-QUEUE-CHAT").with("max", max as u64),
         QueueFull::User { max } => UserError::new("error-user-busy", "E-QUEUE-USER").with("max", max as u64),
+        QueueFull::Clip => UserError::new("error-clip-busy", "E-CLIP-BUSY"),
     }
 }

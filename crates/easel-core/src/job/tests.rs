@@ -1,5 +1,6 @@
 //! The engine, told as conversations with a recording adapter, scripted providers and a memory store.
 
+mod clips;
 mod remote;
 
 use std::{
@@ -37,7 +38,7 @@ impl Planner for TestPlanner {
     fn plan(&self, request: &StoredRequest) -> Result<Plan, UserError> {
         Ok(Plan {
             links: self.links.clone(),
-            operation: None,
+            operation: request.is_clip().then_some(Operation::Clip),
             prompt: request.prompt.as_str().into(),
             output: Output::default(),
             needs_picture: request.feature == "edit",
@@ -88,6 +89,7 @@ fn settings() -> EngineSettings {
         deadline: Duration::from_secs(900),
         keep: KeepLimits { ttl_millis: 900_000, max_count: 2000, max_bytes: 1 << 30 },
         max_download_bytes: 1 << 20,
+        clips: ClipSettings::default(),
     }
 }
 
@@ -113,7 +115,7 @@ fn world_of(store: MemoryStore, provider: Arc<ScriptedProvider>, keys: &[&str]) 
     let settled = Arc::default();
     let planner = TestPlanner {
         adapter: adapter.clone(),
-        links: vec![Link { slot, output: Output::default() }],
+        links: vec![Link::new(slot, Output::default())],
         ended: Arc::clone(&settled),
     };
     let clock = Arc::new(HandClock::default());

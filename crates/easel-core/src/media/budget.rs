@@ -49,6 +49,12 @@ impl Hold {
         self.permit.merge(other.permit);
     }
 
+    /// Gives back what is held beyond `bytes`.
+    pub fn shrink(&mut self, bytes: u64) {
+        let needed = usize::try_from(bytes.div_ceil(PAGE)).unwrap_or(usize::MAX);
+        drop(self.permit.split(self.permit.num_permits().saturating_sub(needed)));
+    }
+
     /// Bytes held.
     pub fn bytes(&self) -> u64 {
         self.permit.num_permits() as u64 * PAGE
@@ -67,6 +73,10 @@ mod tests {
         one.merge(budget.try_take(9 * PAGE).unwrap());
         assert_eq!((one.bytes(), budget.free()), (10 * PAGE, 0));
         assert!(budget.try_take(1).is_none());
+        one.shrink(5 * PAGE - 1);
+        assert_eq!((one.bytes(), budget.free()), (5 * PAGE, 5 * PAGE));
+        one.shrink(9 * PAGE);
+        assert_eq!(one.bytes(), 5 * PAGE, "it never grows");
         drop(one);
         assert_eq!(budget.free(), 10 * PAGE);
         assert!(budget.try_take(10 * PAGE + 1).is_none(), "more than there is at all");

@@ -1,8 +1,13 @@
 //! Clips: moving pictures in a container that chats can play.
 
+use std::net::Ipv4Addr;
+
 use serde::{Deserialize, Serialize};
 
 use super::Body;
+
+/// A longer link is no link that people can use.
+const MAX_LINK: usize = 2048;
 
 /// Containers that easel carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -60,6 +65,34 @@ pub struct Clip {
     pub link: Option<String>,
 }
 
+impl Clip {
+    /// The service's own link, if it may be shown in a chat: an `http(s)` address without user name and password that
+    /// does not lead into a private network. `signed` also lets addresses with a query pass: what follows the `?` may be
+    /// a signature that fetches the clip, so it is shown only where the owner wants links.
+    pub fn shown_link(&self, signed: bool) -> Option<&str> {
+        let link = self.link.as_deref()?;
+        let rest = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"))?;
+        let host = rest.split(['/', '?', '#']).next()?;
+        let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '\\' | '"' | '<' | '>');
+        if link.len() > MAX_LINK || host.contains('@') || link.chars().any(odd) || !is_public(host) {
+            return None;
+        }
+        (signed || !rest.contains(['?', '#'])).then_some(link)
+    }
+}
+
+/// Whether a host (with or without its port) may lead to a machine that others reach, too.
+fn is_public(host: &str) -> bool {
+    let name = host.split(':').next().unwrap_or_default().trim_end_matches('.');
+    match name.parse::<Ipv4Addr>() {
+        Ok(ip) => !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_unspecified()),
+        // A name without a dot is one of a local network. IPv6 literals stand in brackets and have no dot, either.
+        Err(_) => name.rsplit_once('.').is_some_and(|(_, top)| {
+            !["local", "localhost", "internal", "lan"].iter().any(|own| top.eq_ignore_ascii_case(own))
+        }),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,5 +107,39 @@ mod tests {
         check(b"\x1a\x45\xdf\xa3\x01", Some(ClipFormat::Webm));
         check(b"\x89PNG\r\n\x1a\n", None);
         check(b"", None);
+    }
+
+    #[test]
+    fn only_links_without_secrets_are_shown() {
+        #[track_caller]
+        fn check(link: &str, plain: bool, signed: bool) {
+            let clip =
+                Clip { format: ClipFormat::Mp4, body: Body::from_bytes("x"), link: Some(link.to_owned()) };
+            assert_eq!((clip.shown_link(false).is_some(), clip.shown_link(true).is_some()), (plain, signed));
+        }
+        check("https://cdn.example.com/v/1.mp4", true, true);
+        check("http://cdn.example.com:8080/v/1.mp4", true, true);
+        check("https://cdn.example.com/v/1.mp4?X-Signature=abc", false, true);
+        check("https://cdn.example.com/v/1.mp4#token=abc", false, true);
+        check("https://93.184.216.34/v.mp4", true, true);
+        for never in [
+            "https://me:secret@cdn.example.com/v/1.mp4",
+            "https://me@cdn.example.com?x",
+            "http://localhost/v.mp4",
+            "http://127.0.0.1:8000/v.mp4",
+            "http://10.0.0.8/v.mp4",
+            "http://0.0.0.0/v.mp4",
+            "http://[::1]/v.mp4",
+            "http://nas/v.mp4",
+            "http://nas.Local/v.mp4",
+            "ftp://cdn.example.com/v.mp4",
+            "https://cdn.example.com/a b.mp4",
+            "https://cdn.example.com/a\n[CQ:at,qq=all]",
+            "data:video/mp4;base64,AAAA",
+            "",
+        ] {
+            check(never, false, false);
+        }
+        check(&format!("https://cdn.example.com/{}", "v".repeat(2048)), false, false);
     }
 }

@@ -219,7 +219,7 @@ mod tests {
         let copy = compact(&noisy(2600, 1300)).unwrap();
         assert_eq!((copy.format, copy.width, copy.height), (PictureFormat::Jpeg, 2048, 1024));
         assert!(copy.body.len() <= COMPACT_BYTES as u64);
-        assert_eq!(PictureFormat::sniff(copy.body.in_memory().unwrap()), Some(PictureFormat::Jpeg));
+        assert_eq!(PictureFormat::sniff(&copy.body.read().unwrap()), Some(PictureFormat::Jpeg));
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! Kinds of pictures, told from magic bytes.
+//! Kinds of pictures, told from magic bytes, and of all that jobs make.
 
 use serde::{Deserialize, Serialize};
+
+use super::ClipFormat;
 
 /// The picture formats that easel carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,6 +47,26 @@ impl PictureFormat {
             Self::Jpeg => "jpg",
             Self::Webp => "webp",
             Self::Gif => "gif",
+        }
+    }
+}
+
+/// The format of a job's result. Stored as the one word of its format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum MediaFormat {
+    /// A picture's.
+    Picture(PictureFormat),
+    /// A clip's.
+    Clip(ClipFormat),
+}
+
+impl MediaFormat {
+    /// The file name extension, without a dot.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Picture(format) => format.extension(),
+            Self::Clip(format) => format.extension(),
         }
     }
 }

@@ -3,12 +3,14 @@
 //! Bytes pass unchanged when nothing needs converting. What changes is changed without re-encoding where that is
 //! possible (GPS in a reference must not reach a provider, but neither must its quality suffer).
 
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
+
 use bytes::Bytes;
 use image::metadata::Orientation;
 use img_parts::{ImageEXIF, jpeg::Jpeg, png::Png, webp::WebP};
 
 use super::{
-    PictureFormat,
+    Body, PictureFormat,
     decode::{DecodeError, decode, decode_jpeg, dimensions, room_for},
     encode,
     jpeg::Frame,
@@ -63,6 +65,17 @@ pub struct Prepared {
     pub bytes: Bytes,
     /// It was an animation, of which this is the first frame.
     pub first_frame: bool,
+}
+
+/// Format, width and height of a PNG that passes as it is, told by walking over its chunks: it is neither copied together
+/// nor, in a file, read whole. `None` = [`prepare`] has to look at it. Blocking.
+pub fn passes_unchanged(body: &Body) -> Option<(PictureFormat, u32, u32)> {
+    let head = body.read_head(24).ok()?;
+    let format = PictureFormat::sniff(&head).filter(|format| *format == PictureFormat::Png)?;
+    let (width, height) = dimensions(&head, format).ok()?;
+    let chunks = Chunks::walk(&mut body.reader().ok()?, body.len()).ok()?;
+    (chunks.end == Some(body.len()) && !chunks.metadata && !chunks.animated)
+        .then_some((format, width, height))
 }
 
 /// Checks and prepares a picture. Blocking: decodes when it must.
@@ -122,27 +135,45 @@ const PNG_METADATA: [[u8; 4]; 5] = [*b"eXIf", *b"tEXt", *b"zTXt", *b"iTXt", *b"t
 /// Chunks that animate a PNG; without them the default image remains.
 const PNG_ANIMATION: [[u8; 4]; 3] = [*b"acTL", *b"fcTL", *b"fdAT"];
 
-fn png(bytes: &Bytes, width: u32, height: u32) -> Result<Prepared, PictureProblem> {
-    let mut at = 8;
-    let (mut metadata, mut animated, mut pixels, mut end) = (false, false, false, None);
-    while let (Some(&[l0, l1, l2, l3]), Some(kind)) = (
-        bytes.get(at..at + 4).and_then(|b| b.first_chunk::<4>()),
-        bytes.get(at + 4..at + 8).and_then(|b| b.first_chunk::<4>()),
-    ) {
-        let next = at + 12 + u32::from_be_bytes([l0, l1, l2, l3]) as usize;
-        if next > bytes.len() {
-            break;
+/// What the chunks of a PNG tell.
+struct Chunks {
+    metadata: bool,
+    animated: bool,
+    /// Where its last chunk ends, if there is one and pixels come before it.
+    end: Option<u64>,
+}
+
+impl Chunks {
+    fn walk(from: &mut (impl Read + Seek), len: u64) -> io::Result<Self> {
+        let mut at = from.seek(SeekFrom::Start(8))?;
+        let mut chunks = Self { metadata: false, animated: false, end: None };
+        let mut pixels = false;
+        // What is shorter than the least chunk is no chunk.
+        while at + 12 <= len {
+            let (mut length, mut kind) = ([0; 4], [0; 4]);
+            from.read_exact(&mut length)?;
+            from.read_exact(&mut kind)?;
+            at += 12 + u64::from(u32::from_be_bytes(length));
+            if at > len {
+                break;
+            }
+            chunks.metadata |= PNG_METADATA.contains(&kind);
+            chunks.animated |= PNG_ANIMATION.contains(&kind);
+            pixels |= kind == *b"IDAT";
+            if kind == *b"IEND" {
+                chunks.end = Some(at).filter(|_| pixels);
+                break;
+            }
+            from.seek(SeekFrom::Start(at))?;
         }
-        metadata |= PNG_METADATA.contains(kind);
-        animated |= PNG_ANIMATION.contains(kind);
-        pixels |= kind == b"IDAT";
-        at = next;
-        if kind == b"IEND" {
-            end = Some(at);
-            break;
-        }
+        Ok(chunks)
     }
-    let Some(end) = end.filter(|_| pixels) else {
+}
+
+fn png(bytes: &Bytes, width: u32, height: u32) -> Result<Prepared, PictureProblem> {
+    let walked = Chunks::walk(&mut Cursor::new(bytes), bytes.len() as u64);
+    let Chunks { metadata, animated, end } = walked.map_err(|e| PictureProblem::Damaged(e.to_string()))?;
+    let Some(end) = end.and_then(|end| usize::try_from(end).ok()) else {
         return Err(PictureProblem::Damaged("the end of the PNG is missing".to_owned()));
     };
     let mut out = Prepared {
@@ -283,6 +314,33 @@ mod tests {
             assert_eq!((prepared.width, prepared.height, &prepared.bytes), (6, 4, &bytes), "{format:?}");
             assert!(!prepared.first_frame);
         }
+    }
+
+    #[test]
+    fn what_passes_unchanged_is_told_without_being_read_whole() {
+        #[track_caller]
+        fn check(bytes: &Bytes, passes: bool) {
+            let told = passes_unchanged(&Body::from_bytes(bytes.clone()));
+            assert_eq!(told.is_some(), passes);
+            if let Some(told) = told {
+                let prepared = prepare(bytes).unwrap();
+                assert_eq!(
+                    (told, &prepared.bytes),
+                    ((prepared.format, prepared.width, prepared.height), bytes)
+                );
+            }
+        }
+        let plain = picture(6, 4, ImageFormat::Png);
+        check(&plain, true);
+        let mut png = Png::from_bytes(plain.clone()).unwrap();
+        png.set_exif(Some(exif(1)));
+        check(&png.encoder().bytes(), false);
+        check(&[&plain[..], b"more"].concat().into(), false);
+        for cut in 0..plain.len() {
+            check(&plain.slice(..cut), false);
+        }
+        check(&picture(6, 4, ImageFormat::Jpeg), false);
+        check(&picture(6, 4, ImageFormat::WebP), false);
     }
 
     #[test]

@@ -31,14 +31,21 @@ pub trait Inbox: Send + Sync {
 }
 
 /// What a platform's adapter can do. The core asks this and never compares a platform's name.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AdapterCapabilities {
     /// Can mark a message of a *group* with a reaction. Where it can't, a short text is sent instead.
     pub group_reactions: bool,
     /// Can mark a message of a direct chat.
     pub direct_reactions: bool,
-    /// Can send a picture as a file.
+    /// Can send a picture or clip as a file.
     pub files: bool,
+    /// Can show a clip in the chat.
+    pub clips: bool,
+    /// Can show a clip that the platform fetches from a link.
+    pub clip_links: bool,
+    /// Can show words together with a clip; else they are a message of their own.
+    pub clip_captions: bool,
 }
 
 /// An adapter could not do its work at all (not: a socket dropped, it reconnects by itself).

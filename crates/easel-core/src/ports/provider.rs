@@ -1,6 +1,6 @@
 //! An engine that makes pictures or clips, seen from the core.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -80,6 +80,22 @@ pub struct ApiKey {
     pub account: Option<Arc<str>>,
 }
 
+/// Bounds of fetching a finished clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClipLimits {
+    /// Bytes at most.
+    pub max_bytes: u64,
+    /// The whole download, redirects included.
+    pub timeout: Duration,
+}
+
+impl Default for ClipLimits {
+    /// 200 MiB in five minutes.
+    fn default() -> Self {
+        Self { max_bytes: 200 << 20, timeout: Duration::from_mins(5) }
+    }
+}
+
 /// What surrounds one call.
 #[derive(Clone)]
 pub struct CallContext {
@@ -97,6 +113,16 @@ pub struct CallContext {
     pub tasks: Arc<dyn TaskLog>,
     /// What [`Provider::intent`] said about this very call, as it was recorded.
     pub intent: Option<TaskIntent>,
+    /// How a clip may be fetched: `[video] max_download_bytes` and `download_timeout_seconds`.
+    pub clip_limits: ClipLimits,
+}
+
+impl CallContext {
+    /// The same call beyond its job's cancellation, for a word to the service afterwards.
+    #[must_use]
+    pub fn after_cancel(&self, deadline: Instant) -> Self {
+        Self { deadline, cancel: CancellationToken::new(), ..self.clone() }
+    }
 }
 
 /// What an engine can do, as configured.
@@ -117,6 +143,8 @@ pub struct Capabilities {
     pub max_count: u8,
     /// The largest resolution tier (1, 2 or 4 K) that it makes; `None` = unknown.
     pub max_tier: Option<u8>,
+    /// The only sizes that it makes; empty = any, or unknown.
+    pub sizes: &'static [(u32, u32)],
     /// It could edit if it could fetch the references from a public address, and easel has none.
     pub needs_public_url: bool,
     /// Can't work without a key.

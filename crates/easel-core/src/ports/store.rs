@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::{
     job::ledger::{Entry, JobRecord},
-    media::Body,
+    media::{Body, Drafts},
 };
 
 /// Storage failed.
@@ -86,6 +86,12 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// See [`StoreError`].
     async fn put(&self, name: &str, body: &Body) -> Result<(), StoreError>;
+
+    /// Where large bodies that will be put here may go while they still arrive; [`put`](Self::put) then has little left
+    /// to do. None = bodies are written when they are put.
+    fn drafts(&self) -> Option<Arc<dyn Drafts>> {
+        None
+    }
 
     /// The body under a name.
     ///

@@ -13,13 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     ids::{AccountId, Chat, MessageId, Platform, UnixMillis, UserId},
-    media::Body,
+    media::{Body, Media},
     message::{ChatRole, PictureLocator, PictureOrigin, PictureRef, Quote},
     ports::{
         Adapter, AdapterCapabilities, AdapterError, Clock, DownloadError, Inbox, PictureSource, SendError,
         SendFailure,
     },
-    reply::{Part, Reaction, Reply, Sent, Target},
+    reply::{OutgoingClip, Part, Reaction, Reply, Sent, Target},
     testing::HandClock,
 };
 
@@ -32,7 +32,11 @@ pub struct RecordedSend {
     pub text: String,
     /// Its pictures' bytes.
     pub pictures: Vec<Bytes>,
-    /// Whether pictures went as files.
+    /// Its clips' bytes, those sent as files included.
+    pub clips: Vec<Bytes>,
+    /// The links that clips are fetched from.
+    pub clip_links: Vec<String>,
+    /// Whether something went as a file.
     pub as_file: bool,
 }
 
@@ -189,7 +193,14 @@ impl Adapter for RecordingAdapter {
     }
 
     fn capabilities(&self, _account: &AccountId) -> AdapterCapabilities {
-        AdapterCapabilities { group_reactions: true, direct_reactions: false, files: true }
+        AdapterCapabilities {
+            group_reactions: true,
+            direct_reactions: false,
+            files: true,
+            clips: true,
+            clip_links: true,
+            clip_captions: false,
+        }
     }
 
     fn is_connected(&self, _account: &AccountId) -> bool {
@@ -212,18 +223,29 @@ impl Adapter for RecordingAdapter {
             target: target.clone(),
             text: String::new(),
             pictures: Vec::new(),
+            clips: Vec::new(),
+            clip_links: Vec::new(),
             as_file: false,
+        };
+        let read = |body: &Body| {
+            body.read().map_err(|error| SendError::Failed {
+                failure: SendFailure::Permanent,
+                reason: error.to_string(),
+            })
         };
         for part in &reply.parts {
             match part {
                 Part::Text(text) => send.text.push_str(text),
-                Part::Picture(picture) | Part::File(picture) => {
-                    send.as_file |= matches!(part, Part::File(_));
-                    let bytes = picture.picture.body.read().map_err(|error| SendError::Failed {
-                        failure: SendFailure::Permanent,
-                        reason: error.to_string(),
-                    })?;
-                    send.pictures.push(bytes);
+                Part::Picture(picture) => send.pictures.push(read(&picture.picture.body)?),
+                Part::Clip(OutgoingClip { link: Some(link), .. }) => send.clip_links.push(link.clone()),
+                Part::Clip(clip) => send.clips.push(read(&clip.clip.body)?),
+                Part::File(file) => {
+                    send.as_file = true;
+                    let bytes = read(file.media.body())?;
+                    match &file.media {
+                        Media::Picture(_) => send.pictures.push(bytes),
+                        Media::Clip(_) => send.clips.push(bytes),
+                    }
                 }
             }
         }

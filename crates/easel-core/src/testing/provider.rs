@@ -10,10 +10,10 @@ use tokio::sync::Notify;
 
 use crate::{
     error::{ErrorClass, ProviderError},
-    media::{Body, Picture, PictureFormat},
+    media::{Body, Clip, ClipFormat, Picture, PictureFormat},
     ports::{
-        CallContext, Capabilities, GenerateRequest, Generated, GeneratedPicture, Provider, RemoteTask,
-        TaskIntent,
+        CallContext, Capabilities, ClipLimits, GenerateRequest, Generated, GeneratedPicture, Operation,
+        Provider, RemoteTask, TaskIntent,
     },
 };
 
@@ -21,6 +21,8 @@ use crate::{
 pub enum Step {
     /// A small real PNG.
     Picture,
+    /// A clip, which the service serves at this link, too.
+    Clip(Option<&'static str>),
     /// A failure of this class with its default advice.
     Fail(ErrorClass),
     /// A failure made by hand.
@@ -33,15 +35,18 @@ pub enum Step {
     Panic,
     /// Takes a task with this id, then does that.
     Task(&'static str, Box<Step>),
+    /// Tells how far the task is, in percent, then does that.
+    Progress(u8, Box<Step>),
 }
 
-/// Plays its script, then answers with pictures for ever. Records the keys and requests it saw.
+/// Plays its script, then answers with pictures (or, asked for clips, with clips) for ever. Records the keys and requests it saw.
 pub struct ScriptedProvider {
     name: String,
     capabilities: Capabilities,
     script: Mutex<VecDeque<Step>>,
     seen: Mutex<Vec<(String, GenerateRequest)>>,
     resumed: Mutex<Vec<String>>,
+    clip_limits: Mutex<Option<ClipLimits>>,
     /// Chooses the ids of its tasks itself.
     chooses: bool,
     arrived: Notify,
@@ -83,6 +88,19 @@ impl ScriptedProvider {
         Arc::new(Self { chooses: true, ..Self::bare(name, tasks(), script) })
     }
 
+    /// A provider of clips alone: it takes tasks, and one reference.
+    pub fn with_clips(name: &str, script: impl IntoIterator<Item = Step>) -> Arc<Self> {
+        let capabilities = Capabilities {
+            clip: true,
+            remote: true,
+            max_references: 1,
+            max_count: 1,
+            paid: true,
+            ..Capabilities::default()
+        };
+        Arc::new(Self::bare(name, capabilities, script))
+    }
+
     fn bare(name: &str, capabilities: Capabilities, script: impl IntoIterator<Item = Step>) -> Self {
         Self {
             name: name.to_owned(),
@@ -90,6 +108,7 @@ impl ScriptedProvider {
             script: Mutex::new(script.into_iter().collect()),
             seen: Mutex::default(),
             resumed: Mutex::default(),
+            clip_limits: Mutex::default(),
             chooses: false,
             arrived: Notify::new(),
         }
@@ -98,6 +117,11 @@ impl ScriptedProvider {
     /// The ids of the tasks that were asked about after a restart, in order.
     pub fn resumed(&self) -> Vec<String> {
         self.resumed.lock().unwrap().clone()
+    }
+
+    /// What the last call was told about fetching clips.
+    pub fn clip_limits(&self) -> Option<ClipLimits> {
+        *self.clip_limits.lock().unwrap()
     }
 
     /// The key fingerprints of all calls so far, in order (empty texts without a key).
@@ -143,6 +167,12 @@ pub fn test_picture() -> Picture {
     Picture { format: PictureFormat::Png, width: 2, height: 2, body: Body::from_bytes(bytes.into_inner()) }
 }
 
+/// The beginning of an MP4, and some bytes.
+pub fn test_clip() -> Clip {
+    let bytes = [&b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom"[..], &[7; 40]].concat();
+    Clip { format: ClipFormat::Mp4, body: Body::from_bytes(bytes), link: None }
+}
+
 #[async_trait]
 impl Provider for ScriptedProvider {
     fn name(&self) -> &str {
@@ -186,15 +216,25 @@ impl Provider for ScriptedProvider {
     ) -> Result<Generated, ProviderError> {
         let key = cx.key.as_ref().map(|key| key.fingerprint.to_string()).unwrap_or_default();
         self.seen.lock().unwrap().push((key, request.clone()));
-        let mut step = self.script.lock().unwrap().pop_front().unwrap_or(Step::Picture);
+        *self.clip_limits.lock().unwrap() = Some(cx.clip_limits);
+        let endless = if request.operation == Operation::Clip { Step::Clip(None) } else { Step::Picture };
+        let mut step = self.script.lock().unwrap().pop_front().unwrap_or(endless);
         if let Step::Task(id, then) = step {
             let task = RemoteTask { id: id.to_owned(), poll: String::new() };
             cx.tasks.created(&task).await.expect("the ledger works");
             step = *then;
         }
+        if let Step::Progress(percent, then) = step {
+            cx.tasks.progress(Some(percent));
+            step = *then;
+        }
         self.arrived.notify_waiters();
         match step {
-            Step::Task(..) => unreachable!("a task in a task"),
+            Step::Task(..) | Step::Progress(..) => unreachable!("a task, then how far it is, then the rest"),
+            Step::Clip(link) => {
+                let clip = Clip { link: link.map(str::to_owned), ..test_clip() };
+                return Ok(Generated { clip: Some(clip), ..Generated::default() });
+            }
             Step::Picture => {}
             Step::Fail(class) => return Err(ProviderError::new(&self.name, class, "scripted")),
             Step::FailWith(make) => return Err(make()),

@@ -52,18 +52,19 @@ pub(super) async fn send(host: &str, port: u16, name: &str, body: &Body) -> io::
         return Err(io::Error::other("the file's name cannot be sent"));
     }
     // The whole file first: one that changed its length meanwhile would break the protocol.
-    let bytes = read(body).await?;
+    let parts = read(body).await?;
     let mut stream = within(CONNECT, TcpStream::connect((host, port))).await?;
+    let length: u64 = parts.iter().map(|part| part.len() as u64).sum();
     let mut head = Vec::with_capacity(12 + name.len());
     head.extend_from_slice(&u32::try_from(name.len()).map_err(io::Error::other)?.to_be_bytes());
     head.extend_from_slice(name.as_bytes());
-    head.extend_from_slice(&(bytes.len() as u64).to_be_bytes());
+    head.extend_from_slice(&length.to_be_bytes());
     within(IDLE, stream.write_all(&head)).await?;
-    for part in bytes.chunks(256 * 1024) {
+    for part in parts.iter().flat_map(|part| part.chunks(256 * 1024)) {
         within(IDLE, stream.write_all(part)).await?;
     }
     stream.flush().await?;
-    let patience = IDLE + Duration::from_secs(bytes.len() as u64 / (1024 * 1024));
+    let patience = IDLE + Duration::from_secs(length / (1024 * 1024));
     within(patience, answer(&mut stream)).await
 }
 

@@ -1,4 +1,4 @@
-//! One reply on its way: which way the pictures take, what follows a refusal. An unknown outcome ends it.
+//! One reply on its way: which way pictures and clips take, what follows a refusal. An unknown outcome ends it.
 
 use std::{
     path::{Path, PathBuf},
@@ -6,10 +6,11 @@ use std::{
 };
 
 use easel_core::{
-    media::Body,
+    media::{Body, Media},
     ports::{SendError, SendFailure},
-    reply::{Clearance, OutgoingPicture, Part, Reply, Sent, Target},
+    reply::{Clearance, Part, Reply, Sent, Target},
 };
+use tokio::io::AsyncWriteExt as _;
 use tracing::{debug, info};
 
 use super::{OneBot, napfile, send_error};
@@ -25,6 +26,35 @@ const EARLY_BYTES: u64 = 256 * 1024;
 
 /// Calls that one reply may cost.
 const MAX_ATTEMPTS: u32 = 5;
+
+/// A clip of so many bytes is no video message: NapCat refuses more than 100 MiB, as go-cqhttp and QQ's own clients do.
+const MOST_VIDEO_BYTES: u64 = 100 * 1000 * 1000;
+
+/// What a reply carries.
+#[derive(Clone, Copy)]
+pub(super) struct Cargo<'a> {
+    /// The file's name.
+    pub(super) name: &'a str,
+    /// The bytes.
+    pub(super) body: &'a Body,
+    /// The implementation fetches them from here by itself.
+    link: Option<&'a str>,
+    is_clip: bool,
+}
+
+impl<'a> Cargo<'a> {
+    fn of(part: &'a Part) -> Option<Self> {
+        let cargo = |name, body, link, is_clip| Some(Self { name, body, link, is_clip });
+        match part {
+            Part::Text(_) => None,
+            Part::Picture(picture) => cargo(&picture.name, &picture.picture.body, None, false),
+            Part::Clip(clip) => cargo(&clip.name, &clip.clip.body, clip.link.as_deref(), true),
+            Part::File(file) => {
+                cargo(&file.name, file.media.body(), None, matches!(file.media, Media::Clip(_)))
+            }
+        }
+    }
+}
 
 /// Removes what an earlier run left in the outbox when it was killed in the middle of a send: files alone.
 pub(super) fn empty_outbox(outbox: &Path) {
@@ -59,24 +89,23 @@ impl OneBot {
         reply: &Reply,
         clearance: Option<&Clearance>,
     ) -> Result<Sent, SendError> {
-        let pictures: Vec<&OutgoingPicture> = reply
-            .parts
-            .iter()
-            .filter_map(|part| match part {
-                Part::Picture(picture) | Part::File(picture) => Some(picture),
-                Part::Text(_) => None,
-            })
-            .collect();
-        if pictures.is_empty() {
+        let cargo: Vec<Cargo<'_>> = reply.parts.iter().filter_map(Cargo::of).collect();
+        if cargo.is_empty() {
             cleared(clearance).await?;
             let call = outbound::send_message(target, &reply.parts, &[], self.timeout_ms(0));
             let answer = link.call(call).await.map_err(send_error)?;
             return Ok(Sent { message: answer.message_id(), way: "text" });
         }
-        let bytes = pictures.iter().map(|picture| picture.picture.body.len()).sum();
+        let bytes = cargo.iter().map(|cargo| cargo.body.len()).sum();
+        let shows_clip = reply.parts.iter().any(|part| matches!(part, Part::Clip(_)));
+        if shows_clip && bytes >= MOST_VIDEO_BYTES {
+            let reason = format!("{bytes} bytes are too many for a video message");
+            return Err(SendError::Failed { failure: SendFailure::Picture, reason });
+        }
         let config = &link.section.config;
         let facts = WayFacts {
             bytes,
+            rigid: cargo.iter().any(|cargo| cargo.is_clip),
             streams: link.streams(),
             napfile: config.nap_server().is_some() && !self.napfile.is_open(),
             publishes: self.publisher.is_some(),
@@ -87,12 +116,17 @@ impl OneBot {
             reason: format!("{bytes} bytes are too many for every way that this connection offers"),
         };
         let mut attempts = 0;
-        for way in ways(config.image_delivery, facts) {
-            let (sources, _temporary) = match self.prepare(way, link, &pictures).await {
+        let offered = if cargo.iter().all(|cargo| cargo.link.is_some()) {
+            vec![Way::Url]
+        } else {
+            ways(config.image_delivery, facts)
+        };
+        for way in offered {
+            let (sources, _temporary) = match self.prepare(way, link, &cargo).await {
                 Ok(prepared) => prepared,
                 Err(error @ SendError::Unknown { .. }) => {
                     // Only an upload: nothing is in the chat yet.
-                    debug!(way = way.name(), %error, "a picture did not get to the implementation");
+                    debug!(way = way.name(), %error, "a file did not get to the implementation");
                     last = transient(&error);
                     continue;
                 }
@@ -100,7 +134,7 @@ impl OneBot {
                     if is_over(&error) {
                         return Err(error);
                     }
-                    info!(way = way.name(), %error, "a picture did not get to the implementation; trying the next way");
+                    info!(way = way.name(), %error, "a file did not get to the implementation; trying the next way");
                     last = transient(&error);
                     continue;
                 }
@@ -113,13 +147,16 @@ impl OneBot {
             let mut second = false;
             while attempts < MAX_ATTEMPTS {
                 attempts += 1;
-                let mut call = self.call_for(target, reply, &pictures, &sources, bytes);
+                let mut call = self.call_for(target, reply, &cargo, &sources, bytes);
+                call.beside = if way == Way::Base64 { 0 } else { bytes };
                 call.clearance = held.cloned();
                 match link.call(call).await {
                     Ok(answer) => return Ok(sent(&answer, way)),
                     Err(CallFailure::Action(ActionFailure::Refused(SendFailure::Transient, reason))) => {
                         if reason.contains(PATH_UNREADABLE) {
-                            link.learn_paths_unreadable();
+                            if way == Way::File {
+                                link.learn_paths_unreadable();
+                            }
                             last = failed(&reason);
                             break;
                         }
@@ -146,7 +183,7 @@ impl OneBot {
             if attempts >= MAX_ATTEMPTS {
                 break;
             }
-            info!(way = way.name(), error = %last, "a picture was refused");
+            info!(way = way.name(), error = %last, "a message was refused");
         }
         Err(last)
     }
@@ -155,12 +192,12 @@ impl OneBot {
         &self,
         target: &Target,
         reply: &Reply,
-        pictures: &[&OutgoingPicture],
+        cargo: &[Cargo<'_>],
         sources: &[Source],
         bytes: u64,
     ) -> Call {
-        match (reply.parts.as_slice(), pictures, sources) {
-            ([Part::File(_)], [file], [source]) => outbound::upload_file(&target.chat, &file.name, source),
+        match (reply.parts.as_slice(), cargo, sources) {
+            ([Part::File(_)], [file], [source]) => outbound::upload_file(&target.chat, file.name, source),
             _ => outbound::send_message(target, &reply.parts, sources, self.timeout_ms(bytes)),
         }
     }
@@ -171,27 +208,28 @@ impl OneBot {
         fixed.saturating_sub(5_000).max(1_000) + encoded_len(bytes) * 1000 / (256 * 1024)
     }
 
-    /// Brings the pictures to where the way needs them.
+    /// Brings the files to where the way needs them.
     async fn prepare(
         &self,
         way: Way,
         link: &Link,
-        pictures: &[&OutgoingPicture],
+        cargo: &[Cargo<'_>],
     ) -> Result<(Vec<Source>, Vec<Temporary>), SendError> {
-        let mut sources = Vec::with_capacity(pictures.len());
+        let mut sources = Vec::with_capacity(cargo.len());
         let mut temporary = Vec::new();
-        for picture in pictures {
+        for cargo in cargo {
             sources.push(match way {
-                Way::Base64 => Source::Base64(picture.picture.body.clone()),
-                Way::Stream => Source::Uri(self.upload(link, picture).await?),
-                Way::Napfile => Source::Uri(self.hand_to_receiver(link, picture).await?),
+                Way::Base64 => Source::Base64(cargo.body.clone()),
+                Way::Stream => Source::Uri(self.upload(link, *cargo).await?),
+                Way::Napfile => Source::Uri(self.hand_to_receiver(link, *cargo).await?),
                 Way::Url => {
-                    let link = self.publisher.as_ref().and_then(|publisher| publisher.publish(picture));
-                    Source::Uri(link.ok_or_else(|| failed("no link could be published"))?)
+                    let publish = || self.publisher.as_ref()?.publish(cargo.name, cargo.body);
+                    let address = cargo.link.map(str::to_owned).or_else(publish);
+                    Source::Uri(address.ok_or_else(|| failed("no link could be published"))?)
                 }
                 Way::File => {
-                    let (path, made) = self.place(picture).await.map_err(|error| {
-                        failed(&format!("the picture could not be written for the implementation: {error}"))
+                    let (path, made) = self.place(*cargo).await.map_err(|error| {
+                        failed(&format!("the file could not be written for the implementation: {error}"))
                     })?;
                     temporary.extend(made);
                     Source::Uri(path)
@@ -201,11 +239,11 @@ impl OneBot {
         Ok((sources, temporary))
     }
 
-    async fn hand_to_receiver(&self, link: &Link, picture: &OutgoingPicture) -> Result<String, SendError> {
+    async fn hand_to_receiver(&self, link: &Link, cargo: Cargo<'_>) -> Result<String, SendError> {
         let Some((host, port)) = link.section.config.nap_server() else {
             return Err(failed("no file receiver is configured"));
         };
-        match napfile::send(host, port, &picture.name, &picture.picture.body).await {
+        match napfile::send(host, port, cargo.name, cargo.body).await {
             Ok(path) => Ok(path),
             Err(error) => {
                 self.napfile.trip();
@@ -214,20 +252,22 @@ impl OneBot {
         }
     }
 
-    /// A `file://` address of the picture, and what was made for it.
-    async fn place(&self, picture: &OutgoingPicture) -> std::io::Result<(String, Option<Temporary>)> {
-        if let Some(path) = picture.picture.body.in_file() {
+    /// A `file://` address of the bytes, and what was made for it.
+    async fn place(&self, cargo: Cargo<'_>) -> std::io::Result<(String, Option<Temporary>)> {
+        if let Some(path) = cargo.body.in_file() {
             return Ok((file_url(path)?, None));
         }
-        let bytes = match picture.picture.body.in_memory() {
-            Some(bytes) => bytes.clone(),
-            None => return Err(std::io::Error::other("the picture has no bytes")),
-        };
+        let parts = cargo.body.in_memory().unwrap_or_default();
         tokio::fs::create_dir_all(&self.outbox).await?;
         let number = FILES.fetch_add(1, Ordering::Relaxed);
-        let path = self.outbox.join(format!("{}-{number}-{}", std::process::id(), picture.name));
-        tokio::fs::write(&path, &bytes).await?;
-        Ok((file_url(&path)?, Some(Temporary(path))))
+        let path = self.outbox.join(format!("{}-{number}-{}", std::process::id(), cargo.name));
+        let temporary = Temporary(path);
+        let mut file = tokio::fs::File::create(&temporary.0).await?;
+        for part in parts {
+            file.write_all(part).await?;
+        }
+        file.flush().await?;
+        Ok((file_url(&temporary.0)?, Some(temporary)))
     }
 }
 
@@ -275,11 +315,12 @@ fn file_url(path: &Path) -> std::io::Result<String> {
         .map_err(|()| std::io::Error::other("the path cannot be written as a url"))
 }
 
-/// The bytes of a body on a blocking thread, where they may have to be read from disk.
-pub(super) async fn read(body: &Body) -> std::io::Result<bytes::Bytes> {
-    if let Some(bytes) = body.in_memory() {
-        return Ok(bytes.clone());
+/// The bytes of a body in parts; on a blocking thread, where they have to be read from disk.
+pub(super) async fn read(body: &Body) -> std::io::Result<Vec<bytes::Bytes>> {
+    if let Some(segments) = body.in_memory() {
+        return Ok(segments.to_vec());
     }
     let body = body.clone();
-    tokio::task::spawn_blocking(move || body.read()).await.map_err(std::io::Error::other)?
+    let read = tokio::task::spawn_blocking(move || body.read()).await.map_err(std::io::Error::other)?;
+    read.map(|whole| vec![whole])
 }

@@ -9,10 +9,10 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use easel_core::{
     ids::ChatId,
-    media::{BytesBudget, Picture, PictureFormat},
+    media::{BytesBudget, Clip, ClipFormat, Media, Picture, PictureFormat},
     message::Message,
     ports::SystemClock,
-    reply::Part,
+    reply::{OutgoingClip, OutgoingFile, OutgoingPicture, Part},
 };
 use easel_http::NetworkSection;
 use easel_testkit::onebot::FakeOneBot;

@@ -1,17 +1,16 @@
 //! NapCat's stream upload: chunks over the ordinary connection, a path on the implementation's disk in return (NapCat
 //! API, `upload_file_stream`).
 
-use std::io::Read as _;
+use std::io::BufRead as _;
 
 use easel_core::{
     media::Body,
     ports::{SendError, SendFailure},
-    reply::OutgoingPicture,
 };
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
-use super::{OneBot, send_error};
+use super::{OneBot, send::Cargo, send_error};
 use crate::{
     hub::Link,
     outbound::{self, Chunk},
@@ -32,12 +31,12 @@ struct Finished {
 }
 
 impl OneBot {
-    /// Uploads a picture; the address to send it by.
-    pub(super) async fn upload(&self, link: &Link, picture: &OutgoingPicture) -> Result<String, SendError> {
+    /// Uploads a picture or clip; the address to send it by.
+    pub(super) async fn upload(&self, link: &Link, cargo: Cargo<'_>) -> Result<String, SendError> {
         let failed = |reason: String| SendError::Failed { failure: SendFailure::Transient, reason };
-        let body = &picture.picture.body;
+        let body = cargo.body;
         let sha256 =
-            digest(body).await.map_err(|error| failed(format!("the picture could not be read: {error}")))?;
+            digest(body).await.map_err(|error| failed(format!("the file could not be read: {error}")))?;
         let stream_id = format!("easel-{:032x}", rand::random::<u128>());
         let total = body.len().div_ceil(CHUNK).max(1);
         for index in 0..total {
@@ -50,7 +49,7 @@ impl OneBot {
                 offset,
                 len: CHUNK.min(body.len() - offset),
                 sha256: &sha256,
-                name: &picture.name,
+                name: cargo.name,
                 retention_ms: RETENTION_MS,
             });
             link.call(call).await.map_err(send_error)?;
@@ -74,18 +73,15 @@ async fn digest(body: &Body) -> std::io::Result<String> {
     let body = body.clone();
     let hashing = tokio::task::spawn_blocking(move || {
         let mut hasher = Sha256::new();
-        if let Some(bytes) = body.in_memory() {
-            hasher.update(bytes);
-        } else if let Some(path) = body.in_file() {
-            let mut file = std::fs::File::open(path)?;
-            let mut part = vec![0; 256 * 1024];
-            loop {
-                let read = file.read(&mut part)?;
-                if read == 0 {
-                    break;
-                }
-                hasher.update(part.get(..read).unwrap_or_default());
+        let mut reader = body.reader()?;
+        loop {
+            let part = reader.fill_buf()?;
+            if part.is_empty() {
+                break;
             }
+            hasher.update(part);
+            let taken = part.len();
+            reader.consume(taken);
         }
         Ok(crate::hex(&hasher.finalize()))
     });

@@ -11,8 +11,11 @@ use tracing::info;
 
 use super::Section;
 use crate::{
-    outbound::{ActionFailure, Call, judge},
-    transport::{CallError, Frames, HttpLink, Reply, Timing, connection::Connection},
+    outbound::{ActionFailure, Call, encoded_len, judge},
+    transport::{
+        CallError, Frames, HttpLink, Reply, Timing,
+        connection::{BYTES_PER_SECOND, Connection},
+    },
 };
 
 /// The longest pause before and between the frames of a streamed answer: the implementation first fetches the picture
@@ -92,6 +95,8 @@ impl Link {
         } else {
             self.section.config.call_timeout()
         };
+        // What the call names instead of carrying it takes its time all the same.
+        let limit = limit + Duration::from_secs(encoded_len(call.beside) / BYTES_PER_SECOND);
         let reply = match &self.wire {
             Wire::Socket(connection) => connection.call(call, limit).await,
             Wire::Http(link) => link.call(call, limit).await,

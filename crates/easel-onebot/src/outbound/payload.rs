@@ -5,9 +5,12 @@ use std::io;
 
 use bytes::Bytes;
 use easel_core::media::Body;
-use easel_http::{Content, Segment};
+use easel_http::{BASE64_SEGMENT, Content, Segment};
 
 use super::Source;
+
+/// Else pictures would be copied where their base64 goes from one segment to the next.
+const _: () = assert!(easel_core::media::SEGMENT == BASE64_SEGMENT, "bodies are encoded segment by segment");
 
 /// JSON text, or bytes that stand in it as base64.
 #[derive(Clone, Debug)]
@@ -32,7 +35,7 @@ impl Piece {
             Self::Base64 { body, offset, len } => {
                 let whole = match body.in_file() {
                     Some(path) => Content::file(path, body.len()),
-                    None => body.in_memory().cloned().unwrap_or_default().into(),
+                    None => Content::segments(body.in_memory().unwrap_or_default().iter().cloned()),
                 };
                 Segment::Base64(whole.part(offset, len).kept_by(body))
             }

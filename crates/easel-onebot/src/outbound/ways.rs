@@ -1,4 +1,4 @@
-//! The ways that a picture can take to the implementation, best first. Pure.
+//! The ways that a picture or clip can take to the implementation, best first. Pure.
 
 use crate::config::ImageDelivery;
 
@@ -34,8 +34,10 @@ impl Way {
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not states")]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Facts {
-    /// Raw bytes of the reply's pictures together.
+    /// Raw bytes of the reply's media together.
     pub(crate) bytes: u64,
+    /// They can't be made smaller: clips.
+    pub(crate) rigid: bool,
     /// The connection takes stream uploads, or is NapCat.
     pub(crate) streams: bool,
     /// A file receiver is configured and did not fail just now.
@@ -51,7 +53,7 @@ const AUTO_BASE64_BYTES: u64 = 10 * 1000 * 1000;
 /// More than this, as base64 and with the rest of the call, passes NapCat's 50 MiB per frame, which costs the socket.
 const MOST_BASE64_BYTES: u64 = 36 * 1024 * 1024;
 
-/// The ways to try, best first. Empty when the picture must become smaller.
+/// The ways to try, best first. Empty when there is none for so many bytes: a picture must become smaller then.
 pub(crate) fn ways(delivery: ImageDelivery, facts: Facts) -> Vec<Way> {
     let base64 = (facts.bytes <= MOST_BASE64_BYTES).then_some(Way::Base64);
     let stream = facts.streams.then_some(Way::Stream);
@@ -60,7 +62,9 @@ pub(crate) fn ways(delivery: ImageDelivery, facts: Facts) -> Vec<Way> {
     let file = (!facts.paths_unreadable).then_some(Way::File);
     let order = match delivery {
         ImageDelivery::Auto => {
-            [base64.filter(|_| facts.bytes <= AUTO_BASE64_BYTES), stream, napfile, url, None]
+            let small = facts.bytes <= AUTO_BASE64_BYTES;
+            let (first, last) = if small { (base64, None) } else { (None, base64.filter(|_| facts.rigid)) };
+            [first, stream, napfile, url, last]
         }
         ImageDelivery::Base64 => [base64, None, None, None, None],
         ImageDelivery::File => [file, base64, stream, None, None],
@@ -93,6 +97,10 @@ mod tests {
             Facts { streams: true, napfile: true, publishes: true, ..large },
             &[Way::Stream, Way::Napfile, Way::Url],
         );
+        let clip = Facts { rigid: true, ..large };
+        check(ImageDelivery::Auto, clip, &[Way::Base64]);
+        check(ImageDelivery::Auto, Facts { streams: true, ..clip }, &[Way::Stream, Way::Base64]);
+        check(ImageDelivery::Auto, Facts { rigid: true, ..huge }, &[]);
         check(ImageDelivery::Base64, large, &[Way::Base64]);
         check(ImageDelivery::Base64, huge, &[]);
         check(ImageDelivery::File, small, &[Way::File, Way::Base64]);

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Bytes per second that a send is granted beyond its fixed limit; NapCat's own estimate.
-const BYTES_PER_SECOND: u64 = 256 * 1024;
+pub(crate) const BYTES_PER_SECOND: u64 = 256 * 1024;
 /// Calls that wait for the writer.
 pub(crate) const QUEUE: usize = 256;
 /// Given-up calls whose late answers are recognised.

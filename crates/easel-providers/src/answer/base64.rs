@@ -100,7 +100,9 @@ impl Decoder {
     /// Decodes a block of whole quads where it lies; how many characters that took. What it could not take is noted as
     /// work for the careful way.
     fn push_fast(&mut self, text: &[u8]) -> io::Result<usize> {
-        let block = text.get(..(text.len() & !3).min(BLOCK)).unwrap_or_default();
+        // What the sink takes in place is divisible by three, because whole quads alone were written.
+        let most = BLOCK.min(self.sink.room() / 3 * 4);
+        let block = text.get(..(text.len() & !3).min(most)).unwrap_or_default();
         let mut good = block;
         if !self.decode(good)? {
             // Most often it is the padding at the end that is refused: everything before it can still go fast.

@@ -154,8 +154,10 @@ impl Finder<'_> {
                 self.part(part);
             }
         }
-        if let Some(url) = output.get("file_url") {
-            self.entry(url);
+        for key in ["file_url", "image"] {
+            for entry in one_or_many(output.get(key).unwrap_or(&Value::Null)) {
+                self.entry(entry);
+            }
         }
         for entry in one_or_many(root.get("output_images").unwrap_or(&Value::Null)) {
             self.entry(entry);
@@ -286,7 +288,7 @@ fn short_content(text: &str) -> Option<&'static str> {
     }
 }
 
-fn is_absolute(text: &str) -> bool {
+pub(super) fn is_absolute(text: &str) -> bool {
     text.get(..8).is_some_and(|start| {
         let start = start.to_ascii_lowercase();
         start.starts_with("http://") || start.starts_with("https://")

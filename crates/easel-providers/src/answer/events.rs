@@ -16,7 +16,9 @@ use super::{
 const MAX_FIELD: usize = 32;
 const MAX_PROSE: usize = 2048;
 /// What an event may say beside its result, and what is kept of it.
-const BESIDE: [&str; 3] = ["usage", "usageMetadata", "promptFeedback"];
+const BESIDE: [&str; 6] = ["usage", "usageMetadata", "promptFeedback", "video", "videos", "video_url"];
+/// Fields of a chunk in which gateways put clips, beside its words.
+const CLIPS: [&str; 6] = ["video", "videos", "video_url", "attachments", "media", "files"];
 
 #[derive(Debug)]
 enum Line {
@@ -292,6 +294,11 @@ impl Fold {
                 ),
                 Some(Value::String(text)) => mine.parts.push(json!({ "type": "text", "text": text })),
                 _ => {}
+            }
+            for key in CLIPS {
+                let told = delta.remove(key).filter(is_something);
+                mine.parts
+                    .extend(told.map(|value| Value::Object([(key.to_owned(), value)].into_iter().collect())));
             }
             if let Some(Value::String(text)) = delta.remove("refusal") {
                 mine.refusal.push_str(&text);

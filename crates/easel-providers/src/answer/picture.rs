@@ -1,10 +1,7 @@
 //! What bytes are and how many pixels they have, from the header alone: nothing is decoded, so that a bomb costs
 //! nothing here.
 
-use std::{
-    fs::File,
-    io::{BufReader, Cursor, Read, Seek, SeekFrom},
-};
+use std::io::{Read, Seek, SeekFrom};
 
 use easel_core::media::{Body, PictureFormat};
 
@@ -37,11 +34,7 @@ pub(crate) fn content(head: &[u8]) -> Content {
 
 /// Width and height in pixels. Blocking when the body is in a file, but reads a few dozen bytes only.
 pub(crate) fn dimensions(format: PictureFormat, body: &Body) -> Option<(u32, u32)> {
-    match (body.in_memory(), body.in_file()) {
-        (Some(bytes), _) => read_dimensions(format, Cursor::new(bytes)),
-        (None, Some(path)) => read_dimensions(format, BufReader::with_capacity(512, File::open(path).ok()?)),
-        (None, None) => None,
-    }
+    read_dimensions(format, body.reader().ok()?)
 }
 
 fn read_dimensions(format: PictureFormat, mut from: impl Read + Seek) -> Option<(u32, u32)> {

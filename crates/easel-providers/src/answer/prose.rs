@@ -129,7 +129,7 @@ fn without_tags(text: &str) -> String {
     out
 }
 
-fn as_json(text: &str) -> Option<Value> {
+pub(super) fn as_json(text: &str) -> Option<Value> {
     let text = text.trim();
     let text = text.strip_prefix("```json").or_else(|| text.strip_prefix("```")).unwrap_or(text);
     let text = text.strip_suffix("```").unwrap_or(text).trim();

@@ -23,6 +23,7 @@ pub(super) const MODERATED: Words = Words {
     codes: &[
         "moderation_blocked",
         "content_policy_violation",
+        "content_policy",
         "image_content_policy_violation",
         "content_filter",
         "content_blocked",
@@ -36,6 +37,7 @@ pub(super) const MODERATED: Words = Words {
         "inputtextsensitivecontentdetected",
         "inputimagesensitivecontentdetected",
         "outputimagesensitivecontentdetected",
+        "outputvideosensitivecontentdetected",
         "sensitivecontentdetected",
         "responsibleaipolicyviolation",
     ],
@@ -48,6 +50,7 @@ pub(super) const MODERATED: Words = Words {
         "flagged by moderation",
         "public_error_unsafe_generation",
         "violates our content policy",
+        "content policy violation",
         "violates our usage policies",
         "content_policy_violation",
         "may contain inappropriate content",
@@ -62,8 +65,15 @@ pub(super) const MODERATED: Words = Words {
 };
 
 /// Of those, the ones that withhold a finished picture.
-pub(super) const MODERATED_OUTPUT: Words =
-    Words { codes: &["image_safety", "content_filter", "outputimagesensitivecontentdetected"], phrases: &[] };
+pub(super) const MODERATED_OUTPUT: Words = Words {
+    codes: &[
+        "image_safety",
+        "content_filter",
+        "outputimagesensitivecontentdetected",
+        "outputvideosensitivecontentdetected",
+    ],
+    phrases: &[],
+};
 
 pub(super) const AUTH: Words = Words {
     codes: &[

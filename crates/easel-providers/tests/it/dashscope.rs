@@ -17,7 +17,7 @@ use crate::{
         self,
         Ends::{As, With},
     },
-    suite::{Bench, KEY, Shown, Wire, case},
+    suite::{Bench, KEY, Shown, Wire, case, wire::cases},
 };
 
 /// How the service answers, for the suite.
@@ -92,6 +92,107 @@ fn success_with(content: &Value) -> Answer {
         200,
         &json!({ "output": { "choices": [choice] }, "usage": { "image_count": 1 }, "request_id": "1" }),
     )
+}
+
+const TASK: &str = "0385dc79-5ff8-4d82-bcb6-000000000000";
+
+fn created() -> Answer {
+    Answer::sample(200, "dashscope/task_created.json")
+}
+
+fn output(output: &Value) -> Answer {
+    Answer::json(200, &json!({ "request_id": "1", "output": output }))
+}
+
+/// How the service answers for models that are only offered as tasks, for the suite.
+pub(crate) fn tasks() -> Wire {
+    use ErrorClass::{ModerationInput, ModerationOutput, Overload};
+    let failed = |code: &str, message: &str| {
+        output(&json!({ "task_id": TASK, "task_status": "FAILED", "code": code, "message": message }))
+    };
+    let mut wire = Wire {
+        model: "wan2.2-t2i-flash",
+        section: json!({ "extra": { "poll_seconds": 0.05 } }),
+        tasks: true,
+        empty: vec![vec![created(), output(&json!({ "task_status": "SUCCEEDED", "results": [] }))]],
+        moderated_output: vec![cases(
+            "all withheld",
+            [
+                created(),
+                output(&json!({ "task_status": "SUCCEEDED", "results": [
+                { "code": "DataInspectionFailed", "message": "Output data may contain inappropriate content." }] })),
+            ],
+            ModerationOutput,
+        )],
+        success: |_, results| {
+            let entry = |shown: &Shown| match shown {
+                Shown::Link(link) => json!({ "url": link }),
+                Shown::Inline(_) => panic!("the service answers with links"),
+            };
+            let results: Vec<Value> = results.iter().map(entry).collect();
+            let running = Answer::sample(200, "dashscope/task_running.json");
+            vec![
+                created(),
+                running,
+                output(&json!({ "task_id": TASK, "task_status": "SUCCEEDED", "results": results })),
+            ]
+        },
+        ..wire()
+    };
+    wire.moderated_input.push(cases(
+        "task",
+        [created(), Answer::sample(200, "dashscope/task_failed.json")],
+        ModerationInput,
+    ));
+    wire.failures.push(cases("task", [created(), failed("InternalError.Algo", "broken")], Overload));
+    wire.failures.push(cases(
+        "canceled",
+        [created(), output(&json!({ "task_status": "CANCELED" }))],
+        Overload,
+    ));
+    wire
+}
+
+#[tokio::test]
+async fn older_models_are_ordered_as_tasks() {
+    let section =
+        json!({ "extra": { "poll_seconds": 0.05, "negative_prompt": "blurry", "watermark": false } });
+    let bench = Bench::new(&Wire { section, ..tasks() }).await;
+    let link = bench.peer.host_picture(pictures::png(64, 64, 1));
+    bench.succeeds(&[Shown::Link(link)]);
+    let wish = Output { ratio: Some((16, 9)), ..Output::default() };
+    bench.ask(&GenerateRequest { output: wish, ..bench.words("猫") }).await.unwrap();
+    let [create, first, second] = &bench.peer.requests()[..] else { panic!("three requests") };
+    assert_eq!(create.path(), "/api/v1/services/aigc/text2image/image-synthesis");
+    assert_eq!(
+        (create.http.bearer(), create.headers().get("x-dashscope-async")),
+        (Some(KEY), Some("enable"))
+    );
+    let expected = json!({
+        "model": "wan2.2-t2i-flash",
+        "input": { "prompt": "猫", "negative_prompt": "blurry" },
+        "parameters": { "n": 1, "prompt_extend": false, "size": "1280*720", "watermark": false },
+    });
+    assert_eq!(create.http.json().unwrap(), expected);
+    for question in [first, second] {
+        assert_eq!((question.path(), question.http.bearer()), (&*format!("/api/v1/tasks/{TASK}"), Some(KEY)));
+        assert_eq!(question.headers().get("x-dashscope-async"), None);
+    }
+}
+
+#[tokio::test]
+async fn part_of_a_result_is_delivered_and_a_forgotten_task_is_lost() {
+    let bench = Bench::new(&tasks()).await;
+    let picture = pictures::png(64, 64, 1);
+    let mut partial = samples::json("dashscope/task_succeeded_partial.json");
+    partial["output"]["results"][0]["url"] = bench.peer.host_picture(picture.clone()).into();
+    bench.peer.answers([created(), Answer::json(200, &partial)]);
+    assert_eq!(bench.ask(&GenerateRequest { count: 2, ..bench.words("猫") }).await.unwrap(), [picture]);
+    bench.peer.answer(created());
+    bench.peer.always(output(&json!({ "task_id": TASK, "task_status": "UNKNOWN" })));
+    let error = bench.fails().await;
+    assert_eq!((error.class, error.retry), (ErrorClass::ResultLost, Retry::Never), "{error:?}");
+    assert_eq!(bench.creates().len(), 2);
 }
 
 #[tokio::test]
@@ -209,9 +310,9 @@ async fn each_model_can_what_its_row_says() {
         ("wan2.7-image", true, 3, 4, None),
         ("something-new", true, 3, 4, None),
         // Only offered as tasks.
-        ("wan2.2-t2i-flash", false, 0, 4, None),
-        ("wan2.5-i2i-preview", false, 0, 4, None),
-        ("wanx2.1-t2i-turbo", false, 0, 4, None),
+        ("wan2.2-t2i-flash", true, 0, 4, Some(1)),
+        ("wan2.5-i2i-preview", false, 0, 4, Some(1)),
+        ("wanx2.1-t2i-turbo", true, 0, 4, Some(1)),
     ] {
         let can = Bench::new(&Wire { model, ..wire() }).await.provider.capabilities();
         let found = (can.generate, can.edit, can.max_references, can.max_count, can.max_tier);

@@ -7,7 +7,7 @@ use easel_core::{
     error::{ErrorClass, Retry},
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
-    ports::{CallContext, GenerateRequest, NoTaskLog, Operation, Output, Provider, Reference},
+    ports::{CallContext, ClipLimits, GenerateRequest, NoTaskLog, Operation, Output, Provider, Reference},
 };
 use easel_http::{HttpClients, NetworkSection};
 use easel_providers::{ProviderSection, Tools, build};
@@ -33,6 +33,7 @@ fn context() -> (tempfile::TempDir, CallContext) {
         spool: Spool::new(BytesBudget::new(64 << 20), dir.path()).unwrap(),
         tasks: Arc::new(NoTaskLog),
         intent: None,
+        clip_limits: ClipLimits::default(),
     };
     (dir, cx)
 }

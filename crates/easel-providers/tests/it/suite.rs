@@ -28,21 +28,30 @@ pub(crate) use wire::{Case, Shown, Wire, case, openai_echoes, openai_failures};
 fn wires() -> Vec<Wire> {
     vec![
         crate::ark::wire(),
+        crate::ark_video::wire(),
+        crate::chat_video::wire(),
+        crate::comfyui::wire(),
+        crate::dashscope::tasks(),
         crate::dashscope::wire(),
         crate::gemini_native::wire(),
         crate::gemini_openai::wire(),
         crate::gitee::wire(),
+        crate::gitee_async::wire(),
         crate::grok::wire(),
+        crate::grok_video::wire(),
         crate::jimeng::aggregator(),
         crate::jimeng::free_api(),
         crate::localai::wire(),
         crate::modelscope::wire(),
         crate::openai_chat::wire(),
         crate::openai_images::wire(),
+        crate::openai_video::wire(),
         crate::openrouter_images::wire(),
+        crate::openrouter_video::wire(),
         crate::sd_cpp::wire(),
         crate::sdwebui::wire(),
         crate::siliconflow::wire(),
+        crate::siliconflow_video::wire(),
     ]
 }
 
@@ -67,7 +76,7 @@ fn result(wire: &Wire, seed: u64) -> Bytes {
 }
 
 /// The beginning of an MP4 file, as far as anybody looks, and noise behind it.
-fn clip(seed: u64) -> Bytes {
+pub(crate) fn clip(seed: u64) -> Bytes {
     let mut bytes = b"\0\0\0\x20ftypisom\0\0\x02\0isomiso2avc1mp41".to_vec();
     bytes.extend_from_slice(&pictures::png_of_length(20_000, seed));
     bytes.into()

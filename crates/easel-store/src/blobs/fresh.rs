@@ -5,10 +5,11 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io::{self, Seek as _, Write as _},
+    io::{self, IoSlice, Seek as _, Write as _},
     path::{Path, PathBuf},
 };
 
+use bytes::Bytes;
 use uuid::Uuid;
 
 /// Pictures from this size on go around the page cache.
@@ -37,10 +38,11 @@ impl Fresh {
         Ok(Self { path, file, direct: false, named: false })
     }
 
-    /// Writes its content. Blocking.
-    pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    /// Writes its whole content, however that can be done. Blocking.
+    pub(super) fn write(&mut self, segments: &[Bytes]) -> io::Result<()> {
+        let len: usize = segments.iter().map(Bytes::len).sum();
         if self.direct {
-            if bytes.len() >= DIRECT_FROM && write_direct(&mut self.file, bytes).is_ok() {
+            if len >= DIRECT_FROM && self.append(segments).is_ok() {
                 return Ok(());
             }
             // Whatever went wrong shows again here, if it is not about writing directly.
@@ -48,7 +50,31 @@ impl Fresh {
             self.file.rewind()?;
             self.file.set_len(0)?;
         }
-        self.file.write_all(bytes)
+        self.append(segments)
+    }
+
+    /// Writes what follows. Before the last one come only segments of whole blocks, as the sinks of the core make them;
+    /// from the first other one on everything goes through the page cache. Blocking.
+    pub(super) fn append(&mut self, segments: &[Bytes]) -> io::Result<()> {
+        let mut ready = Vec::with_capacity(segments.len());
+        for segment in segments {
+            let whole = if self.direct { segment.len() & !(ALIGN - 1) } else { segment.len() };
+            let (blocks, rest) = segment.split_at(whole);
+            // Memory that begins on a block's boundary (our allocator's large pieces do) goes to the disk as it lies.
+            if !self.direct || blocks.as_ptr().align_offset(ALIGN) == 0 {
+                ready.push(IoSlice::new(blocks));
+            } else {
+                write_all(&mut self.file, &mut ready)?;
+                write_aligned(&mut self.file, blocks)?;
+            }
+            if !rest.is_empty() {
+                write_all(&mut self.file, &mut ready)?;
+                // Less than a block: the page cache takes that faster than a block and a cut.
+                self.through_page_cache()?;
+                self.file.write_all(rest)?;
+            }
+        }
+        write_all(&mut self.file, &mut ready)
     }
 
     /// Gives it its name.
@@ -56,6 +82,11 @@ impl Fresh {
         fs::rename(&self.path, path)?;
         self.named = true;
         Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn through_page_cache(&mut self) -> io::Result<()> {
@@ -102,34 +133,33 @@ const ALIGN: usize = 4096;
 /// Bytes that are copied into aligned memory at a time.
 const CHUNK: usize = 1024 * 1024;
 
-/// Writes whole, aligned blocks from aligned memory.
-fn write_direct(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-    // Memory that begins on a block's boundary (our allocator's large pieces do) goes to the disk as it lies.
-    let aligned = if bytes.as_ptr().align_offset(ALIGN) == 0 { bytes.len() & !(ALIGN - 1) } else { 0 };
-    let (whole, rest) = bytes.split_at(aligned);
-    file.write_all(whole)?;
-    if rest.len() >= ALIGN {
-        write_padded(file, rest)?;
-        return file.set_len(bytes.len() as u64);
+/// Writes all slices with as few calls as possible.
+fn write_all(file: &mut File, slices: &mut Vec<IoSlice<'_>>) -> io::Result<()> {
+    let mut rest = slices.as_mut_slice();
+    // Takes empty ones off the front.
+    IoSlice::advance_slices(&mut rest, 0);
+    while !rest.is_empty() {
+        match file.write_vectored(rest) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(written) => IoSlice::advance_slices(&mut rest, written),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
-    // Less than a block: the page cache takes that faster than a block and a cut.
-    #[cfg(target_os = "linux")]
-    rustix::fs::fcntl_setfl(&*file, rustix::fs::OFlags::empty())?;
-    file.write_all(rest)
+    slices.clear();
+    Ok(())
 }
 
-/// Writes through an aligned block of our own; the last one is filled up with zeros.
-fn write_padded(file: &mut File, bytes: &[u8]) -> io::Result<()> {
-    let size = CHUNK.min(bytes.len().next_multiple_of(ALIGN));
+/// Writes whole blocks through aligned memory of our own.
+fn write_aligned(file: &mut File, blocks: &[u8]) -> io::Result<()> {
+    let size = CHUNK.min(blocks.len());
     let mut memory = vec![0; size + ALIGN];
     let start = memory.as_ptr().align_offset(ALIGN);
-    let block = memory.get_mut(start..start + size).ok_or(io::ErrorKind::OutOfMemory)?;
-    for part in bytes.chunks(CHUNK) {
-        let padded = part.len().next_multiple_of(ALIGN);
-        let (filled, rest) = block.split_at_mut_checked(part.len()).ok_or(io::ErrorKind::InvalidInput)?;
+    let aligned = memory.get_mut(start..start + size).ok_or(io::ErrorKind::OutOfMemory)?;
+    for part in blocks.chunks(CHUNK) {
+        let (filled, _) = aligned.split_at_mut_checked(part.len()).ok_or(io::ErrorKind::InvalidInput)?;
         filled.copy_from_slice(part);
-        rest.fill(0);
-        file.write_all(block.get(..padded).ok_or(io::ErrorKind::InvalidInput)?)?;
+        file.write_all(filled)?;
     }
     Ok(())
 }
@@ -138,10 +168,40 @@ fn write_padded(file: &mut File, bytes: &[u8]) -> io::Result<()> {
 mod tests {
     use super::*;
 
+    fn content() -> Bytes {
+        (0..3_300_000_u32).map(|n| n.to_le_bytes()[usize::from(n % 7 == 0)]).collect()
+    }
+
+    #[test]
+    fn segments_follow_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let whole = content();
+        let start = whole.as_ptr().align_offset(ALIGN);
+        for (start, name) in [(start, "aligned"), (start + 64, "unaligned")] {
+            // Whole blocks, and at the end or in between others.
+            for lengths in
+                [&[8192, 4096, 1 << 20][..], &[1 << 20, 4096, 5000], &[4096, 100, 8192, 0, 7], &[0, 9]]
+            {
+                let mut rest = whole.slice(start..start + lengths.iter().sum::<usize>());
+                let expected = rest.clone();
+                let segments: Vec<_> = lengths.iter().map(|length| rest.split_to(*length)).collect();
+                for at_once in [1, 2, 9] {
+                    let path = dir.path().join(format!("{name}-{}", Uuid::now_v7()));
+                    let mut fresh = Fresh::create(dir.path()).unwrap();
+                    for segments in segments.chunks(at_once) {
+                        fresh.append(segments).unwrap();
+                    }
+                    fresh.name(&path).unwrap();
+                    assert!(fs::read(&path).unwrap() == expected, "{name} {lengths:?} {at_once}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn files_of_every_length_come_back_as_they_were_written() {
         let dir = tempfile::tempdir().unwrap();
-        let whole: Vec<u8> = (0..3_300_000_u32).map(|n| n.to_le_bytes()[usize::from(n % 7 == 0)]).collect();
+        let whole = content();
         // Memory on a block's boundary and off it.
         let start = whole.as_ptr().align_offset(ALIGN);
         for (start, name) in [(start, "aligned"), (start + 64, "unaligned")] {
@@ -157,7 +217,7 @@ mod tests {
             ] {
                 let path = dir.path().join(format!("{name}-{len}"));
                 let mut fresh = Fresh::create(dir.path()).unwrap();
-                fresh.write(&whole[start..start + len]).unwrap();
+                fresh.write(&[whole.slice(start..start + len)]).unwrap();
                 fresh.name(&path).unwrap();
                 assert!(fs::read(&path).unwrap() == whole[start..start + len], "{name} {len}");
             }
@@ -168,7 +228,7 @@ mod tests {
     fn without_a_name_it_is_removed() {
         let dir = tempfile::tempdir().unwrap();
         let mut fresh = Fresh::create(dir.path()).unwrap();
-        fresh.write(b"half").unwrap();
+        fresh.write(&[Bytes::from_static(b"half")]).unwrap();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         drop(fresh);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);

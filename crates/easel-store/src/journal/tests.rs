@@ -7,8 +7,8 @@ use std::{
 
 use easel_core::{
     ids::{Chat, ChatKind, MessageId, UserId},
-    job::ledger::{Event, Outcome, Stage, StoredFailure, StoredPicture, StoredRequest},
-    media::PictureFormat,
+    job::ledger::{Event, Outcome, Stage, StoredArtifact, StoredFailure, StoredRequest},
+    media::{MediaFormat, PictureFormat},
 };
 use proptest::prelude::*;
 
@@ -201,14 +201,15 @@ async fn rotation_and_compaction_keep_what_is_unfinished_or_young() {
 
 #[test]
 fn the_light_reading_of_entries_agrees_with_the_fold() {
-    let picture = || StoredPicture {
+    let artifact = || StoredArtifact {
         blob: "a.png".to_owned(),
-        format: PictureFormat::Png,
+        format: MediaFormat::Picture(PictureFormat::Png),
         width: 1,
         height: 1,
         bytes: 1,
+        link: None,
     };
-    let stored = || Event::Stored { artifacts: vec![picture()], provider: "p".to_owned() };
+    let stored = || Event::Stored { artifacts: vec![artifact()], provider: "p".to_owned() };
     let done = || Event::Finished { outcome: Outcome::Delivered { message: None } };
     let asking = || Event::Asking { provider: "p".to_owned(), key: "k".to_owned(), attempt: 1, intent: None };
     let cases: Vec<Vec<Event>> = vec![

@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use easel_core::{
     ids::JobId,
-    media::Body,
+    media::{Body, BytesBudget, Spool},
     ports::{Store, StoreError},
 };
 use easel_store::OpenError;
@@ -68,6 +68,17 @@ async fn append_until_refused(store: &Store) -> (Vec<String>, StoreError) {
     panic!("the disk never filled up");
 }
 
+/// A picture as it comes from a service, spooled to `dir` if it has to be.
+fn large_picture(store: &Store, dir: &Path) -> Body {
+    let spool = Spool::new(BytesBudget::new(8 << 20), dir).unwrap().with_drafts(store.blobs.drafts());
+    let mut sink = spool.sink(0);
+    sink.write(b"\x89PNG\r\n\x1a\n").unwrap();
+    for _ in 0..10 {
+        sink.write(&vec![7; 100_000]).unwrap();
+    }
+    sink.finish().unwrap()
+}
+
 #[tokio::test]
 async fn a_disk_that_fills_up_is_said_and_forgiven() {
     let Some(disk) = Mount::new("16m") else { return };
@@ -79,6 +90,11 @@ async fn a_disk_that_fills_up_is_said_and_forgiven() {
     assert!(confirmed.len() > 50, "the room kept ahead was used: {}", confirmed.len());
     assert!(!handle.health().is_good());
     let picture = store.blobs.put("a.png", &Body::from_bytes(vec![0; 100_000])).await.unwrap_err();
+    assert!(picture.to_string().contains("the disk is full"), "{picture}");
+    // One that is written while it arrives fails in silence, and says so when it is put.
+    let elsewhere = tempfile::tempdir().unwrap();
+    let drafted = large_picture(&store, elsewhere.path());
+    let picture = store.blobs.put("b.png", &drafted).await.unwrap_err();
     assert!(picture.to_string().contains("the disk is full"), "{picture}");
     assert!(store.blobs.list().await.unwrap().is_empty(), "nothing half written");
     // sled has room of its own for a while; then it refuses in words too.
@@ -96,6 +112,8 @@ async fn a_disk_that_fills_up_is_said_and_forgiven() {
     store.ledger.append(vec![accepted(JobId::generate(), "again")]).await.unwrap();
     confirmed.push("again".to_owned());
     store.blobs.put("a.png", &Body::from_bytes(vec![0; 100_000])).await.unwrap();
+    store.blobs.put("b.png", &drafted).await.unwrap();
+    assert_eq!(store.blobs.get("b.png").await.unwrap().unwrap().len(), drafted.len());
     // The database is opened again at most once a second, so the first tries may still be refused.
     let mut tries = 0;
     while let Err(error) = store.keys.put("settings", b"after", Bytes::from_static(b"v")).await {

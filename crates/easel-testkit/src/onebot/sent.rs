@@ -11,6 +11,9 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use std::time::Instant;
 
+/// The largest clip that is taken in a message.
+const MOST_VIDEO_BYTES: usize = 100 << 20;
+
 /// Where a message went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum To {
@@ -99,8 +102,21 @@ impl Sent {
         self.action.ends_with("forward_msg")
     }
 
+    /// As QQ does it: of a message with a clip only the clip is shown.
+    fn leave_the_clip_alone(&mut self) {
+        if self.files.iter().any(|media| media.kind == "video") {
+            self.text.clear();
+            self.pictures.clear();
+            self.mentions.clear();
+            self.quote = None;
+        }
+    }
+
     /// Fetches the bytes of everything that was named by path or url.
     pub(super) async fn load(&mut self, peer: &Peer) -> Result<(), Failure> {
+        if !self.is_forward() {
+            self.leave_the_clip_alone();
+        }
         let nothing_left = self.segments.is_empty() && !self.is_file_upload();
         if nothing_left {
             let text = "消息体无法解析, 请检查是否发送了不支持的消息类型";
@@ -118,6 +134,12 @@ impl Sent {
             };
             let unreadable = || Failure::handler(format!("文件处理失败: 识别URL失败, uri= {name}"));
             media.bytes = Some(bytes.ok_or_else(unreadable)?);
+        }
+        let too_large = |media: &Media| {
+            media.kind == "video" && media.bytes.as_ref().is_some_and(|bytes| bytes.len() > MOST_VIDEO_BYTES)
+        };
+        if self.files.iter().any(too_large) {
+            return Err(Failure::handler("文件过大"));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use easel_core::access::{DirectChats, FilterMode};
 use easel_http::HttpClients;
+use easel_providers::Tools;
 
 use super::{
     Check, Exit, Global,
@@ -53,7 +54,7 @@ pub(crate) enum Level {
 
 impl Finding {
     /// All is well.
-    fn good(section: impl Into<String>, text: ProblemText) -> Self {
+    pub(crate) fn good(section: impl Into<String>, text: ProblemText) -> Self {
         Self { level: Level::Good, section: section.into(), text, mend: None }
     }
 
@@ -106,12 +107,12 @@ pub(crate) async fn run(global: &Global, options: &Check, out: &mut dyn FnMut(St
         };
         return probe::run(config, wish, &speech, count, out).await;
     }
-    let control = Control::connect(&config.bot.data_dir).await.unwrap_or_default();
-    let running = control.is_some();
+    let running = Control::connect(&config.bot.data_dir).await.unwrap_or_default().is_some();
     for finding in inspect(config, &environment, running).await {
         count.tell(&speech, &finding, out);
     }
-    if let Some(control) = control {
+    // Connected anew: a running easel waits only seconds for a question, and the looks above may take longer.
+    if let Some(control) = Control::connect(&config.bot.data_dir).await.unwrap_or_default() {
         out(speech.say(&ProblemText::new("check-running")));
         ask_running(control, &speech, &mut count, out).await;
     }
@@ -126,6 +127,7 @@ pub(crate) async fn inspect(
     running: bool,
 ) -> Vec<Finding> {
     let clients = HttpClients::new(config.network.clone());
+    let tools = Tools { profiles: config.profiles.clone().into(), ..Tools::new(clients.clone()) };
     let mut found = machine::data_dir(&config.bot.data_dir, config.bot.artifact_max_bytes);
     if !running {
         found.extend(machine::store(config).await);
@@ -136,12 +138,32 @@ pub(crate) async fn inspect(
         found.push(peers::onebot(&format!("onebot[{index}]"), section, running).await);
     }
     for (name, section) in &config.providers {
-        found.push(peers::provider(&format!("providers.{name}"), section, &clients).await);
+        found.push(peers::provider(&format!("providers.{name}"), section, &tools).await);
     }
     found.push(chosen("draw", &choose(config, Feature::Draw, environment)));
     found.push(chosen("edit", &choose(config, Feature::Edit, environment)));
+    found.extend(clips(config, &clients));
     found.push(peers::names(config, &clients).await);
     found
+}
+
+/// Who makes clips, if anybody is named.
+fn clips(config: &Config, clients: &HttpClients) -> Option<Finding> {
+    let names: Vec<_> = config.video.feature.names().into_iter().map(str::to_owned).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let tools = Tools::new(clients.clone());
+    let makes_clips = |name: &String| {
+        let section = config.providers.get(name);
+        let built = section.and_then(|section| easel_providers::build(name, section, &tools).ok());
+        built.is_some_and(|provider| provider.capabilities().clip)
+    };
+    if names.iter().any(makes_clips) {
+        return Some(chosen("video", &Chosen::Configured(names)));
+    }
+    let text = ProblemText::new("check-video-no-clips").with("providers", names.join(" > "));
+    Some(Finding::bad("video", text))
 }
 
 fn access(config: &Config) -> Finding {

@@ -25,6 +25,10 @@
 //! → {"v":1,"cmd":"keys_reset","provider":"main"|null}
 //! ← {"v":1,"ok":true,"count":1}
 //!
+//! → {"v":1,"cmd":"usage","days":30,"by":"provider"|"chat"|"user"}
+//! ← {"v":1,"event":"usage","name":"main","attempts":2,"made":2,"cost":0.08,…}      any number, the dearest first
+//! ← {"v":1,"ok":true}
+//!
 //! → {"v":1,"cmd":"ping"}
 //! ← {"v":1,"ok":true}
 //! ```
@@ -77,6 +81,13 @@ pub(crate) enum ControlCommand {
     KeysReset {
         /// Only those of this provider.
         provider: Option<String>,
+    },
+    /// What jobs cost, as [`Answer::event`] `usage`s.
+    Usage {
+        /// How many days back, today included.
+        days: u64,
+        /// What a line is about.
+        by: super::UsageBy,
     },
     /// Writes a backup, told as `file` of the last answer.
     Backup {

@@ -138,7 +138,7 @@ pub(crate) fn findings(lines: &[KeyLine], speech: &Speech) -> Vec<Finding> {
 }
 
 /// A span of time for people, at least a minute, rounded up to minutes below an hour, to hours below two days.
-fn span(speech: &Speech, seconds: u64) -> String {
+pub(crate) fn span(speech: &Speech, seconds: u64) -> String {
     let (key, count) = match seconds {
         0..3600 => ("span-minutes", seconds.div_ceil(60).max(1)),
         3600..172_800 => ("span-hours", seconds.div_ceil(3600)),
@@ -188,13 +188,14 @@ pub(crate) async fn run(
     })
 }
 
-type Failed = (Exit, ProblemText);
+/// Why a command ends early, and what is said then.
+pub(super) type Failed = (Exit, ProblemText);
 
-fn failed(key: &str, detail: impl std::fmt::Display) -> Failed {
+pub(super) fn failed(key: &str, detail: impl std::fmt::Display) -> Failed {
     (Exit::Failed, ProblemText::new(key).with("detail", detail.to_string()))
 }
 
-async fn connect(data_dir: &Path) -> Result<Option<Control>, Failed> {
+pub(super) async fn connect(data_dir: &Path) -> Result<Option<Control>, Failed> {
     Control::connect(data_dir).await.map_err(|error| failed("control-failed", error))
 }
 
@@ -259,7 +260,7 @@ async fn reset(
 }
 
 /// Works on the store of a data directory that nobody uses; `None` when there is none yet.
-async fn in_store<T, F: Future<Output = Result<T, easel_core::ports::StoreError>>>(
+pub(super) async fn in_store<T, F: Future<Output = Result<T, easel_core::ports::StoreError>>>(
     data_dir: &Path,
     work: impl FnOnce(easel_core::ports::Store) -> F,
 ) -> Result<Option<T>, Failed> {

@@ -1,13 +1,13 @@
 //! The rules of the sections, asked one after the other, and the rules between them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use easel_core::{
     prompt::PresetBook,
     settings::{FeatureSection, SettingProblem},
 };
 use easel_http::BaseUrlWarning;
-use easel_providers::{Kind, ProviderSection};
+use easel_providers::{Kind, ProfileSection, ProviderSection};
 
 use super::{
     Config,
@@ -38,6 +38,9 @@ pub(crate) fn check(
     problems.extend(settings("jobs", config.jobs.validate()));
     problems.extend(settings("draw", config.draw.validate()));
     problems.extend(settings("edit", config.edit.validate()));
+    let selfie = config.selfie.feature();
+    problems.extend(settings("selfie", selfie.validate()));
+    problems.extend(settings("video", config.video.validate()));
     problems.extend(sentences(config.network.validate()));
     #[cfg(feature = "onebot")]
     for (index, section) in config.onebot.iter().enumerate() {
@@ -45,6 +48,10 @@ pub(crate) fn check(
     }
     for (name, section) in &config.providers {
         problems.extend(provider(name, section, written, place));
+        problems.extend(profile(name, section, &config.profiles, place));
+    }
+    for (name, section) in &config.profiles {
+        problems.extend(sentences(section.validate(name)));
     }
     let mut of_presets = PresetBook::new(&config.presets).1;
     // Whole presets behind their keys: a problem hides later ones below it, and a wrong name makes no prompt right.
@@ -55,7 +62,10 @@ pub(crate) fn check(
     problems.extend(unbuilt(written, place));
     problems.extend(chain("draw", &config.draw, provider_names, place));
     problems.extend(chain("edit", &config.edit, provider_names, place));
-    let none_named = config.draw.names().is_empty() && config.edit.names().is_empty();
+    problems.extend(chain("selfie", &selfie, provider_names, place));
+    problems.extend(chain("video", &config.video.feature, provider_names, place));
+    let chains = [&config.draw, &config.edit, &selfie, &config.video.feature];
+    let none_named = chains.iter().all(|section| section.names().is_empty());
     if let Some(name) = config.providers.keys().next().filter(|_| none_named) {
         let with = |key: &str| ProblemText::new(key).with("provider", name.as_str());
         let key = format!("providers.{name}");
@@ -164,6 +174,36 @@ fn provider(
         problems.push(Problem::warning(place(&base_url), &*base_url, text_with(text.to_owned())).mend(mend));
     }
     problems
+}
+
+/// The profile that a provider names must be there, and be made for its kind.
+fn profile(
+    name: &str,
+    section: &ProviderSection,
+    profiles: &BTreeMap<String, ProfileSection>,
+    place: &dyn Fn(&str) -> Place,
+) -> Option<Problem> {
+    let wanted = section.profile.trim();
+    if wanted.is_empty() {
+        return None;
+    }
+    let key = format!("providers.{name}.profile");
+    let Some(profile) = profiles.get(wanted) else {
+        let with = |key: &str| ProblemText::new(key).with("profile", wanted);
+        let mend = match nearest(wanted, profiles.keys().map(String::as_str)) {
+            Some(nearest) => ProblemText::new("config-nearest-word").with("nearest", nearest),
+            None => with("config-unknown-profile-mend"),
+        };
+        return Some(Problem::error(place(&key), key, with("config-unknown-profile")).mend(mend));
+    };
+    let (base, kind) = (profile.based_on.kind(), Kind::parse(&section.kind)?);
+    if kind.name() == base {
+        return None;
+    }
+    let with = |key: &str| {
+        ProblemText::new(key).with("profile", wanted).with("base", base).with("kind", kind.name())
+    };
+    Some(Problem::error(place(&key), key, with("config-profile-kind")).mend(with("config-profile-kind-mend")))
 }
 
 /// Whether the provider's `base_url` stands in the configuration, and is not the kind's own.

@@ -18,7 +18,7 @@ use easel_core::{
     settings::FeatureSection,
 };
 use easel_providers::{
-    Kind, ProviderSection,
+    Kind, ProfileSection, ProviderSection,
     config::KeyList,
     models,
     registry::{self, Tools},
@@ -55,8 +55,11 @@ pub(crate) struct Drawing {
 /// A slot and what it was made of.
 struct Kept {
     section: ProviderSection,
+    profile: Option<ProfileSection>,
     /// The keys' fingerprints: those of `api_keys_file` do not stand in the section.
     prints: Vec<String>,
+    /// What the files say that the section names, such as a workflow.
+    files: Vec<[u8; 32]>,
     slot: Arc<ProviderSlot>,
 }
 
@@ -64,6 +67,8 @@ struct Kept {
 /// health survives an edit of the configuration.
 pub(super) struct Factory {
     tools: Tools,
+    /// `[profiles.NAME]` of the configuration in use.
+    profiles: Mutex<Arc<BTreeMap<String, ProfileSection>>>,
     bad_keys: Mutex<BadKeys>,
     slots: Mutex<BTreeMap<String, Kept>>,
     /// The models that were chosen for services from the environment, by address: the choice holds until the end.
@@ -73,7 +78,13 @@ pub(super) struct Factory {
 impl Factory {
     /// A factory without slots. `bad_keys` are those that services refused before.
     pub(super) fn new(tools: Tools, bad_keys: BadKeys) -> Self {
-        Self { tools, bad_keys: Mutex::new(bad_keys), slots: Mutex::default(), models: Mutex::default() }
+        Self {
+            tools,
+            profiles: Mutex::default(),
+            bad_keys: Mutex::new(bad_keys),
+            slots: Mutex::default(),
+            models: Mutex::default(),
+        }
     }
 
     /// What is known of bad keys now; new slots go by it.
@@ -94,18 +105,25 @@ impl Factory {
     fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
         let keys = section.keys();
         let prints: Vec<String> = keys.iter().map(|key| key.fingerprint.to_string()).collect();
+        let files = section.files_fingerprint();
+        let profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let profile = profiles.get(section.profile.trim());
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(kept) = slots.get(name)
             && kept.section == *section
+            && kept.profile.as_ref() == profile
             && kept.prints == prints
+            && kept.files == files
         {
             return Ok(kept.slot.clone());
         }
-        let provider =
-            registry::build(name, section, &self.tools).with_context(|| format!("providers.{name}"))?;
+        let tools = Tools { profiles: profiles.clone(), ..self.tools.clone() };
+        let provider = registry::build(name, section, &tools).with_context(|| format!("providers.{name}"))?;
         let keys = KeyPool::new(keys, &self.disabled(name));
-        let slot = Arc::new(ProviderSlot::new(provider, keys, section.max_retry_attempts));
-        slots.insert(name.to_owned(), Kept { section: section.clone(), prints, slot: slot.clone() });
+        let slot = ProviderSlot::new(provider, keys, section.max_retry_attempts);
+        let slot = Arc::new(slot.with_prices(section.price_table()));
+        let (section, profile) = (section.clone(), profile.cloned());
+        slots.insert(name.to_owned(), Kept { section, profile, prints, files, slot: slot.clone() });
         Ok(slot)
     }
 
@@ -176,41 +194,62 @@ impl Factory {
             Feature::Edit if !config.edit.names().is_empty() => &config.edit,
             Feature::Draw | Feature::Edit => &config.draw,
         };
-        let default = match feature {
-            Feature::Draw => default_output(&config.draw),
-            Feature::Edit => default_output(&config.edit).or_else(|| default_output(&config.draw)),
+        let own = match feature {
+            Feature::Draw => &config.draw,
+            Feature::Edit => &config.edit,
+        };
+        // What `[edit]` says of itself counts also where it asks the providers of `[draw]`.
+        let default = default_output(own);
+        let link = |slot, output: Option<Output>| {
+            let output = default.filter(|_| !std::ptr::eq(own, section)).or(output).unwrap_or_default();
+            Link { slot, output, collage: own.collage }
         };
         let (mut environment, mut built_in) = (None, false);
-        let slots = match discover::choose(config, feature, &|name| std::env::var(name).ok()) {
+        let links = match discover::choose(config, feature, &|name| std::env::var(name).ok()) {
             Chosen::Configured(_) => section
-                .names()
+                .entries()
                 .into_iter()
-                .filter_map(|name| config.providers.get(name).map(|provider| (name, provider)))
-                .map(|(name, provider)| self.slot(name, provider))
+                .filter_map(|(name, wish)| Some((name, config.providers.get(name)?, wish)))
+                .map(|(name, provider, wish)| {
+                    Ok(link(self.slot(name, provider)?, wish.as_ref().map(output_of)))
+                })
                 .collect::<anyhow::Result<Vec<_>>>()?,
             Chosen::Environment(found) => {
                 environment = Some(found.name);
-                vec![self.discovered(&found).await?]
+                vec![link(self.discovered(&found).await?, default_output(section))]
             }
             Chosen::Sketch => {
                 built_in = true;
-                vec![self.sketch()?]
+                vec![link(self.sketch()?, default_output(section))]
             }
         };
         let drawing = Drawing {
-            names: slots.iter().map(|slot| slot.provider().name().to_owned()).collect(),
+            names: links.iter().map(|link| link.slot.provider().name().to_owned()).collect(),
             environment,
             built_in,
         };
-        let output = default.unwrap_or_default();
-        Ok((slots.into_iter().map(|slot| Link { slot, output }).collect(), drawing))
+        Ok((links, drawing))
+    }
+
+    /// The links of clips: those that the configuration names, and nobody in their place.
+    fn clips(&self, config: &Config) -> anyhow::Result<Vec<Link>> {
+        let entries = config.video.feature.entries().into_iter();
+        let named = entries.filter_map(|(name, wish)| Some((name, config.providers.get(name)?, wish)));
+        let link = |(name, provider, wish): (&str, &ProviderSection, Option<OutputWish>)| {
+            let output = wish.as_ref().map(output_of).unwrap_or_default();
+            Ok(Link::new(self.slot(name, provider)?, output))
+        };
+        named.map(link).collect()
     }
 
     /// The running configuration, and who draws. Asks a service from the environment for its models, once.
     pub(super) async fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
+        *self.profiles.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.profiles.clone());
         let (draw, drawing) = self.chain(config, Feature::Draw).await?;
         let (edit, _) = self.chain(config, Feature::Edit).await?;
-        let mut providers: Vec<_> = draw.iter().chain(&edit).map(|link| link.slot.clone()).collect();
+        let video = self.clips(config)?;
+        let named = draw.iter().chain(&edit).chain(&video);
+        let mut providers: Vec<_> = named.map(|link| link.slot.clone()).collect();
         for (name, section) in &config.providers {
             match self.slot(name, section) {
                 Ok(slot) => providers.push(slot),
@@ -225,6 +264,7 @@ impl Factory {
             presets,
             draw,
             edit,
+            video,
             providers,
             locale: config.bot.locale,
         });
@@ -281,6 +321,46 @@ mod tests {
         let first = slot("me:old");
         assert!(Arc::ptr_eq(&first, &slot("me:old")));
         assert!(!Arc::ptr_eq(&first, &slot("me:new")));
+    }
+
+    #[tokio::test]
+    async fn a_changed_workflow_makes_a_new_slot() {
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let slot = |steps: u32| {
+            let inputs = serde_json::json!({ "text": "%prompt%", "steps": steps });
+            let workflow = serde_json::json!({ "6": { "class_type": "Painter", "inputs": inputs } });
+            std::fs::write(file.path(), workflow.to_string()).unwrap();
+            let extra = [("workflow".to_owned(), file.path().to_str().unwrap().into())].into();
+            let section = ProviderSection {
+                kind: Kind::ComfyUi.name().to_owned(),
+                extra,
+                ..ProviderSection::default()
+            };
+            factory.slot("own", &section).unwrap()
+        };
+        let first = slot(20);
+        assert!(Arc::ptr_eq(&first, &slot(20)));
+        assert!(!Arc::ptr_eq(&first, &slot(30)));
+    }
+
+    #[tokio::test]
+    async fn a_changed_profile_makes_new_slots_of_those_who_use_it() {
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
+        let load = |profile: &str| {
+            let text = format!(
+                r#"{{"providers": {{
+                    "a": {{"kind": "openai_images", "base_url": "http://127.0.0.1:9", "model": "m", "profile": "gate"}},
+                    "b": {{"kind": "openai_images", "base_url": "http://127.0.0.1:9", "model": "m"}}}},
+                    "profiles": {{"gate": {profile}}}, "draw": {{"chain": ["a", {{"provider": "b", "output": "4K"}}]}}}}"#
+            );
+            serde_json::from_str::<Config>(&text).unwrap()
+        };
+        let links = async |profile: &str| factory.runtime(&load(profile)).await.unwrap().0.draw.clone();
+        let (one, other) = (links("{}").await, links(r#"{"auth_header": "X-Key"}"#).await);
+        let same = |index: usize| Arc::ptr_eq(&one[index].slot, &other[index].slot);
+        assert!(!same(0) && same(1));
+        assert_eq!((one[0].output.tier, one[1].output.tier), (None, Some(4)));
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use easel_core::{
         engine::{Brought, Planner as _},
         ledger::StoredRequest,
     },
-    media::Picture,
+    media::Media,
     message::{PictureLocator, PictureOrigin, PictureRef},
     ports::Output,
 };
@@ -91,10 +91,10 @@ impl App {
         while let Some(heard) = hear.recv().await {
             match heard {
                 Heard::Text(text) => sentences.push(text),
-                Heard::Picture(picture) => {
+                Heard::Media(media) => {
                     let name = format!("easel-{}", accepted.job);
-                    let file = target(output, files.len(), &name, picture.format.extension());
-                    save(&picture, &file).await.map_err(|error| format!("{}: {error}", file.display()))?;
+                    let file = target(output, files.len(), &name, media.format().extension());
+                    save(&media, &file).await.map_err(|error| format!("{}: {error}", file.display()))?;
                     files.push(file);
                 }
             }
@@ -106,11 +106,11 @@ impl App {
     }
 }
 
-async fn save(picture: &Picture, file: &Path) -> std::io::Result<()> {
-    let (body, file) = (picture.body.clone(), file.to_owned());
+async fn save(media: &Media, file: &Path) -> std::io::Result<()> {
+    let (body, file) = (media.body().clone(), file.to_owned());
     let write = move || match body.in_file() {
         Some(path) => std::fs::copy(path, &file).map(drop),
-        None => std::fs::write(&file, body.read()?),
+        None => std::io::copy(&mut body.reader()?, &mut std::fs::File::create(&file)?).map(drop),
     };
     tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)?
 }

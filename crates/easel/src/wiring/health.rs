@@ -1,9 +1,9 @@
 //! What a running easel says about itself: at its start, to `easel check` and to `easel keys`.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use easel_core::{
-    chain::ProviderSlot,
+    chain::{HealthReport, Link, ProviderSlot, Standing},
     job::{bad_keys, forget_bad},
     ports::StoreError,
 };
@@ -11,7 +11,7 @@ use easel_core::{
 use super::App;
 use crate::{
     cli::{
-        check::Level,
+        check::{Finding, Level},
         keys::{self, KeyLine},
         speech::Speech,
     },
@@ -37,7 +37,7 @@ impl App {
             };
             lines.push((level, name.to_owned(), speech.say(&text), None));
         }
-        for finding in keys::findings(&self.keys(), &speech) {
+        for finding in self.providers(&speech).into_iter().chain(keys::findings(&self.keys(), &speech)) {
             let level = match finding.level {
                 Level::Good => "good",
                 Level::Remark => "remark",
@@ -47,6 +47,13 @@ impl App {
             lines.push((level, finding.section, speech.say(&finding.text), mend));
         }
         lines
+    }
+
+    /// How every provider did lately.
+    fn providers(&self, speech: &Speech) -> Vec<Finding> {
+        let runtime = self.desk.runtime();
+        let slots: BTreeMap<_, _> = runtime.providers.iter().collect();
+        slots.into_values().map(|slot| lately(slot.provider().name(), &slot.health(), speech)).collect()
     }
 
     /// The keys of all providers in use.
@@ -75,7 +82,7 @@ impl App {
         Ok(meant.map(|slot| slot.reset_keys()).sum())
     }
 
-    /// Who draws and who edits, and whether it may cost money: sentences for the start.
+    /// Who draws, who edits and who makes clips, and whether it may cost money: sentences for the start.
     pub(crate) fn drawing(&self, path: &str) -> Vec<ProblemText> {
         let runtime = self.desk.runtime();
         let Some(first) = runtime.draw.first() else { return Vec::new() };
@@ -95,7 +102,40 @@ impl App {
         }
         let editor = runtime.edit.first().filter(|link| !Arc::ptr_eq(&link.slot, &first.slot));
         lines.extend(editor.map(|link| engine_line("kind-edit", &link.slot)));
+        let clips = |link: &&Link| link.slot.provider().capabilities().clip;
+        lines.extend(runtime.video.iter().find(clips).map(|link| engine_line("kind-video", &link.slot)));
         lines
+    }
+}
+
+/// What `easel check` says about how a provider did.
+fn lately(name: &str, health: &HealthReport, speech: &Speech) -> Finding {
+    let section = format!("providers.{name}");
+    let last = health.last_failure.map_or_else(String::new, |(class, ago)| {
+        let text = ProblemText::new("check-health-last-failure")
+            .with("class", class.name())
+            .with("ago", keys::span(speech, ago.as_secs()));
+        speech.say(&text)
+    });
+    let seconds = |took: Option<Duration>| format!("{:.1}", took.unwrap_or_default().as_secs_f64());
+    let with = |key: &str| {
+        ProblemText::new(key)
+            .with("attempts", health.attempts as u64)
+            .with("judged", health.judged as u64)
+            .with("successes", health.successes as u64)
+            .with("median", seconds(health.median))
+            .with("slowest", seconds(health.slowest))
+            .with("last", last.clone())
+    };
+    match health.standing {
+        Standing::Resting(rest) => Finding::remark(
+            section,
+            with("check-health-resting").with("rest", keys::span(speech, rest.as_secs())),
+        ),
+        Standing::OnTrial => Finding::good(section, with("check-health-trial")),
+        Standing::Asked if health.attempts == 0 => Finding::good(section, with("check-health-idle")),
+        Standing::Asked if health.successes == 0 => Finding::good(section, with("check-health-none")),
+        Standing::Asked => Finding::good(section, with("check-health")),
     }
 }
 
@@ -107,4 +147,56 @@ fn engine_line(feature: &'static str, slot: &ProviderSlot) -> ProblemText {
         .with("feature", ProblemArg::OneOf(vec![feature]))
         .with("provider", provider.name())
         .with("model", provider.model())
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_core::{error::ErrorClass, i18n::Locale};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(health: HealthReport, level: Level, key: &str, words: &[&str]) {
+        for locale in Locale::ALL {
+            let speech = Speech::new(locale);
+            let finding = lately("main", &health, &speech);
+            let text = speech.say(&finding.text);
+            assert_eq!((finding.level, finding.text.key.as_str()), (level, key), "{text}");
+            assert!(words.iter().all(|word| text.contains(word)), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_provider_is_told_with_what_it_did() {
+        let idle = HealthReport {
+            attempts: 0,
+            judged: 0,
+            successes: 0,
+            median: None,
+            slowest: None,
+            last_failure: None,
+            standing: Standing::Asked,
+        };
+        let failed = Some((ErrorClass::Overload, Duration::from_secs(120)));
+        let busy = HealthReport {
+            attempts: 12,
+            judged: 11,
+            successes: 9,
+            median: Some(Duration::from_millis(8240)),
+            slowest: Some(Duration::from_secs(31)),
+            ..idle
+        };
+        check(idle, Level::Good, "check-health-idle", &[]);
+        check(busy, Level::Good, "check-health", &["12", "9", "11", "8.2", "31.0"]);
+        check(HealthReport { attempts: 2, ..idle }, Level::Good, "check-health-none", &["2"]);
+        let resting = Standing::Resting(Duration::from_secs(50));
+        let rests = HealthReport { standing: resting, last_failure: failed, ..busy };
+        check(rests, Level::Remark, "check-health-resting", &["9", "2 "]);
+        check(
+            HealthReport { standing: Standing::OnTrial, ..busy },
+            Level::Good,
+            "check-health-trial",
+            &["9"],
+        );
+    }
 }

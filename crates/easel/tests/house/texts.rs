@@ -25,7 +25,7 @@ fn is_section_key(text: &str) -> bool {
     text.split_once('.').is_some_and(|(section, key)| {
         ["network", "onebot", "providers"].contains(&section)
             && !key.is_empty()
-            && key.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+            && key.chars().all(|c| c.is_ascii_lowercase() || matches!(c, '_' | '.'))
     })
 }
 

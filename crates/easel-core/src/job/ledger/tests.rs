@@ -6,6 +6,7 @@
 use super::*;
 use crate::{
     ids::ChatKind,
+    media::ClipFormat,
     message::{PictureLocator, PictureOrigin},
 };
 
@@ -57,6 +58,11 @@ fn picture() -> StoredPicture {
         height: 768,
         bytes: 2_000_000,
     }
+}
+
+fn artifact() -> StoredArtifact {
+    let StoredPicture { blob, format, width, height, bytes } = picture();
+    StoredArtifact { blob, format: MediaFormat::Picture(format), width, height, bytes, link: None }
 }
 
 #[test]
@@ -129,8 +135,20 @@ fn work() {
         r#""event":"answered","provider":"main","key":"","attempt":2,"duration_ms":1500,"error":{"class":"moderation_input","charged":"maybe","status":400,"detail":"refused"}}"#,
     );
     check(
-        Event::Stored { artifacts: vec![picture()], provider: "main".to_owned() },
+        Event::Stored { artifacts: vec![artifact()], provider: "main".to_owned() },
         r#""event":"stored","artifacts":[{"blob":"a-0.png","format":"png","width":1024,"height":768,"bytes":2000000}],"provider":"main"}"#,
+    );
+    let clip = StoredArtifact {
+        blob: "a-0.mp4".to_owned(),
+        format: MediaFormat::Clip(ClipFormat::Mp4),
+        width: 0,
+        height: 0,
+        bytes: 20_000_000,
+        link: Some("https://cdn.example.com/v.mp4".to_owned()),
+    };
+    check(
+        Event::Stored { artifacts: vec![clip], provider: "clips".to_owned() },
+        r#""event":"stored","artifacts":[{"blob":"a-0.mp4","format":"mp4","bytes":20000000,"link":"https://cdn.example.com/v.mp4"}],"provider":"clips"}"#,
     );
 }
 
@@ -158,6 +176,24 @@ fn older_and_newer_lines_are_read() {
     let entry: Entry = serde_json::from_str(line).unwrap();
     let Event::Accepted { request, number } = entry.event else { panic!("another event") };
     assert_eq!((request.prompt.as_str(), request.quote, number), ("x", None, 0));
+}
+
+/// Every format that an older easel wrote for its artifacts is still the same picture.
+#[test]
+fn artifacts_of_before_clips_are_read() {
+    for (word, format) in [
+        ("png", PictureFormat::Png),
+        ("jpeg", PictureFormat::Jpeg),
+        ("webp", PictureFormat::Webp),
+        ("gif", PictureFormat::Gif),
+    ] {
+        let old = StoredPicture { format, ..picture() };
+        let stored = serde_json::to_string(&old).unwrap();
+        assert!(stored.contains(&format!("\"format\":\"{word}\"")), "{stored}");
+        let read: StoredArtifact = serde_json::from_str(&stored).unwrap();
+        assert_eq!(read, StoredArtifact { format: MediaFormat::Picture(format), ..artifact() });
+        assert_eq!(serde_json::to_string(&read).unwrap(), stored);
+    }
 }
 
 /// Which ends leave the limits as they are.

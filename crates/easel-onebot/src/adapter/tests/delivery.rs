@@ -250,7 +250,7 @@ async fn paths_are_used_only_while_they_can_be_read() {
 async fn links_are_used_when_somebody_publishes_them() {
     struct Served(String);
     impl Publisher for Served {
-        fn publish(&self, _: &OutgoingPicture) -> Option<String> {
+        fn publish(&self, _: &str, _: &Body) -> Option<String> {
             Some(self.0.clone())
         }
     }
@@ -271,12 +271,86 @@ async fn links_are_used_when_somebody_publishes_them() {
 async fn files_are_uploaded_as_files() {
     let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
     let bytes = content(5_000);
-    let outgoing = picture(bytes.clone());
-    let name = outgoing.name.clone();
-    let reply = Reply { parts: vec![Part::File(outgoing)] };
+    let OutgoingPicture { picture, name } = picture(bytes.clone());
+    let file = OutgoingFile { media: Media::Picture(picture), name: name.clone() };
+    let reply = Reply { parts: vec![Part::File(file)] };
     rig.adapter.send(&target(&peer), &reply).await.unwrap();
     let sent = peer.next_send().await;
     assert_eq!((sent.action.as_str(), sent.file_name), ("upload_group_file", Some(name)));
+    assert_eq!(sent.files[0].bytes, Some(bytes));
+    rig.end().await;
+}
+
+fn clip_reply(bytes: Bytes, link: Option<&str>) -> Reply {
+    let clip = Clip { format: ClipFormat::Mp4, body: Body::from_bytes(bytes), link: None };
+    let outgoing = OutgoingClip { clip, name: "easel-1-0.mp4".into(), link: link.map(str::to_owned) };
+    Reply { parts: vec![Part::Clip(outgoing)] }
+}
+
+#[tokio::test]
+async fn clips_stand_alone_and_arrive_by_every_way() {
+    for (dialect, length, way) in [
+        (Dialect::NapCat, 5_000, "base64"),
+        (Dialect::NapCat, 12_000_000, "stream"),
+        (Dialect::LLBot, 12_000_000, "base64"),
+    ] {
+        let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::builder().dialect(dialect).build()).await;
+        let bytes = content(length);
+        let sent = rig.adapter.send(&target(&peer), &clip_reply(bytes.clone(), None)).await.unwrap();
+        let seen = peer.next_send().await;
+        assert_eq!((sent.way, seen.quote.as_deref(), seen.segments.len()), (way, None, 1), "{dialect:?}");
+        let [file] = &seen.files[..] else { panic!("{seen:?}") };
+        assert_eq!((file.kind.as_str(), file.bytes.as_ref()), ("video", Some(&bytes)), "{dialect:?}");
+        rig.end().await;
+    }
+}
+
+#[tokio::test]
+async fn clips_that_are_too_large_or_refused_are_certainly_not_there() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::builder().dialect(Dialect::LLBot).build()).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(100_000_000).unwrap();
+    let body = Body::from_file(file.path()).unwrap();
+    let clip = Clip { format: ClipFormat::Mp4, body: body.clone(), link: None };
+    let shown = OutgoingClip { clip: clip.clone(), name: "easel-1-0.mp4".into(), link: None };
+    let reply = Reply { parts: vec![Part::Clip(shown)] };
+    assert_eq!(failure(rig.adapter.send(&target(&peer), &reply).await), SendFailure::Picture);
+    // As a file there is no way for so many bytes here, either: no frame may hold them.
+    let as_file = OutgoingFile { media: Media::Clip(clip), name: "easel-1-0.mp4".into() };
+    let reply = Reply { parts: vec![Part::File(as_file)] };
+    assert_eq!(failure(rig.adapter.send(&target(&peer), &reply).await), SendFailure::Picture);
+    assert!(peer.sends().is_empty());
+    let timeout = Fault::Fail { retcode: 1200, text: "Timeout: NTEvent".to_owned(), delivered: true };
+    peer.fault("send_group_msg", timeout);
+    let result = rig.adapter.send(&target(&peer), &clip_reply(content(1000), None)).await;
+    assert!(matches!(result, Err(SendError::Unknown { .. })), "{result:?}");
+    assert_eq!(peer.sends().len(), 1, "never again by itself");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn clips_are_fetched_from_the_services_link_and_sent_as_files() {
+    let files = easel_testkit::files::FileServer::start().await;
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let bytes = content(5_000);
+    let link = files.put("/v/abc.mp4", bytes.clone());
+    let reply = clip_reply(Bytes::from_static(b"not these"), Some(&link));
+    let sent = rig.adapter.send(&target(&peer), &reply).await.unwrap();
+    let seen = peer.next_send().await;
+    assert_eq!((sent.way, seen.files[0].bytes.as_ref()), ("url", Some(&bytes)));
+    assert_eq!(seen.files[0].origin, Origin::Url(link));
+    let gone = clip_reply(bytes.clone(), Some("http://127.0.0.1:9/v.mp4"));
+    failure(rig.adapter.send(&target(&peer), &gone).await);
+
+    let clip = Clip { format: ClipFormat::Mp4, body: Body::from_bytes(bytes.clone()), link: None };
+    let file = OutgoingFile { media: Media::Clip(clip), name: "easel-1-0.mp4".into() };
+    rig.adapter.send(&target(&peer), &Reply { parts: vec![Part::File(file)] }).await.unwrap();
+    let sends = peer.sends();
+    let sent = sends.last().unwrap();
+    assert_eq!(
+        (sent.action.as_str(), sent.file_name.as_deref()),
+        ("upload_group_file", Some("easel-1-0.mp4"))
+    );
     assert_eq!(sent.files[0].bytes, Some(bytes));
     rig.end().await;
 }

@@ -80,6 +80,7 @@ impl Bench {
             spool: Spool::new(BytesBudget::new(BUDGET), dir.path()).unwrap(),
             tasks: Arc::new(NoTaskLog),
             intent: None,
+            clip_limits: easel_core::ports::ClipLimits::default(),
         };
         Self { wire: wire.clone(), peer, published, provider, cx, address, _dir: dir }
     }

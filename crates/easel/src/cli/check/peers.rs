@@ -7,7 +7,7 @@ use easel_http::HttpClients;
 #[cfg(feature = "onebot")]
 use easel_onebot::{Mode, OneBotSection};
 use easel_providers::{
-    Kind, ProviderSection,
+    Kind, ProviderSection, Tools,
     questions::{Listed, Questions},
 };
 use tokio::{net::TcpListener, net::TcpStream, time::timeout};
@@ -70,7 +70,7 @@ async fn reach(place: &str, address: &str) -> Finding {
 }
 
 /// Whether a provider answers and takes one of the first keys, by its list of models, which costs nothing.
-pub(super) async fn provider(place: &str, section: &ProviderSection, clients: &HttpClients) -> Finding {
+pub(super) async fn provider(place: &str, section: &ProviderSection, tools: &Tools) -> Finding {
     let kind = Kind::parse(&section.kind);
     if !kind.is_some_and(Kind::is_remote) {
         return Finding::good(place, ProblemText::new("check-provider-offline"));
@@ -81,7 +81,7 @@ pub(super) async fn provider(place: &str, section: &ProviderSection, clients: &H
             ProblemText::new("check-provider-unreached").with("host", host).with("detail", detail),
         )
     };
-    let questions = match Questions::new(place, section, clients, PATIENCE) {
+    let questions = match Questions::new(place, section, tools, PATIENCE) {
         Ok(questions) => questions,
         Err(error) => {
             return unreached(&easel_http::redact(&section.base_url), easel_http::redact(&error.to_string()));

@@ -11,7 +11,7 @@ use std::{
 };
 
 use easel_http::{HttpClients, Recorder, Redactor};
-use easel_providers::ProviderSection;
+use easel_providers::{ProviderSection, Tools};
 
 use super::{Count, Finding, Level};
 use crate::{
@@ -134,7 +134,8 @@ async fn free<'a>(
     if let Some(recorder) = &recorder {
         clients = clients.recorded_by(recorder.clone());
     }
-    let subject = match Subject::new(name, section, needs(config, name), clients, recorder, scratch) {
+    let tools = Tools { profiles: config.profiles.clone().into(), ..Tools::new(clients) };
+    let subject = match Subject::new(name, section, needs(config, name), tools, recorder, scratch) {
         Ok(subject) => subject,
         Err(error) => {
             let text = ProblemText::new("check-provider-unreached")
@@ -177,7 +178,7 @@ async fn paid(
 /// Writes down what was sent and got since the last time.
 fn keep(records: &mut Option<Records>, subject: &Subject<'_>, label: &str) {
     if let (Some(records), Some(recorder)) = (records, &subject.recorder) {
-        let redactor = Redactor::new(&easel_providers::questions::secrets(subject.section));
+        let redactor = Redactor::new(&easel_providers::questions::secrets(subject.section, subject.tools()));
         records.write(subject.name, subject.base(), label, &redactor, &recorder.take());
     }
 }
@@ -209,7 +210,7 @@ async fn allowed(subjects: &[Subject<'_>], yes: bool, speech: &Speech, out: &mut
         });
         let text = text
             .with("provider", subject.name)
-            .with("model", subject.section.model.as_str())
+            .with("model", subject.model())
             .with("count", subject.pictures())
             .with("price", subject.price().map(judge::amount).unwrap_or_default());
         out(speech.say(&text));

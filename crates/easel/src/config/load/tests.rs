@@ -343,6 +343,21 @@ fn chains_name_known_providers() {
     );
     check(provider, &["1:1 providers.main provider-unused"]);
     check("[draw]\nprovider = \"sketch\"\n", &["2:12 draw.provider unknown-provider"]);
+    check(&format!("{provider}[video]\nprovider = \"main\"\nsend_mode = \"file\"\n"), &[]);
+    check(
+        &format!("{provider}[video]\nprovider = \"mian\"\nsend_mode = \"fil\"\nsendmode = \"url\"\n"),
+        &[
+            "7:12 video.provider unknown-provider -> main",
+            "8:13 video.send_mode wrong-word -> file",
+            "9:1 video.sendmode unknown-key -> send_mode",
+        ],
+    );
+    check(
+        &format!(
+            "{provider}[video]\nprovider = \"main\"\nmax_download_bytes = 1\ndownload_timeout_seconds = 4000\n"
+        ),
+        &["8:22 video.max_download_bytes too-small", "9:28 video.download_timeout_seconds too-large"],
+    );
 }
 
 #[test]
@@ -385,8 +400,11 @@ fn the_shipped_file_loads_without_a_remark() {
 
 #[test]
 fn every_example_of_a_provider_is_valid() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config/providers.example.toml");
-    let text = fs::read_to_string(path).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../config");
+    let text = fs::read_to_string(folder.join("providers.example.toml")).unwrap();
+    // The example lies beside it, wherever the test runs.
+    let workflow = folder.join("comfyui.workflow.json");
+    let text = text.replace("\"comfyui.workflow.json\"", &format!("{workflow:?}"));
     let blocks: Vec<String> = text
         .split("\n\n")
         .filter_map(|block| Some(block.get(block.find("# [")?..)?.replace('…', "key-1")))
@@ -472,7 +490,11 @@ fn the_schema_knows_the_contract() {
         ("presets[]", "feature prompt aliases output avatar"),
         ("profiles[]", ""),
         ("selfie", ""),
-        ("video", ""),
+        (
+            "video",
+            "provider fallback_1 fallback_2 fallback_3 chain default_output max_download_bytes \
+             download_timeout_seconds send_mode",
+        ),
         ("translate", ""),
         ("discord", ""),
         ("telegram", ""),

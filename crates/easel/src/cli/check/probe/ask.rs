@@ -10,11 +10,11 @@ use easel_core::{
     ids::JobId,
     media::{BytesBudget, Spool},
     ports::{
-        ApiKey, CallContext, Capabilities, GenerateRequest, Generated, NoTaskLog, Operation, Output,
-        Provider, Reference,
+        ApiKey, CallContext, Capabilities, ClipLimits, GenerateRequest, Generated, NoTaskLog, Operation,
+        Output, Provider, Reference,
     },
 };
-use easel_http::{BaseUrl, HttpClients, Recorder, unforeseeable};
+use easel_http::{BaseUrl, Recorder, unforeseeable};
 use easel_providers::{BuildError, Kind, ProviderSection, Tools, balance, build, questions::Questions};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -77,15 +77,14 @@ impl<'a> Subject<'a> {
         name: &'a str,
         section: &'a ProviderSection,
         needs: Needs,
-        clients: HttpClients,
+        tools: Tools,
         recorder: Option<Recorder>,
         scratch: &'a Scratch,
     ) -> Result<Self, BuildError> {
         let kind = Kind::parse(&section.kind).ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
-        let tools = Tools::new(clients);
         let provider = build(name, section, &tools)?;
         let questions =
-            kind.is_remote().then(|| Questions::new(name, section, &tools.clients, PATIENCE)).transpose()?;
+            kind.is_remote().then(|| Questions::new(name, section, &tools, PATIENCE)).transpose()?;
         Ok(Self {
             name,
             section,
@@ -110,6 +109,15 @@ impl<'a> Subject<'a> {
         self.capabilities.paid
     }
 
+    pub(super) fn tools(&self) -> &Tools {
+        &self.tools
+    }
+
+    /// The owner's model, or the one that is taken where the owner names none.
+    pub(super) fn model(&self) -> &str {
+        self.provider.model()
+    }
+
     /// Where its service is.
     pub(super) fn base(&self) -> Option<&BaseUrl> {
         self.questions.as_ref().map(Questions::base)
@@ -120,7 +128,7 @@ impl<'a> Subject<'a> {
         Traits {
             name: self.name,
             kind: self.kind,
-            model: self.section.model.trim(),
+            model: self.model(),
             needs: self.needs,
             generates: self.capabilities.generate,
             edits: self.capabilities.edit,
@@ -296,6 +304,7 @@ impl<'a> Subject<'a> {
             spool: self.scratch.spool.clone(),
             tasks: Arc::new(NoTaskLog),
             intent: provider.intent(request),
+            clip_limits: ClipLimits::default(),
         }
     }
 
@@ -313,6 +322,7 @@ impl<'a> Subject<'a> {
                     kind.name().clone_into(&mut section.kind);
                 }
                 section.extra.clear();
+                section.profile.clear();
             }
         }
         build(self.name, &section, &self.tools)

@@ -107,8 +107,8 @@ fn refused(class: ErrorClass) -> KeyState {
 }
 
 #[track_caller]
-fn check_free(traits: Traits<'_>, known: Free, expected: &[(Level, &str)]) {
-    assert_eq!(names(&free(&traits, &known, today())), expected);
+fn check_free(traits: Traits<'_>, known: &Free, expected: &[(Level, &str)]) {
+    assert_eq!(names(&free(&traits, known, today())), expected);
 }
 
 #[test]
@@ -118,36 +118,36 @@ fn what_is_free_is_judged() {
     let with = |keys: Vec<KeyFact>, models| Free { keys, models, ..Free::default() };
     check_free(
         TRAITS,
-        with(vec![key(KeyState::Good)], listed(&["GPT-image-2"])),
+        &with(vec![key(KeyState::Good)], listed(&["GPT-image-2"])),
         &[(Good, "reached"), (Good, "key-good"), (Good, "model-listed")],
     );
     let one_of_two = vec![key(refused(ErrorClass::Auth)), key(KeyState::Unproven)];
     check_free(
         TRAITS,
-        with(one_of_two, None),
+        &with(one_of_two, None),
         &[(Good, "reached"), (Remark, "key-refused"), (Good, "key-unproven"), (Good, "no-list")],
     );
     check_free(
         TRAITS,
-        with(vec![key(refused(ErrorClass::Auth))], None),
+        &with(vec![key(refused(ErrorClass::Auth))], None),
         &[(Good, "reached"), (Bad, "key-refused"), (Good, "no-list")],
     );
     check_free(
         TRAITS,
-        with(vec![key(refused(ErrorClass::Quota))], listed(&["gpt-5"])),
+        &with(vec![key(refused(ErrorClass::Quota))], listed(&["gpt-5"])),
         &[(Good, "reached"), (Bad, "key-empty"), (Remark, "model-missing-alone")],
     );
     check_free(
         Traits { model: "gpt-image-1", ..TRAITS },
-        with(Vec::new(), listed(&["gpt-image-2"])),
+        &with(Vec::new(), listed(&["gpt-image-2"])),
         &[(Good, "reached"), (Remark, "model-missing"), (Remark, "model-retired")],
     );
     let gone = Free { unreached: Some("nobody".to_owned()), ..Free::default() };
-    check_free(TRAITS, gone, &[(Bad, "provider-unreached")]);
+    check_free(TRAITS, &gone, &[(Bad, "provider-unreached")]);
     let clips = Traits { clips: true, generates: false, edits: false, model: "", ..TRAITS };
-    check_free(clips, Free::default(), &[(Good, "reached"), (Good, "clips")]);
+    check_free(clips, &Free::default(), &[(Good, "reached"), (Good, "clips")]);
     let shut = Free { without_key: Some(refused(ErrorClass::Auth)), ..Free::default() };
-    check_free(Traits { model: "", ..TRAITS }, shut, &[(Good, "reached"), (Bad, "refused-without")]);
+    check_free(Traits { model: "", ..TRAITS }, &shut, &[(Good, "reached"), (Bad, "refused-without")]);
 }
 
 #[test]

@@ -1,0 +1,174 @@
+//! How a provider did lately: attempts in a sliding window, bounded in number and in time.
+//!
+//! For people only, together with the circuit: the decision whether a provider is asked is the circuit's alone, so that
+//! one slow afternoon can't take a provider out of the chain.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use super::Circuit;
+use crate::error::ErrorClass;
+
+/// Attempts remembered at most.
+const MAX_ATTEMPTS: usize = 50;
+/// How long an attempt counts.
+const WINDOW: Duration = Duration::from_hours(1);
+
+/// One ended attempt.
+#[derive(Clone, Copy, Debug)]
+struct Note {
+    at: Instant,
+    took: Duration,
+    failed: Option<ErrorClass>,
+}
+
+/// The window of one provider.
+#[derive(Debug, Default)]
+pub(super) struct Health {
+    /// By age, the oldest first.
+    notes: VecDeque<Note>,
+    /// The last failure, also when it is older than the window.
+    last_failure: Option<(Instant, ErrorClass)>,
+}
+
+/// Whether a provider is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Yes.
+    Asked,
+    /// Not for this long, because it failed repeatedly.
+    Resting(Duration),
+    /// Its rest is over: the next job asks it, and its answer decides.
+    OnTrial,
+}
+
+/// How a provider did lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HealthReport {
+    /// Ended attempts of the last hour, the last fifty at most.
+    pub attempts: usize,
+    /// Those of them that speak about the provider: refusals of a request's content or form don't.
+    pub judged: usize,
+    /// Those of them that brought a result.
+    pub successes: usize,
+    /// How long half of the successes took at most.
+    pub median: Option<Duration>,
+    /// How long the slowest success took.
+    pub slowest: Option<Duration>,
+    /// The last failure of any kind, and how long ago it was.
+    pub last_failure: Option<(ErrorClass, Duration)>,
+    /// Whether it is asked.
+    pub standing: Standing,
+}
+
+impl Health {
+    /// Remembers an attempt that ended now.
+    pub(super) fn note(&mut self, now: Instant, took: Duration, failed: Option<ErrorClass>) {
+        if let Some(class) = failed {
+            self.last_failure = Some((now, class));
+        }
+        self.forget(now);
+        if self.notes.len() == MAX_ATTEMPTS {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(Note { at: now, took, failed });
+    }
+
+    fn forget(&mut self, now: Instant) {
+        while self.notes.front().is_some_and(|note| now.duration_since(note.at) > WINDOW) {
+            self.notes.pop_front();
+        }
+    }
+
+    /// What there is to say.
+    pub(super) fn report(&mut self, circuit: &Circuit, now: Instant) -> HealthReport {
+        self.forget(now);
+        let mut took: Vec<_> =
+            self.notes.iter().filter(|note| note.failed.is_none()).map(|note| note.took).collect();
+        took.sort_unstable();
+        let judged = self.notes.iter().filter(|note| note.failed.is_none_or(is_about_provider)).count();
+        HealthReport {
+            attempts: self.notes.len(),
+            judged,
+            successes: took.len(),
+            median: took.get(took.len().saturating_sub(1) / 2).copied(),
+            slowest: took.last().copied(),
+            last_failure: self.last_failure.map(|(at, class)| (class, now.duration_since(at))),
+            standing: match circuit.open_until() {
+                None => Standing::Asked,
+                Some(until) if until > now => Standing::Resting(until - now),
+                Some(_) => Standing::OnTrial,
+            },
+        }
+    }
+}
+
+/// Whether a failure speaks about the provider rather than about what was asked of it.
+fn is_about_provider(class: ErrorClass) -> bool {
+    !matches!(
+        class,
+        ErrorClass::ModerationInput
+            | ErrorClass::ModerationOutput
+            | ErrorClass::BadRequest
+            | ErrorClass::TooLarge
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn report(health: &mut Health, now: Instant) -> HealthReport {
+        health.report(&Circuit::default(), now)
+    }
+
+    #[test]
+    fn the_window_is_bounded_in_number_and_in_time() {
+        let (mut health, start) = (Health::default(), Instant::now());
+        for n in 0..120_u32 {
+            health.note(start + SECOND * n, SECOND, None);
+        }
+        let now = start + SECOND * 120;
+        assert_eq!((health.notes.len(), report(&mut health, now).attempts), (MAX_ATTEMPTS, MAX_ATTEMPTS));
+        // The oldest that is kept ended at second 70.
+        assert_eq!(report(&mut health, start + WINDOW + SECOND * 70).attempts, MAX_ATTEMPTS);
+        assert_eq!(report(&mut health, start + WINDOW + SECOND * 71).attempts, MAX_ATTEMPTS - 1);
+        assert_eq!(report(&mut health, start + WINDOW * 2).attempts, 0);
+    }
+
+    #[test]
+    fn what_people_ask_for_does_not_speak_against_a_provider() {
+        let (mut health, now) = (Health::default(), Instant::now());
+        for (seconds, failed) in [
+            (9, None),
+            (1, Some(ErrorClass::ModerationInput)),
+            (3, None),
+            (1, Some(ErrorClass::BadRequest)),
+            (4, None),
+            (60, Some(ErrorClass::Overload)),
+        ] {
+            health.note(now, SECOND * seconds, failed);
+        }
+        let told = report(&mut health, now + SECOND * 5);
+        assert_eq!((told.attempts, told.judged, told.successes), (6, 4, 3));
+        assert_eq!((told.median, told.slowest), (Some(SECOND * 4), Some(SECOND * 9)));
+        assert_eq!(told.last_failure, Some((ErrorClass::Overload, SECOND * 5)));
+        assert_eq!(told.standing, Standing::Asked);
+    }
+
+    #[test]
+    fn the_last_failure_outlives_the_window_and_the_circuit_is_told() {
+        let (mut health, mut circuit, now) = (Health::default(), Circuit::default(), Instant::now());
+        health.note(now, SECOND, Some(ErrorClass::Unanswered));
+        circuit.suspend(now);
+        let Standing::Resting(rest) = health.report(&circuit, now).standing else { panic!("it rests") };
+        let later = now + WINDOW * 2;
+        let told = health.report(&circuit, later);
+        assert_eq!((told.attempts, told.median, told.standing), (0, None, Standing::OnTrial));
+        assert_eq!(told.last_failure, Some((ErrorClass::Unanswered, WINDOW * 2)));
+        assert!(rest > Duration::ZERO);
+    }
+}

@@ -1,0 +1,196 @@
+//! What the desk answers at once: help, lists, jobs, and a result once more.
+
+use std::sync::Arc;
+
+use super::Desk;
+use crate::{
+    access::Role,
+    command::{Command, Feature, HelpTopic, PresetList},
+    dispatch::{Answer, Runtime},
+    error::UserError,
+    i18n::{Args, HelpView},
+    job::{
+        delivery::{Delivered, Item, deliver},
+        engine::{CancelOutcome, Engine, JobLine, Phase},
+    },
+    media::Media,
+    message::Message,
+    ports::SendFailure,
+    prompt::Preset,
+    reply::{Reply, Target},
+};
+
+/// Lines of `/任务` at most.
+const MAX_JOB_LINES: usize = 10;
+
+impl Desk {
+    pub(super) fn help(&self, runtime: &Runtime, topic: HelpTopic) -> Arc<str> {
+        runtime.help(topic, || {
+            let can = |preset: &&Preset| preset.feature != Feature::Video || runtime.can_clip();
+            let all = runtime.presets.all().iter();
+            let own: Vec<_> = all.filter(|preset| preset.style.is_none()).filter(can).collect();
+            let presets: Vec<_> = own.iter().map(|preset| preset.name.as_str()).collect();
+            let view = HelpView {
+                prefix: &runtime.prefix,
+                draw: true,
+                edit: runtime.can_edit(),
+                video: runtime.can_clip(),
+                presets: &presets,
+            };
+            self.texts.help(runtime.locale, topic, view)
+        })
+    }
+
+    pub(super) fn presets(&self, runtime: &Runtime, list: PresetList) -> String {
+        let wanted = |preset: &&Preset| match list {
+            PresetList::All => true,
+            PresetList::Of(feature) => preset.feature == feature,
+        };
+        let names: Vec<_> = runtime
+            .presets
+            .all()
+            .iter()
+            .filter(wanted)
+            .map(|preset| format!("{}{}", runtime.prefix, preset.name))
+            .collect();
+        if names.is_empty() {
+            return self.texts.plain(runtime.locale, "presets-none");
+        }
+        let names = names.join(&self.texts.plain(runtime.locale, "list-separator"));
+        self.texts.get(runtime.locale, "presets-list", &Args::new().with("names", names))
+    }
+
+    pub(super) fn jobs(&self, runtime: &Runtime, engine: &Engine, message: &Message, role: Role) -> String {
+        let own = (role == Role::Member).then_some(&message.sender.id);
+        let lines = engine.jobs(&message.chat, own);
+        if lines.is_empty() {
+            return self.texts.plain(runtime.locale, "job-list-empty");
+        }
+        let title = if own.is_some() { "job-list-title" } else { "job-list-title-chat" };
+        let count = Args::new().with("count", lines.len());
+        let mut out = vec![self.texts.get(runtime.locale, title, &count)];
+        for line in lines.iter().take(MAX_JOB_LINES) {
+            let key = match (line.phase, line.rendering) {
+                (Phase::Waiting, _) => "job-list-waiting",
+                (Phase::Running, None) => "job-list-running",
+                (Phase::Running, Some(0)) => "job-list-rendering",
+                (Phase::Running, Some(_)) => "job-list-rendering-percent",
+                (Phase::Delivering, _) => "job-list-sending",
+            };
+            let what = self.what(runtime, line);
+            let args = Args::new()
+                .with("job", line.number.to_string())
+                .with("position", line.position.unwrap_or(1))
+                .with("seconds", line.age_seconds)
+                .with("percent", line.rendering.unwrap_or_default())
+                .with("what", what);
+            out.push(self.texts.get(runtime.locale, key, &args));
+        }
+        if lines.len() > MAX_JOB_LINES {
+            let more = Args::new().with("count", lines.len() - MAX_JOB_LINES);
+            out.push(self.texts.get(runtime.locale, "job-list-more", &more));
+        }
+        if let Some(line) = lines.first() {
+            let verb = self.texts.plain(runtime.locale, "verb-cancel");
+            let command = format!("{}{verb} {}", runtime.prefix, line.number);
+            out.push(self.texts.get(runtime.locale, "job-list-hint", &Args::new().with("command", command)));
+        }
+        out.join("\n")
+    }
+
+    /// What a job is about, in a few words: what was typed, else the preset, else the feature.
+    fn what(&self, runtime: &Runtime, line: &JobLine) -> String {
+        if !line.prompt.is_empty() {
+            return line.prompt.chars().map(|c| if c.is_whitespace() { ' ' } else { c }).take(24).collect();
+        }
+        line.preset.clone().unwrap_or_else(|| {
+            let key = match line.feature.as_str() {
+                "edit" => "kind-edit",
+                "video" => "kind-video",
+                _ => "kind-draw",
+            };
+            self.texts.plain(runtime.locale, key)
+        })
+    }
+
+    pub(super) fn cancel(
+        &self,
+        runtime: &Runtime,
+        engine: &Engine,
+        message: &Message,
+        command: &Command,
+        role: Role,
+    ) -> String {
+        let admin = role >= Role::GroupAdmin;
+        let outcome = engine.cancel(&message.chat, &message.sender.id, admin, command.job);
+        let (key, number) = match outcome {
+            CancelOutcome::Cancelled { number, begun: false } => ("job-cancelled", number),
+            CancelOutcome::Cancelled { number, begun: true } => ("job-cancelled-begun", number),
+            CancelOutcome::TooLate { number } => ("error-too-late-to-cancel", number),
+            CancelOutcome::NotYours { number } => ("error-not-your-job", number),
+            CancelOutcome::NoSuchJob { number } => ("error-no-such-job", number),
+            CancelOutcome::Nothing => ("error-nothing-to-cancel", 0),
+        };
+        let args = Args::new().with("job", number.to_string()).with("code", "E-JOB");
+        self.texts.get(runtime.locale, key, &args)
+    }
+
+    /// Sends a person's latest result again.
+    pub(super) fn resend(
+        &self,
+        runtime: &Runtime,
+        engine: &Arc<Engine>,
+        message: &Message,
+    ) -> Option<Answer> {
+        let Some((job, artifacts)) = engine.keeper().latest(&message.chat, &message.sender.id) else {
+            return self.say(runtime, message, &UserError::new("error-nothing-to-resend", "E-RESEND"));
+        };
+        let adapter = self.adapters.get(&message.chat.platform)?.clone();
+        let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
+        let engine = Arc::clone(engine);
+        let lost = self.sentence(runtime, &UserError::new("error-internal", "E-ARTIFACT"));
+        let gone = |key| self.sentence(runtime, &UserError::new(key, "E-RESEND-GONE"));
+        let (gone, some_gone) = (gone("error-resend-gone"), gone("error-resend-some-gone"));
+        let not_sent = |key| self.sentence(runtime, &UserError::new(key, "E-DELIVERY"));
+        let (not_sent, clip_not_sent) =
+            (not_sent("error-not-delivered"), not_sent("error-clip-not-delivered"));
+        Some(Box::pin(async move {
+            let failed = match engine.keeper().read(&artifacts).await {
+                Ok(results) => {
+                    // Removed by hand, or by age and size since it was looked up.
+                    let mut failed = match results.len() {
+                        0 => Some(&gone),
+                        some if some < artifacts.len() => Some(&some_gone),
+                        _ => None,
+                    };
+                    for (index, media) in results.iter().enumerate() {
+                        let send_mode = engine.send_mode();
+                        let item = Item { job, index, caption: None, media, send_mode };
+                        let outcome = deliver(&adapter, &target, item, None).await;
+                        tracing::info!(%job, index, ?outcome, "resent");
+                        // Whoever is muted or gone can't be told either.
+                        if let Delivered::No { failure, .. } = outcome
+                            && !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected)
+                        {
+                            failed = Some(if matches!(media, Media::Clip(_)) {
+                                &clip_not_sent
+                            } else {
+                                &not_sent
+                            });
+                        }
+                    }
+                    failed
+                }
+                Err(error) => {
+                    tracing::error!(%job, %error, code = "E-ARTIFACT", "a kept result can't be read");
+                    Some(&lost)
+                }
+            };
+            if let Some(sentence) = failed
+                && let Err(error) = adapter.send(&target, &Reply::text(sentence.as_str())).await
+            {
+                tracing::info!(chat = %target.chat, %error, "an answer could not be delivered");
+            }
+        }))
+    }
+}

@@ -1,0 +1,434 @@
+//! Where the bytes of a picture go while they arrive: into memory, segment by segment, as long as the budget allows it,
+//! else into a file.
+
+use std::{
+    fs,
+    io::{self, Write as _},
+    path::Path,
+    sync::Arc,
+};
+
+use bytes::Bytes;
+
+use super::{
+    PictureFormat,
+    body::{Body, SpoolFile},
+    budget::{BytesBudget, Hold},
+    draft::{Draft, Drafts},
+};
+
+/// Length of all segments of a body but the last. Whole disk blocks, so that a segment can be written as it lies; and
+/// divisible by three, so that the base64 of the segments is the base64 of the body. 256 KiB of base64 each.
+pub const SEGMENT: usize = 192 * 1024;
+/// The first segment grows to its length by way of these, for small pictures of unknown length.
+const FIRST_STEPS: [usize; 2] = [16 * 1024, 64 * 1024];
+
+/// Makes sinks for bodies of unknown length.
+#[derive(Clone, Debug)]
+pub struct Spool {
+    budget: BytesBudget,
+    dir: Arc<Path>,
+    drafts: Option<Arc<dyn Drafts>>,
+}
+
+impl Spool {
+    /// Spools into `dir`, which must exist and is emptied here: whatever is in it belongs to a process that died.
+    ///
+    /// # Errors
+    /// When the folder can't be made or emptied.
+    pub fn new(budget: BytesBudget, dir: &Path) -> io::Result<Self> {
+        fs::create_dir_all(dir)?;
+        for entry in fs::read_dir(dir)? {
+            fs::remove_file(entry?.path())?;
+        }
+        Ok(Self { budget, dir: dir.into(), drafts: None })
+    }
+
+    /// The same spool for pictures that will be stored: large ones are drafted while they arrive.
+    #[must_use]
+    pub fn with_drafts(self, drafts: Option<Arc<dyn Drafts>>) -> Self {
+        Self { drafts, ..self }
+    }
+
+    /// The budget behind it.
+    pub fn budget(&self) -> &BytesBudget {
+        &self.budget
+    }
+
+    /// A sink; `expected` bytes are reserved at once when they are free (0 = unknown).
+    pub fn sink(&self, expected: u64) -> BodySink {
+        BodySink {
+            spool: self.clone(),
+            hold: if expected > 0 { self.budget.try_take(expected) } else { None },
+            full: Vec::new(),
+            tail: Vec::new(),
+            file: None,
+            draft: None,
+            len: 0,
+        }
+    }
+}
+
+/// Takes bytes as they arrive. Memory first; from the moment the budget says no, a file.
+#[derive(Debug)]
+pub struct BodySink {
+    spool: Spool,
+    hold: Option<Hold>,
+    /// Segments of full length.
+    full: Vec<Bytes>,
+    /// The segment that is being filled, never full; what is not yet in the file when there is one.
+    tail: Vec<u8>,
+    file: Option<(fs::File, Arc<SpoolFile>)>,
+    draft: Option<Arc<dyn Draft>>,
+    len: u64,
+}
+
+impl BodySink {
+    /// Bytes so far.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing was written yet.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes that [`write_with`](Self::write_with) can take in place, without a copy; never none.
+    pub fn room(&self) -> usize {
+        SEGMENT - self.tail.len()
+    }
+
+    /// Lets `append` put at most `n` bytes behind what is there: in place when they fit into the [room](Self::room).
+    ///
+    /// # Errors
+    /// When the spool file can't be written.
+    pub fn write_with(&mut self, n: usize, append: impl FnOnce(&mut Vec<u8>)) -> io::Result<()> {
+        if n > self.room() {
+            let mut scratch = Vec::with_capacity(n);
+            append(&mut scratch);
+            return self.write(&scratch);
+        }
+        self.ensure_room(n)?;
+        let at = self.tail.len();
+        append(&mut self.tail);
+        debug_assert!((at..=at + n).contains(&self.tail.len()), "more bytes than announced");
+        self.len += self.tail.len().saturating_sub(at) as u64;
+        self.settle()
+    }
+
+    /// Appends `bytes`.
+    ///
+    /// # Errors
+    /// When the spool file can't be written.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let (piece, later) = rest.split_at_checked(self.room()).unwrap_or((rest, &[]));
+            self.ensure_room(piece.len())?;
+            self.tail.extend_from_slice(piece);
+            self.len += piece.len() as u64;
+            self.settle()?;
+            rest = later;
+        }
+        Ok(())
+    }
+
+    /// The finished body.
+    ///
+    /// # Errors
+    /// When the spool file can't be written.
+    pub fn finish(mut self) -> io::Result<Body> {
+        if let Some((_, file)) = self.file.take() {
+            return Ok(Body::spooled(file, self.len));
+        }
+        if !self.tail.is_empty() {
+            self.tail.shrink_to_fit();
+            self.seal();
+        }
+        if let Some(hold) = &mut self.hold {
+            hold.shrink(self.len);
+        }
+        Ok(Body::in_segments(self.full, self.hold, self.draft))
+    }
+
+    /// Makes room for `more` bytes, which are no more than [`room`](Self::room).
+    fn ensure_room(&mut self, more: usize) -> io::Result<()> {
+        let need = self.tail.len() + more;
+        if need <= self.tail.capacity() || self.file.is_some() {
+            return Ok(());
+        }
+        let held = self.hold.as_ref().map_or(0, Hold::bytes);
+        let before = (self.full.len() * SEGMENT) as u64;
+        let reserved = usize::try_from(held.saturating_sub(before)).unwrap_or(usize::MAX).min(SEGMENT);
+        // What is reserved is used; beyond that a body of unknown length grows.
+        let room = if reserved >= need {
+            reserved
+        } else {
+            let step = FIRST_STEPS.into_iter().find(|step| self.full.is_empty() && *step >= need);
+            step.unwrap_or(SEGMENT)
+        };
+        for room in [room, need] {
+            let missing = (before + room as u64).saturating_sub(held);
+            let Some(more) = self.spool.budget.try_take(missing) else { continue };
+            match &mut self.hold {
+                Some(mine) => mine.merge(more),
+                None => self.hold = Some(more),
+            }
+            self.tail.reserve_exact(room - self.tail.len());
+            return Ok(());
+        }
+        self.move_to_file()
+    }
+
+    /// Puts what was written where it belongs: a full segment to the others, everything into the file if there is one.
+    fn settle(&mut self) -> io::Result<()> {
+        if let Some((file, _)) = &mut self.file {
+            file.write_all(&self.tail)?;
+            self.tail.clear();
+        } else if self.tail.len() >= SEGMENT {
+            self.seal();
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self) {
+        let segment = Bytes::from(std::mem::take(&mut self.tail));
+        if self.full.is_empty() && segment.len() == SEGMENT && PictureFormat::sniff(&segment).is_some() {
+            self.draft = self.spool.drafts.as_ref().and_then(|drafts| drafts.begin());
+        }
+        if let Some(draft) = &self.draft {
+            draft.push(segment.clone());
+        }
+        self.full.push(segment);
+    }
+
+    fn move_to_file(&mut self) -> io::Result<()> {
+        self.draft = None;
+        let path = self.spool.dir.join(format!("{}.part", uuid::Uuid::now_v7().simple()));
+        let mut file = fs::File::create(&path)?;
+        let owned = Arc::new(SpoolFile { path, temporary: true });
+        for segment in std::mem::take(&mut self.full) {
+            file.write_all(&segment)?;
+        }
+        file.write_all(&self.tail)?;
+        self.file = Some((file, owned));
+        self.tail = Vec::new();
+        self.hold = None;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spool(bytes: u64) -> (tempfile::TempDir, Spool) {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::new(BytesBudget::new(bytes), dir.path()).unwrap();
+        (dir, spool)
+    }
+
+    fn files(dir: &tempfile::TempDir) -> usize {
+        fs::read_dir(dir.path()).unwrap().count()
+    }
+
+    /// Bytes that repeat with a period that divides no buffer.
+    fn pattern(len: usize) -> Vec<u8> {
+        (0..=250).cycle().take(len).collect()
+    }
+
+    /// A PNG by its first bytes.
+    fn picture(len: usize) -> Vec<u8> {
+        let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+        bytes.extend(pattern(len - 8));
+        bytes
+    }
+
+    #[test]
+    fn memory_is_counted_and_given_back() {
+        let (dir, spool) = spool(4 << 20);
+        let all = spool.budget().free();
+        for expected in [0, 1 << 10, 1 << 20, 2 << 20] {
+            let mut sink = spool.sink(expected);
+            for piece in pattern(1 << 20).chunks(10_007) {
+                sink.write(piece).unwrap();
+                assert!(all - spool.budget().free() >= sink.len(), "every byte is counted");
+            }
+            assert_eq!(sink.len(), 1 << 20);
+            let body = sink.finish().unwrap();
+            assert_eq!(all - spool.budget().free(), 1 << 20, "and none twice");
+            assert_eq!(body.read().unwrap(), pattern(1 << 20));
+            let shared = body.clone();
+            drop(body);
+            assert!(spool.budget().free() < all, "the clone still holds them");
+            drop(shared);
+            assert_eq!((spool.budget().free(), files(&dir)), (all, 0));
+        }
+    }
+
+    #[test]
+    fn small_bodies_take_little() {
+        let (_dir, spool) = spool(1 << 20);
+        let all = spool.budget().free();
+        let mut sink = spool.sink(0);
+        sink.write(&pattern(10_000)).unwrap();
+        assert_eq!(all - spool.budget().free(), 16 << 10);
+        let _body = sink.finish().unwrap();
+        assert_eq!(all - spool.budget().free(), 12 << 10);
+    }
+
+    #[test]
+    fn without_budget_the_bytes_go_to_a_file() {
+        let (dir, spool) = spool(1 << 20);
+        let all = spool.budget().free();
+        let mut sink = spool.sink(64 << 10);
+        let bytes = pattern(3 << 20);
+        for piece in bytes.chunks(100_003) {
+            sink.write(piece).unwrap();
+        }
+        assert_eq!(spool.budget().free(), all, "what is in a file is not held in memory");
+        let body = sink.finish().unwrap();
+        assert_eq!((body.len(), body.in_memory(), files(&dir)), (3 << 20, None, 1));
+        assert_eq!(body.read().unwrap(), bytes);
+        assert_eq!(body.read_head(5).unwrap(), bytes[..5]);
+        assert_eq!(fs::read(body.in_file().unwrap()).unwrap(), bytes);
+        let shared = body.clone();
+        drop(body);
+        assert_eq!(files(&dir), 1);
+        drop(shared);
+        assert_eq!(files(&dir), 0, "temporary files go with their last reader");
+    }
+
+    #[test]
+    fn a_sink_that_is_given_up_leaves_nothing() {
+        let (dir, spool) = spool(8 << 10);
+        let all = spool.budget().free();
+        let mut sink = spool.sink(4 << 10);
+        sink.write(&pattern(100 << 10)).unwrap();
+        assert_eq!(files(&dir), 1);
+        drop(sink);
+        assert_eq!((files(&dir), spool.budget().free()), (0, all));
+    }
+
+    #[test]
+    fn an_empty_body_is_a_body() {
+        let (_dir, spool) = spool(1 << 20);
+        let body = spool.sink(0).finish().unwrap();
+        assert!(body.is_empty());
+        assert_eq!(body.read_head(9).unwrap(), "");
+    }
+
+    #[test]
+    fn what_a_dead_process_left_is_removed() {
+        let (dir, spool) = spool(1 << 20);
+        fs::write(dir.path().join("old.part"), b"x").unwrap();
+        Spool::new(spool.budget().clone(), dir.path()).unwrap();
+        assert_eq!(files(&dir), 0);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_writes_give_the_same_bytes(
+            writes in prop::collection::vec((0_usize..300_000, any::<bool>()), 0..12),
+            budget in prop::sample::select(vec![0_u64, 100 << 10, 500 << 10, 8 << 20]),
+            expected in prop::sample::select(vec![0_u64, 50_000, 400_000, 2 << 20]),
+        ) {
+            let (dir, spool) = spool(budget);
+            let all = spool.budget().free();
+            let bytes = pattern(writes.iter().map(|(len, _)| len).sum());
+            let mut sink = spool.sink(expected);
+            let mut at = 0;
+            for (len, in_place) in writes {
+                let piece = &bytes[at..at + len];
+                if in_place {
+                    // More room than is used, as base64 needs it.
+                    sink.write_with(len + 3, |memory| memory.extend_from_slice(piece)).unwrap();
+                } else {
+                    sink.write(piece).unwrap();
+                }
+                at += len;
+                prop_assert_eq!(sink.len(), at as u64);
+                prop_assert!(sink.room() > 0);
+                prop_assert_eq!(sink.room() % 3, (SEGMENT - if sink.file.is_some() { 0 } else { at % SEGMENT }) % 3);
+            }
+            let body = sink.finish().unwrap();
+            prop_assert_eq!(body.read().unwrap(), &bytes[..]);
+            if let Some(segments) = body.in_memory() {
+                let (last, full) = segments.split_last().map_or((0, &[][..]), |(last, full)| (last.len(), full));
+                prop_assert!(full.iter().all(|segment| segment.len() == SEGMENT) && last <= SEGMENT);
+                prop_assert_eq!(all - spool.budget().free(), body.len().next_multiple_of(4096));
+            }
+            drop(body);
+            prop_assert_eq!((spool.budget().free(), files(&dir)), (all, 0));
+        }
+    }
+
+    /// Drafts that note what they get.
+    #[derive(Debug, Default)]
+    struct Noted {
+        drafts: Mutex<Vec<Arc<NotedDraft>>>,
+    }
+
+    #[derive(Debug, Default)]
+    struct NotedDraft(Mutex<Vec<u8>>);
+
+    impl Drafts for Noted {
+        fn begin(&self) -> Option<Arc<dyn Draft>> {
+            let draft = Arc::new(NotedDraft::default());
+            self.drafts.lock().unwrap().push(Arc::clone(&draft));
+            Some(draft)
+        }
+    }
+
+    impl Draft for NotedDraft {
+        fn push(&self, bytes: Bytes) {
+            self.0.lock().unwrap().extend_from_slice(&bytes);
+        }
+    }
+
+    #[test]
+    fn large_pictures_are_drafted_while_they_arrive() {
+        #[track_caller]
+        fn check(budget: u64, bytes: &[u8], drafted: bool) {
+            let (_dir, spool) = spool(budget);
+            let drafts = Arc::new(Noted::default());
+            let spool = spool.with_drafts(Some(drafts.clone()));
+            let mut sink = spool.sink(0);
+            for piece in bytes.chunks(50_000) {
+                sink.write(piece).unwrap();
+            }
+            let begun = drafts.drafts.lock().unwrap().pop();
+            let before = begun.as_ref().map_or(0, |draft| draft.0.lock().unwrap().len());
+            assert_eq!(before, if begun.is_some() { bytes.len() / SEGMENT * SEGMENT } else { 0 });
+            let body = sink.finish().unwrap();
+            assert_eq!(body.draft::<NotedDraft>().is_some(), drafted);
+            if let Some(draft) = body.draft::<NotedDraft>() {
+                assert_eq!(*draft.0.lock().unwrap(), bytes);
+                drop(body);
+                assert_eq!(Arc::strong_count(&begun.unwrap()), 1, "it goes with the body");
+            }
+        }
+        check(8 << 20, &picture(1_000_000), true);
+        check(8 << 20, &picture(SEGMENT), true);
+        check(8 << 20, &picture(SEGMENT - 1), false);
+        check(8 << 20, &pattern(1_000_000), false);
+    }
+
+    #[test]
+    fn what_goes_to_a_file_after_all_gives_up_its_draft() {
+        let (_dir, spool) = spool(400 << 10);
+        let drafts = Arc::new(Noted::default());
+        let mut sink = spool.with_drafts(Some(drafts.clone())).sink(0);
+        sink.write(&picture(1_000_000)).unwrap();
+        let begun = drafts.drafts.lock().unwrap().pop().unwrap();
+        assert_eq!(Arc::strong_count(&begun), 1);
+        let body = sink.finish().unwrap();
+        assert!(body.in_file().is_some() && body.draft::<NotedDraft>().is_none());
+    }
+}

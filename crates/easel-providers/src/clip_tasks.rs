@@ -1,0 +1,104 @@
+//! What all services have in common that make clips as tasks: the words for states, and how a shape is written. Pure.
+//!
+//! Not obvious: a clip is the dearest thing that a service sells. A task that ended without telling why may be ordered
+//! elsewhere, one that expired may have been made and paid, so it is lost and never ordered again.
+
+use easel_core::{
+    error::{ErrorClass, KeyVerdict},
+    ports::Output,
+};
+use serde_json::{Value, json};
+
+use crate::{
+    answer::{BodyKind, clips},
+    classify::{self, Facts, Failure},
+    dialect::Dialect,
+    lessons::Known,
+    sizes,
+    tasks::{State, Word, percent_at, refusal, state_of, text_at},
+};
+
+/// How services spell that a clip is there.
+const DONE: &[&str] = &["done", "succeed", "succeeded", "success", "complete", "completed", "finished"];
+/// How they spell that there will be none.
+const FAILED: &[&str] =
+    &["failed", "failure", "fail", "error", "cancelled", "canceled", "rejected", EXPIRED, "timeout"];
+/// The one that says that there was perhaps a clip.
+const EXPIRED: &str = "expired";
+
+/// Where a service's answers tell what, as JSON pointers; the first that is there counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Places {
+    pub(crate) word: &'static [&'static str],
+    pub(crate) percent: &'static [&'static str],
+    pub(crate) error: &'static [&'static str],
+}
+
+impl Places {
+    /// At the top of the answer.
+    pub(crate) const PLAIN: Self = Self { word: &["/status"], percent: &["/progress"], error: &["/error"] };
+}
+
+/// What the answer to a question says. `refine` sees what only this service means by a failure.
+pub(crate) fn state(
+    dialect: &dyn Dialect,
+    facts: &Facts<'_>,
+    places: &Places,
+    refine: impl FnOnce(Failure) -> Failure,
+) -> State {
+    if let Some(refused) = refusal(dialect, facts) {
+        return refused;
+    }
+    let root = &facts.answer.skeleton;
+    let failed = |failure| State::Failed(Box::new(failure));
+    if let Some(word) = text_at(root, places.word) {
+        return match state_of(&word, DONE, FAILED) {
+            Word::Done => State::Done,
+            Word::Working => State::Working { percent: percent_at(root, places.percent) },
+            Word::Failed if word.eq_ignore_ascii_case(EXPIRED) => {
+                let expired = classify::told(&json!({ "message": "the task expired" }), facts);
+                failed(expired.recognised(ErrorClass::ResultLost, KeyVerdict::Fine))
+            }
+            Word::Failed => failed(refine(reason(facts, places))),
+        };
+    }
+    if !clips::choose(facts.answer).found.is_empty() {
+        return State::Done;
+    }
+    match dialect.failure(facts) {
+        None if facts.answer.kind == BodyKind::Html => State::Unclear,
+        None => State::Working { percent: percent_at(root, places.percent) },
+        Some(failure) => match failure.class {
+            ErrorClass::Overload | ErrorClass::Rate | ErrorClass::Unanswered => State::Unclear,
+            _ => failed(refine(failure)),
+        },
+    }
+}
+
+/// Why a task failed.
+fn reason(facts: &Facts<'_>, places: &Places) -> Failure {
+    let root = &facts.answer.skeleton;
+    let blank = |value: &&Value| match value {
+        Value::Null => true,
+        Value::String(text) => text.trim().is_empty(),
+        Value::Object(map) => map.is_empty(),
+        _ => false,
+    };
+    let error = places.error.iter().filter_map(|place| root.pointer(place)).find(|value| !blank(value));
+    classify::told(error.unwrap_or(root), facts)
+}
+
+/// The wished ratio as one of those that a model takes, unless it was refused before.
+pub(crate) fn ratio(list: &[(u32, u32)], wish: &Output, field: &str, known: &Known) -> Option<String> {
+    let wished = sizes::ratio(wish)?;
+    let name = |(width, height): &(u32, u32)| format!("{width}:{height}");
+    let taken = list.iter().filter(|ratio| !known.refuses(field, &name(ratio)));
+    sizes::closest(taken, |ratio| **ratio, wished).map(name)
+}
+
+/// The wished tier as lines of a film; in place of those that were refused, fewer.
+pub(crate) fn resolution(wish: &Output, known: &Known) -> Option<&'static str> {
+    let beyond = usize::from(sizes::tier(wish)? <= 1);
+    let lines = ["1080p", "720p", "480p"];
+    lines.into_iter().skip(beyond).find(|lines| !known.refuses("resolution", lines))
+}
