@@ -95,12 +95,12 @@ check-probe-no-list = The service shows no list of models; whether { $model } is
 check-probe-model-retired = { $when ->
     [gone] The maker has ended the model { $model } { $until }.
    *[soon] The maker ends the model { $model } on { $until }.
-}
+    }
 check-probe-model-retired-mend = Write in [providers.{ $provider }]: model = "{ $replacement }"
 check-probe-model-ended = { $when ->
     [gone] The maker has ended the model { $model } { $until }, without another in its place.
    *[soon] The maker ends the model { $model } on { $until }, without another in its place.
-}
+    }
 check-probe-model-ended-mend = Choose another service for what [providers.{ $provider }] did.
 check-probe-clips = Makes clips. None is made for a check.
 check-probe-balance = The key { $key }{ $account } has { $left } { $unit } left.
@@ -111,11 +111,11 @@ check-probe-cost-title = What follows may be charged by the services:
 check-probe-cost = {"  "}{ $provider } ({ $model }): up to { $count } small { $count ->
     [one] picture
    *[other] pictures
-}
+    }
 check-probe-cost-priced = {"  "}{ $provider } ({ $model }): up to { $count } small { $count ->
     [one] picture
    *[other] pictures
-}, about { $price } by your own prices
+    }, about { $price } by your own prices
 check-probe-question = Go on? [y/N]
 check-probe-declined = Then only what was free has been checked.
 check-probe-no-terminal = Nobody can be asked here, so only what was free has been checked. With --yes, drawing and editing are tried as well.
@@ -140,12 +140,12 @@ check-probe-stream-off-mend = Take stream (and partial_images) out of [providers
 check-probe-model-gone = { $what ->
     [edit] Editing
    *[draw] Drawing
-} fails: the service doesn’t know the model { $model } or this way of asking{ $status }{ $detail }
+    } fails: the service doesn’t know the model { $model } or this way of asking{ $status }{ $detail }
 check-probe-model-gone-mend = Write in [providers.{ $provider }]: model = "{ $suggestion }"
 check-probe-failed = { $what ->
     [edit] Editing
    *[draw] Drawing
-} fails: { $class ->
+    } fails: { $class ->
     [auth] the key is refused
     [quota] the account is out of credit
     [rate] too many requests for now
@@ -158,7 +158,7 @@ check-probe-failed = { $what ->
     [not_found] the service doesn’t know the model or this way of asking
     [empty] the answer has no picture
    *[too_large] the request is too large for the service
-}{ $status }{ $detail }
+    }{ $status }{ $detail }
 check-probe-failed-mend = { $class ->
     [auth] Put the right key into [providers.{ $provider }] api_keys, and check what it may do.
     [quota] Top the account up, or add a key of another account to [providers.{ $provider }] api_keys.
@@ -172,7 +172,7 @@ check-probe-failed-mend = { $class ->
     [not_found] Check [providers.{ $provider }] base_url, kind and model against the service’s documentation.
     [empty] The model { $model } may make no pictures: write one that does into [providers.{ $provider }] model.
    *[too_large] Write in [providers.{ $provider }]: supports_edit = false, if this happens with a small picture.
-}
+    }
 check-probe-recorded = { $count } records written to { $path }. Look through them before you show them to anybody.
 check-probe-unwritten = Records can’t be written to { $path }: { $detail }
 

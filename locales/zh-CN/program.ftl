@@ -89,12 +89,12 @@ check-probe-no-list = 服务商没有模型列表，有没有 { $model } 画一�
 check-probe-model-retired = { $when ->
     [gone] 模型 { $model } 已经停用 { $until }。
    *[soon] 模型 { $model } 将于 { $until } 停用。
-}
+    }
 check-probe-model-retired-mend = 在 [providers.{ $provider }] 里写 model = "{ $replacement }"
 check-probe-model-ended = { $when ->
     [gone] 模型 { $model } 已经停用 { $until }，没有替代的。
    *[soon] 模型 { $model } 将于 { $until } 停用，没有替代的。
-}
+    }
 check-probe-model-ended-mend = [providers.{ $provider }] 做的事要另找一家。
 check-probe-clips = 这家生成视频。检查时不会真的生成。
 check-probe-balance = 密钥 { $key }{ $account } 还剩 { $left } { $unit }。
@@ -128,12 +128,12 @@ check-probe-stream-off-mend = 从 [providers.{ $provider }] 的 extra 里去掉 
 check-probe-model-gone = { $what ->
     [edit] 改图
    *[draw] 画图
-}失败：服务商不认识模型 { $model }，或者没有这个接口{ $status }{ $detail }
+    }失败：服务商不认识模型 { $model }，或者没有这个接口{ $status }{ $detail }
 check-probe-model-gone-mend = 在 [providers.{ $provider }] 里写 model = "{ $suggestion }"
 check-probe-failed = { $what ->
     [edit] 改图
    *[draw] 画图
-}失败：{ $class ->
+    }失败：{ $class ->
     [auth] 密钥被拒
     [quota] 账号没有额度了
     [rate] 请求太频繁
@@ -146,7 +146,7 @@ check-probe-failed = { $what ->
     [not_found] 服务商不认识这个模型，或者没有这个接口
     [empty] 回应里没有图
    *[too_large] 请求太大，服务商不收
-}{ $status }{ $detail }
+    }{ $status }{ $detail }
 check-probe-failed-mend = { $class ->
     [auth] 在 [providers.{ $provider }] 的 api_keys 里换上正确的密钥，并确认它有权限。
     [quota] 给账号充值，或者在 [providers.{ $provider }] 的 api_keys 里加一个别的账号的密钥。
@@ -160,7 +160,7 @@ check-probe-failed-mend = { $class ->
     [not_found] 对照服务商的文档检查 [providers.{ $provider }] 的 base_url、kind 和 model。
     [empty] 模型 { $model } 可能不会画图：在 [providers.{ $provider }] 的 model 里写一个会画的。
    *[too_large] 小图也这样的话，在 [providers.{ $provider }] 里写 supports_edit = false。
-}
+    }
 check-probe-recorded = 已把 { $count } 份记录写到 { $path }。给别人看之前自己先过一遍。
 check-probe-unwritten = 记录写不进 { $path }：{ $detail }
 

@@ -125,7 +125,7 @@ async fn records_hold_nothing_secret_whatever_the_service_echoes() {
         let body = json!({
             "error": { "message": format!("key {KEY}"), KEY: { "authorization": format!("Bearer {KEY}") } },
             "data": [{ "url": format!("{}/img/x.png?key={KEY}", provider.origin()) }, { "id": KEY }],
-            "cookie": "session-of-mine", "encoded": "c2stbWFpbi0wMTIzNDU2Nzg5",
+            "shouted": KEY.to_uppercase(), "cookie": "session-of-mine", "encoded": "c2stbWFpbi0wMTIzNDU2Nzg5",
         });
         let answer = Answer::json(status, &body).header("set-cookie", &format!("k={KEY}"));
         answer.header("x-ratelimit-limit-requests", KEY).header("x-request-id", KEY)
@@ -140,7 +140,8 @@ async fn records_hold_nothing_secret_whatever_the_service_echoes() {
     for entry in fs::read_dir(&records).unwrap() {
         let entry = entry.unwrap();
         let text = fs::read_to_string(entry.path()).unwrap();
-        for secret in [KEY, "session-of-mine", "c2stbWFpbi0wMTIzNDU2Nzg5", "set-cookie"] {
+        for secret in [KEY, &KEY.to_uppercase(), "session-of-mine", "c2stbWFpbi0wMTIzNDU2Nzg5", "set-cookie"]
+        {
             assert!(!text.contains(secret), "{secret} is in {text}");
         }
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600);
@@ -170,4 +171,21 @@ async fn a_recorded_picture_is_one_pixel() {
     let text = fs::read_to_string(dir.path().join("records/main-draw-200.json")).unwrap();
     assert!(text.len() < 3000 && text.contains("b64_json"), "{} bytes", text.len());
     says(&told, &["records written to records", "Takes no reference pictures"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_profile_is_asked_as_it_says() {
+    let further = "profile = \"gate\"\nsupports_edit = false\n[profiles.gate]\npaths = { models = \"catalogue/models\" }\nauth_header = \"x-gate-key\"\n";
+    let (provider, dir) = probed("openai_images", "gpt-image-2", further).await;
+    let (code, told) = check(dir.path(), &["--probe", "--record", "records"]);
+    assert_eq!(code, Some(0), "{told}");
+    says(&told, &["gpt-image-2 is offered"]);
+    let asked = provider.requests();
+    let asked =
+        asked.iter().find(|request| request.path().ends_with("catalogue/models")).expect("asked there");
+    assert_eq!(asked.headers().get("x-gate-key"), Some(KEY));
+    for entry in fs::read_dir(dir.path().join("records")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains(KEY), "{text}");
+    }
 }

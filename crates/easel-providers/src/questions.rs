@@ -10,7 +10,7 @@ use std::time::Duration;
 use chrono::Utc;
 use easel_core::{error::ProviderError, ports::ApiKey};
 use easel_http::{BaseUrl, Bytes, Call, HttpClient, HttpError, ProviderTimeouts, Redactor, StatusCode};
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
 use crate::{
@@ -278,7 +278,7 @@ fn text_of(body: &[u8]) -> String {
 }
 
 /// Everything of a section that nobody else may see: its keys and their parts, the password, secrets among the owner's
-/// own fields, headers of its profile, each also as base64, and the address of the service, which may hold one.
+/// own fields, headers of its profile, each also as base64 and in other capitals, and the address of the service, which may hold one.
 pub fn secrets(section: &ProviderSection, tools: &Tools) -> Vec<SecretString> {
     let mut secrets: Vec<SecretString> = section.keys().into_iter().map(|key| key.secret).collect();
     let kind = Kind::parse(&section.kind);
@@ -295,12 +295,20 @@ pub fn secrets(section: &ProviderSection, tools: &Tools) -> Vec<SecretString> {
     secrets
         .extend([basic, basic.split_once(':').map_or("", |(_, password)| password)].map(SecretString::from));
     secrets.retain(|secret| !secret.expose_secret().is_empty());
-    let encoded: Vec<_> = secrets
+    let spellings: Vec<_> = secrets
         .iter()
-        .map(|secret| base64_simd::STANDARD.encode_to_string(secret.expose_secret()))
-        .map(|text| SecretString::from(text.trim_end_matches('=')))
+        .map(ExposeSecret::expose_secret)
+        .flat_map(|secret| {
+            let encoded = base64_simd::STANDARD.encode_to_string(secret);
+            [
+                encoded.trim_end_matches('=').to_owned(),
+                secret.to_ascii_lowercase(),
+                secret.to_ascii_uppercase(),
+            ]
+        })
+        .map(SecretString::from)
         .collect();
-    secrets.extend(encoded);
+    secrets.extend(spellings);
     if let Ok(base) = section.address() {
         secrets.push(SecretString::from(base.url().as_str().trim_end_matches('/')));
     }
@@ -401,6 +409,8 @@ mod tests {
         {
             assert!(known.iter().any(|known| known == secret), "{secret} is not in {known:?}");
         }
-        assert!(known.contains(&"cGFzcy13b3Jk".to_owned()), "{known:?}");
+        for spelling in ["cGFzcy13b3Jk", "OWN-KEY"] {
+            assert!(known.contains(&spelling.to_owned()), "{spelling} is not in {known:?}");
+        }
     }
 }
