@@ -93,12 +93,14 @@ check-probe-model-missing-alone = The model { $model } is not among the { $count
 check-probe-model-missing-alone-mend = Some services leave picture models out of their list. If drawing fails, write the model’s name as the service’s page has it into [providers.{ $provider }] model.
 check-probe-no-list = The service shows no list of models; whether { $model } is offered, drawing will tell.
 check-probe-model-retired = { $when ->
-    [gone] The maker has ended the model { $model } { $until }.
+    [past] The maker has ended the model { $model }.
+    [gone] The maker ended the model { $model } on { $until }.
    *[soon] The maker ends the model { $model } on { $until }.
     }
 check-probe-model-retired-mend = Write in [providers.{ $provider }]: model = "{ $replacement }"
 check-probe-model-ended = { $when ->
-    [gone] The maker has ended the model { $model } { $until }, without another in its place.
+    [past] The maker has ended the model { $model }, without another in its place.
+    [gone] The maker ended the model { $model } on { $until }, without another in its place.
    *[soon] The maker ends the model { $model } on { $until }, without another in its place.
     }
 check-probe-model-ended-mend = Choose another service for what [providers.{ $provider }] did.

@@ -87,12 +87,14 @@ check-probe-model-missing-alone = 服务商列出的 { $count } 个模型里没�
 check-probe-model-missing-alone-mend = 有的服务商不把画图模型放进列表。如果画不出来，照服务商网页上的写法改 [providers.{ $provider }] 的 model。
 check-probe-no-list = 服务商没有模型列表，有没有 { $model } 画一张才知道。
 check-probe-model-retired = { $when ->
-    [gone] 模型 { $model } 已经停用 { $until }。
+    [past] 模型 { $model } 已经停用。
+    [gone] 模型 { $model } 已于 { $until } 停用。
    *[soon] 模型 { $model } 将于 { $until } 停用。
     }
 check-probe-model-retired-mend = 在 [providers.{ $provider }] 里写 model = "{ $replacement }"
 check-probe-model-ended = { $when ->
-    [gone] 模型 { $model } 已经停用 { $until }，没有替代的。
+    [past] 模型 { $model } 已经停用，没有替代的。
+    [gone] 模型 { $model } 已于 { $until } 停用，没有替代的。
    *[soon] 模型 { $model } 将于 { $until } 停用，没有替代的。
     }
 check-probe-model-ended-mend = [providers.{ $provider }] 做的事要另找一家。

@@ -93,7 +93,7 @@ async fn a_retired_model_comes_with_its_replacement() {
     provider.when_path("/chat/completions", Answer::model_not_found());
     let (code, told) = check(dir.path(), &["--probe", "--yes"]);
     assert_eq!(code, Some(1), "{told}");
-    says(&told, &["has ended the model gpt-image-1", "model = \"gpt-image-2\"", "Drawing fails"]);
+    says(&told, &["ended the model gpt-image-1 on 2026-10-23", "model = \"gpt-image-2\"", "Drawing fails"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -286,7 +286,11 @@ fn of_model(traits: &Traits<'_>, free: &Free, today: NaiveDate) -> Vec<Finding> 
     let host = free.host.split(':').next().unwrap_or_default();
     if let Some(retired) = retired::find(traits.model, host) {
         let until = retired.until.unwrap_or_default();
-        let when = if until <= &*today.to_string() { "gone" } else { "soon" };
+        let when = match until {
+            "" => "past",
+            day if day <= &*today.to_string() => "gone",
+            _ => "soon",
+        };
         let name = match retired.replacement {
             Some(_) => "check-probe-model-retired",
             None => "check-probe-model-ended",
