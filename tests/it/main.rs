@@ -29,6 +29,8 @@ mod inputs;
 #[cfg(test)]
 mod keeping;
 #[cfg(test)]
+mod probe;
+#[cfg(test)]
 mod program;
 #[cfg(test)]
 mod remote_tasks;

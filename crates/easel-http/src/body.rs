@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::error::{self, HttpError, Stage};
+use crate::recorder::Tape;
 use crate::redact::redact_url;
 use crate::retry_after::RetryAdvice;
 
@@ -28,6 +29,8 @@ pub(crate) struct Limits {
     pub(crate) max_answer_bytes: u64,
     /// Ends the call from outside.
     pub(crate) cancel: CancellationToken,
+    /// Takes the call down, where somebody wishes it.
+    pub(crate) tape: Option<Tape>,
 }
 
 impl Limits {
@@ -56,6 +59,9 @@ impl Response {
     pub(crate) fn new(mut response: reqwest::Response, url: Url, limits: Limits) -> Self {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
+        if let Some(tape) = &limits.tape {
+            tape.answered(status, &headers);
+        }
         let body = CappedBody::new(response, status, limits);
         Self { status, headers, url, body }
     }
@@ -144,6 +150,9 @@ impl CappedBody {
                     return Err(self.fail(HttpError::TooLarge { limit_bytes }));
                 }
                 self.received = received;
+                if let Some(tape) = &self.limits.tape {
+                    tape.read(&chunk);
+                }
                 Ok(Some(chunk))
             }
             Ok(None) => {

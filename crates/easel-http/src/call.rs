@@ -171,12 +171,14 @@ impl Call {
     /// # Errors
     /// `NotSent`, `Unreadable`, `Unanswered`, `Blocked`, `Deadline`, `Cancelled`, `BadUrl`, `BadHeader`.
     pub async fn send(self) -> Result<Response, HttpError> {
-        let Self { client, method, target, headers, credentials, private, mut body, limits, problem } = self;
+        let Self { client, method, target, headers, credentials, private, mut body, mut limits, problem } =
+            self;
         if let Some(problem) = problem {
             return Err(problem);
         }
         let follows = client.follows_redirects() && method == Method::GET;
         let mut hop = client.first_hop(target?)?;
+        limits.tape = client.recorder().map(|recorder| recorder.begin(&method, &hop.url, body.as_ref()));
         for _ in 0..=MAX_REDIRECTS {
             let mut headers = headers.clone();
             if hop.credentials {

@@ -17,6 +17,7 @@ use crate::guard::{BlockReason, Guard, GuardedResolver, Lookup, Route, SystemLoo
 use crate::guard::{check_shape, is_this_machine};
 use crate::origin::Origin;
 use crate::proxy::{Proxy, ProxyError};
+use crate::recorder::Recorder;
 use crate::transport::{Needs, Transport};
 
 const DOWNLOAD_CONNECT: Duration = Duration::from_secs(5);
@@ -55,6 +56,7 @@ impl Default for ProviderTimeouts {
 #[derive(Clone)]
 pub struct HttpClients {
     shared: Arc<Shared>,
+    recorder: Option<Recorder>,
 }
 
 struct Shared {
@@ -71,7 +73,14 @@ impl HttpClients {
 
     /// A factory on another resolver, for tests that need names to mean something.
     pub fn with_lookup(network: NetworkSection, lookup: Arc<dyn Lookup>) -> Self {
-        Self { shared: Arc::new(Shared { network, lookup, transports: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { network, lookup, transports: Mutex::default() }), recorder: None }
+    }
+
+    /// The same factory, whose clients tell `recorder` of every call to services and of every result that is fetched.
+    #[must_use]
+    pub fn recorded_by(mut self, recorder: Recorder) -> Self {
+        self.recorder = Some(recorder);
+        self
     }
 
     /// The section that this factory works by.
@@ -95,6 +104,7 @@ impl HttpClients {
             answer: timeouts.answer,
             idle: timeouts.idle,
             max_answer_bytes: self.network().max_answer_bytes,
+            recorder: self.recorder.clone(),
         }))
     }
 
@@ -133,6 +143,7 @@ impl HttpClients {
             answer: PLAIN_ANSWER,
             idle: PLAIN_ANSWER,
             max_answer_bytes: self.network().max_answer_bytes,
+            recorder: self.recorder.clone(),
         })
     }
 
@@ -161,6 +172,7 @@ impl HttpClients {
             answer: idle,
             idle,
             max_answer_bytes,
+            recorder: self.recorder.clone(),
         })
     }
 
@@ -211,6 +223,7 @@ struct Inner {
     answer: Duration,
     idle: Duration,
     max_answer_bytes: u64,
+    recorder: Option<Recorder>,
 }
 
 /// Whose urls a client is given.
@@ -254,8 +267,13 @@ impl HttpClient {
             idle: self.inner.idle,
             max_answer_bytes: self.inner.max_answer_bytes,
             cancel: CancellationToken::new(),
+            tape: None,
         };
         Call::new(self.clone(), method, url.as_ref(), limits)
+    }
+
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        self.inner.recorder.as_ref()
     }
 
     pub(crate) fn is_proxied(&self) -> bool {

@@ -28,6 +28,7 @@ mod multipart;
 mod origin;
 mod outgoing;
 mod proxy;
+mod recorder;
 mod redact;
 mod retry_after;
 mod transport;
@@ -44,6 +45,7 @@ pub use multipart::Multipart;
 pub use origin::Origin;
 pub use outgoing::{BASE64_SEGMENT, Content, Pieces, Segment, unforeseeable};
 pub use proxy::{Proxy, ProxyError};
+pub use recorder::{Recorded, Recorder};
 pub use redact::{Redactor, body_head, redact, redact_url};
 pub use retry_after::RetryAdvice;
 

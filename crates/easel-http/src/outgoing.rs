@@ -89,7 +89,6 @@ impl Content {
     }
 
     /// The bytes, when they are in memory, in one segment.
-    #[cfg(test)]
     pub(crate) fn in_memory(&self) -> Option<&Bytes> {
         match &self.place {
             Place::Memory(segments) => segments.front().filter(|only| only.len() as u64 == self.length),

@@ -70,7 +70,9 @@ pub(crate) fn state(
         None => State::Working { percent: percent_at(root, places.percent) },
         Some(failure) => match failure.class {
             ErrorClass::Overload | ErrorClass::Rate | ErrorClass::Unanswered => State::Unclear,
-            _ => failed(refine(failure)),
+            ErrorClass::ModerationInput | ErrorClass::ModerationOutput => failed(refine(failure)),
+            // Said of the question, not of the task, which goes on and is paid.
+            _ => State::Refused(Box::new(failure)),
         },
     }
 }

@@ -41,6 +41,10 @@ pub struct ProviderSection {
     /// Longest silence while waiting for an answer and inside of it, in seconds.
     #[schemars(range(min = 1, max = 3600))]
     pub timeout_seconds: u64,
+    /// Longest wait for a task that the service works on after it has taken it, in seconds, such as a clip. Unset: 600 for
+    /// pictures, 1800 for clips.
+    #[schemars(range(min = 10, max = 86_400))]
+    pub task_timeout_seconds: Option<u64>,
     /// Tries per key, the first included; 1 = no retry.
     #[schemars(range(min = 1, max = 10))]
     pub max_retry_attempts: u32,
@@ -76,6 +80,7 @@ impl fmt::Debug for ProviderSection {
             .field("model", &self.model)
             .field("full_url", &self.full_url)
             .field("timeout_seconds", &self.timeout_seconds)
+            .field("task_timeout_seconds", &self.task_timeout_seconds)
             .field("max_retry_attempts", &self.max_retry_attempts)
             .field("proxy", &self.proxy)
             .field("supports_edit", &self.supports_edit)
@@ -98,6 +103,7 @@ impl Default for ProviderSection {
             model: String::new(),
             full_url: false,
             timeout_seconds: 300,
+            task_timeout_seconds: None,
             max_retry_attempts: 3,
             proxy: Setting::default(),
             supports_edit: None,
@@ -252,6 +258,12 @@ impl ProviderSection {
         }
         if !(1..=3600).contains(&self.timeout_seconds) {
             say("timeout_seconds", "write a number of seconds from 1 to 3600, usually 300.".to_owned());
+        }
+        if self.task_timeout_seconds.is_some_and(|seconds| !(10..=86_400).contains(&seconds)) {
+            say("task_timeout_seconds", "write a number of seconds from 10 to 86400, or nothing.".to_owned());
+        }
+        if self.full_url && self.dialect().is_some_and(|dialect| dialect.tasks().is_some()) {
+            say("full_url", "tasks are asked about at other addresses; write the base address.".to_owned());
         }
         match self.max_retry_attempts {
             0 => say("max_retry_attempts", "0 would mean no try at all; 1 means no retry.".to_owned()),

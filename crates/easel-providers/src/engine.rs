@@ -137,11 +137,11 @@ impl Provider for Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        // Without its references a request looks as if it had been made of words alone.
-        if let Some(tasks) = self.tasks(request.operation).or_else(|| self.tasks(Operation::Edit)) {
+        // Whatever the model of today does: the task is there, and asking about it needs no model.
+        if let Some(tasks) = self.dialect.tasks() {
             self.follow(tasks, task, request, cx).await
         } else {
-            let detail = format!("this model has no tasks, and {} is one", task.id);
+            let detail = format!("this kind has no tasks, and {} is one", task.id);
             Err(ProviderError::new(self.name(), ErrorClass::ResultLost, detail))
         }
     }

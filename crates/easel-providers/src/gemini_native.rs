@@ -279,7 +279,7 @@ fn verdict(facts: &Facts<'_>) -> Option<Failure> {
 }
 
 /// Sees what only Google means by a refusal.
-fn refusal(failure: Failure, facts: &Facts<'_>) -> Failure {
+pub(crate) fn refusal(failure: Failure, facts: &Facts<'_>) -> Failure {
     if failure.suspended
         || matches!(failure.class, ErrorClass::ModerationInput | ErrorClass::ModerationOutput)
     {

@@ -8,8 +8,9 @@
 //! `extra` goes out as it is.
 
 use crate::{
+    classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, Limits},
-    openai_images, rows,
+    gemini_native, openai_images, rows,
 };
 
 /// Pictures that one request reliably gets.
@@ -27,5 +28,9 @@ impl Dialect for GeminiOpenAi {
         let mut fields = openai_images::base_fields(&ask.settings.model, ask.request, ask.known);
         openai_images::complete(&mut fields, ask.settings.extra.iter(), ask.known);
         openai_images::generation(fields)
+    }
+
+    fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
+        classify::failure(facts).map(|failure| gemini_native::refusal(failure, facts))
     }
 }

@@ -99,7 +99,9 @@ impl Tasks for GiteeAsync {
     fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
         let root = &answer.skeleton;
         let id = tasks::text_at(root, &["/task_id", "/data/task_id"])?;
-        Some(RemoteTask { id, poll: tasks::text_at(root, &["/urls/get"]).unwrap_or_default() })
+        // A path alone would be looked for below the base address.
+        let poll = tasks::text_at(root, &["/urls/get"]).filter(|address| address.contains("://"));
+        Some(RemoteTask { id, poll: poll.unwrap_or_default() })
     }
 
     fn question(&self, task: &RemoteTask) -> Question {

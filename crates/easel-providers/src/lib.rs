@@ -36,8 +36,10 @@ mod siliconflow_video;
 mod sketch_provider;
 
 pub mod answer;
+pub mod balance;
 pub mod classify;
 pub mod models;
+pub mod questions;
 pub mod sketch;
 
 mod clip_tasks;

@@ -61,13 +61,6 @@ impl Dialect for ModelScope {
             let (width, height) = sizes::within(wished, row(&settings.model).side);
             fields.insert("size".to_owned(), format!("{width}x{height}").into());
         }
-        if request.operation == Operation::Edit {
-            let value = match addresses {
-                [one] => one.as_str().into(),
-                several => several.into(),
-            };
-            fields.insert("image_url".to_owned(), value);
-        }
         for (key, value) in &settings.extra {
             if key != "size" || size_is_open {
                 fields.insert(key.clone(), value.clone());
@@ -75,6 +68,14 @@ impl Dialect for ModelScope {
         }
         fields.retain(|key, value| known.allows(key, value));
         let sent = Sent::new(&fields);
+        // Not among what a refusal may take away: without it an edit would be another picture.
+        if request.operation == Operation::Edit {
+            let value = match addresses {
+                [one] => one.as_str().into(),
+                several => several.into(),
+            };
+            fields.insert("image_url".to_owned(), value);
+        }
         Draft { path: "images/generations".into(), payload: JsonRequest::new().finish(&fields.into()), sent }
     }
 

@@ -294,9 +294,12 @@ impl Profiled {
             Base::OpenAiImages => fields.get("size").and_then(Value::as_str).and_then(pixels),
             Base::OpenAiChat => sizes::wished(&ask.request.output),
         };
-        if is_set && let Some(size) = self.size(&ask.request.output, sized) {
+        if is_set && sizes::wished(&ask.request.output).is_some() {
+            // Also where this style has no word for the wish: pixels mean nothing to a gateway of ratios.
             fields.remove("size");
-            fields.insert(field.to_owned(), size.into());
+            if let Some(size) = self.size(&ask.request.output, sized) {
+                fields.insert(field.to_owned(), size.into());
+            }
         }
         if self.profile.streaming {
             fields.entry("stream").or_insert(true.into());

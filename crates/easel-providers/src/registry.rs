@@ -7,8 +7,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use easel_core::ports::{Provider, PublishMedia};
-use easel_http::{BaseUrlError, Call, HttpClients, ProxyError};
-use secrecy::SecretString;
+use easel_http::{BaseUrlError, HttpClients, ProxyError};
 
 use crate::{
     config::ProviderSection,
@@ -106,16 +105,9 @@ impl Kind {
     pub(crate) fn root(self) -> &'static str {
         match self {
             Self::GeminiNative => "/v1beta",
+            Self::GeminiOpenAi => "/v1beta/openai",
             Self::Ark | Self::ArkVideo => "/api/v3",
             _ => "/v1",
-        }
-    }
-
-    /// Adds a key to a call in the way of this kind, for questions beside drawing, such as that for a list of models.
-    pub fn authorise(self, call: Call, key: &SecretString) -> Call {
-        match self.dialect() {
-            Some(dialect) => dialect.authorise(call, key),
-            None => call.bearer(key),
         }
     }
 
@@ -151,11 +143,20 @@ impl Tools {
 /// [`BuildError`]; a section without problems in [`ProviderSection::validate`] builds.
 pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
     let kind = Kind::parse(&section.kind).ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
-    let Some(dialect) = section.dialect() else {
-        // The one kind that is no service.
+    if kind == Kind::Sketch {
         return Ok(sketch_provider::build(name, section));
-    };
-    let dialect = match (dialect.made_for(section), section.profile.trim()) {
+    }
+    let dialect = spoken(section, &tools.profiles)?;
+    engine::build(kind, dialect, name, section, tools)
+}
+
+/// What the service of `section` speaks: its kind's dialect, with the profile or the files that the section names.
+pub(crate) fn spoken(
+    section: &ProviderSection,
+    profiles: &BTreeMap<String, ProfileSection>,
+) -> Result<Spoken, BuildError> {
+    let dialect = section.dialect().ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
+    Ok(match (dialect.made_for(section), section.profile.trim()) {
         (Some(Ok(own)), _) => Spoken::Own(own),
         (Some(Err(problems)), _) => {
             let texts: Vec<_> = problems.iter().map(|(key, problem)| format!("{key}: {problem}")).collect();
@@ -164,11 +165,10 @@ pub fn build(name: &str, section: &ProviderSection, tools: &Tools) -> Built {
         (None, "") => Spoken::Built(dialect),
         (None, wanted) => {
             let profile =
-                tools.profiles.get(wanted).ok_or_else(|| BuildError::UnknownProfile(wanted.to_owned()))?;
+                profiles.get(wanted).ok_or_else(|| BuildError::UnknownProfile(wanted.to_owned()))?;
             Spoken::Own(Arc::new(Profiled::new(dialect, profile, &section.address()?)))
         }
-    };
-    engine::build(kind, dialect, name, section, tools)
+    })
 }
 
 /// The names of the kinds, for sentences.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use easel_core::{
     error::{ErrorClass, ProviderError},
     media::{Body, Clip, ClipFormat, Picture},
-    ports::CallContext,
+    ports::{CallContext, ClipLimits, StoreError},
 };
 use easel_http::{DownloadLimits, HttpError};
 use url::Url;
@@ -29,6 +29,8 @@ enum Failed {
     Passing(String, Option<u16>),
     /// It won't.
     Final(String, Option<u16>),
+    /// This machine could not keep what came.
+    Local(String),
 }
 
 /// What a link led to.
@@ -46,7 +48,9 @@ impl Wire {
 
     /// Fetches one clip.
     pub(crate) async fn fetch_clip(&self, url: &str, cx: &CallContext) -> Result<Clip, ProviderError> {
-        let mut clip = self.repeated(url, cx, DownloadLimits::result_clips(), clip_in).await?;
+        let ClipLimits { max_bytes, timeout } = cx.clip_limits;
+        let limits = DownloadLimits { max_bytes, total: timeout, ..DownloadLimits::result_clips() };
+        let mut clip = self.repeated(url, cx, limits, clip_in).await?;
         // Behind our own key nobody else can open it.
         let foreign = Url::parse(url).is_ok_and(|address| !self.base.origin().covers(&address));
         clip.link = foreign.then(|| url.to_owned());
@@ -72,6 +76,11 @@ impl Wire {
             match self.fetch_once(url, cx, limits).await.and_then(judge) {
                 Ok(result) => return Ok(result),
                 Err(Failed::Final(detail, status)) => return Err(lost(detail, status)),
+                Err(Failed::Local(detail)) => {
+                    let mut error = lost(detail.clone(), None);
+                    error.local = Some(StoreError::Io(format!("a result could not be kept: {detail}")));
+                    return Err(error);
+                }
                 Err(Failed::Passing(detail, status)) if tries >= TRIES => return Err(lost(detail, status)),
                 Err(Failed::Passing(detail, status)) => {
                     // Storage that is written after the answer needs a moment: half a second, then one.
@@ -103,10 +112,10 @@ impl Wire {
         while let Some(chunk) = response.body.next_chunk().await.map_err(|error| failed(&error))? {
             let wanted = HEAD - head.len();
             head.extend_from_slice(chunk.get(..wanted).unwrap_or(&chunk));
-            sink.write(&chunk).map_err(|error| Failed::Final(error.to_string(), None))?;
+            sink.write(&chunk).map_err(|error| Failed::Local(error.to_string()))?;
         }
         let status = Some(response.status.as_u16());
-        let body = sink.finish().map_err(|error| Failed::Final(error.to_string(), None))?;
+        let body = sink.finish().map_err(|error| Failed::Local(error.to_string()))?;
         Ok(Fetched { body, head, status })
     }
 }

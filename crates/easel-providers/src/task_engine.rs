@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
-    ports::{CallContext, GenerateRequest, Generated, RemoteTask},
+    ports::{CallContext, GenerateRequest, Generated, Operation, RemoteTask},
 };
 use tokio::time::Instant;
 
@@ -125,15 +125,25 @@ impl Remote {
                         Err(error) => error,
                     };
                     if error.class != ErrorClass::ResultLost {
-                        // Finished with nothing, or with words instead.
-                        return Err(ended(error));
+                        // Finished with nothing, or with words instead. A clip is never ordered twice.
+                        let mut error = ended(error);
+                        if request.operation == Operation::Clip {
+                            error.retry = Retry::Never;
+                        }
+                        return Err(error);
                     }
-                    fresh += 1;
-                    if fresh > MAX_FRESH_LINKS {
-                        return Err(lost(error));
+                    if error.local.is_some() {
+                        // The service keeps it: fetched again, more and more slowly, until there is room here.
+                        tracing::warn!(provider = %self.wire.name, task = task.id, %error, "a result finds no room");
+                        unclear += 1;
+                    } else {
+                        fresh += 1;
+                        if fresh > MAX_FRESH_LINKS {
+                            return Err(lost(error));
+                        }
+                        tracing::info!(provider = %self.wire.name, task = task.id, %error, "asking for a fresh link");
+                        finished = Some(lost(error));
                     }
-                    tracing::info!(provider = %self.wire.name, task = task.id, %error, "asking for a fresh link");
-                    finished = Some(lost(error));
                 }
             }
             let doubled = every.saturating_mul(1 << unclear.min(6));

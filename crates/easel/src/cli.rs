@@ -55,7 +55,7 @@ pub(crate) enum Command {
     /// Connects to the chats and draws (the default).
     Run,
     /// Explains everything that is wrong with the configuration and the machine, and how to mend it.
-    Check,
+    Check(Check),
     /// Draws one picture through the same engine.
     Draw(Draw),
     /// Makes a configuration from that of another program.
@@ -70,6 +70,21 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Prints completions for a shell.
     Completions(Completions),
+}
+
+/// `easel check`.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Check {
+    /// Finds out what each service (or NAME alone) really does: key, models, balance, drawing, editing. What may be
+    /// charged is said and asked for first.
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "")]
+    pub(crate) probe: Option<String>,
+    /// Goes on with what may be charged without asking.
+    #[arg(short, long, requires = "probe")]
+    pub(crate) yes: bool,
+    /// Writes what was sent and answered into DIR, one file per call, without keys.
+    #[arg(long, value_name = "DIR", requires = "probe")]
+    pub(crate) record: Option<PathBuf>,
 }
 
 /// `easel draw`.
@@ -249,6 +264,18 @@ mod tests {
     }
 
     #[test]
+    fn a_probe_is_of_one_or_of_all() {
+        let probed = |line| match parse(line).unwrap().command {
+            Some(Command::Check(check)) => (check.probe, check.yes, check.record),
+            _ => panic!("not check"),
+        };
+        assert_eq!(probed("easel check"), (None, false, None));
+        assert_eq!(probed("easel check --probe -y"), (Some(String::new()), true, None));
+        let recorded = (Some("main".to_owned()), false, Some(PathBuf::from("dir")));
+        assert_eq!(probed("easel check --probe main --record dir"), recorded);
+    }
+
+    #[test]
     fn an_import_names_the_program_and_the_file() {
         let cli = parse("easel import astrbot old.json -o new.toml --config a.toml").unwrap();
         let Some(Command::Import(Import { from: ImportFrom::Astrbot(options) })) = cli.command else {
@@ -268,6 +295,9 @@ mod tests {
             "easel import",
             "easel import astrbot",
             "easel completions x",
+            "easel check --yes",
+            "easel check --record dir",
+            "easel check main",
         ] {
             assert_eq!(parse(line).unwrap_err().exit_code(), 2, "{line}");
         }

@@ -55,8 +55,8 @@ async fn execute(cli: Cli) -> Exit {
     if let Command::Completions(options) = &command {
         return cli::completions::run(options);
     }
-    if matches!(command, Command::Check) {
-        return cli::check::run(&cli.global, &mut |line| tell(line)).await;
+    if let Command::Check(options) = &command {
+        return cli::check::run(&cli.global, options, &mut |line| tell(line)).await;
     }
     if let Command::Import(options) = &command {
         // Whoever imports has no configuration yet, and one that is wrong must not be in the way.
@@ -90,7 +90,7 @@ async fn execute(cli: Cli) -> Exit {
         Command::Restore(options) => {
             cli::restore::run(&options, &config, &speech, &mut |line| tell(line)).await
         }
-        Command::Check | Command::Completions(_) | Command::Import(_) => Exit::Done,
+        Command::Check(_) | Command::Completions(_) | Command::Import(_) => Exit::Done,
     }
 }
 

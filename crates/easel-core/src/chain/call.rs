@@ -110,9 +110,38 @@ impl Chain<'_> {
         let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
         let cx = self.context(key, Arc::new(watched), intent);
         let begun = Instant::now();
-        let result = self.bounded(provider.generate(&request, &cx), bound, &created).await?;
+        let bounded = self.bounded(provider.generate(&request, &cx), bound, &created).await;
+        let result = match bounded {
+            Ok(result) => result,
+            Err(failure) => {
+                return Err(self.cut_off(&link.slot, &which, begun, cx.intent.is_some(), failure).await);
+            }
+        };
         self.record(&link.slot, &which, begun, &result).await;
         Ok(result)
+    }
+
+    /// A call was ended from here: what may have been paid is recorded, and what may have been ordered stays unknown.
+    async fn cut_off(
+        &self,
+        slot: &ProviderSlot,
+        which: &Which,
+        begun: Instant,
+        ordered: bool,
+        failure: ChainFailure,
+    ) -> ChainFailure {
+        if matches!(failure, ChainFailure::Later) {
+            return failure;
+        }
+        let error = ProviderError::new(slot.provider.name(), ErrorClass::Unanswered, failure.to_string());
+        let result = Err(error);
+        self.record(slot, which, begun, &result).await;
+        match (failure, result) {
+            (ChainFailure::Deadline { .. }, Err(error)) if ordered => {
+                ChainFailure::TaskUnknown(Box::new(error))
+            }
+            (failure, _) => failure,
+        }
     }
 
     /// Goes on with a task of an earlier run. It is asked about at least once, whatever the clock says.
@@ -131,7 +160,8 @@ impl Chain<'_> {
             return Err(ChainFailure::KeyGone { fingerprint: resumed.key.to_owned() });
         }
         let intent = provider.intent(request);
-        if intent.as_ref().is_none_or(|intent| intent.base_url != resumed.base_url) {
+        // A model that answers at once today says nothing about the task of yesterday.
+        if intent.as_ref().is_some_and(|intent| intent.base_url != resumed.base_url) {
             return Err(ChainFailure::ProviderChanged);
         }
         let which = self.which(slot, request.operation, resumed.key);
@@ -140,7 +170,10 @@ impl Chain<'_> {
         let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
         let cx = self.context(key, Arc::new(watched), intent);
         let begun = Instant::now();
-        let result = self.bounded(provider.resume(resumed.task, request, &cx), bound, &created).await?;
+        let result = match self.bounded(provider.resume(resumed.task, request, &cx), bound, &created).await {
+            Ok(result) => result,
+            Err(failure) => return Err(self.cut_off(slot, &which, begun, false, failure).await),
+        };
         self.record(slot, &which, begun, &result).await;
         result.map_err(|error| ChainFailure::Provider(Box::new(error)))
     }
@@ -249,5 +282,8 @@ impl Link {
 /// Whether nobody can know if a task or a clip was ordered: then it must not be ordered again.
 pub(super) fn is_unknown(slot: &ProviderSlot, error: &ProviderError) -> bool {
     let capabilities = slot.provider.capabilities();
-    error.class == ErrorClass::Unanswered && (capabilities.remote || capabilities.clip)
+    let unanswered = error.class == ErrorClass::Unanswered;
+    // A clip without a task is made while its answer streams: what broke off in it may be paid.
+    let broke_off = error.class == ErrorClass::Overload && error.charged == Charged::Maybe;
+    unanswered && (capabilities.remote || capabilities.clip) || broke_off && capabilities.clip
 }

@@ -240,6 +240,7 @@ impl Chain<'_> {
             let mut failed = match self.call(link, request, key.clone(), &fingerprint).await? {
                 Ok(generated) => {
                     slot.with(|state| {
+                        state.not_found.remove(&request.operation);
                         state.circuit.succeeded();
                         state.keys.worked(&fingerprint);
                     });
@@ -247,7 +248,10 @@ impl Chain<'_> {
                 }
                 Err(failed) => failed,
             };
-            if let Some(broken) = failed.local.take() {
+            // A result that this machine could not keep is paid: told as lost, not as free.
+            if failed.class != ErrorClass::ResultLost
+                && let Some(broken) = failed.local.take()
+            {
                 if self.unanswered {
                     // An earlier call may have been paid, which the person has to hear.
                     failed.class = ErrorClass::Unanswered;
@@ -299,7 +303,8 @@ impl Chain<'_> {
                 ErrorClass::Overload | ErrorClass::Unanswered => state.circuit.failed(now),
                 // The provider has another model to offer: nothing is missing any more.
                 ErrorClass::NotFound if error.retry == Retry::Corrected => state.circuit.succeeded(),
-                ErrorClass::NotFound => {
+                // Missing for everybody, and not just for this key or this task.
+                ErrorClass::NotFound if error.retry == Retry::NextProvider => {
                     state.not_found.insert(operation, now + NOT_FOUND_FOR);
                     state.circuit.succeeded();
                 }

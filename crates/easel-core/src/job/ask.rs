@@ -10,7 +10,7 @@ use crate::{
     chain::{AttemptLog, Chain, ChainFailure, Resumed},
     error::{Charged, ErrorClass, Retry, UserError},
     media::{Clip, Media, Picture, collage, shrink},
-    ports::{GenerateRequest, Operation, Reference},
+    ports::{GenerateRequest, Operation, Output, Reference},
 };
 use std::sync::Arc;
 
@@ -31,15 +31,15 @@ impl Asked {
     ///
     /// # Errors
     /// When there is nothing of that kind; it may be paid all the same.
-    pub(super) fn into_media(self, plan: &Plan) -> Result<Vec<Media>, Stopped> {
-        let media: Vec<_> = if plan.operation == Some(Operation::Clip) {
+    pub(super) fn into_media(self, is_clip: bool) -> Result<Vec<Media>, Stopped> {
+        let media: Vec<_> = if is_clip {
             self.clip.map(Media::Clip).into_iter().collect()
         } else {
             self.pictures.into_iter().map(Media::Picture).collect()
         };
         if media.is_empty() {
             tracing::warn!(provider = self.provider, "the service made something else than it was asked for");
-            let sentence = class_sentence(ErrorClass::Empty, plan.operation == Some(Operation::Clip));
+            let sentence = class_sentence(ErrorClass::Empty, is_clip);
             return Err(Stopped::Failed { sentence, charged: Charged::Maybe });
         }
         Ok(media)
@@ -97,9 +97,23 @@ impl Engine {
     pub(super) async fn ask_about(
         &self,
         job: &Active,
-        plan: &Plan,
         task: &StoredTask,
+        edits: bool,
     ) -> Result<Option<Asked>, Stopped> {
+        // Whatever became of presets and chains meanwhile: it is ordered and paid.
+        let operation = match (job.request.is_clip(), edits) {
+            (true, _) => Operation::Clip,
+            (false, true) => Operation::Edit,
+            (false, false) => Operation::Generate,
+        };
+        let plan = &Plan {
+            links: Vec::new(),
+            operation: Some(operation),
+            prompt: job.request.prompt.as_str().into(),
+            output: Output { size: job.request.size, ratio: job.request.ratio, tier: job.request.tier },
+            needs_picture: false,
+            caption: None,
+        };
         let gone = || {
             let sentence = UserError::new("error-task-provider-gone", "E-TASK-PROVIDER")
                 .with("provider", task.provider.clone());

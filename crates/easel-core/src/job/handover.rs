@@ -107,7 +107,7 @@ impl Engine {
         let artifacts = artifacts_of(job.id, media);
         if let Err(error) = self.keep(job, &artifacts, media).await {
             without_copy(job, &error);
-            return Ok(());
+            return self.end_task(job).await;
         }
         let stored = Event::Stored { artifacts, provider };
         let connected = adapter.is_connected(&job.request.chat.account);
@@ -121,7 +121,23 @@ impl Engine {
             Ok(()) => self.record_sending(job, adapter).await,
             Err(error) => {
                 without_copy(job, &error);
-                Ok(())
+                self.end_task(job).await
+            }
+        }
+    }
+
+    /// Sees to it that the next start does not fetch and send again what is sent now without a record. Where that can't be
+    /// written either, the result stays at the service, which keeps it.
+    async fn end_task(&self, job: &Active) -> Result<(), Stopped> {
+        let mut pause = PAUSE;
+        loop {
+            let Err(error) = job.journal.end_task().await else { return Ok(()) };
+            Self::store_failed(&error);
+            self.vacate(job);
+            tokio::select! {
+                biased;
+                () = self.stop.cancelled() => return Err(Stopped::Later),
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
             }
         }
     }

@@ -44,6 +44,8 @@ pub(super) struct Journal {
     percent: AtomicU8,
     /// Called once, when a service has taken a task.
     on_created: Mutex<Option<Callback>>,
+    /// The entry after which the ledger takes the task for ended.
+    task_end: Mutex<Option<Event>>,
     /// What the attempts came to, those of earlier runs included.
     spent: Mutex<Vec<Spent>>,
 }
@@ -69,6 +71,7 @@ impl Journal {
             rendering: AtomicBool::new(false),
             percent: AtomicU8::new(0),
             on_created: Mutex::default(),
+            task_end: Mutex::default(),
             spent: Mutex::new(spent),
         }
     }
@@ -81,6 +84,27 @@ impl Journal {
     /// How far the task is that a service works on, in percent (0 where it does not tell); `None` when there is none.
     pub(super) fn rendering(&self) -> Option<u8> {
         self.rendering.load(Ordering::Acquire).then(|| self.percent.load(Ordering::Relaxed))
+    }
+
+    /// Writes that the task has ended, for a result that could not be recorded: the next start would fetch it again.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; it may be tried again.
+    pub(super) async fn end_task(&self) -> Result<(), StoreError> {
+        let end = self.task_end.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Still among the held entries, unless a group that had it could not be written.
+        let held = !self.pending.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        match end {
+            Some(end) if !held => self.write([end]).await,
+            Some(_) => self.write([]).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The job goes on with a task that an earlier run ordered.
+    pub(super) fn resumes(&self) {
+        self.asked.store(true, Ordering::Release);
+        self.rendering.store(true, Ordering::Release);
     }
 
     /// Calls `f` when a service has taken a task.
@@ -184,7 +208,7 @@ impl AttemptLog for Journal {
     async fn answered(&self, attempted: Attempted<'_>) {
         let Attempted { attempt, duration, result } = attempted;
         let Attempt { provider, model, operation, key, number: attempt } = attempt;
-        self.rendering.store(false, Ordering::Release);
+        let had_task = self.rendering.swap(false, Ordering::AcqRel);
         let (made, error) = match result {
             Ok(made) => (made, None),
             Err(error) => (Made::default(), Some(error)),
@@ -235,6 +259,9 @@ impl AttemptLog for Journal {
             // At once: a job killed during the following pause has not been paid and may run again.
             drop(self.append([event]));
         } else {
+            if had_task {
+                *self.task_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.clone());
+            }
             // A success joins the group that records its artifacts.
             self.hold(event);
         }

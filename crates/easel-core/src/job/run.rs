@@ -166,15 +166,17 @@ impl Engine {
         position: Option<usize>,
         beginning: Beginning,
     ) -> Result<Outcome, Stopped> {
-        let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
         let mut started = started;
         let beginning = match beginning {
             Beginning::Task { task, inputs } => {
-                self.wait_for_turn(job, &mut started).await?;
-                match self.ask_about(job, &plan, &task).await? {
+                // Without waiting for a turn, whose deadline is not that of the task: it is under way and paid.
+                job.journal.resumes();
+                let edits =
+                    job.request.feature == "edit" || inputs.as_ref().is_some_and(|kept| !kept.is_empty());
+                match self.ask_about(job, &task, edits).await? {
                     Some(asked) => {
-                        let caption = plan.caption.clone();
-                        return self.deliver_asked(job, adapter, speaker, &plan, caption, asked).await;
+                        let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
+                        return self.deliver_asked(job, adapter, speaker, caption, asked).await;
                     }
                     // The service never saw it, so nothing is paid.
                     None => Beginning::Again { inputs },
@@ -182,6 +184,7 @@ impl Engine {
             }
             beginning => beginning,
         };
+        let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
         if matches!(beginning, Beginning::Again { inputs: None }) {
             // After a start the peer is not back yet, and only it knows the pictures that are meant.
             self.await_peer(job, adapter).await?;
@@ -230,7 +233,7 @@ impl Engine {
             first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
         let caption: Vec<String> = plan.caption.clone().into_iter().chain(note).collect();
         let caption = (!caption.is_empty()).then(|| caption.join("\n"));
-        self.deliver_asked(job, adapter, speaker, &plan, caption, asked).await
+        self.deliver_asked(job, adapter, speaker, caption, asked).await
     }
 
     /// From a result in memory to its delivery.
@@ -239,7 +242,6 @@ impl Engine {
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
-        plan: &Plan,
         caption: Option<String>,
         mut asked: Asked,
     ) -> Result<Outcome, Stopped> {
@@ -247,7 +249,7 @@ impl Engine {
             return Err(Stopped::Cancelled { charged: Charged::Maybe });
         }
         let (provider, note) = (asked.provider.clone(), asked.note.take());
-        let media = asked.into_media(plan)?;
+        let media = asked.into_media(job.request.is_clip())?;
         let outcome = self.hand_over(job, adapter, speaker, caption.as_deref(), &media, provider).await?;
         if let Some(sentence) = note {
             speaker.say(&sentence).await;

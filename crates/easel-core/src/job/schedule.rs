@@ -246,7 +246,9 @@ impl Schedule {
             Lane::Pictures => (&self.pictures, max_running_per_user, true),
             Lane::Clips => (&self.clips, 1, self.clips.all < self.limits.most_clips()),
         };
-        room && self.running.len() < max_running.max(1)
+        // With a single place a clip would hold it for minutes: it gets one of its own then.
+        let taken = if max_running <= 1 { counts.all } else { self.running.len() };
+        room && taken < max_running.max(1)
             && counts.of_chat(chat) < max_running_per_chat.max(1)
             && counts.of_user(user) < per_user.max(1)
     }
@@ -272,7 +274,7 @@ impl Schedule {
                     found = Some((turn, index));
                     break;
                 }
-                if self.running.len() >= self.limits.max_running.max(1) {
+                if self.running.len() >= self.limits.max_running.max(2) {
                     break;
                 }
             }

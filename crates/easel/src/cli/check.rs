@@ -1,15 +1,16 @@
 //! `easel check`: the configuration and the machine, one line per part, each with its mend.
 //!
 //! Changes nothing, asks for no right that running needs not, and calls nothing that costs money: a provider is asked
-//! for its list of models at most.
+//! for its list of models at most. With `--probe` it looks at the providers alone, and closer ([`probe`]).
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
 use easel_core::access::{DirectChats, FilterMode};
 use easel_http::HttpClients;
+use easel_providers::Tools;
 
 use super::{
-    Exit, Global,
+    Check, Exit, Global,
     control::{Control, ControlCommand},
     speech::{Speech, terminal_locale},
 };
@@ -22,6 +23,7 @@ use crate::config::{
 
 mod machine;
 mod peers;
+mod probe;
 
 /// How long one look at the network may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -70,7 +72,7 @@ impl Finding {
 
 /// Checks everything; `out` takes the lines. Fails with [`Exit::Wrong`] when the configuration can't be used, and with
 /// [`Exit::Failed`] when the machine or a service must be mended.
-pub(crate) async fn run(global: &Global, out: &mut dyn FnMut(String)) -> Exit {
+pub(crate) async fn run(global: &Global, options: &Check, out: &mut dyn FnMut(String)) -> Exit {
     let source = global.source();
     let environment = |name: &str| std::env::var(name).ok();
     let path = source.path.display().to_string();
@@ -97,6 +99,14 @@ pub(crate) async fn run(global: &Global, out: &mut dyn FnMut(String)) -> Exit {
         let good = Finding::good("", ProblemText::new("check-config-good").with("path", path));
         count.tell(&speech, &good, out);
     }
+    if let Some(name) = &options.probe {
+        let wish = probe::Wish {
+            name: Some(name.as_str()).filter(|name| !name.is_empty()),
+            record: options.record.as_deref(),
+            yes: options.yes,
+        };
+        return probe::run(config, wish, &speech, count, out).await;
+    }
     let running = Control::connect(&config.bot.data_dir).await.unwrap_or_default().is_some();
     for finding in inspect(config, &environment, running).await {
         count.tell(&speech, &finding, out);
@@ -117,6 +127,7 @@ pub(crate) async fn inspect(
     running: bool,
 ) -> Vec<Finding> {
     let clients = HttpClients::new(config.network.clone());
+    let tools = Tools { profiles: config.profiles.clone().into(), ..Tools::new(clients.clone()) };
     let mut found = machine::data_dir(&config.bot.data_dir, config.bot.artifact_max_bytes);
     if !running {
         found.extend(machine::store(config).await);
@@ -127,7 +138,7 @@ pub(crate) async fn inspect(
         found.push(peers::onebot(&format!("onebot[{index}]"), section, running).await);
     }
     for (name, section) in &config.providers {
-        found.push(peers::provider(&format!("providers.{name}"), section, &clients).await);
+        found.push(peers::provider(&format!("providers.{name}"), section, &tools).await);
     }
     found.push(chosen("draw", &choose(config, Feature::Draw, environment)));
     found.push(chosen("edit", &choose(config, Feature::Edit, environment)));
@@ -142,7 +153,7 @@ fn clips(config: &Config, clients: &HttpClients) -> Option<Finding> {
     if names.is_empty() {
         return None;
     }
-    let tools = easel_providers::Tools::new(clients.clone());
+    let tools = Tools::new(clients.clone());
     let makes_clips = |name: &String| {
         let section = config.providers.get(name);
         let built = section.and_then(|section| easel_providers::build(name, section, &tools).ok());

@@ -76,7 +76,7 @@ pub(crate) fn check(
 }
 
 /// The keys of other crates' sections that have a text of their own in `locales/`, under the key's name.
-const TOLD: [&str; 23] = [
+const TOLD: [&str; 25] = [
     "network.allow_hosts",
     "network.download_proxy",
     "network.max_answer_bytes",
@@ -95,10 +95,12 @@ const TOLD: [&str; 23] = [
     "providers.basic_auth",
     "providers.extra",
     "providers.extra.form",
+    "providers.full_url",
     "providers.max_retry_attempts",
     "providers.model",
     "providers.prices",
     "providers.proxy",
+    "providers.task_timeout_seconds",
     "providers.timeout_seconds",
 ];
 

@@ -121,6 +121,7 @@ impl Factory {
         let provider = registry::build(name, section, &tools).with_context(|| format!("providers.{name}"))?;
         let keys = KeyPool::new(keys, &self.disabled(name));
         let slot = ProviderSlot::new(provider, keys, section.max_retry_attempts);
+        let slot = slot.with_task_limit(section.task_timeout_seconds.map(Duration::from_secs));
         let slot = Arc::new(slot.with_prices(section.price_table()));
         let (section, profile) = (section.clone(), profile.cloned());
         slots.insert(name.to_owned(), Kept { section, profile, prints, files, slot: slot.clone() });

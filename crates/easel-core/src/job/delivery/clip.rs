@@ -87,7 +87,8 @@ pub(super) async fn deliver(
                 }
             }
             match last.0 {
-                SendFailure::Forbidden | SendFailure::Disconnected => {
+                // A refusal that nobody understands may hide a clip that did arrive.
+                SendFailure::Forbidden | SendFailure::Disconnected | SendFailure::Permanent => {
                     return Delivered::No { failure: last.0, reason: last.1 };
                 }
                 SendFailure::Transient if !std::mem::replace(&mut retried, true) => {
@@ -197,11 +198,11 @@ mod tests {
         assert!(!sends[1].as_file, "the same again");
         let (_, sends) = after(SendMode::Auto, PLAIN, vec![transient(), transient()]).await;
         assert!(sends[1].as_file && sends[1].clips.len() == 1);
-        let refused = vec![failed(SendFailure::Permanent), failed(SendFailure::Picture)];
+        let refused = vec![failed(SendFailure::Picture), failed(SendFailure::Picture)];
         let (outcome, sends) = after(SendMode::Auto, PLAIN, refused).await;
         assert!(matches!(outcome, Delivered::Yes { .. }));
         assert_eq!((sends.len(), sends[1].text.as_str()), (2, PLAIN), "the words are said once");
-        let refused = vec![failed(SendFailure::Permanent), failed(SendFailure::Picture)];
+        let refused = vec![failed(SendFailure::Picture), failed(SendFailure::Picture)];
         let (outcome, sends) = after(SendMode::Auto, SIGNED, refused).await;
         assert!(matches!(outcome, Delivered::No { failure: SendFailure::Picture, .. }), "{outcome:?}");
         assert_eq!(sends.len(), 1, "a signed link is not shown");
@@ -211,7 +212,7 @@ mod tests {
     async fn links_are_the_platforms_to_fetch_or_shown_as_words() {
         let (_, sends) = after(SendMode::Url, SIGNED, vec![]).await;
         assert_eq!((sends[1].clip_links.as_slice(), sends[1].clips.len()), (&[SIGNED.to_owned()][..], 0));
-        let (_, sends) = after(SendMode::Url, SIGNED, vec![failed(SendFailure::Permanent)]).await;
+        let (_, sends) = after(SendMode::Url, SIGNED, vec![failed(SendFailure::Picture)]).await;
         assert_eq!(sends[1].text, SIGNED);
     }
 

@@ -1,13 +1,15 @@
 //! Who is on the other side: OneBot implementations, providers, and the names of the internet.
 
-use std::{io, time::Duration};
+use std::io;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use easel_http::{Call, HttpClients, HttpError, ProviderTimeouts, Response};
+use easel_core::error::{ErrorClass, ProviderError};
+use easel_http::HttpClients;
 #[cfg(feature = "onebot")]
 use easel_onebot::{Mode, OneBotSection};
-use easel_providers::{Kind, ProviderSection};
-use secrecy::SecretString;
+use easel_providers::{
+    Kind, ProviderSection, Tools,
+    questions::{Listed, Questions},
+};
 use tokio::{net::TcpListener, net::TcpStream, time::timeout};
 
 use super::{Finding, PATIENCE, host_of};
@@ -68,7 +70,7 @@ async fn reach(place: &str, address: &str) -> Finding {
 }
 
 /// Whether a provider answers and takes one of the first keys, by its list of models, which costs nothing.
-pub(super) async fn provider(place: &str, section: &ProviderSection, clients: &HttpClients) -> Finding {
+pub(super) async fn provider(place: &str, section: &ProviderSection, tools: &Tools) -> Finding {
     let kind = Kind::parse(&section.kind);
     if !kind.is_some_and(Kind::is_remote) {
         return Finding::good(place, ProblemText::new("check-provider-offline"));
@@ -79,56 +81,43 @@ pub(super) async fn provider(place: &str, section: &ProviderSection, clients: &H
             ProblemText::new("check-provider-unreached").with("host", host).with("detail", detail),
         )
     };
-    let address = match section.address() {
-        Ok(address) => address,
+    let questions = match Questions::new(place, section, tools, PATIENCE) {
+        Ok(questions) => questions,
         Err(error) => {
             return unreached(&easel_http::redact(&section.base_url), easel_http::redact(&error.to_string()));
         }
     };
-    let host = host_of(address.url());
-    let timeouts = ProviderTimeouts::new(Duration::from_secs(section.timeout_seconds));
-    let client = match clients.provider(section.proxy.expose(), timeouts) {
-        Ok(client) => client,
-        Err(error) => return unreached(&host, error.to_string()),
-    };
-    // An endpoint that is used as it stands has no list of models beside it: only its server is asked for.
-    let list = if address.is_full() { address.url().clone() } else { address.join("models") };
-    let answered = ask(section, || client.get(list.as_str()).within(PATIENCE)).await;
+    let host = host_of(questions.base().url());
+    let answered = ask(&questions, section).await;
     let text =
         |key: &str| ProblemText::new(key).with("host", host.as_str()).with("kind", section.kind.as_str());
     let status = |key: &str, status: u16| text(key).with("status", u64::from(status));
     match answered {
-        Ok(answer) if answer.is_success() && !address.is_full() => {
+        Ok(listed) if (200..300).contains(&listed.status) && !questions.base().is_full() => {
             Finding::good(place, text("check-provider-good"))
         }
-        Ok(answer) if matches!(answer.status.as_u16(), 401 | 403) => {
-            Finding::bad(place, status("check-provider-refused", answer.status.as_u16()))
+        Ok(listed) => Finding::good(place, status("check-provider-answers", listed.status)),
+        Err(ProviderError { class: ErrorClass::Auth, status: Some(refused), .. }) => {
+            Finding::bad(place, status("check-provider-refused", refused))
         }
-        Ok(answer) => Finding::good(place, status("check-provider-answers", answer.status.as_u16())),
-        Err(error) => unreached(&host, error.to_string()),
+        Err(ProviderError { status: Some(other), .. }) => {
+            Finding::good(place, status("check-provider-answers", other))
+        }
+        Err(error) => unreached(&host, error.detail),
     }
 }
 
-/// Asks with the credentials that the provider itself would send: basic authentication instead of a key. A key that is
-/// refused is followed by the next, because one that works is enough to draw.
-async fn ask(section: &ProviderSection, call: impl Fn() -> Call) -> Result<Response, HttpError> {
-    let basic = section.basic_auth.expose();
-    if !basic.is_empty() {
-        let encoded = SecretString::from(STANDARD.encode(basic));
-        return call().basic_encoded(&encoded).send().await;
-    }
+/// Asks as the provider itself would. A key that is refused is followed by the next, because one that works is enough
+/// to draw.
+async fn ask(questions: &Questions, section: &ProviderSection) -> Result<Listed, ProviderError> {
     let keys = section.keys();
-    let Some((first, others)) = keys.split_first() else { return call().send().await };
-    let with_key = |key: &SecretString| match Kind::parse(&section.kind) {
-        Some(kind) => kind.authorise(call(), key),
-        None => call().bearer(key),
-    };
-    let mut answered = with_key(&first.secret).send().await;
-    for key in others.iter().take(MOST_KEYS - 1) {
-        if !answered.as_ref().is_ok_and(|answer| matches!(answer.status.as_u16(), 401 | 403)) {
+    let several = section.basic_auth.expose().is_empty();
+    let mut answered = questions.models(keys.first()).await;
+    for key in keys.iter().take(MOST_KEYS).skip(1).filter(|_| several) {
+        if !answered.as_ref().is_err_and(|error| error.class == ErrorClass::Auth) {
             break;
         }
-        answered = with_key(&key.secret).send().await;
+        answered = questions.models(Some(key)).await;
     }
     answered
 }

@@ -14,7 +14,7 @@ async fn check(text: &str) -> (Exit, String) {
     fs::write(&file, text).unwrap();
     let global = Global { config: Some(file), data_dir: Some(directory.path().join("data")) };
     let mut lines = Vec::new();
-    let exit = run(&global, &mut |line| lines.push(line)).await;
+    let exit = run(&global, &Check::default(), &mut |line| lines.push(line)).await;
     (exit, lines.join("\n"))
 }
 
@@ -79,7 +79,7 @@ async fn a_provider_that_nobody_answers_for_is_bad_and_its_key_stays_secret() {
 
 #[tokio::test]
 async fn a_provider_is_asked_with_its_key() {
-    use easel_providers::ProviderSection;
+    use easel_providers::{ProviderSection, Tools};
     #[track_caller]
     fn key_of(finding: &Finding) -> &str {
         &finding.text.key
@@ -104,8 +104,8 @@ async fn a_provider_is_asked_with_its_key() {
             "kind": "openai_images", "base_url": base_url, "model": "m", "api_keys": ["k1"],
         }))
         .unwrap();
-        let clients = HttpClients::new(easel_http::NetworkSection::default());
-        let (request, finding) = tokio::join!(server, peers::provider("providers.p", &section, &clients));
+        let tools = Tools::new(HttpClients::new(easel_http::NetworkSection::default()));
+        let (request, finding) = tokio::join!(server, peers::provider("providers.p", &section, &tools));
         assert_eq!(key_of(&finding), expected);
         assert!(request.starts_with("get /v1/models") && request.contains("bearer k1"), "{request}");
     }
@@ -113,7 +113,7 @@ async fn a_provider_is_asked_with_its_key() {
 
 #[tokio::test]
 async fn a_provider_is_asked_as_it_will_be_when_it_draws() {
-    use easel_providers::ProviderSection;
+    use easel_providers::{ProviderSection, Tools};
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     for (kind, credentials, accepted, requests) in [
         ("openai_images", serde_json::json!({ "api_keys": ["k1", "k2"] }), "bearer k2", 2),
@@ -143,8 +143,8 @@ async fn a_provider_is_asked_as_it_will_be_when_it_draws() {
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
         };
-        let clients = HttpClients::new(easel_http::NetworkSection::default());
-        let ((), finding) = tokio::join!(server, peers::provider("providers.p", &section, &clients));
+        let tools = Tools::new(HttpClients::new(easel_http::NetworkSection::default()));
+        let ((), finding) = tokio::join!(server, peers::provider("providers.p", &section, &tools));
         assert_eq!(finding.text.key, "check-provider-good", "{accepted}");
     }
 }

@@ -1,0 +1,185 @@
+//! The judgement as tables: what was found → level and text of each finding.
+
+use super::*;
+use crate::cli::check::Level;
+
+const TRAITS: Traits<'_> = Traits {
+    name: "main",
+    kind: Kind::OpenAiImages,
+    model: "gpt-image-2",
+    needs: Needs { draw: true, edit: true },
+    generates: true,
+    edits: true,
+    clips: false,
+    streams: false,
+    full_url: false,
+};
+
+fn today() -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 11, 20).unwrap()
+}
+
+fn failed(class: ErrorClass) -> Tried {
+    Tried::Failed(Failed { class, status: 404, detail: String::new() })
+}
+
+fn made() -> Tried {
+    Tried::Made { size: ASKED, seconds: 3, corrected: false }
+}
+
+fn names(findings: &[Finding]) -> Vec<(Level, &str)> {
+    findings
+        .iter()
+        .map(|finding| {
+            let name = finding.text.key.trim_start_matches("check-probe-").trim_start_matches("check-");
+            (finding.level, name)
+        })
+        .collect()
+}
+
+/// Takes the steps as a probe would, each ending as told, and judges.
+#[track_caller]
+fn check(traits: Traits<'_>, ends: &[(Step, Tried)], expected: &[(Level, &str)]) {
+    let mut found = Paid::default();
+    for step in STEPS.into_iter().filter(|step| ends.iter().any(|(told, _)| told == step)) {
+        assert!(is_due(step, &traits, &found), "{step:?} is not due");
+        found.add(step, ends.iter().find(|(told, _)| *told == step).unwrap().1.clone());
+    }
+    for step in STEPS.into_iter().filter(|step| found.of(*step).is_none()) {
+        assert!(!is_due(step, &traits, &found), "{step:?} is due");
+    }
+    assert_eq!(names(&paid(&traits, &Free::default(), &found)), expected);
+}
+
+#[test]
+fn what_is_drawn_is_judged() {
+    use ErrorClass::{Auth, BadRequest, Empty, NotFound};
+    use Level::{Bad, Good, Remark};
+    use Step::{Draw, DrawElsewhere, DrawUnstreamed, Edit, EditElsewhere};
+    let good = [(Good, "draws"), (Good, "size"), (Good, "edits")];
+    check(TRAITS, &[(Draw, made()), (Edit, made())], &good);
+    check(TRAITS, &[(Draw, failed(Auth))], &[(Bad, "failed")]);
+    // The classic: the check of the chat route says yes, pictures are 404.
+    let classic = [(Draw, failed(NotFound)), (DrawElsewhere, made())];
+    check(TRAITS, &classic, &[(Bad, "twin-draws")]);
+    let words = [(Draw, failed(NotFound)), (DrawElsewhere, failed(Empty))];
+    check(TRAITS, &words, &[(Bad, "twin-answers")]);
+    let neither = [(Draw, failed(NotFound)), (DrawElsewhere, failed(NotFound))];
+    check(TRAITS, &neither, &[(Bad, "failed")]);
+    // Edits alone are missing.
+    let without = [(Draw, made()), (Edit, failed(NotFound)), (EditElsewhere, failed(NotFound))];
+    check(TRAITS, &without, &[(Good, "draws"), (Good, "size"), (Bad, "no-edits")]);
+    let through_chat = [(Draw, made()), (Edit, failed(NotFound)), (EditElsewhere, made())];
+    check(TRAITS, &through_chat, &[(Good, "draws"), (Good, "size"), (Bad, "twin-edits")]);
+    let unneeded = Traits { needs: Needs { draw: true, edit: false }, ..TRAITS };
+    check(unneeded, &without, &[(Good, "draws"), (Good, "size"), (Remark, "no-edits")]);
+    // Kinds without a twin, and addresses that are used as they stand, say it plainly.
+    check(Traits { kind: Kind::Grok, ..TRAITS }, &[(Draw, failed(NotFound))], &[(Bad, "failed")]);
+    check(Traits { full_url: true, ..TRAITS }, &[(Draw, failed(NotFound))], &[(Bad, "failed")]);
+    // Streaming.
+    let streams = Traits { streams: true, edits: false, ..TRAITS };
+    check(
+        streams,
+        &[(Draw, failed(BadRequest)), (DrawUnstreamed, made())],
+        &[(Bad, "stream-off"), (Good, "edit-skipped")],
+    );
+    check(
+        streams,
+        &[(Draw, made())],
+        &[(Good, "draws"), (Good, "streams"), (Good, "size"), (Good, "edit-skipped")],
+    );
+    // A service that only edits.
+    check(Traits { generates: false, ..TRAITS }, &[(Edit, made())], &[(Good, "edits")]);
+    let shrunk = Tried::Made { size: (512, 512), seconds: 1, corrected: true };
+    check(
+        TRAITS,
+        &[(Draw, shrunk), (Edit, made())],
+        &[(Good, "draws"), (Good, "corrected"), (Good, "size-other"), (Good, "edits")],
+    );
+}
+
+fn key(state: KeyState) -> KeyFact {
+    KeyFact { fingerprint: "00000001".to_owned(), account: String::new(), state, balance: None }
+}
+
+fn refused(class: ErrorClass) -> KeyState {
+    KeyState::Failed(Failed { class, status: 401, detail: String::new() })
+}
+
+#[track_caller]
+fn check_free(traits: Traits<'_>, known: &Free, expected: &[(Level, &str)]) {
+    assert_eq!(names(&free(&traits, known, today())), expected);
+}
+
+#[test]
+fn what_is_free_is_judged() {
+    use Level::{Bad, Good, Remark};
+    let listed = |models: &[&str]| Some(models.iter().map(|model| (*model).to_owned()).collect::<Vec<_>>());
+    let with = |keys: Vec<KeyFact>, models| Free { keys, models, ..Free::default() };
+    check_free(
+        TRAITS,
+        &with(vec![key(KeyState::Good)], listed(&["GPT-image-2"])),
+        &[(Good, "reached"), (Good, "key-good"), (Good, "model-listed")],
+    );
+    let one_of_two = vec![key(refused(ErrorClass::Auth)), key(KeyState::Unproven)];
+    check_free(
+        TRAITS,
+        &with(one_of_two, None),
+        &[(Good, "reached"), (Remark, "key-refused"), (Good, "key-unproven"), (Good, "no-list")],
+    );
+    check_free(
+        TRAITS,
+        &with(vec![key(refused(ErrorClass::Auth))], None),
+        &[(Good, "reached"), (Bad, "key-refused"), (Good, "no-list")],
+    );
+    check_free(
+        TRAITS,
+        &with(vec![key(refused(ErrorClass::Quota))], listed(&["gpt-5"])),
+        &[(Good, "reached"), (Bad, "key-empty"), (Remark, "model-missing-alone")],
+    );
+    check_free(
+        Traits { model: "gpt-image-1", ..TRAITS },
+        &with(Vec::new(), listed(&["gpt-image-2"])),
+        &[(Good, "reached"), (Remark, "model-missing"), (Remark, "model-retired")],
+    );
+    let gone = Free { unreached: Some("nobody".to_owned()), ..Free::default() };
+    check_free(TRAITS, &gone, &[(Bad, "provider-unreached")]);
+    let clips = Traits { clips: true, generates: false, edits: false, model: "", ..TRAITS };
+    check_free(clips, &Free::default(), &[(Good, "reached"), (Good, "clips")]);
+    let shut = Free { without_key: Some(refused(ErrorClass::Auth)), ..Free::default() };
+    check_free(Traits { model: "", ..TRAITS }, &shut, &[(Good, "reached"), (Bad, "refused-without")]);
+}
+
+#[test]
+fn balances_are_told_with_their_keys() {
+    for (left, expected) in [
+        (Some(2.5), (Level::Good, "balance")),
+        (Some(0.0), (Level::Remark, "balance-empty")),
+        (None, (Level::Good, "balance-open")),
+    ] {
+        let mut fact = key(KeyState::Good);
+        fact.balance = Some(Balance { left, used: Some(1.0), unit: "USD" });
+        let found = of_key(&TRAITS, &fact, true);
+        assert_eq!(names(&found), [(Level::Good, "key-good"), expected]);
+    }
+    for (number, text) in [(74.5, "74.50"), (100.0, "100"), (0.125, "0.12")] {
+        assert_eq!(amount(number), text);
+    }
+}
+
+#[test]
+fn the_model_to_write_is_one_that_is_offered() {
+    #[track_caller]
+    fn check(model: &str, models: Option<&[&str]>, expected: Option<&str>) {
+        let models = models.map(|models| models.iter().map(|model| (*model).to_owned()).collect());
+        let free = Free { models, ..Free::default() };
+        assert_eq!(suggestion(&Traits { model, ..TRAITS }, &free).as_deref(), expected, "{model}");
+    }
+    check("gpt-image-1", None, Some("gpt-image-2"));
+    check("gpt-image-1", Some(&["gpt-5", "gpt-image-2"]), Some("gpt-image-2"));
+    check("google/gemini-3-pro-image-preview", None, Some("google/gemini-3-pro-image"));
+    check("gpt-imge-2", Some(&["gpt-5", "gpt-image-2"]), Some("gpt-image-2"));
+    check("unknown", Some(&["gpt-5", "seedream-4"]), Some("seedream-4"));
+    check("unknown", Some(&["gpt-5"]), None);
+    check("unknown", None, None);
+}
