@@ -130,7 +130,6 @@ config-bad-providers-extra = This field belongs to the request itself and can't 
 config-bad-providers-extra-mend = Take it out.
 config-bad-providers-extra-form = The kind has no form { $value }.
 config-bad-providers-extra-form-mend = Write one of the kind’s forms (see config/providers.example.toml), or take it out.
-config-bad-providers-extra-form-mend = Write extra.form = "aggregator" or "free_api"; without it, it is the aggregator.
 config-bad-providers-max-retry-attempts = { $value } can't be the number of tries per key; it includes the first, so 1 means no retry.
 config-bad-providers-max-retry-attempts-mend = Write 1 to 10, usually 3.
 config-bad-providers-model = The model is missing.

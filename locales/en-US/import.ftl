@@ -56,7 +56,6 @@ import-why-fallback-off = fallbacks were switched off
 import-why-chain-unknown = there is no provider “{ $provider }”
 import-why-chain-off = the provider “{ $provider }” can’t be used now
 import-why-chain-twice = the provider “{ $provider }” stands in the chain already
-import-why-other-size = a chain has one default size, so { $output } is not kept
 import-why-clip-size = clips have no size setting, so { $output } is not kept
 import-why-size = not a size or ratio
 import-why-mode = it can only be none, whitelist or blacklist

@@ -130,7 +130,6 @@ config-bad-providers-extra = 这个字段由请求本身决定，不能写在 ex
 config-bad-providers-extra-mend = 删掉它。
 config-bad-providers-extra-form = 这个种类没有 { $value } 这种形式。
 config-bad-providers-extra-form-mend = 换成这个种类有的形式（见 config/providers.example.toml），或者删掉它。
-config-bad-providers-extra-form-mend = 写 extra.form = "aggregator" 或 "free_api"；不写就是聚合接口（aggregator）。
 config-bad-providers-max-retry-attempts = 每把密钥的尝试次数不能是 { $value }；它包含第一次，1 就是不重试。
 config-bad-providers-max-retry-attempts-mend = 写 1 到 10，一般为 3。
 config-bad-providers-model = 没有写模型。

@@ -56,7 +56,6 @@ import-why-fallback-off = 旧配置关闭了备用服务商
 import-why-chain-unknown = 没有名为“{ $provider }”的服务商
 import-why-chain-off = 服务商“{ $provider }”现在用不了
 import-why-chain-twice = 服务商“{ $provider }”已经在前面
-import-why-other-size = 一条链路只有一个默认尺寸，{ $output } 没有保留
 import-why-clip-size = 视频没有尺寸设置，{ $output } 没有保留
 import-why-size = 不是有效的尺寸或比例
 import-why-mode = 只能是 none、whitelist 或 blacklist

@@ -3,7 +3,7 @@
 //! Clips have places of their own. A service works on one for minutes, in which easel only asks now and then how far it
 //! is; were a clip to take a picture's place, its chat or its person would wait those minutes for a picture that takes
 //! seconds. So the limits per chat and per person count pictures and clips apart, and clips take at most half of all
-//! places, which leaves the rest to pictures whatever the clips do.
+//! places, which leaves the rest to pictures whatever the clips do; where there is a single place, clips have one beside it.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -444,7 +444,9 @@ mod tests {
                 }
             }
             loop {
-                prop_assert!(active.len() <= running);
+                // A single place is one for each lane.
+                prop_assert!(active.len() <= running.max(2));
+                prop_assert!(active.iter().filter(|(.., lane)| *lane == Lane::Pictures).count() <= running);
                 let clips = active.iter().filter(|(.., lane)| *lane == Lane::Clips).count();
                 prop_assert!(clips <= (running / 2).max(1));
                 for (_, c, u, lane) in &active {

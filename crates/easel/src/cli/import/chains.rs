@@ -50,8 +50,7 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
     let feature = chain.feature;
     let edits = matches!(feature, "edit" | "selfie");
     let mut seen = BTreeSet::new();
-    let mut names: Vec<String> = Vec::new();
-    let mut outputs: Vec<(String, String)> = Vec::new();
+    let mut entries: Vec<Entry> = Vec::new();
     for link in chain.links {
         let why = match known.get(&link.provider) {
             None => "import-why-chain-unknown",
@@ -59,15 +58,15 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
             Some(found) => {
                 let name = found.edit.as_ref().filter(|_| edits).unwrap_or(&found.name).clone();
                 if seen.insert(name.clone()) {
-                    let slot = match (chain.slots, names.len()) {
+                    let slot = match (chain.slots, entries.len()) {
                         (false, index) => format!("{feature}.chain[{index}]"),
                         (true, 0) => format!("{feature}.provider"),
                         (true, index) => format!("{feature}.fallback_{index}"),
                     };
                     plan.moved(link.old.clone(), slot, &name);
-                    let own = link.output.as_ref();
-                    outputs.extend(own.or(chain.default_output.as_ref()).or(found.output.as_ref()).cloned());
-                    names.push(name);
+                    // What is wished of every picture goes before what a service is asked for by default.
+                    let default = found.output.clone().filter(|_| chain.default_output.is_none());
+                    entries.push(Entry { name, output: link.output.or(default) });
                     continue;
                 }
                 "import-why-chain-twice"
@@ -76,19 +75,23 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
         plan.skip(link.old, feature, ProblemText::new(why).with("provider", link.provider));
     }
     let mut section = Section::new(&[feature]);
-    if chain.slots && names.len() <= 4 {
-        let slots = ["provider", "fallback_1", "fallback_2", "fallback_3"];
-        slots.into_iter().zip(names).for_each(|(slot, name)| section.set(slot, name));
-    } else if !names.is_empty() {
-        section.set("chain", Json::from(names));
-    }
     if feature == "video" {
         // A clip has no size of its own here.
-        for (old, output) in outputs {
+        for (old, output) in entries.iter_mut().filter_map(|entry| entry.output.take()) {
             plan.skip(old, feature, ProblemText::new("import-why-clip-size").with("output", output));
         }
     } else {
-        size(outputs, chain.default_output, edits, &mut section, plan);
+        sizes(&mut entries, chain.default_output, edits, &mut section, plan);
+    }
+    if chain.slots && entries.len() <= 4 && entries.iter().all(|entry| entry.output.is_none()) {
+        let slots = ["provider", "fallback_1", "fallback_2", "fallback_3"];
+        slots.into_iter().zip(entries).for_each(|(slot, entry)| section.set(slot, entry.name));
+    } else if !entries.is_empty() {
+        let entries = entries.into_iter().map(|Entry { name, output }| match output {
+            Some((_, output)) => json!({ "provider": name, "output": output }),
+            None => Json::from(name),
+        });
+        section.set("chain", Json::Array(entries.collect()));
     }
     if section.entries.is_empty() {
         return;
@@ -99,32 +102,55 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
     }
 }
 
-/// The feature's size: that of its first service. Here one size counts for the whole chain, so others are told.
-fn size(
-    outputs: Vec<(String, String)>,
+/// A service in its place, and the size that it is asked for there, with the size's place in the old file.
+struct Entry {
+    name: String,
+    output: Option<(String, String)>,
+}
+
+/// The sizes: what counts for all becomes `default_output`, what a service has of its own stays with it.
+fn sizes(
+    entries: &mut [Entry],
     common: Option<(String, String)>,
     edits: bool,
     section: &mut Section,
     plan: &mut Plan,
 ) {
     let feature = section.name();
-    let mut chosen: Option<String> = None;
-    let mut seen = BTreeSet::new();
-    for (old, output) in outputs.into_iter().chain(common) {
-        if !seen.insert(old.clone()) {
-            continue;
+    let mut told = BTreeSet::new();
+    let mut legible = |(old, output): (String, String), plan: &mut Plan| {
+        if OutputWish::parse(&output).is_some() {
+            return Some((old, if edits { as_tier(&output).to_owned() } else { output }));
         }
-        if OutputWish::parse(&output).is_none() {
+        if told.insert(old.clone()) {
             plan.skip(old, &feature, ProblemText::new("import-why-size"));
-        } else if let Some(chosen) = &chosen {
-            if *chosen != output {
-                plan.skip(old, &feature, ProblemText::new("import-why-other-size").with("output", output));
-            }
-        } else {
-            let written = if edits { as_tier(&output) } else { output.as_str() };
-            plan.moved(old, format!("{feature}.default_output"), written);
-            section.set("default_output", json!(written));
-            chosen = Some(output);
+        }
+        None
+    };
+    for entry in entries.iter_mut() {
+        entry.output = entry.output.take().and_then(|output| legible(output, plan));
+    }
+    let mut common = common.and_then(|output| legible(output, plan));
+    let first = entries.first().and_then(|entry| entry.output.clone());
+    let is_first = |entry: &Entry| {
+        entry.output.as_ref().map(|(_, output)| output) == first.as_ref().map(|(_, output)| output)
+    };
+    if common.is_none() && entries.iter().all(is_first) {
+        common.clone_from(&first);
+    }
+    if let Some((old, output)) = &common {
+        plan.moved(old.clone(), format!("{feature}.default_output"), output);
+        section.set("default_output", json!(output));
+    }
+    for (index, entry) in entries.iter_mut().enumerate() {
+        // Not said twice.
+        let same =
+            |(_, output): &(String, String)| common.as_ref().is_some_and(|(_, common)| common == output);
+        if entry.output.as_ref().is_some_and(same) {
+            entry.output = None;
+        }
+        if let Some((old, output)) = &entry.output {
+            plan.moved(old.clone(), format!("{feature}.chain[{index}].output"), output);
         }
     }
 }
@@ -178,20 +204,31 @@ mod tests {
             ("old.a", "import-why-chain-twice"),
         ];
         let chain = Chain { feature: "draw", links: links(), ..Chain::default() };
-        check(chain, &json!({"chain": ["a", "b"], "default_output": "2K"}), &lost);
+        check(chain, &json!({"chain": ["a", {"provider": "b", "output": "2K"}]}), &lost);
         let chain = Chain { feature: "draw", links: links(), slots: true, ..Chain::default() };
-        check(chain, &json!({"provider": "a", "fallback_1": "b", "default_output": "2K"}), &lost);
+        check(chain, &json!({"chain": ["a", {"provider": "b", "output": "2K"}]}), &lost);
+        let links = || vec![link("a", "2K"), link("b", "")];
+        let chain = Chain { feature: "draw", links: links(), slots: true, ..Chain::default() };
+        check(chain, &json!({"provider": "a", "fallback_1": "b", "default_output": "2K"}), &[]);
         check(Chain { feature: "edit", ..Chain::default() }, &json!({}), &[]);
     }
 
     #[test]
-    fn one_size_counts_for_a_chain() {
+    fn every_service_keeps_its_own_size() {
         let links = vec![link("a", "4096x4096"), link("b", "16:9"), link("c", "huge")];
         let common = Some(("old.default_output".to_owned(), "4096x4096".to_owned()));
-        let lost = [("old.b.output", "import-why-other-size"), ("old.c.output", "import-why-size")];
+        let lost = [("old.c.output", "import-why-size")];
         let chain =
             |feature| Chain { feature, links: links.clone(), default_output: common.clone(), slots: false };
-        check(chain("draw"), &json!({"chain": ["a", "b", "c"], "default_output": "4096x4096"}), &lost);
-        check(chain("edit"), &json!({"chain": ["a", "b", "c_edit"], "default_output": "4K"}), &lost);
+        check(
+            chain("draw"),
+            &json!({"chain": ["a", {"provider": "b", "output": "16:9"}, "c"], "default_output": "4096x4096"}),
+            &lost,
+        );
+        check(
+            chain("edit"),
+            &json!({"chain": ["a", {"provider": "b", "output": "16:9"}, "c_edit"], "default_output": "4K"}),
+            &lost,
+        );
     }
 }
