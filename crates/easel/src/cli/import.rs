@@ -2,7 +2,7 @@
 //!
 //! Reads one file and writes one new file; touches neither an existing one nor the network. Keys go into the new file,
 //! which only its owner can read, and are never printed: their fingerprints are. Everything between reading and writing is
-//! pure: [`flat`] and [`versions`] know the plug-ins' files, [`plan`] is what they come to, [`write`] is its text.
+//! pure: [`flat`] and [`versions`] know the plug-ins' files, [`plan`] is what they come to, [`mod@write`] is its text.
 
 use std::{
     fs::{self, File, OpenOptions},
