@@ -187,6 +187,7 @@ impl Dialect for DashScope {
         Limits {
             words_alone: model.words_alone,
             tier: model.tier,
+            sizes: if let Sizes::Listed(sizes) = model.sizes { sizes } else { &[] },
             ..Limits::new(model.references, model.count)
         }
     }

@@ -92,6 +92,7 @@ impl Provider for Remote {
             generate: limits.words_alone && !limits.clips,
             edit: edit && reachable && !limits.clips,
             clip: limits.clips,
+            clip_needs_picture: limits.clips && !limits.words_alone,
             remote: [Operation::Generate, Operation::Edit, Operation::Clip]
                 .into_iter()
                 .any(|operation| self.tasks(operation).is_some()),
@@ -124,6 +125,8 @@ impl Provider for Remote {
         let mut result = self.order(settings, request, cx).await;
         if let Err(error) = &mut result
             && error.class == ErrorClass::NotFound
+            // Missing for this key alone is not gone.
+            && error.retry == Retry::NextProvider
             && self.models.is_gone(&settings.model, &self.wire.name)
         {
             error.retry = Retry::Corrected;

@@ -65,7 +65,7 @@ pub(crate) struct Gitee;
 
 impl Dialect for Gitee {
     fn limits(&self, _: &str) -> Limits {
-        Limits { tier: Some(TIER), ..Limits::new(0, MAX_COUNT) }
+        Limits { tier: Some(TIER), sizes: SIZES, ..Limits::new(0, MAX_COUNT) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -101,6 +101,10 @@ impl Dialect for SiliconFlow {
             words_alone: !row.edits_only,
             // No listed size has more than 1.8 million pixels.
             tier: known.map(|_| 1),
+            sizes: match known.map(|row| row.shape) {
+                Some(Shape::Listed(sizes)) => sizes,
+                _ => &[],
+            },
             ..Limits::new(row.pictures.len(), row.batch)
         }
     }
@@ -213,7 +217,7 @@ pub(crate) fn recognised(mut failure: Failure, facts: &Facts<'_>) -> Failure {
         // The account lacks a right, most often because nobody proved who owns it: another account may have it.
         403 if failure.class == ErrorClass::Auth && (root.is_string() || code.is_some()) => Failure {
             retry: Retry::NextKey,
-            ..failure.recognised(ErrorClass::Auth, KeyVerdict::Cool(FORBIDDEN_REST))
+            ..failure.recognised(ErrorClass::NotFound, KeyVerdict::Cool(FORBIDDEN_REST))
         },
         429 if says(&DAILY) => {
             let rest = rest_of_the_day(facts).unwrap_or(UNKNOWN_REST);

@@ -19,6 +19,8 @@ pub enum Skip {
     NoPublicUrl,
     /// It makes no clips.
     NoClip,
+    /// It makes clips from a picture only, and there is none.
+    NoPicture,
     /// It takes fewer reference images.
     TooManyReferences {
         /// At most this many.
@@ -60,6 +62,9 @@ pub(super) fn admit(link: &Link, request: &GenerateRequest) -> Result<(), Skip> 
             return Err(Skip::NoPublicUrl);
         }
         Operation::Clip if !capabilities.clip => return Err(Skip::NoClip),
+        Operation::Clip if capabilities.clip_needs_picture && request.references.is_empty() => {
+            return Err(Skip::NoPicture);
+        }
         Operation::Edit if !capabilities.edit => return Err(Skip::NoEdit),
         Operation::Generate if !capabilities.generate => return Err(Skip::NoGenerate),
         _ => {}

@@ -340,6 +340,24 @@ async fn providers_that_cannot_do_it_are_skipped_with_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clip_that_begins_with_a_picture_is_not_asked_from_words() {
+    let from_pictures = Capabilities {
+        clip: true,
+        clip_needs_picture: true,
+        max_references: 1,
+        max_count: 1,
+        ..Capabilities::default()
+    };
+    let provider = ScriptedProvider::with_capabilities("a", from_pictures, []);
+    let links = [link(provider.clone(), &[], 1)];
+    let clip = |references| GenerateRequest { operation: Operation::Clip, ..request(references) };
+    let walk = walk_with(&links, clip(0), 900).await.asked(&[]);
+    let Err(ChainFailure::Skipped(reasons)) = walk.result else { panic!("{:?}", walk.result) };
+    assert_eq!(reasons, [("a".to_owned(), Skip::NoPicture)]);
+    walk_with(&links, clip(1), 900).await.asked(&["1 a"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_deadline_and_a_cancellation_end_the_walk() {
     let walk = walk_with(&one([Step::Hang], &["x"], 3), request(0), 30).await;
     assert!(

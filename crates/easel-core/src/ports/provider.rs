@@ -154,6 +154,8 @@ pub struct Capabilities {
     pub edit: bool,
     /// Makes clips (and then, usually, nothing else).
     pub clip: bool,
+    /// Its clips begin with a picture: words alone are not enough.
+    pub clip_needs_picture: bool,
     /// Its answers are tasks that are asked about until they are done, also by a later run of easel.
     pub remote: bool,
     /// How many reference images at most.
