@@ -10,6 +10,8 @@ use super::{AnswerError, slots::Slots, text::TextScanner};
 
 /// Deeper answers are attacks.
 const MAX_DEPTH: usize = 64;
+/// Bytes of text with escaped slashes that are put together at a time.
+const SLASHED: usize = 16 * 1024;
 /// Longest number or word.
 const MAX_SCALAR: usize = 64;
 /// Longest key that is kept whole.
@@ -202,6 +204,9 @@ impl Parser {
             return Ok(&[]);
         };
         if byte == b'\\' {
+            if after.first() == Some(&b'/') {
+                return self.push_slashed(target, after, env);
+            }
             self.state = State::Escape(target);
             return Ok(after);
         }
@@ -221,6 +226,33 @@ impl Parser {
             Target::Continued(_) => self.put(Value::Null, env)?,
         }
         Ok(after)
+    }
+
+    /// Text whose slashes are escaped, as PHP writes it; `piece` begins with the first of them. It is put together before
+    /// it is passed on, because base64 is decoded in long runs.
+    fn push_slashed<'a>(
+        &mut self,
+        mut target: Target,
+        mut piece: &'a [u8],
+        env: &mut Env<'_>,
+    ) -> Result<&'a [u8], AnswerError> {
+        let mut joined = Vec::with_capacity(SLASHED);
+        loop {
+            let end = memchr2(b'"', b'\\', piece).unwrap_or(piece.len()).min(SLASHED - joined.len());
+            let (run, after) = piece.split_at(end);
+            joined.extend_from_slice(run);
+            piece = after;
+            match after {
+                [b'\\', slash @ ..] if joined.len() < SLASHED && slash.first() == Some(&b'/') => {
+                    piece = slash;
+                }
+                _ => break,
+            }
+        }
+        self.lone_surrogate(&mut target, env)?;
+        emit(&mut target, &joined, env)?;
+        self.state = State::Text(target);
+        Ok(piece)
     }
 
     /// Says whether the byte was used up.
