@@ -206,7 +206,7 @@ async fn a_directory_that_turns_read_only_under_a_running_easel_is_told_and_work
     assert_eq!(world.provider.requests().len(), 1, "nobody is paid for what can't be recorded");
     assert!(world.asks("/img帮助").await.contains("生图"), "the rest works on");
     // The database notices as well, some seconds later, and must not bring anything down.
-    world.easel().logs("the limits could not be stored").await;
+    world.easel().logs("the database failed and will be opened again").await;
     assert!(world.asks("/任务").await.contains("没有"));
 
     switch.read_only(false);
