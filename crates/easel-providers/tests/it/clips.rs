@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
-    media::{ClipFormat, PictureFormat},
-    ports::{GenerateRequest, Generated, Operation, RemoteTask, StoreError, TaskLog},
+    media::{BytesBudget, ClipFormat, PictureFormat, Spool},
+    ports::{ClipLimits, GenerateRequest, Generated, Operation, RemoteTask, StoreError, TaskLog},
 };
 use easel_testkit::{
     provider::{Answer, FakeProvider, ProviderRequest},
@@ -99,6 +99,46 @@ pub(crate) async fn lives(life: Life) {
     an_order_without_an_answer_is_never_repeated(&life).await;
     an_earlier_run_goes_on(&life).await;
     a_forgotten_task_is_given_up(&life).await;
+    the_owners_limits_count(&life).await;
+    a_result_that_finds_no_room_is_fetched_again(&life).await;
+}
+
+async fn the_owners_limits_count(life: &Life) {
+    let mut bench = Bench::new(&life.wire).await;
+    let film = clip(5);
+    let link = hosted(&bench.peer, &film);
+    let length = u64::try_from(film.len()).unwrap();
+    for (max_bytes, fits) in [(length - 1, false), (length, true)] {
+        bench.cx.clip_limits = ClipLimits { max_bytes, ..ClipLimits::default() };
+        bench.queue(vec![life.created.clone(), (life.done)(&link)]);
+        match bench.provider.generate(&words(), &bench.cx).await {
+            Err(error) if !fits => assert_eq!(error.class, ErrorClass::ResultLost, "{}", life.wire.kind),
+            made => is(made, &film),
+        }
+    }
+}
+
+/// This machine's disk is full: the service keeps the clip meanwhile, and nothing is ordered again.
+async fn a_result_that_finds_no_room_is_fetched_again(life: &Life) {
+    let mut bench = Bench::new(&life.wire).await;
+    let film = clip(6);
+    let link = hosted(&bench.peer, &film);
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("spool");
+    // Without memory everything goes to a file, and there is no folder for it.
+    bench.cx.spool = Spool::new(BytesBudget::new(0), &folder).unwrap();
+    std::fs::remove_dir(&folder).unwrap();
+    bench.queue(vec![life.created.clone(), (life.done)(&link)]);
+    let request = words();
+    let room = async {
+        for _ in 0..3 {
+            bench.peer.next_download().await;
+        }
+        std::fs::create_dir(&folder).unwrap();
+    };
+    let (made, ()) = tokio::join!(bench.provider.generate(&request, &bench.cx), room);
+    is(made, &film);
+    assert_eq!(bench.creates().len(), 1, "{}", life.wire.kind);
 }
 
 async fn is_ordered_once_and_followed(life: &Life) {
