@@ -10,9 +10,10 @@ use super::{
     AnswerError,
     json::{End, Env, Finished, Parser, Streams},
     slots::Slots,
+    text::charge,
 };
 
-/// Kept of a field name and of payloads that are no JSON.
+/// Kept of a field name and of a payload that is no JSON.
 const MAX_FIELD: usize = 32;
 const MAX_PROSE: usize = 2048;
 /// What an event may say beside its result, and what is kept of it.
@@ -161,7 +162,11 @@ impl Events {
                 self.fold.cut = true;
                 self.fold.add(value, self.first_slot, slots);
             }
-            End::Malformed => self.fold.prose.push_str(text.trim()),
+            End::Malformed => {
+                let text = text.trim();
+                charge(room, text.len())?;
+                self.fold.prose.push_str(text);
+            }
         }
         Ok(())
     }
@@ -368,5 +373,62 @@ fn is_something(value: &Value) -> bool {
         Value::String(text) => !text.is_empty(),
         Value::Object(map) => !map.is_empty(),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_core::media::{BytesBudget, Spool};
+
+    use super::{super::SKELETON_BYTES, *};
+
+    /// Reads 64 MiB of an event; what is kept of them is paid from the room, and the rest is let go.
+    #[track_caller]
+    fn check(event: &[u8], ends_early: bool) {
+        const ALL: usize = 64 << 20;
+        let dir = tempfile::tempdir().unwrap();
+        let budget = BytesBudget::new(1 << 20);
+        let mut slots = Slots::new(Spool::new(budget.clone(), dir.path()).unwrap(), 0);
+        let (mut events, mut room, mut read) = (Events::new(), SKELETON_BYTES, 0);
+        let error = loop {
+            if read >= ALL {
+                break None;
+            }
+            read += event.len();
+            if let Err(error) = events.push(event, &mut slots, &mut room) {
+                break Some(error);
+            }
+            let kept = events.fold.prose.len();
+            assert!(kept + room <= SKELETON_BYTES, "{kept} bytes are kept after {read}, and {room} left");
+            assert!(events.raw.len() <= MAX_PROSE, "{} bytes of one event", events.raw.len());
+        };
+        assert_eq!(
+            matches!(error, Some(AnswerError::TooMuch(_))),
+            ends_early,
+            "{error:?} after {read} bytes"
+        );
+        let shown = String::from_utf8_lossy(event.get(..40).unwrap_or(event)).into_owned();
+        assert_eq!(budget.free(), 1 << 20, "{shown}");
+        if !ends_early {
+            let folded = events.finish(false, &mut slots, &mut room).unwrap();
+            let text = folded.skeleton.as_str().map_or(0, str::len);
+            assert!(text <= MAX_PROSE, "{text} bytes of {shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_events_that_are_none_is_bounded() {
+        let long = "x".repeat(2042);
+        check(format!("data: {long}\n\n").as_bytes(), true);
+        check(format!("data: {long}\r\rdata: {{\"a\": ]{long}\r\r").as_bytes(), true);
+        check(b"data: no\n\n", true);
+        check(format!("data: {{{long}\n\n").as_bytes(), true);
+        check(format!("data: \"{long}\"\n\n").as_bytes(), true);
+        // Each of these bytes is three in the text that is kept.
+        check(&[&b"data: {"[..], &[0xff; 1000], b"\n\n"].concat(), true);
+        // One payload without an end, comments, and fields that nobody reads: nothing of them is kept.
+        check(&[&b"data: }"[..], &vec![b'x'; 64 << 20]].concat(), false);
+        check(format!("data: {long}\n").as_bytes(), false);
+        check(format!(": {long}\n\n{long}\n{long}: {long}\n").as_bytes(), false);
     }
 }
