@@ -177,7 +177,7 @@ impl Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        let known = self.lessons.known_for(cx.job);
+        let known = self.lessons.known_for(cx.job, &settings.model);
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
@@ -200,7 +200,7 @@ impl Remote {
         let Draft { path, payload, sent } = self.dialect.draft(&ask);
         self.fits(&payload)?;
         let call = self.call(&path, payload, cx);
-        let learn = |failure: &Failure| self.lessons.learn(failure, &sent);
+        let learn = |failure: &Failure| self.lessons.learn(&settings.model, failure, &sent);
         let Some(tasks) = tasks else {
             let made = self.wire.draw(call, request, cx, learn).await;
             if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {
