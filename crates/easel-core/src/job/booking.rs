@@ -1,7 +1,8 @@
 //! The engine's side of what jobs cost: who is told when a job has ended, and when it is written.
 
 use super::{
-    engine::{Active, Engine},
+    active::Active,
+    engine::Engine,
     usage::{Ended, Spent, UsageBook},
 };
 
