@@ -341,7 +341,10 @@ impl Engine {
             let life = Arc::clone(&engine).drive(Arc::clone(&job), started, position, beginning);
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 // The panic's own message is in the log already. One job is lost, with a sentence; nothing else.
-                engine.crashed(&job).await;
+                let rescue = AssertUnwindSafe(Arc::clone(&engine).rescue(Arc::clone(&job)));
+                if !rescue.catch_unwind().await.unwrap_or(false) {
+                    engine.crashed(&job).await;
+                }
             }
         });
     }

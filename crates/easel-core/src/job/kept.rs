@@ -395,7 +395,7 @@ mod tests {
         let (given_up, delivered) = (JobId::generate(), JobId::generate());
         for job in [given_up, delivered] {
             let part = artifact(&format!("{job}-0.mp4"), 30);
-            shelf.keeper.note_made(job, &[part.clone()]);
+            shelf.keeper.note_made(job, std::slice::from_ref(&part));
             shelf.keeper.note_made(job, &[part]);
             shelf.put(&format!("{job}-0.mp4")).await;
         }

@@ -155,6 +155,19 @@ impl Engine {
         speaker.react(Reaction::Failed).await;
     }
 
+    /// A job's task panicked: what is made of it is delivered, with a sentence. False when there is nothing.
+    pub(super) async fn rescue(self: Arc<Self>, job: Arc<Active>) -> bool {
+        if job.kept() == 0 || job.phase() == Phase::Delivering || !job.enter(Phase::Delivering) {
+            return false;
+        }
+        tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked; the part that is made is delivered");
+        let note = Some(UserError::new("error-internal", "E-PANIC"));
+        // Nobody waits for its turn who delivers.
+        let (_, started) = oneshot::channel();
+        self.drive(job, started, None, Beginning::DeliverMade { note }).await;
+        true
+    }
+
     /// A job's task panicked: the job fails with a sentence, its place is freed.
     pub(super) async fn crashed(self: &Arc<Self>, job: &Active) {
         tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked");

@@ -18,13 +18,14 @@ use super::{
     ledger::{Event, Outcome, StoredRequest},
     recover::Recovered,
     schedule::ScheduleLimits,
+    usage::By,
 };
 use crate::{
     chain::{KeyPool, Link, ProviderSlot},
     error::{Arg, ErrorClass, UserError},
     ids::{Chat, ChatKind, Platform},
     message::{PictureLocator, PictureOrigin, PictureRef, Quote},
-    ports::{Adapter, ApiKey, Operation, Output, SendError},
+    ports::{Adapter, ApiKey, Capabilities, Operation, Output, SendError},
     reply::Reaction,
     testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
 };
@@ -703,4 +704,19 @@ async fn inputs_beyond_the_budget_never_wait_for_themselves() {
     });
     w.adapter.send_number(1).await;
     assert_eq!(w.provider.requests()[0].references.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_free_is_no_unknown_price() {
+    for (free, unpriced) in [(true, 0), (false, 2)] {
+        let capabilities = Capabilities { generate: true, max_count: 2, free, ..Capabilities::default() };
+        let provider = ScriptedProvider::with_capabilities("p", capabilities, []);
+        let w = world_of(MemoryStore::default(), provider, &[]);
+        w.asks(StoredRequest { count: 2, ..request("u", "m1") });
+        w.ended().await;
+        let told = w.engine.usage().spending(1, By::Provider).await.unwrap();
+        let [(_, sum)] = &told[..] else { panic!("one provider: {told:?}") };
+        assert_eq!((sum.made, sum.untold, sum.unpriced), (2, 2, unpriced));
+        assert_eq!((sum.cost, sum.estimate), (0.0, 0.0));
+    }
 }

@@ -1,7 +1,6 @@
 //! Jobs whose pictures come one after the other: what a stop, a `kill -9`, a cancel and a full disk leave of them.
 
 use super::*;
-use crate::ports::Capabilities;
 
 fn several(count: u8) -> StoredRequest {
     StoredRequest { count, ..request("u", "m1") }
@@ -63,6 +62,9 @@ async fn what_one_answer_brings_is_recorded_as_ever() {
     assert_eq!((w.store.blobs_written().len(), got(&w).len()), (4, 4));
 }
 
+/// The entry, what the start finds, the tasks that are asked about, the new orders, what the chat gets.
+type Case = (&'static str, Recovered, &'static [&'static str], usize, &'static [&'static str]);
+
 /// A `kill -9` right after any entry of a job of two pictures, each of them a task at the service.
 #[tokio::test(start_paused = true)]
 async fn kill_minus_nine_after_any_entry_of_two_tasks_loses_and_repeats_nothing() {
@@ -70,9 +72,8 @@ async fn kill_minus_nine_after_any_entry_of_two_tasks_loses_and_repeats_nothing(
     let (rerun, resumed) = (Recovered { rerun: 1, ..none() }, Recovered { resumed: 1, ..none() });
     let (delivered, unknown) = (Recovered { delivered: 1, ..none() }, Recovered { unknown: 1, ..none() });
     let interrupted = Recovered { interrupted: 1, ..none() };
-    let two: &[&str] = &["picture", "picture"];
-    // The entry, what the start finds, the tasks that are asked about, the new orders, what the chat gets.
-    let expected: [(&str, Recovered, &[&str], usize, &[&str]); 11] = [
+    let two = &["picture", "picture"];
+    let expected: [Case; 11] = [
         ("accepted", rerun, &[], 2, two),
         ("asking", unknown, &[], 0, &["error-task-unknown"]),
         ("created", resumed, &["t-1"], 1, two),
@@ -180,13 +181,12 @@ async fn a_stop_orders_nothing_more_and_the_next_run_goes_on() {
     let w = world_one_by_one(MemoryStore::default(), vec![Step::Hold(go.clone())]);
     w.asks(several(2));
     w.provider.arrivals(1).await;
-    let stopping = tokio::spawn({
-        let engine = w.engine.clone();
-        async move { engine.shutdown(Duration::from_secs(60)).await }
-    });
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    go.notify_one();
-    assert!(stopping.await.unwrap());
+    let ends = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        go.notify_one();
+    };
+    let (ended, ()) = tokio::join!(w.engine.shutdown(Duration::from_secs(60)), ends);
+    assert!(ended);
     assert_eq!(w.events(), ["accepted", "asking", "answered", "made"]);
     assert!(got(&w).is_empty());
     let next = world_one_by_one(w.store.clone(), vec![]);
@@ -323,6 +323,16 @@ async fn a_kept_part_is_never_delivered_twice_because_of_a_full_disk() {
             assert_eq!(w.events()[5..], ["stored", "sending", "finished:delivered"]);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_leaves_what_is_made() {
+    let w = world_one_by_one(MemoryStore::default(), vec![Step::Picture, Step::Panic]);
+    w.asks(several(2));
+    w.ended().await;
+    assert_eq!(got(&w), ["picture", "error-internal"]);
+    assert_eq!(w.events().last().unwrap(), "finished:delivered");
+    assert_eq!(w.engine.load(), (0, 0), "its place is free");
 }
 
 /// After an answer that may have been paid and is lost, a later run is as careful as the run that saw it.
