@@ -103,6 +103,7 @@ impl Provider for Remote {
             needs_public_url: edit && !reachable,
             needs_key: self.wire.needs_key,
             paid: self.wire.paid,
+            free: self.dialect.free(),
         }
     }
 

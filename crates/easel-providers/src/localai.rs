@@ -33,6 +33,10 @@ const OWN: [&str; 3] = ["negative", "references", "mask"];
 pub(crate) struct LocalAi;
 
 impl Dialect for LocalAi {
+    fn free(&self) -> bool {
+        true
+    }
+
     fn limits(&self, _: &str) -> Limits {
         Limits::new(MAX_REFERENCES, MAX_COUNT)
     }

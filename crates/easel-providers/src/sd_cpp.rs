@@ -31,6 +31,10 @@ const TAG: &str = "sd_cpp_extra_args";
 pub(crate) struct SdCpp;
 
 impl Dialect for SdCpp {
+    fn free(&self) -> bool {
+        true
+    }
+
     fn limits(&self, _: &str) -> Limits {
         Limits::new(MAX_REFERENCES, MAX_COUNT)
     }

@@ -76,6 +76,10 @@ impl Dialect for SdWebUi {
         false
     }
 
+    fn free(&self) -> bool {
+        true
+    }
+
     fn limits(&self, _: &str) -> Limits {
         Limits { tier: Some(2), ..Limits::new(1, MAX_COUNT) }
     }
