@@ -223,6 +223,7 @@ mod tests {
             param: (!param.is_empty()).then(|| param.to_owned()),
             message: message.to_owned(),
             code: code.to_owned(),
+            missing: None,
         }
     }
 
