@@ -90,11 +90,14 @@ fn reason(facts: &Facts<'_>, places: &Places) -> Failure {
     classify::told(error.unwrap_or(root), facts)
 }
 
-/// The wished ratio as one of those that a model takes, unless it was refused before.
+/// The wished ratio as one of those that a model takes, unless it was refused before. What stands never becomes one that
+/// lies.
 pub(crate) fn ratio(list: &[(u32, u32)], wish: &Output, field: &str, known: &Known) -> Option<String> {
     let wished = sizes::ratio(wish)?;
     let name = |(width, height): &(u32, u32)| format!("{width}:{height}");
-    let taken = list.iter().filter(|ratio| !known.refuses(field, &name(ratio)));
+    let fits =
+        |ratio: &&(u32, u32)| !known.refuses(field, &name(ratio)) && !sizes::is_turned(**ratio, wished);
+    let taken = list.iter().filter(fits);
     sizes::closest(taken, |ratio| **ratio, wished).map(name)
 }
 
@@ -103,4 +106,25 @@ pub(crate) fn resolution(wish: &Output, known: &Known) -> Option<&'static str> {
     let beyond = usize::from(wish.wished_tier()? <= 1);
     let lines = ["1080p", "720p", "480p"];
     lines.into_iter().skip(beyond).find(|lines| !known.refuses("resolution", lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ratio_that_was_refused_is_never_turned() {
+        const LIST: &[(u32, u32)] = &[(16, 9), (9, 16), (1, 1), (3, 4)];
+        #[track_caller]
+        fn check(wished: (u32, u32), refused: &[&str], expected: Option<&str>) {
+            let known = Known::refusing("ratio", refused);
+            let wish = Output { ratio: Some(wished), ..Output::default() };
+            assert_eq!(ratio(LIST, &wish, "ratio", &known).as_deref(), expected, "{wished:?} {refused:?}");
+        }
+        check((2, 3), &[], Some("3:4"));
+        check((2, 3), &["3:4"], Some("9:16"));
+        check((2, 3), &["3:4", "9:16"], Some("1:1"));
+        check((2, 3), &["3:4", "9:16", "1:1"], None);
+        check((16, 9), &[], Some("16:9"));
+    }
 }

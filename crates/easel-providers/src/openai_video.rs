@@ -114,7 +114,8 @@ fn size(
     let frame = || request.references.first().map(|first| (first.picture.width, first.picture.height));
     let shape = wished.or_else(|| frame().filter(|_| !fields.contains_key("size")))?;
     let best = |least: u32| {
-        let taken = list.iter().copied().filter(|size| !known.refuses_size(&name(*size)));
+        let fits = |size: (u32, u32)| !known.refuses_size(&name(size)) && !sizes::is_turned(size, shape);
+        let taken = list.iter().copied().filter(|size| fits(*size));
         sizes::closest(taken.filter(|(width, height)| *width.max(height) >= least), |size| *size, shape)
     };
     let large = request.output.wished_tier().is_some_and(|tier| tier > 1);
@@ -155,5 +156,44 @@ impl Tasks for OpenAiVideo {
 
     fn pace(&self) -> Pace {
         Pace { first: Duration::from_secs(10), every: Duration::from_secs(10) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_core::ports::{Operation, Output};
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_size_lies_or_stands_as_wished() {
+        #[track_caller]
+        fn check(model: &str, output: Output, refused: &[&str], expected: Option<&str>) {
+            let (operation, references) = (Operation::Clip, [].into());
+            let request = GenerateRequest { operation, prompt: "p".into(), references, output, count: 1 };
+            let known = Known::refusing("size", refused);
+            let size = size(model, &request, &Map::new(), &known);
+            assert_eq!(size.as_deref(), expected, "{model} {output:?} {refused:?}");
+        }
+        let open = Output::default();
+        let ratio = |width, height| Output { ratio: Some((width, height)), ..open };
+        let exact = |width, height| Output { size: Some((width, height)), ..open };
+        check("sora-2", open, &[], None);
+        for (model, list) in ROWS {
+            for (width, height) in *list {
+                check(model, exact(*width, *height), &[], Some(&format!("{width}x{height}")));
+            }
+        }
+        check("sora-2", exact(1024, 1792), &[], Some("720x1280"));
+        check("sora-2", ratio(4, 5), &[], Some("720x1280"));
+        check("sora-2", ratio(5, 4), &[], Some("1280x720"));
+        check("sora-2", ratio(9, 16), &["720x1280"], None);
+        check("sora-2", ratio(16, 9), &["1280x720"], None);
+        check("sora-2-pro", ratio(9, 16), &["720x1280"], Some("1024x1792"));
+        check("sora-2-pro", Output { tier: Some(4), ..ratio(9, 16) }, &[], Some("1024x1792"));
+        let large = Output { tier: Some(4), ..ratio(9, 16) };
+        check("sora-2-pro", large, &["1024x1792"], Some("720x1280"));
+        check("sora-2-pro", large, &["1024x1792", "720x1280"], None);
+        check("veo-3", exact(1000, 1400), &[], Some("1000x1400"));
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     classify::{Facts, Failure},
     clip_tasks::{self, Places},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
-    lessons::Sent,
+    lessons::{Known, Sent},
     siliconflow::{self, SiliconFlow},
     sizes,
     tasks::{Pace, Question, State, Tasks, text_at},
@@ -49,12 +49,9 @@ impl Dialect for SiliconFlowVideo {
         let mut fields = settings.extra.clone();
         let wished = sizes::wished(&request.output);
         if wished.is_some() || !fields.contains_key("image_size") {
-            let frame =
-                || request.references.first().map(|first| (first.picture.width, first.picture.height));
-            let shape = wished.or_else(frame).or(SIZES.first().copied()).unwrap_or((16, 9));
-            let name = |(width, height): &(u32, u32)| format!("{width}x{height}");
-            let taken = SIZES.iter().filter(|size| !known.refuses("image_size", &name(size)));
-            let size = sizes::closest(taken, |size| **size, shape).map(name);
+            let frame = request.references.first();
+            let frame = frame.map(|frame| (frame.picture.width, frame.picture.height));
+            let size = size(wished.or(frame), known);
             fields.remove("image_size");
             fields.extend(size.map(|size| ("image_size".to_owned(), size.into())));
         }
@@ -82,6 +79,15 @@ impl Dialect for SiliconFlowVideo {
     }
 }
 
+/// The size nearest to a shape. Where all that stand were refused, none is better than a clip that lies on its side.
+fn size(shape: Option<(u32, u32)>, known: &Known) -> Option<String> {
+    let shape = shape.or(SIZES.first().copied())?;
+    let name = |(width, height): (u32, u32)| format!("{width}x{height}");
+    let fits =
+        |size: &(u32, u32)| !known.refuses("image_size", &name(*size)) && !sizes::is_turned(*size, shape);
+    sizes::closest(SIZES.iter().copied().filter(fits), |size| *size, shape).map(name)
+}
+
 impl Tasks for SiliconFlowVideo {
     fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
         let id = text_at(&answer.skeleton, &["/requestId", "/request_id"])?;
@@ -104,5 +110,33 @@ impl Tasks for SiliconFlowVideo {
 
     fn pace(&self) -> Pace {
         Pace { first: Duration::from_secs(5), every: Duration::from_secs(5) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_size_lies_or_stands_as_wished() {
+        #[track_caller]
+        fn check(shape: Option<(u32, u32)>, refused: &[&str], expected: Option<&str>) {
+            let known = Known::refusing("image_size", refused);
+            assert_eq!(size(shape, &known).as_deref(), expected, "{shape:?} {refused:?}");
+        }
+        check(None, &[], Some("1280x720"));
+        for (width, height) in SIZES {
+            let exact = format!("{width}x{height}");
+            check(Some((*width, *height)), &[], Some(&exact));
+        }
+        check(Some((3, 4)), &[], Some("720x1280"));
+        check(Some((2, 3)), &[], Some("720x1280"));
+        check(Some((1080, 1920)), &[], Some("720x1280"));
+        check(Some((1920, 1080)), &[], Some("1280x720"));
+        check(Some((1, 1)), &[], Some("960x960"));
+        check(Some((9, 16)), &["720x1280"], Some("960x960"));
+        check(Some((9, 16)), &["720x1280", "960x960"], None);
+        check(Some((16, 9)), &["1280x720", "960x960"], None);
+        check(Some((1, 1)), &["960x960"], Some("1280x720"));
     }
 }
