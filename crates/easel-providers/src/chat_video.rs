@@ -28,7 +28,7 @@ pub(crate) struct ChatVideo;
 
 impl Dialect for ChatVideo {
     fn limits(&self, _: &str) -> Limits {
-        Limits { clips: true, ..Limits::new(1, 1) }
+        Limits::clips(1)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

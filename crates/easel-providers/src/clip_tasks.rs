@@ -1,19 +1,20 @@
-//! What all services have in common that make clips as tasks: the words for states, and how a shape is written. Pure.
+//! What all services have in common that make clips as tasks: the words for states, how a shape is written, and how a
+//! request is put together. Pure.
 //!
 //! Not obvious: a clip is the dearest thing that a service sells. A task that ended without telling why may be ordered
 //! elsewhere, one that expired may have been made and paid, so it is lost and never ordered again.
 
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
-    ports::Output,
+    ports::{Output, RemoteTask},
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::{
-    answer::{BodyKind, clips},
+    answer::{Answer, BodyKind, clips},
     classify::{self, Facts, Failure},
-    dialect::Dialect,
-    lessons::Known,
+    dialect::{Ask, Dialect, Limits},
+    lessons::{Known, Sent},
     sizes,
     tasks::{State, Word, percent_at, refusal, state_of, text_at},
 };
@@ -90,22 +91,55 @@ fn reason(facts: &Facts<'_>, places: &Places) -> Failure {
     classify::told(error.unwrap_or(root), facts)
 }
 
-/// The wished ratio as one of those that a model takes, unless it was refused before. What stands never becomes one that
-/// lies.
-pub(crate) fn ratio(list: &[(u32, u32)], wish: &Output, field: &str, known: &Known) -> Option<String> {
-    let wished = sizes::ratio(wish)?;
-    let name = |(width, height): &(u32, u32)| format!("{width}:{height}");
-    let fits =
-        |ratio: &&(u32, u32)| !known.refuses(field, &name(ratio)) && !sizes::is_turned(**ratio, wished);
-    let taken = list.iter().filter(fits);
-    sizes::closest(taken, |ratio| **ratio, wished).map(name)
+/// Parts of names of models that work from words only, and of those that need a picture.
+const FROM_WORDS: &str = "-t2v";
+const FROM_PICTURES: &str = "-i2v";
+
+/// What a model takes whose name tells what it begins with.
+pub(crate) fn limits_by_name(model: &str) -> Limits {
+    let model = model.to_ascii_lowercase();
+    let references = usize::from(!model.contains(FROM_WORDS));
+    Limits { words_alone: !model.contains(FROM_PICTURES), ..Limits::clips(references) }
 }
 
+/// The fields of a request without those that were refused, with the model, and what it tells of them.
+pub(crate) fn settled(ask: &Ask<'_>, mut fields: Map<String, Value>) -> (Map<String, Value>, Sent) {
+    let sent = Sent::new(&fields);
+    fields.retain(|key, value| ask.known.allows(key, value));
+    fields.insert("model".to_owned(), ask.settings.model.as_str().into());
+    (fields, sent)
+}
+
+/// The task that an answer names in one of these places.
+pub(crate) fn named(answer: &Answer, places: &[&str]) -> Option<RemoteTask> {
+    let id = text_at(&answer.skeleton, places)?;
+    Some(RemoteTask { id, poll: String::new() })
+}
+
+/// The wished shape: one of the ratios that a model takes as `field`, and lines as `resolution`.
+pub(crate) fn shape(list: &[(u32, u32)], field: &str, ask: &Ask<'_>) -> Map<String, Value> {
+    let (wish, known) = (&ask.request.output, ask.known);
+    let ratio = ratio(list, wish, field, known).map(|ratio| (field.to_owned(), ratio.into()));
+    let resolution = resolution(wish, known).map(|lines| (RESOLUTION.to_owned(), lines.into()));
+    ratio.into_iter().chain(resolution).collect()
+}
+
+/// The wished ratio as one of those that a model takes, unless it was refused before. What stands never becomes one that
+/// lies.
+fn ratio(list: &[(u32, u32)], wish: &Output, field: &str, known: &Known) -> Option<String> {
+    let wished = sizes::ratio(wish)?;
+    let name = |(width, height): (u32, u32)| format!("{width}:{height}");
+    sizes::unturned(list.iter().copied(), wished, |ratio| known.refuses(field, &name(ratio))).map(name)
+}
+
+/// The field of the lines.
+const RESOLUTION: &str = "resolution";
+
 /// The wished tier as lines of a film; in place of those that were refused, fewer.
-pub(crate) fn resolution(wish: &Output, known: &Known) -> Option<&'static str> {
+fn resolution(wish: &Output, known: &Known) -> Option<&'static str> {
     let beyond = usize::from(wish.wished_tier()? <= 1);
     let lines = ["1080p", "720p", "480p"];
-    lines.into_iter().skip(beyond).find(|lines| !known.refuses("resolution", lines))
+    lines.into_iter().skip(beyond).find(|lines| !known.refuses(RESOLUTION, lines))
 }
 
 #[cfg(test)]

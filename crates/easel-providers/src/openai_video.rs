@@ -25,7 +25,7 @@ use crate::{
     classify::Facts,
     clip_tasks::{self, Places},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, content},
-    lessons::{Known, Sent},
+    lessons::Known,
     rows, sizes,
     tasks::{Pace, Question, State, Tasks, segment, text_at},
 };
@@ -50,7 +50,7 @@ pub(crate) struct OpenAiVideo;
 
 impl Dialect for OpenAiVideo {
     fn limits(&self, _: &str) -> Limits {
-        Limits { clips: true, ..Limits::new(1, 1) }
+        Limits::clips(1)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -64,9 +64,7 @@ impl Dialect for OpenAiVideo {
         if let Some(size) = size(&settings.model, request, &fields, known) {
             fields.insert("size".to_owned(), size.into());
         }
-        let sent = Sent::new(&fields);
-        fields.retain(|key, value| known.allows(key, value));
-        fields.insert("model".to_owned(), settings.model.as_str().into());
+        let (mut fields, sent) = clip_tasks::settled(ask, fields);
         fields.insert("prompt".to_owned(), (*request.prompt).into());
         let mut json = JsonRequest::new();
         let payload = match request.references.first() {
@@ -114,9 +112,8 @@ fn size(
     let frame = || request.references.first().map(|first| (first.picture.width, first.picture.height));
     let shape = wished.or_else(|| frame().filter(|_| !fields.contains_key("size")))?;
     let best = |least: u32| {
-        let fits = |size: (u32, u32)| !known.refuses_size(&name(size)) && !sizes::is_turned(size, shape);
-        let taken = list.iter().copied().filter(|size| fits(*size));
-        sizes::closest(taken.filter(|(width, height)| *width.max(height) >= least), |size| *size, shape)
+        let large = list.iter().copied().filter(|(width, height)| *width.max(height) >= least);
+        sizes::unturned(large, shape, |size| known.refuses_size(&name(size)))
     };
     let large = request.output.wished_tier().is_some_and(|tier| tier > 1);
     let large = if large { best(LARGE_SIDE) } else { None };
@@ -138,8 +135,7 @@ fn form(fields: Map<String, Value>, request: &GenerateRequest) -> Multipart {
 
 impl Tasks for OpenAiVideo {
     fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
-        let id = text_at(&answer.skeleton, IDS)?;
-        Some(RemoteTask { id, poll: String::new() })
+        clip_tasks::named(answer, IDS)
     }
 
     fn question(&self, task: &RemoteTask) -> Question {

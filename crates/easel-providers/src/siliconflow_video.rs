@@ -20,17 +20,14 @@ use crate::{
     classify::{Facts, Failure},
     clip_tasks::{self, Places},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
-    lessons::{Known, Sent},
+    lessons::Known,
     siliconflow::{self, SiliconFlow},
     sizes,
-    tasks::{Pace, Question, State, Tasks, text_at},
+    tasks::{Pace, Question, State, Tasks},
 };
 
 /// What `image_size` may be; the first is the default.
 const SIZES: &[(u32, u32)] = &[(1280, 720), (720, 1280), (960, 960)];
-/// Parts of names of models that work from words only, and of those that need a picture.
-const FROM_WORDS: &str = "-t2v";
-const FROM_PICTURES: &str = "-i2v";
 const PLACES: Places =
     Places { word: &["/status"], percent: &["/progress"], error: &["/reason", "/message", "/error"] };
 
@@ -39,9 +36,7 @@ pub(crate) struct SiliconFlowVideo;
 
 impl Dialect for SiliconFlowVideo {
     fn limits(&self, model: &str) -> Limits {
-        let model = model.to_ascii_lowercase();
-        let references = usize::from(!model.contains(FROM_WORDS));
-        Limits { clips: true, words_alone: !model.contains(FROM_PICTURES), ..Limits::new(references, 1) }
+        clip_tasks::limits_by_name(model)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -55,9 +50,7 @@ impl Dialect for SiliconFlowVideo {
             fields.remove("image_size");
             fields.extend(size.map(|size| ("image_size".to_owned(), size.into())));
         }
-        let sent = Sent::new(&fields);
-        fields.retain(|key, value| known.allows(key, value));
-        fields.insert("model".to_owned(), settings.model.as_str().into());
+        let (mut fields, sent) = clip_tasks::settled(ask, fields);
         fields.insert("prompt".to_owned(), (*request.prompt).into());
         let mut json = JsonRequest::new();
         if let Some(first) = request.references.first() {
@@ -83,15 +76,13 @@ impl Dialect for SiliconFlowVideo {
 fn size(shape: Option<(u32, u32)>, known: &Known) -> Option<String> {
     let shape = shape.or(SIZES.first().copied())?;
     let name = |(width, height): (u32, u32)| format!("{width}x{height}");
-    let fits =
-        |size: &(u32, u32)| !known.refuses("image_size", &name(*size)) && !sizes::is_turned(*size, shape);
-    sizes::closest(SIZES.iter().copied().filter(fits), |size| *size, shape).map(name)
+    let refused = |size| known.refuses("image_size", &name(size));
+    sizes::unturned(SIZES.iter().copied(), shape, refused).map(name)
 }
 
 impl Tasks for SiliconFlowVideo {
     fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
-        let id = text_at(&answer.skeleton, &["/requestId", "/request_id"])?;
-        Some(RemoteTask { id, poll: String::new() })
+        clip_tasks::named(answer, &["/requestId", "/request_id"])
     }
 
     fn question(&self, task: &RemoteTask) -> Question {

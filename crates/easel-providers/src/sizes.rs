@@ -164,9 +164,19 @@ pub(crate) fn parsed(text: &str) -> Option<(u32, u32)> {
 }
 
 /// Whether a shape lies on its side where the wished one stands, or the other way round.
-pub(crate) fn is_turned(shape: (u32, u32), wished: (u32, u32)) -> bool {
+fn is_turned(shape: (u32, u32), wished: (u32, u32)) -> bool {
     let lies = |(width, height): (u32, u32)| width.cmp(&height);
     lies(shape).is_ne() && lies(shape) == lies(wished).reverse()
+}
+
+/// The nearest of `list` that was not `refused` and that lies or stands as the wished shape does.
+pub(crate) fn unturned(
+    list: impl IntoIterator<Item = (u32, u32)>,
+    wished: (u32, u32),
+    refused: impl Fn((u32, u32)) -> bool,
+) -> Option<(u32, u32)> {
+    let fits = |size: &(u32, u32)| !refused(*size) && !is_turned(*size, wished);
+    closest(list.into_iter().filter(fits), |size| *size, wished)
 }
 
 /// The ratio of a wish in lowest terms.

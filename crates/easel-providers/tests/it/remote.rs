@@ -6,11 +6,9 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use easel_core::{
     error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
-    ids::JobId,
-    media::{Body, BytesBudget, Picture, PictureFormat, Spool},
+    media::{Body, Picture, PictureFormat},
     ports::{
-        ApiKey, CallContext, ClipLimits, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider,
-        PublishMedia, Reference,
+        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, Provider, PublishMedia, Reference,
     },
 };
 use easel_http::{HttpClients, NetworkSection};
@@ -22,7 +20,8 @@ use easel_testkit::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+
+use crate::suite::call_context;
 
 pub(crate) struct Bench {
     pub(crate) peer: FakeProvider,
@@ -59,16 +58,7 @@ impl Bench {
         assert_eq!(section.validate("fake"), []);
         let provider = build("fake", &section, &tools).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let cx = CallContext {
-            job: JobId::generate(),
-            key: section.keys().into_iter().next(),
-            deadline: Instant::now() + Duration::from_mins(1),
-            cancel: CancellationToken::new(),
-            spool: Spool::new(BytesBudget::new(budget), dir.path()).unwrap(),
-            tasks: Arc::new(NoTaskLog),
-            intent: None,
-            clip_limits: ClipLimits::default(),
-        };
+        let cx = call_context(&section, budget, dir.path());
         Self { peer, provider, cx, _dir: dir }
     }
 
