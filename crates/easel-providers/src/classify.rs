@@ -254,9 +254,18 @@ pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>, p
     nothing(answer, said, unusable, prompt, "picture")
 }
 
-/// What a success without a clip is, as [`no_picture`].
+/// What a success without a clip is, as [`no_picture`]. It is empty (and asked for once more) only where the service said
+/// that this was all: a stream that just stops was cut by somebody, while a clip was made and paid.
 pub(crate) fn no_clip(answer: &Answer, said: &str, unusable: Option<&'static str>, prompt: &str) -> Failure {
-    nothing(answer, said, unusable, prompt, "clip")
+    let failure = nothing(answer, said, unusable, prompt, "clip");
+    if failure.class == ErrorClass::Empty && !answer.ended {
+        return broke_off();
+    }
+    failure
+}
+
+fn broke_off() -> Failure {
+    Failure { message: "the answer broke off".to_owned(), ..Failure::new(ErrorClass::ResultLost) }
 }
 
 fn nothing(
@@ -266,7 +275,10 @@ fn nothing(
     prompt: &str,
     wished: &str,
 ) -> Failure {
-    let class = if unusable.is_some() || (!answer.whole && answer.len > 0) || answer.previews {
+    if unusable.is_none() && (!answer.whole || answer.previews) {
+        return broke_off();
+    }
+    let class = if unusable.is_some() {
         ErrorClass::ResultLost
     } else if answer.kind == BodyKind::Html {
         // A web page instead of an API: the address is wrong, and nobody drew anything.
@@ -278,7 +290,6 @@ fn nothing(
     };
     let message = match (unusable, class) {
         (Some(kind), _) => format!("the answer holds {kind} instead of a usable {wished}"),
-        (None, ErrorClass::ResultLost) => "the answer broke off".to_owned(),
         (None, ErrorClass::NotFound) => {
             "a web page was answered: base_url does not lead to an API".to_owned()
         }

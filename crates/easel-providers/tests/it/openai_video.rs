@@ -121,6 +121,22 @@ async fn without_a_link_the_content_is_fetched_with_the_key() {
 }
 
 #[tokio::test]
+async fn a_finished_task_may_hold_the_clip_itself() {
+    let film = clip(3);
+    let base64 = STANDARD.encode(&film);
+    for end in [
+        json!({ "status": "completed", "data": [{ "b64_json": base64 }] }),
+        json!({ "status": "completed", "video_url": format!("data:video/mp4;base64,{base64}") }),
+        json!({ "data": { "status": "success", "output": { "video": base64 } } }),
+    ] {
+        let bench = Bench::new(&wire()).await;
+        bench.peer.answers([created(), Answer::json(200, &end)]);
+        assert_eq!(bench.ask(&words()).await.unwrap(), std::slice::from_ref(&film));
+        assert_eq!((bench.creates().len(), bench.peer.downloads().len()), (1, 0));
+    }
+}
+
+#[tokio::test]
 async fn tasks_are_named_in_many_ways_and_ends_spelled_in_many() {
     let film = clip(2);
     for (named, word) in [

@@ -73,6 +73,11 @@ impl Bench {
 
     /// A provider whose service is at `base`, wherever `peer` is.
     pub(crate) fn at(wire: &Wire, peer: FakeProvider, base: &str) -> Self {
+        Self::in_network(wire, peer, base, NetworkSection::default())
+    }
+
+    /// The same with an owner's `[network]`.
+    pub(crate) fn in_network(wire: &Wire, peer: FakeProvider, base: &str, network: NetworkSection) -> Self {
         let mut section =
             json!({ "kind": wire.kind, "base_url": base, "model": wire.model, "api_keys": [KEY] });
         for (key, value) in wire.section.as_object().into_iter().flatten() {
@@ -82,7 +87,7 @@ impl Bench {
         assert_eq!(section.validate("fake"), [], "{}", wire.kind);
         let peer = Arc::new(peer);
         let published = Arc::new(Publisher { peer: Arc::clone(&peer), links: Mutex::default() });
-        let mut tools = Tools::new(HttpClients::new(NetworkSection::default()));
+        let mut tools = Tools::new(HttpClients::new(network));
         tools.publish = Some(Arc::<Publisher>::clone(&published));
         let provider = build("fake", &section, &tools).unwrap();
         let address = section.address().unwrap().url().as_str().trim_end_matches('/').to_owned();
