@@ -74,6 +74,7 @@ pub enum BodyKind {
 }
 
 /// A read answer.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Debug)]
 pub struct Answer {
     /// Its words. Events are folded into the shape of a buffered answer.

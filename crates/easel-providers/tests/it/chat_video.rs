@@ -148,7 +148,7 @@ async fn a_clip_in_the_answer_has_the_bounds_of_one_behind_a_link() {
     let network = NetworkSection { max_answer_bytes: length, ..NetworkSection::default() };
     let place = tempfile::tempdir().unwrap();
     let peer = FakeProvider::start().await;
-    let base = peer.origin().to_string();
+    let base = peer.origin().clone();
     let mut bench = Bench::in_network(&wire(), peer, &base, network);
     bench.cx.spool = Spool::new(BytesBudget::new(0), place.path()).unwrap();
     bench.succeeds(&[Shown::Inline(film.clone())]);
