@@ -41,7 +41,7 @@ pub(crate) use writer::Listener;
 
 use active::Active;
 use segment::Segment;
-use writer::Writer;
+use writer::{Hurry, Writer};
 
 /// The open journal.
 pub(crate) struct Journal {
@@ -143,6 +143,22 @@ impl Journal {
     pub(crate) fn close(&self) {
         self.writer.close();
     }
+
+    fn hand_over(&self, entries: Vec<Entry>, hurry: Hurry) -> Durable {
+        self.folded.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let mut lines = Vec::new();
+        for entry in &entries {
+            if let Err(error) = line::encode(entry, &mut lines) {
+                let error = StoreError::Damaged(format!("an entry can't be written as JSON: {error}"));
+                return Box::pin(async { Err(error) });
+            }
+        }
+        let (done, when_done) = oneshot::channel();
+        match self.writer.push(&lines, entries, done, hurry) {
+            Ok(()) => Box::pin(async { when_done.await.unwrap_or(Err(StoreError::Closed)) }),
+            Err(error) => Box::pin(async { Err(error) }),
+        }
+    }
 }
 
 /// Puts the kept lines of `closed` into one base segment that voids them all, then removes them.
@@ -193,19 +209,11 @@ pub(crate) fn create_closed(
 #[async_trait]
 impl Ledger for Journal {
     fn append(&self, entries: Vec<Entry>) -> Durable {
-        self.folded.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let mut lines = Vec::new();
-        for entry in &entries {
-            if let Err(error) = line::encode(entry, &mut lines) {
-                let error = StoreError::Damaged(format!("an entry can't be written as JSON: {error}"));
-                return Box::pin(async { Err(error) });
-            }
-        }
-        let (done, when_done) = oneshot::channel();
-        match self.writer.push(&lines, entries, done) {
-            Ok(()) => Box::pin(async { when_done.await.unwrap_or(Err(StoreError::Closed)) }),
-            Err(error) => Box::pin(async { Err(error) }),
-        }
+        self.hand_over(entries, Hurry::Yes)
+    }
+
+    fn append_later(&self, entries: Vec<Entry>) -> Durable {
+        self.hand_over(entries, Hurry::No)
     }
 
     async fn load(&self) -> Result<Vec<JobRecord>, StoreError> {

@@ -157,6 +157,13 @@ impl Journal {
         self.ledger.append(group)
     }
 
+    /// As [`append`](Self::append), without hurry: see [`Ledger::append_later`].
+    pub(super) fn append_later(&self, event: Event) -> Durable {
+        let mut group = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        group.push(self.entry(event));
+        self.ledger.append_later(group)
+    }
+
     /// Appends and waits until a power cut can't undo it.
     ///
     /// # Errors

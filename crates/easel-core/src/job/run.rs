@@ -1,6 +1,6 @@
 //! The life of one job on its own task: collect, wait, ask, store, deliver, record.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::oneshot;
 
@@ -18,9 +18,13 @@ use super::{
 };
 use crate::{
     error::{Charged, ErrorClass, UserError},
-    ports::{Adapter, Operation, StoreError},
+    ports::{Adapter, Durable, Operation, StoreError},
     reply::{Reaction, Reply, Target},
 };
+
+/// How long the record of a delivery waits for another one to share its fsync with. A crash before that ends the job as
+/// `unknown`: it is not sent again either way.
+const COMPANY: Duration = Duration::from_millis(50);
 
 /// Where a job's life begins on this run.
 #[derive(Debug)]
@@ -119,11 +123,18 @@ impl Engine {
                     Outcome::Failed { .. } => Some(Reaction::Failed),
                     Outcome::Cancelled | Outcome::Unknown => None,
                 };
-                self.finish(&job, outcome).await;
+                let finished = Event::Finished { outcome: outcome.clone() };
+                let durable = if matches!(outcome, Outcome::Delivered { .. }) {
+                    job.journal.append_later(finished)
+                } else {
+                    job.journal.append([finished])
+                };
+                self.conclude(&job, outcome).await;
                 if let Some(mark) = mark {
                     job.announced().await;
                     speaker.react(mark).await;
                 }
+                self.recorded(durable).await;
             }
             Err(Stopped::Later) => tracing::info!(job = %job.id, "kept for the next start"),
             Err(Stopped::Cancelled { charged }) => {
@@ -377,21 +388,54 @@ impl Engine {
 
     /// Records the end of a job and frees its place.
     async fn finish(&self, job: &Active, outcome: Outcome) {
-        let counts = matches!(outcome, Outcome::Delivered { .. } | Outcome::Unknown);
+        let counts = counts(&outcome);
         self.finish_counting(job, outcome, counts).await;
     }
 
     /// The same; `counts` = the limits keep what they counted.
     async fn finish_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
         let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
-        self.release(job, outcome.clone(), counts);
-        self.book(job);
-        // Before it is durable: the person may ask for the result again at once.
-        self.keeper.finished(job.id, outcome).await;
+        self.conclude_counting(job, outcome, counts).await;
         if let Err(error) = durable.await {
             Self::store_failed(&error);
         }
     }
+
+    /// Frees the place of a job whose end is handed to the ledger.
+    async fn conclude(&self, job: &Active, outcome: Outcome) {
+        let counts = counts(&outcome);
+        self.conclude_counting(job, outcome, counts).await;
+    }
+
+    async fn conclude_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
+        self.release(job, outcome.clone(), counts);
+        self.book(job);
+        // Before it is durable: the person may ask for the result again at once.
+        self.keeper.finished(job.id, outcome).await;
+    }
+
+    /// Waits for a record that hurries nobody. Where jobs follow each other it shares the fsync of the next one's; where
+    /// nothing follows soon it gets its own.
+    async fn recorded(&self, mut durable: Durable) {
+        let shared = tokio::select! {
+            biased;
+            recorded = &mut durable => Some(recorded),
+            () = self.stop.cancelled() => None,
+            () = tokio::time::sleep(COMPANY) => None,
+        };
+        let recorded = match shared {
+            Some(recorded) => recorded,
+            None => self.store.ledger.append(Vec::new()).await.and(durable.await),
+        };
+        if let Err(error) = recorded {
+            Self::store_failed(&error);
+        }
+    }
+}
+
+/// Whether the limits keep what a job with this end took of them.
+fn counts(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Delivered { .. } | Outcome::Unknown)
 }
 
 /// Speaks to the chat of one job.

@@ -119,6 +119,12 @@ pub trait Ledger: Send + Sync {
     /// returned future resolves when it is durable.
     fn append(&self, entries: Vec<Entry>) -> Durable;
 
+    /// The same for entries that hurry nobody: they may wait for the next [`append`](Self::append), an empty one
+    /// included, and become durable with it. Whoever needs them in time appends something.
+    fn append_later(&self, entries: Vec<Entry>) -> Durable {
+        self.append(entries)
+    }
+
     /// Folds the journal: every job that is unfinished, and the finished ones that are still kept, by age.
     ///
     /// # Errors

@@ -199,6 +199,25 @@ async fn rotation_and_compaction_keep_what_is_unfinished_or_young() {
     journal.close();
 }
 
+#[tokio::test]
+async fn what_hurries_nobody_goes_with_the_next_append_or_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let (journal, _) = open(dir.path(), &at_time(5));
+    let first = journal.append_later(vec![accepted(JobId::generate(), 1, "first")]);
+    // An append of nothing is enough.
+    journal.append(Vec::new()).await.unwrap();
+    first.await.unwrap();
+    let second = journal.append_later(vec![accepted(JobId::generate(), 2, "second")]);
+    journal.append(vec![accepted(JobId::generate(), 3, "third")]).await.unwrap();
+    second.await.unwrap();
+    let last = journal.append_later(vec![accepted(JobId::generate(), 4, "last")]);
+    journal.close();
+    last.await.unwrap();
+    let (journal, _) = open(dir.path(), &at_time(5));
+    assert_eq!(prompts(&journal).await, ["first", "second", "third", "last"]);
+    journal.close();
+}
+
 #[test]
 fn the_light_reading_of_entries_agrees_with_the_fold() {
     let artifact = || StoredArtifact {

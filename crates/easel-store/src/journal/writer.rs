@@ -62,6 +62,14 @@ struct State {
     last_error: Option<String>,
 }
 
+/// Whether an append wakes a thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hurry {
+    Yes,
+    /// It goes with the next one that does.
+    No,
+}
+
 /// The entries of one append.
 struct Group {
     entries: Vec<Entry>,
@@ -115,6 +123,7 @@ impl Writer {
         lines: &[u8],
         entries: Vec<Entry>,
         done: oneshot::Sender<Result<(), StoreError>>,
+        hurry: Hurry,
     ) -> Result<(), StoreError> {
         let mut state = self.shared.lock();
         if state.stopping {
@@ -128,7 +137,9 @@ impl Writer {
         state.lines.extend_from_slice(lines);
         state.queued.push(Group { entries, done, since: Instant::now() });
         drop(state);
-        self.shared.wake.notify_one();
+        if hurry == Hurry::Yes {
+            self.shared.wake.notify_one();
+        }
         Ok(())
     }
 
