@@ -177,9 +177,15 @@ check-provider-good = { $kind } 服务商在 { $host } 应答，接受密钥。
 check-provider-offline = 内置，不联网。
 check-provider-answers = { $kind } 服务商在 { $host } 应答（{ $status }），但没有给出模型列表。
 check-provider-refused = { $host } 拒绝了密钥（{ $status }）。
-check-provider-refused-mend = 核对 api_keys：是否过期、是否属于这个 base_url。
+check-provider-refused-mend = { $origin ->
+    [environment] 核对 { $pair }_API_KEY：是否过期、是否属于 { $pair }_BASE_URL 这个地址。
+   *[section] 核对 [providers.{ $provider }] 的 api_keys：是否过期、是否属于这个 base_url。
+    }
 check-provider-unreached = 连不上 { $host }：{ $detail }
-check-provider-unreached-mend = 核对 base_url 和网络；需要代理时写 [network] proxy。
+check-provider-unreached-mend = { $origin ->
+    [environment] 核对 { $pair }_BASE_URL 和网络；需要代理时设 EASEL__NETWORK__PROXY="http://…"。
+   *[section] 核对 [providers.{ $provider }] 的 base_url 和网络；需要代理时写 [network] proxy。
+    }
 check-chosen-configured = 依次使用 { $providers }；可能产生费用。
 check-chosen-environment = 使用环境变量 { $name }_BASE_URL 与 { $name }_API_KEY 的服务；可能产生费用。
 check-chosen-sketch = 使用内置的离线草图，免费。

@@ -24,6 +24,7 @@ use crate::config::{
 mod machine;
 mod peers;
 mod probe;
+mod services;
 
 /// How long one look at the network may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -105,7 +106,7 @@ pub(crate) async fn run(global: &Global, options: &Check, out: &mut dyn FnMut(St
             record: options.record.as_deref(),
             yes: options.yes,
         };
-        return probe::run(config, wish, &speech, count, out).await;
+        return probe::run(config, &environment, wish, &speech, count, out).await;
     }
     let running = Control::connect(&config.bot.data_dir).await.unwrap_or_default().is_some();
     for finding in inspect(config, &environment, running).await {
@@ -137,8 +138,8 @@ pub(crate) async fn inspect(
     for (index, section) in config.onebot.iter().enumerate() {
         found.push(peers::onebot(&format!("onebot[{index}]"), section, running).await);
     }
-    for (name, section) in &config.providers {
-        found.push(peers::provider(&format!("providers.{name}"), section, &tools).await);
+    for service in services::named(config, None, environment, &clients).await {
+        found.push(peers::provider(&service, &tools).await);
     }
     found.push(chosen("draw", &choose(config, Feature::Draw, environment)));
     found.push(chosen("edit", &choose(config, Feature::Edit, environment)));

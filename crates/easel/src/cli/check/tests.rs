@@ -7,6 +7,10 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+fn configured(section: easel_providers::ProviderSection) -> services::Service {
+    services::Service { name: "p".to_owned(), section, origin: services::Origin::Section }
+}
+
 /// Runs the command on a configuration in a directory of its own.
 async fn check(text: &str) -> (Exit, String) {
     let directory = tempfile::tempdir().unwrap();
@@ -105,7 +109,8 @@ async fn a_provider_is_asked_with_its_key() {
         }))
         .unwrap();
         let tools = Tools::new(HttpClients::new(easel_http::NetworkSection::default()));
-        let (request, finding) = tokio::join!(server, peers::provider("providers.p", &section, &tools));
+        let service = configured(section);
+        let (request, finding) = tokio::join!(server, peers::provider(&service, &tools));
         assert_eq!(key_of(&finding), expected);
         assert!(request.starts_with("get /v1/models") && request.contains("bearer k1"), "{request}");
     }
@@ -144,7 +149,8 @@ async fn a_provider_is_asked_as_it_will_be_when_it_draws() {
             }
         };
         let tools = Tools::new(HttpClients::new(easel_http::NetworkSection::default()));
-        let ((), finding) = tokio::join!(server, peers::provider("providers.p", &section, &tools));
+        let service = configured(section);
+        let ((), finding) = tokio::join!(server, peers::provider(&service, &tools));
         assert_eq!(finding.text.key, "check-provider-good", "{accepted}");
     }
 }
