@@ -19,7 +19,11 @@ start-next-napcat = Next: in NapCat’s network settings add a “WebSocket clie
 start-next-token = Its token must equal access_token in the configuration.
 start-next-try = Once it is connected, say in a group: { $example }
 start-resumed = Jobs left over from the last run: { $resumed } go on, { $interrupted } were stopped because they may have been charged.
-stop-draining = Stopping: { $count } jobs are finishing. Press Ctrl+C again to quit at once.
+stop-draining = { $count ->
+        [0] Stopping. Press Ctrl+C again to quit at once.
+        [one] Stopping: one job is finishing. Press Ctrl+C again to quit at once.
+       *[other] Stopping: { $count } jobs are finishing. Press Ctrl+C again to quit at once.
+    }
 stop-done = Stopped. Everything is saved.
 
 start-failed-port = { $address } is in use; perhaps another easel is running. Stop it, or change { $key }.
@@ -45,6 +49,8 @@ config-restart-needed = The change of { $key } takes effect after a restart.
 
 config-list-entry = “{ $value }” is not an id.
 config-list-entry-mend = Instead of “{ $value }”, write "onebot:123456", or "123456" for every platform.
+config-unknown-platform-mend = Begin with one of { $platforms }; QQ is onebot, as in "onebot:123456".
+config-unknown-platform = There is no platform { $platform }, so nobody is meant by this.
 config-period-zero = The period can’t be 0 seconds.
 config-period-zero-mend = Use at least 1. To switch a limit off, set its number of calls to 0.
 config-direct-users-blacklist = user_filter_list is a blacklist now and can’t also say who may use direct chats.
@@ -270,6 +276,10 @@ cli-backup-done = The backup is in { $path }
 cli-restore-done = Restored from { $path }.
 cli-restore-running = easel is running, so nothing can be restored. Stop it first.
 cli-no-picture = There is no picture { $path }.
+cli-no-backup = There is no backup { $path }. Backups are made by “easel backup”; hourly ones are in the folder “backups” of the data directory.
+cli-no-provider = There is no provider “{ $provider }”, so nothing was drawn. These are there: { $names }.
+cli-no-folder = There is no folder { $path } to save the picture in, so nothing was drawn. Make it, or name another with -o.
+cli-example-draw = easel draw "a corgi running across a meadow"
 
 check-health = { $attempts } requests in the last hour, { $successes } of { $judged } worked, usually { $median } s, { $slowest } s at most. { $last }
 check-health-none = { $attempts } requests in the last hour, none worked. { $last }

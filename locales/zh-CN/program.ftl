@@ -19,7 +19,10 @@ start-next-napcat = 下一步：在 NapCat 的“网络配置”里新建“WebS
 start-next-token = 令牌（token）要和配置里的 access_token 一致。
 start-next-try = 连上后，在群里发送：{ $example }
 start-resumed = 上次停止时没做完的任务：继续 { $resumed } 个，因可能已扣费而停止 { $interrupted } 个。
-stop-draining = 正在停止：等待 { $count } 个任务收尾。再按一次 Ctrl+C 立即退出。
+stop-draining = { $count ->
+        [0] 正在停止。再按一次 Ctrl+C 立即退出。
+       *[other] 正在停止：等待 { $count } 个任务收尾。再按一次 Ctrl+C 立即退出。
+    }
 stop-done = 已停止，数据都已保存。
 
 start-failed-port = { $address } 已被占用，可能已经有一个画架在运行。请先停掉它，或修改 { $key }。
@@ -39,6 +42,8 @@ config-restart-needed = { $key } 的修改要重启后才生效。
 
 config-list-entry = “{ $value }”不是有效的编号。
 config-list-entry-mend = 不要写成“{ $value }”，请写 "onebot:123456"，或只写 "123456" 表示所有平台。
+config-unknown-platform-mend = 改用其中之一：{ $platforms }；QQ 是 onebot，例如 "onebot:123456"。
+config-unknown-platform = 没有 { $platform } 这个平台，这一条对谁都不起作用。
 config-period-zero = 时段长度不能是 0 秒。
 config-period-zero-mend = 至少填 1；想取消限制，把次数设为 0。
 config-direct-users-blacklist = user_filter_list 现在是黑名单，无法同时表示谁可以私聊。
@@ -258,6 +263,10 @@ cli-backup-done = 备份已写入 { $path }
 cli-restore-done = 已从 { $path } 恢复。
 cli-restore-running = 画架正在运行，不能恢复。请先停掉它。
 cli-no-picture = 找不到图片 { $path }。
+cli-no-backup = 找不到备份 { $path }。备份用 easel backup 生成；每小时的自动备份在数据目录的 backups 里。
+cli-no-provider = 没有叫“{ $provider }”的服务商，所以没有画。现有：{ $names }。
+cli-no-folder = 没有 { $path } 这个目录，图没处保存，所以没有画。先建好它，或用 -o 换个地方。
+cli-example-draw = easel draw "一只在草地上奔跑的柯基"
 
 check-health = 最近一小时请求 { $attempts } 次，成功 { $successes }/{ $judged }，通常 { $median } 秒，最慢 { $slowest } 秒。{ $last }
 check-health-none = 最近一小时请求 { $attempts } 次，没有成功的。{ $last }

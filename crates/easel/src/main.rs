@@ -10,7 +10,10 @@ mod lifecycle;
 mod local;
 mod wiring;
 
-use std::{io::IsTerminal as _, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 use tracing::Level;
@@ -94,16 +97,14 @@ async fn execute(cli: Cli) -> Exit {
     }
 }
 
-/// Says something to whoever started easel.
-#[expect(clippy::print_stdout, reason = "the one place that speaks on standard output")]
+/// Says something to whoever started easel. Who doesn't listen any more (`easel check | head`) stops nothing.
 pub(crate) fn tell(line: impl AsRef<str>) {
-    println!("{}", line.as_ref());
+    writeln!(std::io::stdout(), "{}", line.as_ref()).ok();
 }
 
 /// Says what went wrong to whoever started easel.
-#[expect(clippy::print_stderr, reason = "the one place that speaks on standard error")]
 pub(crate) fn warn(line: impl AsRef<str>) {
-    eprintln!("{}", line.as_ref());
+    writeln!(std::io::stderr(), "{}", line.as_ref()).ok();
 }
 
 /// The log goes to standard error; `RUST_LOG` changes its level.

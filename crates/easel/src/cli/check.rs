@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use easel_core::access::{DirectChats, FilterMode};
+use easel_core::{
+    access::{DirectChats, FilterMode},
+    ports::Capabilities,
+};
 use easel_http::HttpClients;
 use easel_providers::Tools;
 
@@ -141,26 +144,48 @@ pub(crate) async fn inspect(
     for service in services::named(config, None, environment, &clients).await {
         found.push(peers::provider(&service, &tools).await);
     }
-    found.push(chosen("draw", &choose(config, Feature::Draw, environment)));
-    found.push(chosen("edit", &choose(config, Feature::Edit, environment)));
-    found.extend(clips(config, &clients));
+    for (section, feature) in [("draw", Feature::Draw), ("edit", Feature::Edit)] {
+        let chosen = choose(config, feature, environment);
+        found.push(idle(config, section, &chosen, &tools).unwrap_or_else(|| self::chosen(section, &chosen)));
+    }
+    found.extend(clips(config, &tools));
     found.push(peers::names(config, &clients).await);
     found
 }
 
+/// What the named providers can do; of those that can't be made something else is said.
+fn abilities<'a>(
+    config: &'a Config,
+    names: &'a [String],
+    tools: &'a Tools,
+) -> impl Iterator<Item = Capabilities> + 'a {
+    let built = |name: &String| easel_providers::build(name, config.providers.get(name)?, tools).ok();
+    names.iter().filter_map(move |name| built(name).map(|provider| provider.capabilities()))
+}
+
+/// That nobody in a chain of `[draw]` or `[edit]` does what the chain is for.
+fn idle(config: &Config, section: &str, chosen: &Chosen, tools: &Tools) -> Option<Finding> {
+    let Chosen::Configured(names) = chosen else { return None };
+    let edits = section == "edit";
+    let can = |able: Capabilities| if edits { able.edit } else { able.generate };
+    if abilities(config, names, tools).any(can) {
+        return None;
+    }
+    let text = |key: &str| ProblemText::new(key).with("providers", names.join(" > "));
+    Some(if edits {
+        Finding::remark(section, text("check-edit-nobody"))
+    } else {
+        Finding::bad(section, text("check-draw-nobody"))
+    })
+}
+
 /// Who makes clips, if anybody is named.
-fn clips(config: &Config, clients: &HttpClients) -> Option<Finding> {
+fn clips(config: &Config, tools: &Tools) -> Option<Finding> {
     let names: Vec<_> = config.video.feature.names().into_iter().map(str::to_owned).collect();
     if names.is_empty() {
         return None;
     }
-    let tools = Tools::new(clients.clone());
-    let makes_clips = |name: &String| {
-        let section = config.providers.get(name);
-        let built = section.and_then(|section| easel_providers::build(name, section, &tools).ok());
-        built.is_some_and(|provider| provider.capabilities().clip)
-    };
-    if names.iter().any(makes_clips) {
+    if abilities(config, &names, tools).any(|able| able.clip) {
         return Some(chosen("video", &Chosen::Configured(names)));
     }
     let text = ProblemText::new("check-video-no-clips").with("providers", names.join(" > "));

@@ -81,7 +81,7 @@ pub(crate) fn choose(
 }
 
 /// The complete pairs of the environment; the first one is asked when nothing is configured.
-pub(crate) fn pairs(environment: &dyn Fn(&str) -> Option<String>) -> Vec<Discovered> {
+pub(super) fn pairs(environment: &dyn Fn(&str) -> Option<String>) -> Vec<Discovered> {
     let variable =
         |name: String| environment(&name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let complete_pair = |name: &'static str| {
@@ -93,6 +93,18 @@ pub(crate) fn pairs(environment: &dyn Fn(&str) -> Option<String>) -> Vec<Discove
         })
     };
     PAIRS.into_iter().filter_map(complete_pair).collect()
+}
+
+/// The pairs of the environment, where one of them draws or edits.
+pub(crate) fn in_use(config: &Config, environment: &dyn Fn(&str) -> Option<String>) -> Vec<Discovered> {
+    let from_there = |feature| matches!(choose(config, feature, environment), Chosen::Environment(_));
+    if from_there(Feature::Draw) || from_there(Feature::Edit) { pairs(environment) } else { Vec::new() }
+}
+
+/// The names of all providers that may be meant: the configuration's, and those of the environment's pairs.
+pub(crate) fn names(config: &Config, environment: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let pairs = in_use(config, environment);
+    config.providers.keys().cloned().chain(pairs.iter().map(Discovered::provider)).collect()
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ use crate::{
     cli::{Exit, speech::Speech},
     config::{
         Config,
-        discover::{Feature, choose},
+        discover::{self, Feature, choose},
         problem::{ProblemText, nearest},
     },
 };
@@ -64,7 +64,7 @@ pub(super) async fn run(
     let clients = HttpClients::new(config.network.clone());
     let services = services::named(config, wish.name, environment, &clients).await;
     if services.is_empty() {
-        return nobody(&services::names(config, environment), wish.name, speech, out);
+        return nobody(&discover::names(config, environment), wish.name, speech, out);
     }
     let mut records = match wish.record.map(Records::open).transpose() {
         Ok(records) => records,

@@ -7,7 +7,7 @@ use easel_providers::ProviderSection;
 use crate::{
     config::{
         Config,
-        discover::{self, Chosen, Feature, choose},
+        discover::{self, Chosen},
         problem::ProblemText,
     },
     wiring::settled,
@@ -81,7 +81,9 @@ pub(super) async fn named(
     let sections = config.providers.iter().filter(|(name, _)| wished(name));
     let mut services: Vec<_> = sections.map(of_section).collect();
     let most = if name.is_some() { usize::MAX } else { 1 };
-    for found in pairs(config, environment).into_iter().take(most).filter(|found| wished(&found.provider())) {
+    for found in
+        discover::in_use(config, environment).into_iter().take(most).filter(|found| wished(&found.provider()))
+    {
         let name = found.provider();
         // A section of the same name is what a person means by it.
         if services.iter().all(|service| service.name != name) {
@@ -90,22 +92,6 @@ pub(super) async fn named(
         }
     }
     services
-}
-
-/// All names, for telling which one may be meant.
-pub(super) fn names(config: &Config, environment: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
-    let pairs = pairs(config, environment);
-    config.providers.keys().cloned().chain(pairs.iter().map(discover::Discovered::provider)).collect()
-}
-
-/// The pairs of the environment, where one of them draws or edits.
-fn pairs(config: &Config, environment: &dyn Fn(&str) -> Option<String>) -> Vec<discover::Discovered> {
-    let from_there = |feature| matches!(choose(config, feature, environment), Chosen::Environment(_));
-    if from_there(Feature::Draw) || from_there(Feature::Edit) {
-        discover::pairs(environment)
-    } else {
-        Vec::new()
-    }
 }
 
 #[cfg(test)]
