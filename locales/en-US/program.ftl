@@ -167,7 +167,7 @@ check-probe-draws = Drawing works: a picture after { $seconds } s.
 check-probe-streams = Streaming works: the picture came through a stream.
 check-probe-stream-possible = { $origin ->
     [environment] Streaming works: the picture came through a stream. The pair of variables asks for whole answers, which need nothing more.
-   *[section] Streaming works: the picture came through a stream. easel asks for whole answers; if a proxy cuts long ones, write in [providers.{ $provider }]: extra = {"{"} stream = true {"}"}
+   *[section] Streaming works: the picture came through a stream. easel asks for whole answers; if a proxy cuts long ones, write in [providers.{ $provider }]: extra.stream = true
     }
 check-probe-stream-whole = Streaming: not here. A stream was asked for, and the service answered with the whole picture at once, which easel reads as well.
 check-probe-stream-refused = Streaming: not here. The service refuses to stream and draws without.

@@ -154,7 +154,7 @@ check-probe-draws = 画图正常：{ $seconds } 秒出图。
 check-probe-streams = 流式正常：图是从流里收到的。
 check-probe-stream-possible = { $origin ->
     [environment] 流式正常：图是从流里收到的。这对环境变量按整体接收来要图，这样就够了。
-   *[section] 流式正常：图是从流里收到的。平时按整体接收；如果等久了被代理掐断，在 [providers.{ $provider }] 里写 extra = {"{"} stream = true {"}"}
+   *[section] 流式正常：图是从流里收到的。平时按整体接收；如果等久了被代理掐断，在 [providers.{ $provider }] 里写 extra.stream = true
     }
 check-probe-stream-whole = 流式：这家没有。要的是流，给的是整张图，画架一样能收。
 check-probe-stream-refused = 流式：这家没有。它不接受流式，但不用流式就能画。

@@ -96,7 +96,7 @@ async fn streaming_is_judged_from_the_picture_that_is_drawn_anyway() {
         assert_eq!((code, drawn.len()), (Some(0), 1), "{told}");
         assert!(drawn[0].stream(), "{kind}");
         if kind == "openai_images" {
-            says(&told, &["Drawing works", "Streaming works", "extra = { stream = true }"]);
+            says(&told, &["Drawing works", "Streaming works", "extra.stream = true"]);
         }
     }
 }
