@@ -186,7 +186,10 @@ check-provider-unreached-mend = { $origin ->
     [environment] Check { $pair }_BASE_URL and the network; if you need a proxy, set EASEL__NETWORK__PROXY="http://…".
    *[section] Check [providers.{ $provider }] base_url and the network; if you need a proxy, set [network] proxy.
     }
-check-chosen-configured = Uses { $providers }, in this order; may cost money.
+check-chosen-configured = { $count ->
+        [one] Uses { $providers }
+       *[other] Uses { $providers }, in this order
+    }; may cost money.
 check-chosen-environment = Uses the service of { $name }_BASE_URL and { $name }_API_KEY from the environment; may cost money.
 check-chosen-sketch = Uses the built-in offline sketch, free of charge.
 check-edit-nobody-mend = Name a provider in [edit] that edits, for example one of the kind gemini_native.

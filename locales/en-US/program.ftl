@@ -18,7 +18,7 @@ start-fallbacks = When the first provider fails, these follow: { $names }
 start-next-napcat = Next: in NapCat’s network settings add a “WebSocket client” with the address { $url } and the message format Array, save it and switch it on.
 start-next-token = Its token must equal access_token in the configuration.
 start-next-try = Once it is connected, say in a group: { $example }
-start-resumed = Jobs left over from the last run: { $resumed } go on, { $interrupted } were stopped because they may have been charged.
+start-resumed = Jobs left over from the last run: going on: { $resumed }; stopped because they may have been charged: { $interrupted }.
 stop-draining = { $count ->
         [0] Stopping. Press Ctrl+C again to quit at once.
         [one] Stopping: one job is finishing. Press Ctrl+C again to quit at once.
@@ -281,8 +281,14 @@ cli-no-provider = There is no provider “{ $provider }”, so nothing was drawn
 cli-no-folder = There is no folder { $path } to save the picture in, so nothing was drawn. Make it, or name another with -o.
 cli-example-draw = easel draw "a corgi running across a meadow"
 
-check-health = { $attempts } requests in the last hour, { $successes } of { $judged } worked, usually { $median } s, { $slowest } s at most. { $last }
-check-health-none = { $attempts } requests in the last hour, none worked. { $last }
+check-health = { $attempts ->
+        [one] One request
+       *[other] { $attempts } requests
+    } in the last hour, { $successes } of { $judged } worked, usually { $median } s, { $slowest } s at most. { $last }
+check-health-none = { $attempts ->
+        [one] One request
+       *[other] { $attempts } requests
+    } in the last hour, none worked. { $last }
 check-health-idle = Not asked in the last hour. { $last }
 check-health-trial = It rested after repeated failures; the next job tries it ({ $successes } of { $judged } worked in the last hour). { $last }
 check-health-resting = Failed repeatedly and is not asked for { $rest } ({ $successes } of { $judged } worked in the last hour). { $last }

@@ -186,7 +186,10 @@ check-provider-unreached-mend = { $origin ->
     [environment] 核对 { $pair }_BASE_URL 和网络；需要代理时设 EASEL__NETWORK__PROXY="http://…"。
    *[section] 核对 [providers.{ $provider }] 的 base_url 和网络；需要代理时写 [network] proxy。
     }
-check-chosen-configured = 依次使用 { $providers }；可能产生费用。
+check-chosen-configured = { $count ->
+        [1] 使用 { $providers }
+       *[other] 依次使用 { $providers }
+    }；可能产生费用。
 check-chosen-environment = 使用环境变量 { $name }_BASE_URL 与 { $name }_API_KEY 的服务；可能产生费用。
 check-chosen-sketch = 使用内置的离线草图，免费。
 check-edit-nobody-mend = 在 [edit] 里写一家能改图的，比如 gemini_native。

@@ -206,7 +206,8 @@ fn access(config: &Config) -> Finding {
 fn chosen(section: &str, chosen: &Chosen) -> Finding {
     let text = match chosen {
         Chosen::Configured(names) => {
-            ProblemText::new("check-chosen-configured").with("providers", names.join(" > "))
+            let text = ProblemText::new("check-chosen-configured").with("count", names.len() as u64);
+            text.with("providers", names.join(" > "))
         }
         Chosen::Environment(found) => ProblemText::new("check-chosen-environment").with("name", found.name),
         Chosen::Sketch => ProblemText::new("check-chosen-sketch"),
