@@ -4,7 +4,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use easel_testkit::{
     pictures,
-    provider::{Answer, ChatShape, FakeProvider},
+    provider::{Answer, ChatShape, FakeProvider, ProviderRequest},
 };
 use serde_json::{Value, json};
 
@@ -122,7 +122,7 @@ async fn a_service_that_cannot_stream_is_told_from_one_that_cannot_draw() {
         .requests()
         .iter()
         .filter(|request| request.prompt().is_some())
-        .map(|request| request.stream())
+        .map(ProviderRequest::stream)
         .collect();
     assert_eq!(streams, [true, false]);
 }

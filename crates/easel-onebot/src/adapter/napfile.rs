@@ -132,8 +132,8 @@ mod tests {
         std::fs::write(file.path(), &bytes).unwrap();
         for body in [Body::from_file(file.path()).unwrap(), Body::from_bytes(bytes.clone())] {
             assert_eq!(hand(receiver.address(), &body).await.unwrap(), "file:///napfile/clip.mp4");
-            let received = receiver.next_file().await;
-            assert!(received.name == NAME && received.bytes == bytes, "{} bytes", received.bytes.len());
+            let arrived = receiver.next_file().await;
+            assert!(arrived.name == NAME && arrived.bytes == bytes, "{} bytes", arrived.bytes.len());
         }
     }
 
