@@ -28,6 +28,7 @@ error-no-public-url = This service fetches the pictures that it is given from a 
 error-too-large-wish = The configured services draw { $tier }K at most. Try a smaller size. [{ $code }]
 error-wrong-shape = The configured services can’t draw that shape, only { $sizes }. Try another size. [{ $code }]
 error-named-clips-only = “{ $provider }” makes clips, no pictures. Try without @{ $provider }. [{ $code }]
+error-named-no-clip = “{ $provider }” draws pictures and makes no clips. Try without @{ $provider }. [{ $code }]
 error-named-no-edit = “{ $provider }” can’t edit, it only draws from words. Try without @{ $provider }. [{ $code }]
 error-named-no-public-url = To edit, “{ $provider }” fetches pictures from a public address, and none is set here. Try without @{ $provider }. [{ $code }]
 error-no-collage = These pictures can’t be put together into one, and the service doesn’t take so many. Try with fewer. [{ $code }]
