@@ -18,7 +18,8 @@ use super::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, Link, Made, slo
 use crate::{
     error::{Charged, ErrorClass, ProviderError},
     ports::{
-        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, RemoteTask, StoreError, TaskLog,
+        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, Provider, RemoteTask, StoreError,
+        TaskLog,
     },
 };
 
@@ -98,11 +99,8 @@ impl Chain<'_> {
             return Err(ChainFailure::Deadline { charged: Charged::No });
         }
         self.attempts += 1;
-        let request = GenerateRequest {
-            output: link.output_for(&request.output),
-            count: request.count.clamp(1, provider.capabilities().max_count.max(1)),
-            ..request.clone()
-        };
+        let request =
+            GenerateRequest { output: link.output_for(&request.output), ..at_once(provider, request) };
         let which = self.which(&link.slot, request.operation, fingerprint);
         let intent = provider.intent(&request);
         self.log.asking(which.attempt(), intent.as_ref()).await?;
@@ -170,6 +168,8 @@ impl Chain<'_> {
         let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
         let cx = self.context(key, Arc::new(watched), intent);
         let begun = Instant::now();
+        // As it was ordered.
+        let request = &at_once(provider, request);
         let result = match self.bounded(provider.resume(resumed.task, request, &cx), bound, &created).await {
             Ok(result) => result,
             Err(failure) => return Err(self.cut_off(slot, &which, begun, false, failure).await),
@@ -263,6 +263,12 @@ impl Chain<'_> {
             Attempted { attempt: which.attempt(), duration, result: result.as_ref().map(Made::of) };
         self.log.answered(attempted).await;
     }
+}
+
+/// The request for as many results as the provider makes in one call.
+fn at_once(provider: &Arc<dyn Provider>, request: &GenerateRequest) -> GenerateRequest {
+    let most = provider.capabilities().max_count.max(1);
+    GenerateRequest { count: request.count.clamp(1, most), ..request.clone() }
 }
 
 impl Link {
