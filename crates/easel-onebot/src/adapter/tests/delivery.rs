@@ -315,7 +315,7 @@ async fn a_clip_goes_from_its_file_to_the_receiver() {
         ..reverse()
     };
     let peer = FakeOneBot::builder().other_machine().build();
-    let bytes = content(20_000_001);
+    let bytes = content(3_000_001);
     peer.add_file("/napfile/easel-1-0.mp4", bytes.clone());
     let (rig, peer) = Rig::with_peer(section, peer).await;
     let file = tempfile::NamedTempFile::new().unwrap();
