@@ -31,7 +31,7 @@ help-draw-details =
     🎨 How to draw
     { $prefix }draw description — whatever you want to see, over several lines if you like, up to 4,000 characters
     {"  "}For example { $prefix }draw a cabin below snowy mountains at dusk in warm light
-    Shape: write 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3, 21:9 or 9:21 as a word of its own; for any other shape write 比例 5:4
+    Shape: write 16:9, 9:16, 1:1, 4:3, 3:4, 3:2, 2:3, 21:9 or 9:21 as a word of its own; for any other shape write ratio 5:4
     {"  "}For example { $prefix }draw a starry sky 21:9
     Size: write 1K, 2K or 4K at the beginning or the end, or 2048x1152 (256 to 4096 per side)
     {"  "}For example { $prefix }draw a starry sky 2048x1152

@@ -177,12 +177,25 @@ check-provider-good = The { $kind } provider at { $host } answers and accepts th
 check-provider-offline = Built in, needs no network.
 check-provider-answers = The { $kind } provider at { $host } answers ({ $status }), but gives no list of models.
 check-provider-refused = { $host } refused the key ({ $status }).
-check-provider-refused-mend = Check api_keys: expired, or made for another base_url?
+check-provider-refused-mend = { $origin ->
+    [environment] Check { $pair }_API_KEY: expired, or made for another address than { $pair }_BASE_URL?
+   *[section] Check [providers.{ $provider }] api_keys: expired, or made for another base_url?
+    }
 check-provider-unreached = { $host } can't be reached: { $detail }
-check-provider-unreached-mend = Check base_url and the network; if you need a proxy, set [network] proxy.
-check-chosen-configured = Uses { $providers }, in this order; may cost money.
+check-provider-unreached-mend = { $origin ->
+    [environment] Check { $pair }_BASE_URL and the network; if you need a proxy, set EASEL__NETWORK__PROXY="http://…".
+   *[section] Check [providers.{ $provider }] base_url and the network; if you need a proxy, set [network] proxy.
+    }
+check-chosen-configured = { $count ->
+        [one] Uses { $providers }
+       *[other] Uses { $providers }, in this order
+    }; may cost money.
 check-chosen-environment = Uses the service of { $name }_BASE_URL and { $name }_API_KEY from the environment; may cost money.
 check-chosen-sketch = Uses the built-in offline sketch, free of charge.
+check-edit-nobody-mend = Name a provider in [edit] that edits, for example one of the kind gemini_native.
+check-edit-nobody = None of { $providers } takes pictures, so edits are refused.
+check-draw-nobody-mend = Name a provider in [draw] that draws; those of clips belong into [video].
+check-draw-nobody = None of { $providers } draws from words.
 check-video-no-clips = None of { $providers } makes clips.
 check-video-no-clips-mend = Name a provider in [video] that makes clips, or remove the section.
 check-network-good = Names resolve as they should.

@@ -18,8 +18,12 @@ start-fallbacks = When the first provider fails, these follow: { $names }
 start-next-napcat = Next: in NapCat’s network settings add a “WebSocket client” with the address { $url } and the message format Array, save it and switch it on.
 start-next-token = Its token must equal access_token in the configuration.
 start-next-try = Once it is connected, say in a group: { $example }
-start-resumed = Jobs left over from the last run: { $resumed } go on, { $interrupted } were stopped because they may have been charged.
-stop-draining = Stopping: { $count } jobs are finishing. Press Ctrl+C again to quit at once.
+start-resumed = Jobs left over from the last run: going on: { $resumed }; stopped because they may have been charged: { $interrupted }.
+stop-draining = { $count ->
+        [0] Stopping. Press Ctrl+C again to quit at once.
+        [one] Stopping: one job is finishing. Press Ctrl+C again to quit at once.
+       *[other] Stopping: { $count } jobs are finishing. Press Ctrl+C again to quit at once.
+    }
 stop-done = Stopped. Everything is saved.
 
 start-failed-port = { $address } is in use; perhaps another easel is running. Stop it, or change { $key }.
@@ -45,6 +49,8 @@ config-restart-needed = The change of { $key } takes effect after a restart.
 
 config-list-entry = “{ $value }” is not an id.
 config-list-entry-mend = Instead of “{ $value }”, write "onebot:123456", or "123456" for every platform.
+config-unknown-platform-mend = Begin with one of { $platforms }; QQ is onebot, as in "onebot:123456".
+config-unknown-platform = There is no platform { $platform }, so nobody is meant by this.
 config-period-zero = The period can’t be 0 seconds.
 config-period-zero-mend = Use at least 1. To switch a limit off, set its number of calls to 0.
 config-direct-users-blacklist = user_filter_list is a blacklist now and can’t also say who may use direct chats.
@@ -73,77 +79,135 @@ check-running-good = Works.
 check-running-bad = The last attempt failed: { $detail }
 check-summary = Fine: { $ok }, warnings: { $warnings }, failed: { $failed }.
 check-running = easel is running; this is how it is doing.
-check-probe-nothing = No service is configured, so there is nothing to probe. Copy one from providers.example.toml.
-check-probe-nobody = There is no [providers.{ $provider }] in the configuration.
+check-probe-nothing = No service is configured, and the environment names none, so there is nothing to probe. Copy a section from config/providers.example.toml into your configuration.
+check-probe-nobody = There is no service “{ $provider }”. These are there: { $names }.
+check-probe-nobody-near = There is no service “{ $provider }”. Did you mean “{ $nearest }”?
+check-probe-nobody-at-all = There is no service “{ $provider }”, and no other: the configuration has no [providers.NAME], and the environment names none. Copy a section from config/providers.example.toml into your configuration.
 check-probe-reached = { $host } answers.
 check-probe-key-good = The key { $key }{ $account } works.
 check-probe-key-unproven = The key { $key }{ $account } can’t be proven for free here; drawing will tell.
 check-probe-key-refused = The key { $key }{ $account } is refused{ $status }{ $detail }
-check-probe-key-refused-mend = Put the right one into [providers.{ $provider }] api_keys in place of { $key } (the fingerprints are those of `easel keys`).
+check-probe-key-refused-mend = { $origin ->
+    [environment] Set the right one: { $pair }_API_KEY="…"
+   *[section] Put the right one into [providers.{ $provider }] api_keys in place of { $key } (the fingerprints are those of `easel keys`).
+    }
 check-probe-key-empty = The account of the key { $key }{ $account } is out of credit{ $status }{ $detail }
-check-probe-key-empty-mend = Top the account up, or add a key of another account to [providers.{ $provider }] api_keys.
+check-probe-key-empty-mend = { $origin ->
+    [environment] Top the account up, or set the key of another one: { $pair }_API_KEY="…"
+   *[section] Top the account up, or add a key of another account to [providers.{ $provider }] api_keys.
+    }
 check-probe-key-troubled = The question with the key { $key }{ $account } failed ({ $class }){ $status }{ $detail }
-check-probe-key-troubled-mend = Try again in a minute. If it stays, ask [providers.{ $provider }]’s service.
+check-probe-key-troubled-mend = { $origin ->
+    [environment] Try again in a minute. If it stays, ask the service of { $pair }_BASE_URL.
+   *[section] Try again in a minute. If it stays, ask [providers.{ $provider }]’s service.
+    }
 check-probe-refused-without = { $host } wants credentials, or other ones{ $status }{ $detail }
-check-probe-refused-without-mend = Write the service’s key into [providers.{ $provider }] api_keys = ["…"], or basic_auth = "user:password".
+check-probe-refused-without-mend = { $origin ->
+    [environment] Set the service’s key: { $pair }_API_KEY="…"
+   *[section] Write the service’s key into [providers.{ $provider }] api_keys = ["…"], or basic_auth = "user:password".
+    }
 check-probe-model-listed = The model { $model } is offered.
 check-probe-model-missing = The model { $model } is not among the { $count } that the service lists.
-check-probe-model-missing-mend = Some services leave picture models out of their list. If drawing fails, write in [providers.{ $provider }]: model = "{ $suggestion }"
+check-probe-model-missing-mend = { $origin ->
+    [environment] Some services leave picture models out of their list. If drawing fails, set: IMAGE_MODEL="{ $suggestion }"
+   *[section] Some services leave picture models out of their list. If drawing fails, write in [providers.{ $provider }]: model = "{ $suggestion }"
+    }
 check-probe-model-missing-alone = The model { $model } is not among the { $count } that the service lists, and none of them looks as if it drew.
-check-probe-model-missing-alone-mend = Some services leave picture models out of their list. If drawing fails, write the model’s name as the service’s page has it into [providers.{ $provider }] model.
+check-probe-model-missing-alone-mend = { $origin ->
+    [environment] Some services leave picture models out of their list. If drawing fails, set the model’s name as the service’s page has it: IMAGE_MODEL="…"
+   *[section] Some services leave picture models out of their list. If drawing fails, write the model’s name as the service’s page has it into [providers.{ $provider }] model.
+    }
 check-probe-no-list = The service shows no list of models; whether { $model } is offered, drawing will tell.
 check-probe-model-retired = { $when ->
     [past] The maker has ended the model { $model }.
     [gone] The maker ended the model { $model } on { $until }.
    *[soon] The maker ends the model { $model } on { $until }.
     }
-check-probe-model-retired-mend = Write in [providers.{ $provider }]: model = "{ $replacement }"
+check-probe-model-retired-mend = { $origin ->
+    [environment] Set: IMAGE_MODEL="{ $replacement }"
+   *[section] Write in [providers.{ $provider }]: model = "{ $replacement }"
+    }
 check-probe-model-ended = { $when ->
     [past] The maker has ended the model { $model }, without another in its place.
     [gone] The maker ended the model { $model } on { $until }, without another in its place.
    *[soon] The maker ends the model { $model } on { $until }, without another in its place.
     }
-check-probe-model-ended-mend = Choose another service for what [providers.{ $provider }] did.
+check-probe-model-ended-mend = { $origin ->
+    [environment] Choose another service than that of { $pair }_BASE_URL.
+   *[section] Choose another service for what [providers.{ $provider }] did.
+    }
 check-probe-clips = Makes clips. None is made for a check.
 check-probe-balance = The key { $key }{ $account } has { $left } { $unit } left.
 check-probe-balance-open = The key { $key }{ $account } has no limit; { $used } { $unit } are used.
 check-probe-balance-empty = The key { $key }{ $account } has { $left } { $unit } left.
-check-probe-balance-empty-mend = Top the account up before [providers.{ $provider }] is asked again.
+check-probe-balance-empty-mend = { $origin ->
+    [environment] Top the account up before the service of { $pair }_BASE_URL is asked again.
+   *[section] Top the account up before [providers.{ $provider }] is asked again.
+    }
 check-probe-cost-title = What follows may be charged by the services:
 check-probe-cost = {"  "}{ $provider } ({ $model }): up to { $count } small { $count ->
     [one] picture
    *[other] pictures
+    }{ $more ->
+    [yes] {" (the last one only if streaming fails)"}
+   *[no] {""}
     }
 check-probe-cost-priced = {"  "}{ $provider } ({ $model }): up to { $count } small { $count ->
     [one] picture
    *[other] pictures
+    }{ $more ->
+    [yes] {" (the last one only if streaming fails)"}
+   *[no] {""}
     }, about { $price } by your own prices
 check-probe-question = Go on? [y/N]
 check-probe-declined = Then only what was free has been checked.
-check-probe-no-terminal = Nobody can be asked here, so only what was free has been checked. With --yes, drawing and editing are tried as well.
+check-probe-no-terminal = Nobody can be asked here, so only what was free has been checked. With --yes, drawing, streaming and editing are tried as well.
 check-probe-drawing = Trying { $provider }; this can take minutes …
 check-probe-draws = Drawing works: a picture after { $seconds } s.
 check-probe-streams = Streaming works: the picture came through a stream.
+check-probe-stream-possible = { $origin ->
+    [environment] Streaming works: the picture came through a stream. The pair of variables asks for whole answers, which need nothing more.
+   *[section] Streaming works: the picture came through a stream. easel asks for whole answers; if a proxy cuts long ones, write in [providers.{ $provider }]: extra.stream = true
+    }
+check-probe-stream-whole = Streaming: not here. A stream was asked for, and the service answered with the whole picture at once, which easel reads as well.
+check-probe-stream-refused = Streaming: not here. The service refuses to stream and draws without.
+check-probe-stream-fails = Streaming fails{ $status } and drawing without it works, so leave it off, as it is{ $detail }
+check-probe-stream-none = Streaming: { $kind } with { $model } has none that easel uses; it asks for whole answers.
 check-probe-corrected = The service refused one of the parameters; easel leaves it out by itself.
 check-probe-size = Sizes work: { $size } as asked.
 check-probe-size-other = The service chooses sizes itself: { $size } instead of { $asked }.
 check-probe-edits = Editing works: a picture after { $seconds } s.
 check-probe-edit-skipped = Takes no reference pictures; edits go to the next provider.
 check-probe-no-edits = Drawing works, but the service doesn’t know how to edit{ $status }{ $detail }
-check-probe-no-edits-mend = Write in [providers.{ $provider }]: supports_edit = false — and name a service that edits in [edit] provider, for example one of the kind gemini_native.
+check-probe-no-edits-mend = { $origin ->
+    [environment] Variables of this pair can’t say that. Start easel with these instead: { $variables }
+   *[section] Write in [providers.{ $provider }]: supports_edit = false — and name a service that edits in [edit] provider, for example one of the kind gemini_native.
+    }
 check-probe-twin-edits = Editing as { $kind } doesn’t exist at this service, but as { $twin } it works.
-check-probe-twin-edits-mend = Write in [providers.{ $provider }]: kind = "{ $twin }"
+check-probe-twin-edits-mend = { $origin ->
+    [environment] Variables of this pair can’t say that. Start easel with these instead: { $variables }
+   *[section] Write in [providers.{ $provider }]: kind = "{ $twin }"
+    }
 check-probe-twin-draws = Drawing as { $kind } doesn’t exist at this service{ $status }, but as { $twin } it works.
-check-probe-twin-draws-mend = Write in [providers.{ $provider }]: kind = "{ $twin }"
+check-probe-twin-draws-mend = { $origin ->
+    [environment] Variables of this pair can’t say that. Start easel with these instead: { $variables }
+   *[section] Write in [providers.{ $provider }]: kind = "{ $twin }"
+    }
 check-probe-twin-answers = Drawing as { $kind } doesn’t exist at this service{ $status }; as { $twin } it answers, but without a picture: { $words }
-check-probe-twin-answers-mend = Write in [providers.{ $provider }]: kind = "{ $twin }" — and a model that draws.
+check-probe-twin-answers-mend = { $origin ->
+    [environment] Variables of this pair can’t say that. Start easel with these instead: { $variables } — and name a model that draws.
+   *[section] Write in [providers.{ $provider }]: kind = "{ $twin }" — and a model that draws.
+    }
 check-probe-stream-off = Drawing fails as a stream{ $status } and works without{ $detail }
 check-probe-stream-off-mend = Take stream (and partial_images) out of [providers.{ $provider }] extra.
 check-probe-model-gone = { $what ->
     [edit] Editing
    *[draw] Drawing
     } fails: the service doesn’t know the model { $model } or this way of asking{ $status }{ $detail }
-check-probe-model-gone-mend = Write in [providers.{ $provider }]: model = "{ $suggestion }"
+check-probe-model-gone-mend = { $origin ->
+    [environment] Set: IMAGE_MODEL="{ $suggestion }"
+   *[section] Write in [providers.{ $provider }]: model = "{ $suggestion }"
+    }
 check-probe-failed = { $what ->
     [edit] Editing
    *[draw] Drawing
@@ -162,18 +226,45 @@ check-probe-failed = { $what ->
    *[too_large] the request is too large for the service
     }{ $status }{ $detail }
 check-probe-failed-mend = { $class ->
-    [auth] Put the right key into [providers.{ $provider }] api_keys, and check what it may do.
-    [quota] Top the account up, or add a key of another account to [providers.{ $provider }] api_keys.
+    [auth] { $origin ->
+        [environment] Set the right key, { $pair }_API_KEY="…", and check what it may do.
+       *[section] Put the right key into [providers.{ $provider }] api_keys, and check what it may do.
+        }
+    [quota] { $origin ->
+        [environment] Top the account up, or set the key of another one: { $pair }_API_KEY="…"
+       *[section] Top the account up, or add a key of another account to [providers.{ $provider }] api_keys.
+        }
     [rate] Try again in a minute.
-    [overload] Try again later, and check [providers.{ $provider }] base_url and proxy.
-    [unanswered] Look at the service’s own page for what was charged. A longer [providers.{ $provider }] timeout_seconds may help.
-    [result_lost] Check whether this machine reaches the links that the service answers ([network] proxy, [providers.{ $provider }] proxy).
+    [overload] { $origin ->
+        [environment] Try again later, and check { $pair }_BASE_URL.
+       *[section] Try again later, and check [providers.{ $provider }] base_url and proxy.
+        }
+    [unanswered] { $origin ->
+        [environment] Look at the service’s own page for what was charged.
+       *[section] Look at the service’s own page for what was charged. A longer [providers.{ $provider }] timeout_seconds may help.
+        }
+    [result_lost] { $origin ->
+        [environment] Check whether this machine reaches the links that the service answers ([network] proxy).
+       *[section] Check whether this machine reaches the links that the service answers ([network] proxy, [providers.{ $provider }] proxy).
+        }
     [moderation_input] The service refuses harmless words; ask it whether the account is limited.
     [moderation_output] The service holds harmless pictures back; ask it whether the account is limited.
-    [bad_request] Check [providers.{ $provider }] extra against the service’s documentation.
-    [not_found] Check [providers.{ $provider }] base_url, kind and model against the service’s documentation.
-    [empty] The model { $model } may make no pictures: write one that does into [providers.{ $provider }] model.
-   *[too_large] Write in [providers.{ $provider }]: supports_edit = false, if this happens with a small picture.
+    [bad_request] { $origin ->
+        [environment] Check against the service’s documentation whether IMAGE_MODEL="{ $model }" makes pictures.
+       *[section] Check [providers.{ $provider }] extra against the service’s documentation.
+        }
+    [not_found] { $origin ->
+        [environment] Check { $pair }_BASE_URL and IMAGE_MODEL against the service’s documentation.
+       *[section] Check [providers.{ $provider }] base_url, kind and model against the service’s documentation.
+        }
+    [empty] { $origin ->
+        [environment] The model { $model } may make no pictures: set one that does, IMAGE_MODEL="…"
+       *[section] The model { $model } may make no pictures: write one that does into [providers.{ $provider }] model.
+        }
+   *[too_large] { $origin ->
+        [environment] This service takes no pictures of that size; a section of the configuration with supports_edit = false passes it over for edits.
+       *[section] Write in [providers.{ $provider }]: supports_edit = false, if this happens with a small picture.
+        }
     }
 check-probe-recorded = { $count } records written to { $path }. Look through them before you show them to anybody.
 check-probe-unwritten = Records can’t be written to { $path }: { $detail }
@@ -185,9 +276,19 @@ cli-backup-done = The backup is in { $path }
 cli-restore-done = Restored from { $path }.
 cli-restore-running = easel is running, so nothing can be restored. Stop it first.
 cli-no-picture = There is no picture { $path }.
+cli-no-backup = There is no backup { $path }. Backups are made by “easel backup”; hourly ones are in the folder “backups” of the data directory.
+cli-no-provider = There is no provider “{ $provider }”, so nothing was drawn. These are there: { $names }.
+cli-no-folder = There is no folder { $path } to save the picture in, so nothing was drawn. Make it, or name another with -o.
+cli-example-draw = easel draw "a corgi running across a meadow"
 
-check-health = { $attempts } requests in the last hour, { $successes } of { $judged } worked, usually { $median } s, { $slowest } s at most. { $last }
-check-health-none = { $attempts } requests in the last hour, none worked. { $last }
+check-health = { $attempts ->
+        [one] One request
+       *[other] { $attempts } requests
+    } in the last hour, { $successes } of { $judged } worked, usually { $median } s, { $slowest } s at most. { $last }
+check-health-none = { $attempts ->
+        [one] One request
+       *[other] { $attempts } requests
+    } in the last hour, none worked. { $last }
 check-health-idle = Not asked in the last hour. { $last }
 check-health-trial = It rested after repeated failures; the next job tries it ({ $successes } of { $judged } worked in the last hour). { $last }
 check-health-resting = Failed repeatedly and is not asked for { $rest } ({ $successes } of { $judged } worked in the last hour). { $last }

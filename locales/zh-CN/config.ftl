@@ -29,7 +29,7 @@ config-wrong-type-mend-list = 写成列表，例如 ["…"]。
 config-kind-text = 文本
 config-kind-integer = 整数
 config-kind-number = 数字
-config-kind-flag = true 或 false
+config-kind-flag = 真假值（true 或 false）
 config-kind-list = 列表
 config-kind-table = 表
 config-kind-date = 日期
@@ -177,12 +177,25 @@ check-provider-good = { $kind } 服务商在 { $host } 应答，接受密钥。
 check-provider-offline = 内置，不联网。
 check-provider-answers = { $kind } 服务商在 { $host } 应答（{ $status }），但没有给出模型列表。
 check-provider-refused = { $host } 拒绝了密钥（{ $status }）。
-check-provider-refused-mend = 核对 api_keys：是否过期、是否属于这个 base_url。
+check-provider-refused-mend = { $origin ->
+    [environment] 核对 { $pair }_API_KEY：是否过期、是否属于 { $pair }_BASE_URL 这个地址。
+   *[section] 核对 [providers.{ $provider }] 的 api_keys：是否过期、是否属于这个 base_url。
+    }
 check-provider-unreached = 连不上 { $host }：{ $detail }
-check-provider-unreached-mend = 核对 base_url 和网络；需要代理时写 [network] proxy。
-check-chosen-configured = 依次使用 { $providers }；可能产生费用。
+check-provider-unreached-mend = { $origin ->
+    [environment] 核对 { $pair }_BASE_URL 和网络；需要代理时设 EASEL__NETWORK__PROXY="http://…"。
+   *[section] 核对 [providers.{ $provider }] 的 base_url 和网络；需要代理时写 [network] proxy。
+    }
+check-chosen-configured = { $count ->
+        [1] 使用 { $providers }
+       *[other] 依次使用 { $providers }
+    }；可能产生费用。
 check-chosen-environment = 使用环境变量 { $name }_BASE_URL 与 { $name }_API_KEY 的服务；可能产生费用。
 check-chosen-sketch = 使用内置的离线草图，免费。
+check-edit-nobody-mend = 在 [edit] 里写一家能改图的，比如 gemini_native。
+check-edit-nobody = { $providers } 都不收图片，改图会被拒绝。
+check-draw-nobody-mend = 在 [draw] 里写一家会画图的；做视频的写在 [video] 里。
+check-draw-nobody = { $providers } 都不会按文字画图。
 check-video-no-clips = { $providers } 都不会做视频。
 check-video-no-clips-mend = 在 [video] 里写上会做视频的服务商，或者删掉这一节。
 check-network-good = 域名解析正常。

@@ -19,7 +19,10 @@ start-next-napcat = 下一步：在 NapCat 的“网络配置”里新建“WebS
 start-next-token = 令牌（token）要和配置里的 access_token 一致。
 start-next-try = 连上后，在群里发送：{ $example }
 start-resumed = 上次停止时没做完的任务：继续 { $resumed } 个，因可能已扣费而停止 { $interrupted } 个。
-stop-draining = 正在停止：等待 { $count } 个任务收尾。再按一次 Ctrl+C 立即退出。
+stop-draining = { $count ->
+        [0] 正在停止。再按一次 Ctrl+C 立即退出。
+       *[other] 正在停止：等待 { $count } 个任务收尾。再按一次 Ctrl+C 立即退出。
+    }
 stop-done = 已停止，数据都已保存。
 
 start-failed-port = { $address } 已被占用，可能已经有一个画架在运行。请先停掉它，或修改 { $key }。
@@ -39,6 +42,8 @@ config-restart-needed = { $key } 的修改要重启后才生效。
 
 config-list-entry = “{ $value }”不是有效的编号。
 config-list-entry-mend = 不要写成“{ $value }”，请写 "onebot:123456"，或只写 "123456" 表示所有平台。
+config-unknown-platform-mend = 改用其中之一：{ $platforms }；QQ 是 onebot，例如 "onebot:123456"。
+config-unknown-platform = 没有 { $platform } 这个平台，这一条对谁都不起作用。
 config-period-zero = 时段长度不能是 0 秒。
 config-period-zero-mend = 至少填 1；想取消限制，把次数设为 0。
 config-direct-users-blacklist = user_filter_list 现在是黑名单，无法同时表示谁可以私聊。
@@ -67,71 +72,129 @@ check-running-good = 正常。
 check-running-bad = 最近一次失败：{ $detail }
 check-summary = 正常 { $ok } 项，提醒 { $warnings } 项，失败 { $failed } 项。
 check-running = 画架正在运行，以下是它的情况。
-check-probe-nothing = 配置里没有服务商，没什么可测的。从 providers.example.toml 里抄一段吧。
-check-probe-nobody = 配置里没有 [providers.{ $provider }]。
+check-probe-nothing = 配置和环境变量里都没有服务商，没什么可测的。从 config/providers.example.toml 里抄一段到你的配置里吧。
+check-probe-nobody = 没有叫“{ $provider }”的服务商。现有：{ $names }。
+check-probe-nobody-near = 没有叫“{ $provider }”的服务商。是不是“{ $nearest }”？
+check-probe-nobody-at-all = 没有叫“{ $provider }”的服务商，别的也没有：配置里没有 [providers.名字]，环境变量里也没写。从 config/providers.example.toml 里抄一段到你的配置里吧。
 check-probe-reached = { $host } 有回应。
 check-probe-key-good = 密钥 { $key }{ $account } 可用。
 check-probe-key-unproven = 密钥 { $key }{ $account } 在这家没法免费验证，画一张才知道。
 check-probe-key-refused = 密钥 { $key }{ $account } 被拒{ $status }{ $detail }
-check-probe-key-refused-mend = 在 [providers.{ $provider }] 的 api_keys 里把 { $key } 换成正确的（指纹和 `easel keys` 里的一样）。
+check-probe-key-refused-mend = { $origin ->
+    [environment] 换成正确的：{ $pair }_API_KEY="…"
+   *[section] 在 [providers.{ $provider }] 的 api_keys 里把 { $key } 换成正确的（指纹和 `easel keys` 里的一样）。
+    }
 check-probe-key-empty = 密钥 { $key }{ $account } 的账号没有额度了{ $status }{ $detail }
-check-probe-key-empty-mend = 给账号充值，或者在 [providers.{ $provider }] 的 api_keys 里加一个别的账号的密钥。
+check-probe-key-empty-mend = { $origin ->
+    [environment] 给账号充值，或者换一个别的账号的密钥：{ $pair }_API_KEY="…"
+   *[section] 给账号充值，或者在 [providers.{ $provider }] 的 api_keys 里加一个别的账号的密钥。
+    }
 check-probe-key-troubled = 用密钥 { $key }{ $account } 询问失败（{ $class }）{ $status }{ $detail }
-check-probe-key-troubled-mend = 过一分钟再试。一直这样的话，去问 [providers.{ $provider }] 这家服务商。
+check-probe-key-troubled-mend = { $origin ->
+    [environment] 过一分钟再试。一直这样的话，去问 { $pair }_BASE_URL 这家服务商。
+   *[section] 过一分钟再试。一直这样的话，去问 [providers.{ $provider }] 这家服务商。
+    }
 check-probe-refused-without = { $host } 要求认证，或者认证不对{ $status }{ $detail }
-check-probe-refused-without-mend = 在 [providers.{ $provider }] 里写上 api_keys = ["…"]，或者 basic_auth = "用户:密码"。
+check-probe-refused-without-mend = { $origin ->
+    [environment] 设上服务商给的密钥：{ $pair }_API_KEY="…"
+   *[section] 在 [providers.{ $provider }] 里写上 api_keys = ["…"]，或者 basic_auth = "用户:密码"。
+    }
 check-probe-model-listed = 模型 { $model } 在列表里。
 check-probe-model-missing = 服务商列出的 { $count } 个模型里没有 { $model }。
-check-probe-model-missing-mend = 有的服务商不把画图模型放进列表。如果画不出来，在 [providers.{ $provider }] 里写 model = "{ $suggestion }"
+check-probe-model-missing-mend = { $origin ->
+    [environment] 有的服务商不把画图模型放进列表。如果画不出来，设 IMAGE_MODEL="{ $suggestion }"
+   *[section] 有的服务商不把画图模型放进列表。如果画不出来，在 [providers.{ $provider }] 里写 model = "{ $suggestion }"
+    }
 check-probe-model-missing-alone = 服务商列出的 { $count } 个模型里没有 { $model }，也没有看上去会画图的。
-check-probe-model-missing-alone-mend = 有的服务商不把画图模型放进列表。如果画不出来，照服务商网页上的写法改 [providers.{ $provider }] 的 model。
+check-probe-model-missing-alone-mend = { $origin ->
+    [environment] 有的服务商不把画图模型放进列表。如果画不出来，照服务商网页上的写法设 IMAGE_MODEL="…"
+   *[section] 有的服务商不把画图模型放进列表。如果画不出来，照服务商网页上的写法改 [providers.{ $provider }] 的 model。
+    }
 check-probe-no-list = 服务商没有模型列表，有没有 { $model } 画一张才知道。
 check-probe-model-retired = { $when ->
     [past] 模型 { $model } 已经停用。
     [gone] 模型 { $model } 已于 { $until } 停用。
    *[soon] 模型 { $model } 将于 { $until } 停用。
     }
-check-probe-model-retired-mend = 在 [providers.{ $provider }] 里写 model = "{ $replacement }"
+check-probe-model-retired-mend = { $origin ->
+    [environment] 设 IMAGE_MODEL="{ $replacement }"
+   *[section] 在 [providers.{ $provider }] 里写 model = "{ $replacement }"
+    }
 check-probe-model-ended = { $when ->
     [past] 模型 { $model } 已经停用，没有替代的。
     [gone] 模型 { $model } 已于 { $until } 停用，没有替代的。
    *[soon] 模型 { $model } 将于 { $until } 停用，没有替代的。
     }
-check-probe-model-ended-mend = [providers.{ $provider }] 做的事要另找一家。
+check-probe-model-ended-mend = { $origin ->
+    [environment] { $pair }_BASE_URL 要换一家。
+   *[section] [providers.{ $provider }] 做的事要另找一家。
+    }
 check-probe-clips = 这家生成视频。检查时不会真的生成。
 check-probe-balance = 密钥 { $key }{ $account } 还剩 { $left } { $unit }。
 check-probe-balance-open = 密钥 { $key }{ $account } 没有限额，已用 { $used } { $unit }。
 check-probe-balance-empty = 密钥 { $key }{ $account } 还剩 { $left } { $unit }。
-check-probe-balance-empty-mend = 再用 [providers.{ $provider }] 之前先给账号充值。
+check-probe-balance-empty-mend = { $origin ->
+    [environment] 再用 { $pair }_BASE_URL 这家之前先给账号充值。
+   *[section] 再用 [providers.{ $provider }] 之前先给账号充值。
+    }
 check-probe-cost-title = 接下来服务商可能会收费：
-check-probe-cost = 　{ $provider }（{ $model }）：最多 { $count } 张小图
-check-probe-cost-priced = 　{ $provider }（{ $model }）：最多 { $count } 张小图，按你写的价格约 { $price }
+check-probe-cost = 　{ $provider }（{ $model }）：最多 { $count } 张小图{ $more ->
+    [yes] （最后一张只在流式失败时才画）
+   *[no] {""}
+    }
+check-probe-cost-priced = 　{ $provider }（{ $model }）：最多 { $count } 张小图{ $more ->
+    [yes] （最后一张只在流式失败时才画）
+   *[no] {""}
+    }，按你写的价格约 { $price }
 check-probe-question = 继续吗？[y/N]
 check-probe-declined = 好，只检查了不花钱的部分。
-check-probe-no-terminal = 这里没法问你，所以只检查了不花钱的部分。加上 --yes 就连画图和改图一起试。
+check-probe-no-terminal = 这里没法问你，所以只检查了不花钱的部分。加上 --yes 就连画图、流式和改图一起试。
 check-probe-drawing = 正在试 { $provider }，可能要几分钟……
 check-probe-draws = 画图正常：{ $seconds } 秒出图。
 check-probe-streams = 流式正常：图是从流里收到的。
+check-probe-stream-possible = { $origin ->
+    [environment] 流式正常：图是从流里收到的。这对环境变量按整体接收来要图，这样就够了。
+   *[section] 流式正常：图是从流里收到的。平时按整体接收；如果等久了被代理掐断，在 [providers.{ $provider }] 里写 extra.stream = true
+    }
+check-probe-stream-whole = 流式：这家没有。要的是流，给的是整张图，画架一样能收。
+check-probe-stream-refused = 流式：这家没有。它不接受流式，但不用流式就能画。
+check-probe-stream-fails = 流式失败{ $status }，不用流式就正常。现在就没开，保持不变即可{ $detail }
+check-probe-stream-none = 流式：{ $kind } 的 { $model } 用不上，画架按整体接收。
 check-probe-corrected = 服务商不接受其中一个参数，画架会自动去掉它。
 check-probe-size = 尺寸正常：要 { $size } 就给 { $size }。
 check-probe-size-other = 尺寸由服务商自己定：要 { $asked }，给了 { $size }。
 check-probe-edits = 改图正常：{ $seconds } 秒出图。
 check-probe-edit-skipped = 不收参考图，改图会交给下一家。
 check-probe-no-edits = 能画图，但这家没有改图接口{ $status }{ $detail }
-check-probe-no-edits-mend = 在 [providers.{ $provider }] 里写 supports_edit = false，再在 [edit] 的 provider 里写一家能改图的，比如 gemini_native。
+check-probe-no-edits-mend = { $origin ->
+    [environment] 这对环境变量写不了这个，启动画架时改设这些：{ $variables }
+   *[section] 在 [providers.{ $provider }] 里写 supports_edit = false，再在 [edit] 的 provider 里写一家能改图的，比如 gemini_native。
+    }
 check-probe-twin-edits = 这家没有 { $kind } 的改图接口，但用 { $twin } 可以改。
-check-probe-twin-edits-mend = 在 [providers.{ $provider }] 里写 kind = "{ $twin }"
+check-probe-twin-edits-mend = { $origin ->
+    [environment] 这对环境变量写不了这个，启动画架时改设这些：{ $variables }
+   *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"
+    }
 check-probe-twin-draws = 这家没有 { $kind } 的画图接口{ $status }，但用 { $twin } 可以画。
-check-probe-twin-draws-mend = 在 [providers.{ $provider }] 里写 kind = "{ $twin }"
+check-probe-twin-draws-mend = { $origin ->
+    [environment] 这对环境变量写不了这个，启动画架时改设这些：{ $variables }
+   *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"
+    }
 check-probe-twin-answers = 这家没有 { $kind } 的画图接口{ $status }；用 { $twin } 有回应，但没有图：{ $words }
-check-probe-twin-answers-mend = 在 [providers.{ $provider }] 里写 kind = "{ $twin }"，再换一个会画图的 model。
+check-probe-twin-answers-mend = { $origin ->
+    [environment] 这对环境变量写不了这个，启动画架时改设这些：{ $variables }，再换一个会画图的模型。
+   *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"，再换一个会画图的 model。
+    }
 check-probe-stream-off = 流式画图失败{ $status }，不用流式就正常{ $detail }
 check-probe-stream-off-mend = 从 [providers.{ $provider }] 的 extra 里去掉 stream（和 partial_images）。
 check-probe-model-gone = { $what ->
     [edit] 改图
    *[draw] 画图
     }失败：服务商不认识模型 { $model }，或者没有这个接口{ $status }{ $detail }
-check-probe-model-gone-mend = 在 [providers.{ $provider }] 里写 model = "{ $suggestion }"
+check-probe-model-gone-mend = { $origin ->
+    [environment] 设 IMAGE_MODEL="{ $suggestion }"
+   *[section] 在 [providers.{ $provider }] 里写 model = "{ $suggestion }"
+    }
 check-probe-failed = { $what ->
     [edit] 改图
    *[draw] 画图
@@ -150,18 +213,45 @@ check-probe-failed = { $what ->
    *[too_large] 请求太大，服务商不收
     }{ $status }{ $detail }
 check-probe-failed-mend = { $class ->
-    [auth] 在 [providers.{ $provider }] 的 api_keys 里换上正确的密钥，并确认它有权限。
-    [quota] 给账号充值，或者在 [providers.{ $provider }] 的 api_keys 里加一个别的账号的密钥。
+    [auth] { $origin ->
+        [environment] 换上正确的密钥 { $pair }_API_KEY="…"，并确认它有权限。
+       *[section] 在 [providers.{ $provider }] 的 api_keys 里换上正确的密钥，并确认它有权限。
+        }
+    [quota] { $origin ->
+        [environment] 给账号充值，或者换一个别的账号的密钥：{ $pair }_API_KEY="…"
+       *[section] 给账号充值，或者在 [providers.{ $provider }] 的 api_keys 里加一个别的账号的密钥。
+        }
     [rate] 过一分钟再试。
-    [overload] 稍后再试，并检查 [providers.{ $provider }] 的 base_url 和 proxy。
-    [unanswered] 到服务商网页上看看扣费记录。把 [providers.{ $provider }] 的 timeout_seconds 调大也许有用。
-    [result_lost] 看看这台机器能不能打开服务商给的链接（[network] 的 proxy、[providers.{ $provider }] 的 proxy）。
+    [overload] { $origin ->
+        [environment] 稍后再试，并检查 { $pair }_BASE_URL。
+       *[section] 稍后再试，并检查 [providers.{ $provider }] 的 base_url 和 proxy。
+        }
+    [unanswered] { $origin ->
+        [environment] 到服务商网页上看看扣费记录。
+       *[section] 到服务商网页上看看扣费记录。把 [providers.{ $provider }] 的 timeout_seconds 调大也许有用。
+        }
+    [result_lost] { $origin ->
+        [environment] 看看这台机器能不能打开服务商给的链接（[network] 的 proxy）。
+       *[section] 看看这台机器能不能打开服务商给的链接（[network] 的 proxy、[providers.{ $provider }] 的 proxy）。
+        }
     [moderation_input] 这么普通的描述也被拒，去问服务商账号是不是受限了。
     [moderation_output] 这么普通的图也被扣，去问服务商账号是不是受限了。
-    [bad_request] 对照服务商的文档检查 [providers.{ $provider }] 的 extra。
-    [not_found] 对照服务商的文档检查 [providers.{ $provider }] 的 base_url、kind 和 model。
-    [empty] 模型 { $model } 可能不会画图：在 [providers.{ $provider }] 的 model 里写一个会画的。
-   *[too_large] 小图也这样的话，在 [providers.{ $provider }] 里写 supports_edit = false。
+    [bad_request] { $origin ->
+        [environment] 对照服务商的文档，看 IMAGE_MODEL="{ $model }" 是不是画图模型。
+       *[section] 对照服务商的文档检查 [providers.{ $provider }] 的 extra。
+        }
+    [not_found] { $origin ->
+        [environment] 对照服务商的文档检查 { $pair }_BASE_URL 和 IMAGE_MODEL。
+       *[section] 对照服务商的文档检查 [providers.{ $provider }] 的 base_url、kind 和 model。
+        }
+    [empty] { $origin ->
+        [environment] 模型 { $model } 可能不会画图：换一个会画的，IMAGE_MODEL="…"
+       *[section] 模型 { $model } 可能不会画图：在 [providers.{ $provider }] 的 model 里写一个会画的。
+        }
+   *[too_large] { $origin ->
+        [environment] 这家收不了参考图：在配置里给它写一节，加上 supports_edit = false，改图就会跳过它。
+       *[section] 小图也这样的话，在 [providers.{ $provider }] 里写 supports_edit = false。
+        }
     }
 check-probe-recorded = 已把 { $count } 份记录写到 { $path }。给别人看之前自己先过一遍。
 check-probe-unwritten = 记录写不进 { $path }：{ $detail }
@@ -173,6 +263,10 @@ cli-backup-done = 备份已写入 { $path }
 cli-restore-done = 已从 { $path } 恢复。
 cli-restore-running = 画架正在运行，不能恢复。请先停掉它。
 cli-no-picture = 找不到图片 { $path }。
+cli-no-backup = 找不到备份 { $path }。备份用 easel backup 生成；每小时的自动备份在数据目录的 backups 里。
+cli-no-provider = 没有叫“{ $provider }”的服务商，所以没有画。现有：{ $names }。
+cli-no-folder = 没有 { $path } 这个目录，图没处保存，所以没有画。先建好它，或用 -o 换个地方。
+cli-example-draw = easel draw "一只在草地上奔跑的柯基"
 
 check-health = 最近一小时请求 { $attempts } 次，成功 { $successes }/{ $judged }，通常 { $median } 秒，最慢 { $slowest } 秒。{ $last }
 check-health-none = 最近一小时请求 { $attempts } 次，没有成功的。{ $last }

@@ -94,6 +94,16 @@ async fn a_clip_is_ordered_once_and_arrives_in_the_chat() {
 }
 
 #[tokio::test]
+async fn whoever_is_named_for_what_it_does_not_do_is_told_apart() {
+    let world = world_with(grok).await;
+    let told = world.asks("/视频@main 一只柯基").await;
+    assert!(told.contains("“main”不会做视频") && told.contains("[E-NO-CLIP]"), "{told}");
+    let told = world.asks("/生图@film 一只柯基").await;
+    assert!(told.contains("“film”只做视频") && told.contains("[E-NO-PROVIDER]"), "{told}");
+    assert!(world.provider.requests().is_empty());
+}
+
+#[tokio::test]
 async fn a_clip_that_renders_while_easel_is_killed_is_delivered_once() {
     let (mut world, _) = rendering().await;
     world.kill();

@@ -4,11 +4,11 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use easel_testkit::{
     pictures,
-    provider::{Answer, ChatShape, FakeProvider},
+    provider::{Answer, ChatShape, FakeProvider, ProviderRequest},
 };
 use serde_json::{Value, json};
 
-use crate::world::{run, said};
+use crate::world::{easel, run, said};
 
 const KEY: &str = "sk-main-0123456789";
 
@@ -52,17 +52,134 @@ async fn all_is_good_and_nothing_is_charged_unasked() {
     assert_eq!(code, Some(0), "{told}");
     says(
         &told,
-        &["answers", "works", "gpt-image-2 is offered", "up to 2 small pictures, about 0.50", "--yes"],
+        &[
+            "answers",
+            "works",
+            "gpt-image-2 is offered",
+            "up to 3 small pictures (the last one only if streaming fails), about 0.75",
+            "--yes",
+        ],
     );
     assert!(paid(&provider).is_empty() && !told.contains("Drawing works"), "{told}");
     let (code, told) = check(dir.path(), &["--probe", "main", "--yes"]);
     assert_eq!(code, Some(0), "{told}");
-    says(&told, &["Drawing works", "1024×1024 as asked", "Editing works", "failed: 0"]);
+    says(&told, &["Drawing works", "1024×1024 as asked", "Streaming works", "Editing works", "failed: 0"]);
     assert!(!told.contains(KEY) && !dir.path().join("data").exists(), "{told}");
     assert_eq!(paid(&provider), ["/v1/images/generations", "/v1/images/edits"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_is_not_there_comes_with_the_one_that_may_be_meant() {
+    let (provider, dir) = probed("openai_images", "gpt-image-2", "").await;
     let (code, told) = check(dir.path(), &["--probe", "mein"]);
     assert_eq!(code, Some(2), "{told}");
-    says(&told, &["[providers.mein]", "main"]);
+    says(&told, &["no service “mein”. Did you mean “main”?"]);
+    let (code, told) = check(dir.path(), &["--probe", "somebody-else"]);
+    assert_eq!(code, Some(2), "{told}");
+    says(&told, &["no service “somebody-else”. These are there: main."]);
+    assert!(provider.requests().is_empty(), "nobody is asked");
+    let empty = tempfile::tempdir().unwrap();
+    fs::write(empty.path().join("easel.toml"), "[bot]\nlocale = \"en-US\"\n").unwrap();
+    let (code, told) = check(empty.path(), &["--probe", "main"]);
+    assert_eq!(code, Some(2), "{told}");
+    says(&told, &["no service “main”, and no other", "providers.example.toml"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn streaming_is_judged_from_the_picture_that_is_drawn_anyway() {
+    for (kind, model) in [("openai_images", "gpt-image-2"), ("openai_chat", "any")] {
+        let (provider, dir) = probed(kind, model, "supports_edit = false").await;
+        provider.always(Answer::draws());
+        let (code, told) = check(dir.path(), &["--probe", "--yes"]);
+        let requests = provider.requests();
+        let drawn: Vec<_> = requests.iter().filter(|request| request.prompt().is_some()).collect();
+        assert_eq!((code, drawn.len()), (Some(0), 1), "{told}");
+        assert!(drawn[0].stream(), "{kind}");
+        if kind == "openai_images" {
+            says(&told, &["Drawing works", "Streaming works", "extra.stream = true"]);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_cannot_stream_is_told_from_one_that_cannot_draw() {
+    // It says so: the picture comes without a further request of the probe.
+    let (provider, dir) = probed("openai_images", "gpt-image-2", "supports_edit = false").await;
+    provider.when_path("/subscription", Answer::route_missing());
+    provider.answer(Answer::unknown_parameter("stream"));
+    let (code, told) = check(dir.path(), &["--probe", "--yes"]);
+    assert_eq!(code, Some(0), "{told}");
+    says(&told, &["Drawing works", "refuses to stream and draws without"]);
+    assert!(!told.contains("leaves it out by itself"), "{told}");
+    // It breaks: the same is asked for whole, and that is the verdict.
+    let (provider, dir) = probed("openai_images", "gpt-image-2", "supports_edit = false").await;
+    provider.when_path("/subscription", Answer::route_missing());
+    provider.answer(Answer::server_error());
+    let (code, told) = check(dir.path(), &["--probe", "--yes"]);
+    assert_eq!(code, Some(0), "{told}");
+    says(&told, &["Drawing works", "Streaming fails (HTTP 500)"]);
+    let streams: Vec<_> = provider
+        .requests()
+        .iter()
+        .filter(|request| request.prompt().is_some())
+        .map(ProviderRequest::stream)
+        .collect();
+    assert_eq!(streams, [true, false]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_environment_names_is_looked_at_as_well() {
+    let provider = FakeProvider::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("easel.toml"), "[bot]\ndata_dir = \"data\"\nlocale = \"en-US\"\n").unwrap();
+    let told = |arguments: &[&str], key: &str| {
+        let mut command = easel(dir.path());
+        command.env("OPENAI_BASE_URL", provider.base_url()).env("OPENAI_API_KEY", key);
+        let output = command.args(["check", "--config", "easel.toml"]).args(arguments).output().unwrap();
+        (output.status.code(), said(&output))
+    };
+    // The model is the first of the service's list, as when it draws.
+    let (code, text) = told(&["--probe"], KEY);
+    assert_eq!(code, Some(0), "{text}");
+    says(&text, &["[OPENAI_BASE_URL] The model gpt-image-2 is offered", "openai (gpt-image-2): up to 3"]);
+    let (code, text) = told(&["--probe", "opnai"], KEY);
+    assert_eq!(code, Some(2), "{text}");
+    says(&text, &["Did you mean “openai”?"]);
+    // What is proposed are variables.
+    provider.when_path("/images/generations", Answer::route_missing());
+    provider.when_path(
+        "/chat/completions",
+        Answer::chat(ChatShape::MarkdownDataUrl, pictures::png(1024, 1024, 2)),
+    );
+    let (code, text) = told(&["--probe", "openai", "--yes"], KEY);
+    assert_eq!(code, Some(1), "{text}");
+    says(&text, &["as openai_chat it works", "EASEL__PROVIDERS__OPENAI__KIND=\"openai_chat\""]);
+    assert!(!text.contains(KEY) && !text.contains("[providers."), "{text}");
+    provider.when_key("sk-wrong-0123456789", Answer::unauthorized());
+    for arguments in [&["--probe"][..], &[]] {
+        let (code, text) = told(arguments, "sk-wrong-0123456789");
+        assert_eq!(code, Some(1), "{text}");
+        says(&text, &["[OPENAI_BASE_URL]", "401", "OPENAI_API_KEY"]);
+        assert!(!text.contains("[providers.") && !text.contains("sk-wrong"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_proposed_variables_are_understood() {
+    let provider = FakeProvider::start().await;
+    let drawn = Answer::chat(ChatShape::MarkdownDataUrl, pictures::png(1024, 1024, 2));
+    provider.when_path("/chat/completions", drawn);
+    let dir = tempfile::tempdir().unwrap();
+    let mut command = easel(dir.path());
+    command.env("EASEL__PROVIDERS__OPENAI__BASE_URL", provider.base_url());
+    for (name, value) in
+        [("API_KEYS", KEY), ("MODEL", "gpt-image-2"), ("KIND", "openai_chat"), ("SUPPORTS_EDIT", "false")]
+    {
+        command.env(format!("EASEL__PROVIDERS__OPENAI__{name}"), value);
+    }
+    command.env("EASEL__DRAW__PROVIDER", "openai").env("EASEL__NETWORK__ALLOW_HOSTS", "127.0.0.1");
+    let output = command.args(["draw", "a cat", "-o", "cat.png"]).output().unwrap();
+    assert!(output.status.success() && dir.path().join("cat.png").is_file(), "{}", said(&output));
 }
 
 #[tokio::test(flavor = "multi_thread")]

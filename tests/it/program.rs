@@ -78,11 +78,39 @@ fn what_cannot_be_drawn_is_said_with_the_exit_code() {
     check(&["draw", "猫", "--image", "page.png"], 1, "[E-PICTURE-TYPE]");
     check(&["draw", "猫", "--provider", "nobody"], 1, "“nobody”");
     check(&["draw", "猫", "--size", "huge"], 1, "[E-SIZE]");
+    check(&["draw", " "], 1, "[E-NEEDS-PROMPT]");
+    check(&["draw", &"猫".repeat(4001)], 1, "[E-PROMPT-LONG]");
+    check(&["restore", "absent.tar.gz"], 1, "找不到备份 absent.tar.gz");
     check(&["draw"], 2, "PROMPT");
     check(&["paint"], 2, "paint");
     check(&["--help"], 0, "completions");
     check(&["--version"], 0, "0.1.0");
     assert_eq!(names(dir.path()).into_iter().filter(|name| name.starts_with("easel-")).count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_paid_for_what_cannot_be_saved_or_is_not_there() {
+    let provider = FakeProvider::start().await;
+    let dir = folder(&configuration(&provider.base_url()));
+    for (arguments, words) in [
+        (&["draw", "猫", "-o", "absent/cat.png"][..], "没有 "),
+        (&["draw", "猫", "--provider", "nobody"], "现有：main"),
+    ] {
+        let (code, told) = command(dir.path(), arguments);
+        assert!(code == Some(1) && told.contains(words), "{told}");
+    }
+    assert!(provider.requests().is_empty());
+}
+
+#[test]
+fn a_reader_that_went_away_stops_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = easel(dir.path());
+    command.args(["draw", "猫", "-o", "cat.png"]).stdout(writer.try_clone().unwrap()).stderr(writer);
+    assert_eq!(command.status().unwrap().code(), Some(0));
+    assert!(dir.path().join("cat.png").is_file());
 }
 
 #[tokio::test(flavor = "multi_thread")]

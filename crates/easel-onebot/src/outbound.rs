@@ -4,7 +4,7 @@ mod payload;
 mod result;
 mod ways;
 
-pub(crate) use payload::{Payload, Piece, encoded_len};
+pub(crate) use payload::{Payload, Piece, content, encoded_len};
 pub(crate) use result::{ActionFailure, MUTED, PATH_UNREADABLE, judge};
 
 use easel_core::{

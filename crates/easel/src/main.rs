@@ -10,7 +10,10 @@ mod lifecycle;
 mod local;
 mod wiring;
 
-use std::{io::IsTerminal as _, process::ExitCode};
+use std::{
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use clap::Parser as _;
 use tracing::Level;
@@ -27,7 +30,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     easel_http::crypto::install();
-    log();
+    log(matches!(cli.command, None | Some(Command::Run)));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(workers())
         .max_blocking_threads(32)
@@ -94,23 +97,23 @@ async fn execute(cli: Cli) -> Exit {
     }
 }
 
-/// Says something to whoever started easel.
-#[expect(clippy::print_stdout, reason = "the one place that speaks on standard output")]
+/// Says something to whoever started easel. Who doesn't listen any more (`easel check | head`) stops nothing.
 pub(crate) fn tell(line: impl AsRef<str>) {
-    println!("{}", line.as_ref());
+    writeln!(std::io::stdout(), "{}", line.as_ref()).ok();
 }
 
 /// Says what went wrong to whoever started easel.
-#[expect(clippy::print_stderr, reason = "the one place that speaks on standard error")]
 pub(crate) fn warn(line: impl AsRef<str>) {
-    eprintln!("{}", line.as_ref());
+    writeln!(std::io::stderr(), "{}", line.as_ref()).ok();
 }
 
-/// The log goes to standard error; `RUST_LOG` changes its level.
-fn log() {
+/// The log goes to standard error; `RUST_LOG` changes its level. Commands that end by themselves say in sentences how it
+/// went, so that they log only what is wrong.
+fn log(runs_on: bool) {
     let wished = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    let usual = if runs_on { Level::INFO } else { Level::WARN };
     let filter =
-        wished.unwrap_or_else(|| Targets::new().with_default(Level::INFO).with_target("sled", Level::WARN));
+        wished.unwrap_or_else(|| Targets::new().with_default(usual).with_target("sled", Level::WARN));
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())

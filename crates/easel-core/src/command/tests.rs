@@ -267,6 +267,9 @@ fn output_wishes() {
     check("/生图 猫 比例5:4", "Draw 5:4 | 猫");
     check("/生图 猫 比例：5:4 草地", "Draw 5:4 | 猫 草地");
     check("/生图 比例 3:4 猫", "Draw 3:4 | 猫");
+    check("/draw a cat ratio 5:4", "Draw 5:4 | a cat");
+    check("/draw a cat, Ratio: 5:4", "Draw 5:4 | a cat,");
+    check("/draw the golden ratio", "Draw | the golden ratio");
     check("/生图 比例 好看", "Draw | 比例 好看");
     check("/生图 比例 1:99 猫", "Draw | 比例 1:99 猫");
     check("/生图 4:30 的街道", "Draw | 4:30 的街道");
@@ -404,6 +407,7 @@ fn texts() -> impl Strategy<Value = String> {
         "openai",
         "只猫",
         "比例",
+        "ratio",
         "16:9",
         "5:4",
         "４Ｋ",

@@ -72,7 +72,10 @@ impl OutputWish {
     }
 }
 
-/// Ratios that are wishes without the word 比例.
+/// The words behind which any ratio is a wish.
+const KEYWORDS: [&str; 2] = ["比例", "ratio"];
+
+/// Ratios that are wishes without such a word.
 const RATIOS: [(u16, u16); 9] = [(1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16), (21, 9), (9, 21)];
 
 /// What a prompt splits into.
@@ -177,9 +180,14 @@ pub(super) fn ends_word(c: char) -> bool {
         )
 }
 
+/// `text` behind the word for a ratio.
+fn behind_keyword(text: &str) -> Option<&str> {
+    KEYWORDS.into_iter().find_map(|keyword| strip(text, keyword))
+}
+
 /// `比例` (or `比例:`), spaces, any ratio: the ratio and where it ends.
 fn after_keyword(text: &str, keyword: &Range<usize>, value: &Range<usize>) -> Option<(Ratio, usize)> {
-    let rest = strip(text.get(keyword.clone())?, "比例")?;
+    let rest = behind_keyword(text.get(keyword.clone())?)?;
     let bare = rest.is_empty() || rest.chars().map(fold).eq([':']);
     let between = text.get(keyword.end..value.start)?;
     if !bare || !between.chars().all(is_space) {
@@ -190,7 +198,7 @@ fn after_keyword(text: &str, keyword: &Range<usize>, value: &Range<usize>) -> Op
 
 /// `比例3:4`, `比例：3:4`.
 fn glued_keyword(word: &str) -> Option<Ratio> {
-    let rest = strip(word, "比例")?;
+    let rest = behind_keyword(word)?;
     ratio(strip(rest, ":").unwrap_or(rest))
 }
 

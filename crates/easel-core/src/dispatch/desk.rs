@@ -272,16 +272,22 @@ fn named(runtime: &Runtime, feature: Feature, slot: &Arc<ProviderSlot>) -> Link 
     own.cloned().unwrap_or_else(|| Link::new(slot.clone(), Output::default()))
 }
 
-/// Whether a provider that a person named can edit at all.
+/// Whether a provider that a person named does such things at all.
 ///
 /// # Errors
-/// The reason why it can't.
-fn can_edit(name: &str, slot: &ProviderSlot) -> Result<(), UserError> {
+/// The reason why it doesn't.
+fn can_do(feature: Feature, name: &str, slot: &ProviderSlot) -> Result<(), UserError> {
     let capabilities = slot.provider().capabilities();
-    let (key, code) = match &capabilities {
-        Capabilities { edit: true, .. } => return Ok(()),
-        Capabilities { needs_public_url: true, .. } => ("error-named-no-public-url", "E-PUBLIC-URL"),
-        Capabilities { clip: true, .. } => ("error-named-clips-only", "E-NO-EDIT"),
+    let (key, code) = match (feature, &capabilities) {
+        (Feature::Edit, Capabilities { edit: true, .. })
+        | (Feature::Video, Capabilities { clip: true, .. })
+        | (Feature::Draw, Capabilities { clip: false, .. } | Capabilities { generate: true, .. }) => {
+            return Ok(());
+        }
+        (Feature::Video, _) => ("error-named-no-clip", "E-NO-CLIP"),
+        (Feature::Draw, _) => ("error-named-clips-only", "E-NO-PROVIDER"),
+        (_, Capabilities { needs_public_url: true, .. }) => ("error-named-no-public-url", "E-PUBLIC-URL"),
+        (_, Capabilities { clip: true, .. }) => ("error-named-clips-only", "E-NO-EDIT"),
         _ => ("error-named-no-edit", "E-NO-EDIT"),
     };
     Err(UserError::new(key, code).with("provider", name))
@@ -398,9 +404,7 @@ impl Planner for Desk {
                 let slot = runtime.providers.get(name).ok_or_else(|| {
                     UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", name.clone())
                 })?;
-                if feature == Feature::Edit {
-                    can_edit(name, slot)?;
-                }
+                can_do(feature, name, slot)?;
                 vec![named(&runtime, feature, slot)]
             }
         };

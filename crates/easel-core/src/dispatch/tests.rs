@@ -310,9 +310,10 @@ async fn english_is_spoken_where_it_is_set() {
     let world = world_in(Locale::EnUs, &json!({}), vec![Step::Fail(ErrorClass::Quota)]);
     assert_says(world.says("ann", "/help").await, "/draw description");
     assert_says(world.says("ann", "/draw").await, "for example: /draw a corgi");
+    assert_says(world.says("ann", "/presets").await, "/figurine, /figurine2, /figurine3");
     assert_says(world.says("ann", "/jobs").await, "Nothing is in progress");
     assert_eq!(world.says("ann", "/draw a cat").await, None);
-    assert!(world.adapter.send_number(4).await.text.contains("run out of credit"));
+    assert!(world.adapter.send_number(5).await.text.contains("run out of credit"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,11 @@ use easel_core::{
 use tokio::io::AsyncWriteExt as _;
 use tracing::{debug, info};
 
-use super::{OneBot, napfile, send_error};
+use super::{
+    OneBot,
+    napfile::{self, NotHandedOver},
+    send_error,
+};
 use crate::{
     hub::{CallFailure, Link},
     outbound::{self, ActionFailure, Call, PATH_UNREADABLE, Source, Way, WayFacts, encoded_len, ways},
@@ -246,8 +250,10 @@ impl OneBot {
         match napfile::send(host, port, cargo.name, cargo.body).await {
             Ok(path) => Ok(path),
             Err(error) => {
-                self.napfile.trip();
-                Err(failed(&format!("the file receiver failed: {error}")))
+                if let NotHandedOver::Receiver(_) = error {
+                    self.napfile.trip();
+                }
+                Err(failed(&error.to_string()))
             }
         }
     }
@@ -313,14 +319,4 @@ fn file_url(path: &Path) -> std::io::Result<String> {
     url::Url::from_file_path(&path)
         .map(String::from)
         .map_err(|()| std::io::Error::other("the path cannot be written as a url"))
-}
-
-/// The bytes of a body in parts; on a blocking thread, where they have to be read from disk.
-pub(super) async fn read(body: &Body) -> std::io::Result<Vec<bytes::Bytes>> {
-    if let Some(segments) = body.in_memory() {
-        return Ok(segments.to_vec());
-    }
-    let body = body.clone();
-    let read = tokio::task::spawn_blocking(move || body.read()).await.map_err(std::io::Error::other)?;
-    read.map(|whole| vec![whole])
 }

@@ -32,15 +32,18 @@ impl Piece {
     fn into_segment(self) -> Segment {
         match self {
             Self::Json(json) => json.into(),
-            Self::Base64 { body, offset, len } => {
-                let whole = match body.in_file() {
-                    Some(path) => Content::file(path, body.len()),
-                    None => Content::segments(body.in_memory().unwrap_or_default().iter().cloned()),
-                };
-                Segment::Base64(whole.part(offset, len).kept_by(body))
-            }
+            Self::Base64 { body, offset, len } => Segment::Base64(content(&body).part(offset, len)),
         }
     }
+}
+
+/// The bytes of a body where they lie, to be read while they are sent.
+pub(crate) fn content(body: &Body) -> Content {
+    let whole = match body.in_file() {
+        Some(path) => Content::file(path, body.len()),
+        None => Content::segments(body.in_memory().unwrap_or_default().iter().cloned()),
+    };
+    whole.kept_by(body.clone())
 }
 
 /// A JSON value in pieces.

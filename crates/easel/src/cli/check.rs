@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
-use easel_core::access::{DirectChats, FilterMode};
+use easel_core::{
+    access::{DirectChats, FilterMode},
+    ports::Capabilities,
+};
 use easel_http::HttpClients;
 use easel_providers::Tools;
 
@@ -24,6 +27,7 @@ use crate::config::{
 mod machine;
 mod peers;
 mod probe;
+mod services;
 
 /// How long one look at the network may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -105,7 +109,7 @@ pub(crate) async fn run(global: &Global, options: &Check, out: &mut dyn FnMut(St
             record: options.record.as_deref(),
             yes: options.yes,
         };
-        return probe::run(config, wish, &speech, count, out).await;
+        return probe::run(config, &environment, wish, &speech, count, out).await;
     }
     let running = Control::connect(&config.bot.data_dir).await.unwrap_or_default().is_some();
     for finding in inspect(config, &environment, running).await {
@@ -137,29 +141,51 @@ pub(crate) async fn inspect(
     for (index, section) in config.onebot.iter().enumerate() {
         found.push(peers::onebot(&format!("onebot[{index}]"), section, running).await);
     }
-    for (name, section) in &config.providers {
-        found.push(peers::provider(&format!("providers.{name}"), section, &tools).await);
+    for service in services::named(config, None, environment, &clients).await {
+        found.push(peers::provider(&service, &tools).await);
     }
-    found.push(chosen("draw", &choose(config, Feature::Draw, environment)));
-    found.push(chosen("edit", &choose(config, Feature::Edit, environment)));
-    found.extend(clips(config, &clients));
+    for (section, feature) in [("draw", Feature::Draw), ("edit", Feature::Edit)] {
+        let chosen = choose(config, feature, environment);
+        found.push(idle(config, section, &chosen, &tools).unwrap_or_else(|| self::chosen(section, &chosen)));
+    }
+    found.extend(clips(config, &tools));
     found.push(peers::names(config, &clients).await);
     found
 }
 
+/// What the named providers can do; of those that can't be made something else is said.
+fn abilities<'a>(
+    config: &'a Config,
+    names: &'a [String],
+    tools: &'a Tools,
+) -> impl Iterator<Item = Capabilities> + 'a {
+    let built = |name: &String| easel_providers::build(name, config.providers.get(name)?, tools).ok();
+    names.iter().filter_map(move |name| built(name).map(|provider| provider.capabilities()))
+}
+
+/// That nobody in a chain of `[draw]` or `[edit]` does what the chain is for.
+fn idle(config: &Config, section: &str, chosen: &Chosen, tools: &Tools) -> Option<Finding> {
+    let Chosen::Configured(names) = chosen else { return None };
+    let edits = section == "edit";
+    let can = |able: Capabilities| if edits { able.edit } else { able.generate };
+    if abilities(config, names, tools).any(can) {
+        return None;
+    }
+    let text = |key: &str| ProblemText::new(key).with("providers", names.join(" > "));
+    Some(if edits {
+        Finding::remark(section, text("check-edit-nobody"))
+    } else {
+        Finding::bad(section, text("check-draw-nobody"))
+    })
+}
+
 /// Who makes clips, if anybody is named.
-fn clips(config: &Config, clients: &HttpClients) -> Option<Finding> {
+fn clips(config: &Config, tools: &Tools) -> Option<Finding> {
     let names: Vec<_> = config.video.feature.names().into_iter().map(str::to_owned).collect();
     if names.is_empty() {
         return None;
     }
-    let tools = Tools::new(clients.clone());
-    let makes_clips = |name: &String| {
-        let section = config.providers.get(name);
-        let built = section.and_then(|section| easel_providers::build(name, section, &tools).ok());
-        built.is_some_and(|provider| provider.capabilities().clip)
-    };
-    if names.iter().any(makes_clips) {
+    if abilities(config, &names, tools).any(|able| able.clip) {
         return Some(chosen("video", &Chosen::Configured(names)));
     }
     let text = ProblemText::new("check-video-no-clips").with("providers", names.join(" > "));
@@ -180,7 +206,8 @@ fn access(config: &Config) -> Finding {
 fn chosen(section: &str, chosen: &Chosen) -> Finding {
     let text = match chosen {
         Chosen::Configured(names) => {
-            ProblemText::new("check-chosen-configured").with("providers", names.join(" > "))
+            let text = ProblemText::new("check-chosen-configured").with("count", names.len() as u64);
+            text.with("providers", names.join(" > "))
         }
         Chosen::Environment(found) => ProblemText::new("check-chosen-environment").with("name", found.name),
         Chosen::Sketch => ProblemText::new("check-chosen-sketch"),

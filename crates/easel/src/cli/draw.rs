@@ -2,13 +2,19 @@
 
 use std::path::{Path, PathBuf};
 
+use easel_core::command::PROMPT_LIMIT;
+use easel_providers::Kind;
+
 use super::{
     Draw, Exit,
     control::{Control, ControlCommand},
     speech::Speech,
 };
 use crate::{
-    config::{Config, problem::ProblemText},
+    config::{
+        Config, discover,
+        problem::{ProblemArg, ProblemText},
+    },
     tell, warn,
     wiring::{App, DrawRequest},
 };
@@ -29,7 +35,37 @@ pub(crate) async fn run(options: &Draw, config: &Config, speech: &Speech) -> Exi
     }
 }
 
+/// What is wrong with the words and the target, before anything is asked that may cost money.
+fn mistake(options: &Draw, config: &Config) -> Option<ProblemText> {
+    let prompt = options.prompt.trim();
+    if prompt.is_empty() && options.images.is_empty() {
+        let example = ProblemArg::OneOf(vec!["cli-example-draw"]);
+        let text = ProblemText::new("error-needs-prompt").with("example", example);
+        return Some(text.with("code", "E-NEEDS-PROMPT"));
+    }
+    if prompt.chars().count() > PROMPT_LIMIT {
+        let text = ProblemText::new("error-prompt-too-long").with("limit", PROMPT_LIMIT as u64);
+        return Some(text.with("code", "E-PROMPT-LONG"));
+    }
+    if let Some(wished) = &options.provider {
+        let environment = |name: &str| std::env::var(name).ok();
+        let names = discover::names(config, &environment);
+        // The engine knows the embedded sketch, which nobody has to configure.
+        let is_known = names.is_empty() || wished.eq_ignore_ascii_case(Kind::Sketch.name());
+        if !is_known && !names.iter().any(|name| name.eq_ignore_ascii_case(wished)) {
+            let text = ProblemText::new("cli-no-provider").with("provider", wished.as_str());
+            return Some(text.with("names", names.join(", ")));
+        }
+    }
+    let folder = options.output.as_deref().filter(|output| !output.is_dir()).and_then(Path::parent);
+    let folder = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())?;
+    Some(ProblemText::new("cli-no-folder").with("path", folder.display().to_string()))
+}
+
 async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Vec<PathBuf>, String> {
+    if let Some(mistake) = mistake(options, config) {
+        return Err(speech.say(&mistake));
+    }
     let mut images = Vec::with_capacity(options.images.len());
     for image in &options.images {
         let path = std::path::absolute(image).map_err(|error| error.to_string())?;

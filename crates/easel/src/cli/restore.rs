@@ -19,6 +19,11 @@ pub(crate) async fn run(
         out(speech.say(&ProblemText::new("cli-restore-running")));
         return Exit::Failed;
     }
+    if !options.file.is_file() {
+        let path = options.file.display().to_string();
+        out(speech.say(&ProblemText::new("cli-no-backup").with("path", path)));
+        return Exit::Failed;
+    }
     match easel_store::restore(data_dir, &options.file).await {
         Ok(report) => {
             for text in tell(&report, &options.file.display().to_string()) {

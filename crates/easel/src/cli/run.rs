@@ -190,7 +190,10 @@ fn report(outcome: &Outcome, speech: &Speech) {
         Outcome::Unchanged => {}
         Outcome::Applied { changed, needs_restart, warnings } => {
             tracing::info!(?changed, "the configuration was reloaded");
-            warn(speech.say(&ProblemText::new("config-reloaded")));
+            // Nothing else changed: to say that it is in effect would be wrong.
+            if changed.iter().any(|key| !needs_restart.contains(key)) {
+                warn(speech.say(&ProblemText::new("config-reloaded")));
+            }
             for key in needs_restart {
                 warn(speech.say(&ProblemText::new("config-restart-needed").with("key", key.clone())));
             }

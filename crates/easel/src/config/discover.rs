@@ -1,7 +1,8 @@
 //! Which providers a feature asks: those of the configuration, one found in the environment, or the offline sketch.
 
 use easel_core::settings::FeatureSection;
-use secrecy::SecretString;
+use easel_providers::{Kind, ProviderSection, config::KeyList};
+use secrecy::{ExposeSecret as _, SecretString};
 
 use super::Config;
 
@@ -41,6 +42,24 @@ pub(crate) struct Discovered {
     pub(crate) model: Option<String>,
 }
 
+impl Discovered {
+    /// The provider's name: the pair's, in small letters.
+    pub(crate) fn provider(&self) -> String {
+        self.name.to_lowercase()
+    }
+
+    /// The same as a section, with the model where one is named.
+    pub(crate) fn section(&self) -> ProviderSection {
+        ProviderSection {
+            kind: Kind::OpenAiImages.name().to_owned(),
+            base_url: self.base_url.clone(),
+            api_keys: KeyList::Text(self.key.expose_secret().into()),
+            model: self.model.clone().unwrap_or_default(),
+            ..ProviderSection::default()
+        }
+    }
+}
+
 /// What `feature` asks: its section, for `[edit]` else that of `[draw]`; else the first complete environment pair;
 /// else the sketch. `environment` looks a variable up; a blank one counts as unset.
 pub(crate) fn choose(
@@ -58,6 +77,11 @@ pub(crate) fn choose(
     if !chain.is_empty() {
         return Chosen::Configured(chain);
     }
+    pairs(environment).into_iter().next().map_or(Chosen::Sketch, Chosen::Environment)
+}
+
+/// The complete pairs of the environment; the first one is asked when nothing is configured.
+pub(super) fn pairs(environment: &dyn Fn(&str) -> Option<String>) -> Vec<Discovered> {
     let variable =
         |name: String| environment(&name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
     let complete_pair = |name: &'static str| {
@@ -68,13 +92,23 @@ pub(crate) fn choose(
             model: variable("IMAGE_MODEL".to_owned()),
         })
     };
-    PAIRS.into_iter().find_map(complete_pair).map_or(Chosen::Sketch, Chosen::Environment)
+    PAIRS.into_iter().filter_map(complete_pair).collect()
+}
+
+/// The pairs of the environment, where one of them draws or edits.
+pub(crate) fn in_use(config: &Config, environment: &dyn Fn(&str) -> Option<String>) -> Vec<Discovered> {
+    let from_there = |feature| matches!(choose(config, feature, environment), Chosen::Environment(_));
+    if from_there(Feature::Draw) || from_there(Feature::Edit) { pairs(environment) } else { Vec::new() }
+}
+
+/// The names of all providers that may be meant: the configuration's, and those of the environment's pairs.
+pub(crate) fn names(config: &Config, environment: &dyn Fn(&str) -> Option<String>) -> Vec<String> {
+    let pairs = in_use(config, environment);
+    config.providers.keys().cloned().chain(pairs.iter().map(Discovered::provider)).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use secrecy::ExposeSecret as _;
-
     use super::*;
 
     fn found(config: &str, feature: Feature, environment: &[(&str, &str)]) -> String {

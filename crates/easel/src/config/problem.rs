@@ -164,19 +164,25 @@ pub(crate) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a 
     candidates
         .into_iter()
         .map(|candidate| (distance(&typed, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
+        .filter(|((letters, _), _)| *letters <= allowed)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }
 
-/// Letters to change. A name of several words may also be meant by its last ones (`tokn` for `access_token`), which
-/// counts as one letter at least, so that a whole name that fits wins.
-fn distance(typed: &str, candidate: &str) -> usize {
-    let whole = strsim::damerau_levenshtein(typed, candidate);
-    let ends = candidate.match_indices('_').filter_map(|(at, _)| candidate.get(at + 1..));
-    let part =
-        ends.filter(|_| typed.chars().count() >= 4).map(|end| strsim::damerau_levenshtein(typed, end)).min();
-    part.map_or(whole, |part| whole.min(part.max(1)))
+/// Letters to change, and which part of the name is meant then. A name of several words may also be meant by its first
+/// ones (`openai` for `openai_images`) or its last ones (`tokn` for `access_token`), which counts as one letter at
+/// least, so that a whole name that fits wins; and what it begins with comes before what it ends with.
+fn distance(typed: &str, candidate: &str) -> (usize, u8) {
+    let whole = (strsim::damerau_levenshtein(typed, candidate), 0);
+    if typed.chars().count() < 4 {
+        return whole;
+    }
+    let part = |part: &str| strsim::damerau_levenshtein(typed, part).max(1);
+    let parts = candidate.match_indices('_').flat_map(|(at, _)| {
+        let (first, last) = (candidate.get(..at), candidate.get(at + 1..));
+        first.map(|first| (part(first), 1)).into_iter().chain(last.map(|last| (part(last), 2)))
+    });
+    parts.chain([whole]).min().unwrap_or(whole)
 }
 
 #[cfg(test)]
@@ -187,6 +193,13 @@ mod tests {
     fn check(typed: &str, expected: Option<&str>) {
         let keys = ["data_dir", "locale", "prefixes", "admins", "artifact_ttl_minutes", "artifact_max_count"];
         assert_eq!(nearest(typed, keys), expected);
+    }
+
+    #[test]
+    fn what_a_name_begins_with_comes_first() {
+        let kinds = ["gemini_openai", "openai_images", "openai_chat"];
+        assert_eq!(nearest("openai", kinds), Some("openai_images"));
+        assert_eq!(nearest("chat", kinds), Some("openai_chat"));
     }
 
     #[test]

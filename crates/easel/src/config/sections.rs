@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use easel_core::{
+    access::ListEntry,
     prompt::PresetBook,
     settings::{FeatureSection, SettingProblem},
 };
@@ -60,6 +61,7 @@ pub(crate) fn check(
     #[cfg(feature = "onebot")]
     problems.extend(same_address(config, place));
     problems.extend(unbuilt(written, place));
+    problems.extend(platforms(config, place));
     problems.extend(chain("draw", &config.draw, provider_names, place));
     problems.extend(chain("edit", &config.edit, provider_names, place));
     problems.extend(chain("selfie", &selfie, provider_names, place));
@@ -281,6 +283,42 @@ fn chain(
                 None => ProblemText::new("config-unknown-provider-mend").with("provider", name),
             };
             Problem::error(place(&key), key, text).mend(mend)
+        })
+        .collect()
+}
+
+/// The platforms that an id may begin with.
+const PLATFORMS: [&str; 4] = ["onebot", "discord", "telegram", "web"];
+
+/// A remark for every id of a platform that there is not (`qq:123`): nobody is ever meant by it.
+fn platforms(config: &Config, place: &dyn Fn(&str) -> Place) -> Vec<Problem> {
+    let access = &config.access;
+    let of_list = |key: &'static str, list: &[ListEntry]| {
+        let texts = list.iter().map(|entry| match entry {
+            ListEntry::Text(text) => text.clone(),
+            ListEntry::Number(_) => String::new(),
+        });
+        texts.enumerate().map(move |(index, text)| (format!("{key}[{index}]"), text)).collect::<Vec<_>>()
+    };
+    let admins: Vec<_> = config.bot.admins.iter().map(|admin| ListEntry::from(admin.as_str())).collect();
+    let written = [
+        of_list("bot.admins", &admins),
+        of_list("access.group_filter_list", &access.group_filter_list),
+        of_list("access.user_filter_list", &access.user_filter_list),
+    ];
+    let unknown = |text: &str| {
+        let ids = text.split([',', '，']).filter_map(|id| id.split_once(':'));
+        let mut named = ids.map(|(platform, _)| platform.trim().to_owned());
+        named.find(|platform| !platform.is_empty() && !PLATFORMS.contains(&platform.as_str()))
+    };
+    written
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, text)| {
+            let text = ProblemText::new("config-unknown-platform").with("platform", unknown(&text)?);
+            let mend =
+                ProblemText::new("config-unknown-platform-mend").with("platforms", PLATFORMS.join(", "));
+            Some(Problem::warning(place(&key), key, text).mend(mend))
         })
         .collect()
 }

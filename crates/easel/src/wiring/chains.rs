@@ -6,6 +6,13 @@ use std::{
     time::Duration,
 };
 
+use crate::{
+    cli::keys,
+    config::{
+        Config,
+        discover::{self, Chosen, Discovered, Feature},
+    },
+};
 use anyhow::Context as _;
 use easel_core::{
     access::Rules,
@@ -17,20 +24,10 @@ use easel_core::{
     prompt::PresetBook,
     settings::FeatureSection,
 };
+use easel_http::HttpClients;
 use easel_providers::{
-    Kind, ProfileSection, ProviderSection,
-    config::KeyList,
-    models,
+    Kind, ProfileSection, ProviderSection, models,
     registry::{self, Tools},
-};
-use secrecy::ExposeSecret as _;
-
-use crate::{
-    cli::keys,
-    config::{
-        Config,
-        discover::{self, Chosen, Discovered, Feature},
-    },
 };
 
 /// Name and kind of the embedded provider that draws when nothing is configured.
@@ -129,17 +126,11 @@ impl Factory {
     }
 
     async fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
-        let mut section = ProviderSection {
-            kind: Kind::OpenAiImages.name().to_owned(),
-            base_url: found.base_url.clone(),
-            api_keys: KeyList::Text(found.key.expose_secret().into()),
-            ..ProviderSection::default()
-        };
-        section.model = match &found.model {
-            Some(model) => model.clone(),
-            None => self.listed_model(found.name, &section).await,
-        };
-        self.slot(&found.name.to_lowercase(), &section)
+        let mut section = found.section();
+        if section.model.is_empty() {
+            section.model = self.listed_model(found.name, &section).await;
+        }
+        self.slot(&found.provider(), &section)
     }
 
     /// The first model of the service's own list that makes pictures; [`FALLBACK_MODEL`] when there is none, or no
@@ -149,18 +140,16 @@ impl Factory {
         if let Some(model) = known().get(&section.base_url).cloned() {
             return model;
         }
-        let model = match self.list(section).await {
-            Ok(ids) => models::first_image_capable(ids.iter().map(String::as_str)).map_or_else(
-                || {
-                    tracing::warn!(
-                        service = name,
-                        model = FALLBACK_MODEL,
-                        "the service lists no model that makes pictures; IMAGE_MODEL names one"
-                    );
-                    FALLBACK_MODEL.to_owned()
-                },
-                str::to_owned,
-            ),
+        let model = match first_listed(&self.tools.clients, section).await {
+            Ok(Some(model)) => model,
+            Ok(None) => {
+                tracing::warn!(
+                    service = name,
+                    model = FALLBACK_MODEL,
+                    "the service lists no model that makes pictures; IMAGE_MODEL names one"
+                );
+                FALLBACK_MODEL.to_owned()
+            }
             Err(error) => {
                 let error = format!("{error:#}");
                 tracing::warn!(
@@ -174,12 +163,6 @@ impl Factory {
         };
         known().insert(section.base_url.clone(), model.clone());
         model
-    }
-
-    async fn list(&self, section: &ProviderSection) -> anyhow::Result<Vec<String>> {
-        let (address, keys) = (section.address()?, section.keys());
-        let list = models::list(&self.tools.clients, section.proxy.expose(), &address, keys.first());
-        Ok(tokio::time::timeout(LIST_PATIENCE, list).await??)
     }
 
     fn sketch(&self) -> anyhow::Result<Arc<ProviderSlot>> {
@@ -273,13 +256,32 @@ impl Factory {
     }
 }
 
+/// The first model of a service's own list that makes pictures, if there is one. Costs nothing.
+async fn first_listed(clients: &HttpClients, section: &ProviderSection) -> anyhow::Result<Option<String>> {
+    let (address, keys) = (section.address()?, section.keys());
+    let list = models::list(clients, section.proxy.expose(), &address, keys.first());
+    let ids = tokio::time::timeout(LIST_PATIENCE, list).await??;
+    Ok(models::first_image_capable(ids.iter().map(String::as_str)).map(str::to_owned))
+}
+
+/// A service from the environment as it is asked when it draws, with its model settled. Costs nothing.
+pub(crate) async fn settled(clients: &HttpClients, found: &Discovered) -> ProviderSection {
+    let mut section = found.section();
+    if section.model.is_empty() {
+        // A service that can't be asked now is asked with the usual model later.
+        let listed = first_listed(clients, &section).await.ok().flatten();
+        section.model = listed.unwrap_or_else(|| FALLBACK_MODEL.to_owned());
+    }
+    section
+}
+
 fn default_output(section: &FeatureSection) -> Option<Output> {
     section.default_output.as_deref().and_then(OutputWish::parse).map(|wish| output_of(&wish))
 }
 
 #[cfg(test)]
 mod tests {
-    use easel_http::{HttpClients, NetworkSection};
+    use easel_http::NetworkSection;
     use easel_testkit::provider::FakeProvider;
 
     use super::*;

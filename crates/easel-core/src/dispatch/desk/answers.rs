@@ -8,7 +8,7 @@ use crate::{
     command::{Command, Feature, HelpTopic, PresetList},
     dispatch::{Answer, Runtime},
     error::UserError,
-    i18n::{Args, HelpView},
+    i18n::{Args, HelpView, Locale},
     job::{
         delivery::{Delivered, Item, deliver},
         engine::{CancelOutcome, Engine, JobLine, Phase},
@@ -22,6 +22,12 @@ use crate::{
 
 /// Lines of `/任务` at most.
 const MAX_JOB_LINES: usize = 10;
+
+/// A preset's name as the help of this language writes it; those of the configuration are spelled as the owner did.
+fn name_in(preset: &Preset, locale: Locale) -> &str {
+    let english = preset.aliases.first().filter(|_| preset.style.is_some() && locale == Locale::EnUs);
+    english.unwrap_or(&preset.name)
+}
 
 impl Desk {
     pub(super) fn help(&self, runtime: &Runtime, topic: HelpTopic) -> Arc<str> {
@@ -51,7 +57,7 @@ impl Desk {
             .all()
             .iter()
             .filter(wanted)
-            .map(|preset| format!("{}{}", runtime.prefix, preset.name))
+            .map(|preset| format!("{}{}", runtime.prefix, name_in(preset, runtime.locale)))
             .collect();
         if names.is_empty() {
             return self.texts.plain(runtime.locale, "presets-none");

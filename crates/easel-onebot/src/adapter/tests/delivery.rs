@@ -306,6 +306,30 @@ async fn clips_stand_alone_and_arrive_by_every_way() {
 }
 
 #[tokio::test]
+async fn a_clip_goes_from_its_file_to_the_receiver() {
+    let receiver = FakeNapfile::start().await;
+    let section = OneBotSection {
+        image_delivery: ImageDelivery::Napfile,
+        nap_server_address: "127.0.0.1".into(),
+        nap_server_port: receiver.address().port(),
+        ..reverse()
+    };
+    let peer = FakeOneBot::builder().other_machine().build();
+    let bytes = content(3_000_001);
+    peer.add_file("/napfile/easel-1-0.mp4", bytes.clone());
+    let (rig, peer) = Rig::with_peer(section, peer).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), &bytes).unwrap();
+    let mut reply = clip_reply(Bytes::new(), None);
+    let [Part::Clip(clip)] = &mut reply.parts[..] else { panic!("a clip") };
+    clip.clip.body = Body::from_file(file.path()).unwrap();
+    let sent = rig.adapter.send(&target(&peer), &reply).await.unwrap();
+    assert_eq!((sent.way, receiver.next_file().await.bytes), ("napfile", bytes.clone()));
+    assert_eq!(peer.next_send().await.files[0].bytes, Some(bytes));
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn clips_that_are_too_large_or_refused_are_certainly_not_there() {
     let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::builder().dialect(Dialect::LLBot).build()).await;
     let file = tempfile::NamedTempFile::new().unwrap();

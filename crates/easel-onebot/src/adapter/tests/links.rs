@@ -179,7 +179,10 @@ async fn the_newest_socket_wins() {
 #[tokio::test]
 async fn a_silent_peer_is_dropped_and_taken_back() {
     let peer = FakeOneBot::builder().heartbeat(Some(Duration::from_millis(20))).build();
-    let (mut rig, peer) = Rig::with_peer(reverse(), peer).await;
+    let timing = Timing { heartbeat: Duration::from_millis(200), ..quick() };
+    let mut rig = Rig::start_with(vec![reverse()], timing, None).await;
+    peer.connect(&rig.url("/ws")).await.unwrap();
+    rig.reachable(&peer).await;
     let account = AccountId::from(peer.self_id().to_string());
     peer.heartbeat().await;
     peer.freeze();

@@ -12,7 +12,7 @@ use easel_providers::{
 };
 use tokio::{net::TcpListener, net::TcpStream, time::timeout};
 
-use super::{Finding, PATIENCE, host_of};
+use super::{Finding, PATIENCE, host_of, services::Service};
 use crate::config::{Config, problem::ProblemText};
 
 /// A name that is resolvable from everywhere and meant for such looks.
@@ -70,16 +70,16 @@ async fn reach(place: &str, address: &str) -> Finding {
 }
 
 /// Whether a provider answers and takes one of the first keys, by its list of models, which costs nothing.
-pub(super) async fn provider(place: &str, section: &ProviderSection, tools: &Tools) -> Finding {
+pub(super) async fn provider(service: &Service, tools: &Tools) -> Finding {
+    let Service { name, section, origin } = service;
+    let place = &*service.place();
     let kind = Kind::parse(&section.kind);
     if !kind.is_some_and(Kind::is_remote) {
         return Finding::good(place, ProblemText::new("check-provider-offline"));
     }
+    let text = |key: &str, host: &str| origin.tell(ProblemText::new(key), name).with("host", host);
     let unreached = |host: &str, detail: String| {
-        Finding::bad(
-            place,
-            ProblemText::new("check-provider-unreached").with("host", host).with("detail", detail),
-        )
+        Finding::bad(place, text("check-provider-unreached", host).with("detail", detail))
     };
     let questions = match Questions::new(place, section, tools, PATIENCE) {
         Ok(questions) => questions,
@@ -89,8 +89,7 @@ pub(super) async fn provider(place: &str, section: &ProviderSection, tools: &Too
     };
     let host = host_of(questions.base().url());
     let answered = ask(&questions, section).await;
-    let text =
-        |key: &str| ProblemText::new(key).with("host", host.as_str()).with("kind", section.kind.as_str());
+    let text = |key: &str| text(key, &host).with("kind", section.kind.as_str());
     let status = |key: &str, status: u16| text(key).with("status", u64::from(status));
     match answered {
         Ok(listed) if (200..300).contains(&listed.status) && !questions.base().is_full() => {

@@ -4,21 +4,28 @@
 //! one small picture and one small edit per service, through the provider itself. A clip is never made for a look. Facts
 //! are gathered in [`ask`], judged in [`judge`] by pure functions, and taken down in [`record`] where the owner wishes
 //! it; this file says and orders.
+//!
+//! Streaming costs no picture of its own: the first one is asked for as a stream wherever the kind can, and the edit as
+//! it is configured, so two calls show all of it. Only a stream that fails is followed by the same without, because then
+//! nothing else tells a service that can't stream from one that can't draw.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
     path::Path,
 };
 
-use easel_http::{HttpClients, Recorder, Redactor};
-use easel_providers::{ProviderSection, Tools};
+use easel_http::{HttpClients, Recorded, Recorder, Redactor};
+use easel_providers::Tools;
 
-use super::{Count, Finding, Level};
+use super::{
+    Count, Finding, Level,
+    services::{self, Service},
+};
 use crate::{
     cli::{Exit, speech::Speech},
     config::{
         Config,
-        discover::{Chosen, Feature, choose},
+        discover::{self, Feature, choose},
         problem::{ProblemText, nearest},
     },
 };
@@ -48,15 +55,16 @@ type Out<'a> = dyn FnMut(String) + 'a;
 /// the configuration needs doesn't work.
 pub(super) async fn run(
     config: &Config,
+    environment: &dyn Fn(&str) -> Option<String>,
     wish: Wish<'_>,
     speech: &Speech,
     mut count: Count,
     out: &mut Out<'_>,
 ) -> Exit {
-    let chosen: Vec<_> =
-        config.providers.iter().filter(|(name, _)| wish.name.is_none_or(|wished| wished == *name)).collect();
-    if chosen.is_empty() {
-        return nobody(config, wish.name, speech, out);
+    let clients = HttpClients::new(config.network.clone());
+    let services = services::named(config, wish.name, environment, &clients).await;
+    if services.is_empty() {
+        return nobody(&discover::names(config, environment), wish.name, speech, out);
     }
     let mut records = match wish.record.map(Records::open).transpose() {
         Ok(records) => records,
@@ -73,8 +81,9 @@ pub(super) async fn run(
         }
     };
     let mut subjects = Vec::new();
-    for (name, section) in chosen {
-        let (subject, findings) = free(config, name, section, &scratch, &mut records).await;
+    for service in &services {
+        let needs = needs(config, service, environment);
+        let (subject, findings) = free(config, service, needs, &scratch, &mut records).await;
         for finding in &findings {
             count.tell(speech, finding, out);
         }
@@ -103,15 +112,17 @@ pub(super) async fn run(
     }
 }
 
-fn nobody(config: &Config, name: Option<&str>, speech: &Speech, out: &mut Out<'_>) -> Exit {
+fn nobody(names: &[String], name: Option<&str>, speech: &Speech, out: &mut Out<'_>) -> Exit {
     let Some(name) = name else {
         out(speech.say(&ProblemText::new("check-probe-nothing")));
         return Exit::Done;
     };
-    out(speech.say(&ProblemText::new("check-probe-nobody").with("provider", name)));
-    if let Some(nearest) = nearest(name, config.providers.keys().map(String::as_str)) {
-        out(speech.say(&ProblemText::new("config-nearest-key").with("nearest", nearest)));
-    }
+    let text = match nearest(name, names.iter().map(String::as_str)) {
+        Some(nearest) => ProblemText::new("check-probe-nobody-near").with("nearest", nearest),
+        None if names.is_empty() => ProblemText::new("check-probe-nobody-at-all"),
+        None => ProblemText::new("check-probe-nobody").with("names", names.join(", ")),
+    };
+    out(speech.say(&text.with("provider", name)));
     Exit::Wrong
 }
 
@@ -123,23 +134,21 @@ fn unwritten(path: Option<&Path>, error: &io::Error) -> ProblemText {
 /// The free part, and what can be asked further.
 async fn free<'a>(
     config: &Config,
-    name: &'a str,
-    section: &'a ProviderSection,
+    service: &'a Service,
+    needs: Needs,
     scratch: &'a Scratch,
     records: &mut Option<Records>,
 ) -> (Option<Subject<'a>>, Vec<Finding>) {
-    let place = format!("providers.{name}");
-    let recorder = records.as_ref().map(|_| Recorder::default());
-    let mut clients = HttpClients::new(config.network.clone());
-    if let Some(recorder) = &recorder {
-        clients = clients.recorded_by(recorder.clone());
-    }
+    let place = service.place();
+    let recorder = Recorder::default();
+    let clients = HttpClients::new(config.network.clone()).recorded_by(recorder.clone());
     let tools = Tools { profiles: config.profiles.clone().into(), ..Tools::new(clients) };
-    let subject = match Subject::new(name, section, needs(config, name), tools, recorder, scratch) {
+    let subject = match Subject::new(service, needs, tools, recorder, scratch) {
         Ok(subject) => subject,
         Err(error) => {
-            let text = ProblemText::new("check-provider-unreached")
-                .with("host", easel_http::redact(&section.base_url))
+            let text = service.origin.tell(ProblemText::new("check-provider-unreached"), &service.name);
+            let text = text
+                .with("host", easel_http::redact(&service.section.base_url))
                 .with("detail", easel_http::redact(&error.to_string()));
             return (None, vec![Finding::bad(place, text)]);
         }
@@ -149,9 +158,9 @@ async fn free<'a>(
     }
     let mut subject = subject;
     subject.ask_free().await;
-    keep(records, &subject, "models");
+    keep(records, &subject, "models", &subject.recorder.take());
     subject.ask_balances().await;
-    keep(records, &subject, "balance");
+    keep(records, &subject, "balance", &subject.recorder.take());
     let findings = judge::free(&subject.traits(), &subject.free, chrono::Utc::now().date_naive());
     (Some(subject), findings)
 }
@@ -163,29 +172,30 @@ async fn paid(
     records: &mut Option<Records>,
     out: &mut Out<'_>,
 ) -> Vec<Finding> {
-    out(speech.say(&ProblemText::new("check-probe-drawing").with("provider", subject.name)));
+    out(speech.say(&ProblemText::new("check-probe-drawing").with("provider", subject.name())));
     let mut found = Paid::default();
     for step in judge::STEPS {
         if judge::is_due(step, &subject.traits(), &found) {
-            let tried = subject.attempt(step).await;
-            keep(records, subject, step.label());
+            let (tried, calls) = subject.attempt(step).await;
+            keep(records, subject, step.label(), &calls);
             found.add(step, tried);
         }
     }
     judge::paid(&subject.traits(), &subject.free, &found)
 }
 
-/// Writes down what was sent and got since the last time.
-fn keep(records: &mut Option<Records>, subject: &Subject<'_>, label: &str) {
-    if let (Some(records), Some(recorder)) = (records, &subject.recorder) {
-        let redactor = Redactor::new(&easel_providers::questions::secrets(subject.section, subject.tools()));
-        records.write(subject.name, subject.base(), label, &redactor, &recorder.take());
+/// Writes down what was sent and got.
+fn keep(records: &mut Option<Records>, subject: &Subject<'_>, label: &str, calls: &[Recorded]) {
+    if let Some(records) = records {
+        let redactor =
+            Redactor::new(&easel_providers::questions::secrets(subject.section(), subject.tools()));
+        records.write(subject.name(), subject.base(), label, &redactor, calls);
     }
 }
 
 /// What the configuration needs of a provider. One that no feature names is there to be asked by its name.
-fn needs(config: &Config, name: &str) -> Needs {
-    let asks = |feature| matches!(choose(config, feature, &|_| None), Chosen::Configured(names) if names.iter().any(|named| named == name));
+fn needs(config: &Config, service: &Service, environment: &dyn Fn(&str) -> Option<String>) -> Needs {
+    let asks = |feature| service.is_asked(&choose(config, feature, environment));
     let (draw, edit) = (asks(Feature::Draw), asks(Feature::Edit));
     Needs { draw: draw || !edit, edit }
 }
@@ -209,9 +219,10 @@ async fn allowed(subjects: &[Subject<'_>], yes: bool, speech: &Speech, out: &mut
             "check-probe-cost"
         });
         let text = text
-            .with("provider", subject.name)
+            .with("provider", subject.name())
             .with("model", subject.model())
             .with("count", subject.pictures())
+            .with("more", if subject.may_repeat() { "yes" } else { "no" })
             .with("price", subject.price().map(judge::amount).unwrap_or_default());
         out(speech.say(&text));
     }
@@ -262,7 +273,9 @@ impl Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use easel_providers::ProviderSection;
+
+    use super::{services::Origin, *};
 
     #[test]
     fn only_a_plain_yes_spends_money() {
@@ -278,7 +291,9 @@ mod tests {
         #[track_caller]
         fn check(config: &str, draw: bool, edit: bool) {
             let config: Config = serde_json::from_str(config).unwrap();
-            assert_eq!(needs(&config, "main"), Needs { draw, edit });
+            let (name, section) = ("main".to_owned(), ProviderSection::default());
+            let service = Service { name, section, origin: Origin::Section };
+            assert_eq!(needs(&config, &service, &|_| None), Needs { draw, edit });
         }
         check("{}", true, false);
         check(r#"{"draw": {"provider": "main"}}"#, true, true);

@@ -7,6 +7,10 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+fn configured(section: easel_providers::ProviderSection) -> services::Service {
+    services::Service { name: "p".to_owned(), section, origin: services::Origin::Section }
+}
+
 /// Runs the command on a configuration in a directory of its own.
 async fn check(text: &str) -> (Exit, String) {
     let directory = tempfile::tempdir().unwrap();
@@ -66,6 +70,24 @@ async fn a_chain_of_clips_without_a_maker_of_clips_is_bad() {
 }
 
 #[tokio::test]
+async fn a_chain_whose_providers_cannot_do_it_is_told() {
+    let chain = |further: &str, chains: &str| {
+        format!(
+            "[bot]\nlocale = \"en-US\"\n[providers.own]\nkind = \"openai_images\"\nbase_url = \"http://127.0.0.1:9\"\nmodel = \"m\"\n{further}\n{chains}"
+        )
+    };
+    let (_, report) = check(&chain("supports_edit = false", "[draw]\nprovider = \"own\"\n")).await;
+    assert!(report.contains("[draw] Uses own") && report.contains("! [edit]: None of own takes"), "{report}");
+    let film = "kind = \"grok_video\"\nbase_url = \"http://127.0.0.1:9\"\nmodel = \"m\"\n";
+    let clips = format!("[providers.film]\n{film}[draw]\nprovider = \"film\"\n[edit]\nprovider = \"own\"\n");
+    let (_, report) = check(&chain("", &clips)).await;
+    assert!(
+        report.contains("✗ [draw]: None of film draws") && report.contains("[edit] Uses own"),
+        "{report}"
+    );
+}
+
+#[tokio::test]
 async fn a_provider_that_nobody_answers_for_is_bad_and_its_key_stays_secret() {
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
     let text = format!(
@@ -105,7 +127,8 @@ async fn a_provider_is_asked_with_its_key() {
         }))
         .unwrap();
         let tools = Tools::new(HttpClients::new(easel_http::NetworkSection::default()));
-        let (request, finding) = tokio::join!(server, peers::provider("providers.p", &section, &tools));
+        let service = configured(section);
+        let (request, finding) = tokio::join!(server, peers::provider(&service, &tools));
         assert_eq!(key_of(&finding), expected);
         assert!(request.starts_with("get /v1/models") && request.contains("bearer k1"), "{request}");
     }
@@ -144,7 +167,8 @@ async fn a_provider_is_asked_as_it_will_be_when_it_draws() {
             }
         };
         let tools = Tools::new(HttpClients::new(easel_http::NetworkSection::default()));
-        let ((), finding) = tokio::join!(server, peers::provider("providers.p", &section, &tools));
+        let service = configured(section);
+        let ((), finding) = tokio::join!(server, peers::provider(&service, &tools));
         assert_eq!(finding.text.key, "check-provider-good", "{accepted}");
     }
 }

@@ -71,16 +71,21 @@ pub(super) fn find(key: &str) -> Option<Template> {
 
 /// The kind of a service, which also depends on what was written beside its name.
 ///
-/// A gateway that draws in its chat is asked by chat. Clips of `grok-imagine` come from the task API at xAI itself, and
+/// A gateway that draws in its chat is asked by chat. Google's OpenAI-compatible route takes no pictures, gateways that
+/// call theirs by that name do. Clips of `grok-imagine` come from the task API at xAI itself, and
 /// by chat from everybody else who offers them.
 pub(super) fn kind(template: Template, api_mode: Option<&str>, base: &str) -> Kind {
     let chat = api_mode.is_some_and(|mode| mode.eq_ignore_ascii_case("chat"));
     match template.kind {
         Kind::Grok | Kind::GeminiOpenAi | Kind::OpenAiImages if chat => Kind::OpenAiChat,
+        Kind::GeminiOpenAi if !base.is_empty() && host(base) != GOOGLE => Kind::OpenAiImages,
         Kind::GrokVideo if !is_xai(base) => Kind::ChatVideo,
         kind => kind,
     }
 }
+
+/// Where Google's own API is.
+const GOOGLE: &str = "generativelanguage.googleapis.com";
 
 /// Whether the address is xAI's own.
 pub(super) fn is_xai(base: &str) -> bool {
@@ -129,6 +134,14 @@ mod tests {
         check("grok", Some("images"), "", "grok");
         check("openai_compat", Some("Images"), "https://gateway.example", "openai_images");
         check("gitee", Some("chat"), "", "gitee");
+    }
+
+    #[test]
+    fn only_googles_own_route_is_googles() {
+        check("gemini_openai", None, "", "gemini_openai");
+        let google = "https://generativelanguage.googleapis.com/v1beta/openai";
+        check("gemini_openai", Some("images"), google, "gemini_openai");
+        check("gemini_openai", Some("images"), "https://gateway.example/v1", "openai_images");
     }
 
     #[test]

@@ -85,6 +85,10 @@ fn rules_of_the_sections_are_told_with_their_place() {
         &["2:21 network.allow_hosts[1] bad-network-allow-hosts"],
     );
     check("[access]\ngroup_filter_list = [\"onebot:\"]\n", &["2:22 access.group_filter_list[0] list-entry"]);
+    check(
+        "[access]\ngroup_filter_list = [1, \"onebot:2\", \"qq:3\"]\n[bot]\nadmins = [\"QQ:1\"]\n",
+        &["2:37 access.group_filter_list[2] unknown-platform", "4:11 bot.admins[0] unknown-platform"],
+    );
     check("[presets.a]\noutput = \"huge\"\nprompt = \"x\"\n", &["2:10 presets.a.output output-form"]);
     check("[draw]\ndefault_output = \"huge\"\n", &["2:18 draw.default_output output-form"]);
     let provider = |rest: &str| format!("[draw]\nprovider = \"a.b\"\n[providers.\"a.b\"]\n{rest}");

@@ -14,14 +14,15 @@ use easel_core::{
         Output, Provider, Reference,
     },
 };
-use easel_http::{BaseUrl, Recorder, unforeseeable};
+use easel_http::{BaseUrl, Method, Recorded, Recorder, unforeseeable};
 use easel_providers::{BuildError, Kind, ProviderSection, Tools, balance, build, questions::Questions};
+use serde_json::Value;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    super::{PATIENCE, host_of},
-    judge::{ASKED, Failed, Free, KeyFact, KeyState, Needs, Step, Traits, Tried},
+    super::{PATIENCE, host_of, services::Service},
+    judge::{self, ASKED, Failed, Free, KeyFact, KeyState, Needs, Step, Stream, Streaming, Traits, Tried},
 };
 
 /// What is drawn: few words, little to do, nothing that a content check could mind.
@@ -32,6 +33,8 @@ const CHANGE: &str = "Make the background light blue.";
 const MOST_KEYS: usize = 5;
 /// Corrections of one request, as in a chain.
 const MOST_CORRECTIONS: usize = 2;
+/// The field that asks for a stream, and by which the kinds that have another way are told to take it.
+const STREAM: &str = "stream";
 /// Longest wait for a service that queues.
 const TASK_PATIENCE: Duration = Duration::from_mins(10);
 
@@ -58,9 +61,8 @@ impl Drop for Scratch {
 
 /// A service that is looked at.
 pub(super) struct Subject<'a> {
-    pub(super) name: &'a str,
-    pub(super) section: &'a ProviderSection,
-    pub(super) recorder: Option<Recorder>,
+    service: &'a Service,
+    pub(super) recorder: Recorder,
     pub(super) free: Free,
     kind: Kind,
     needs: Needs,
@@ -74,20 +76,19 @@ pub(super) struct Subject<'a> {
 
 impl<'a> Subject<'a> {
     pub(super) fn new(
-        name: &'a str,
-        section: &'a ProviderSection,
+        service: &'a Service,
         needs: Needs,
         tools: Tools,
-        recorder: Option<Recorder>,
+        recorder: Recorder,
         scratch: &'a Scratch,
     ) -> Result<Self, BuildError> {
+        let Service { name, section, .. } = service;
         let kind = Kind::parse(&section.kind).ok_or_else(|| BuildError::UnknownKind(section.kind.clone()))?;
         let provider = build(name, section, &tools)?;
         let questions =
             kind.is_remote().then(|| Questions::new(name, section, &tools, PATIENCE)).transpose()?;
         Ok(Self {
-            name,
-            section,
+            service,
             recorder,
             free: Free::default(),
             kind,
@@ -99,6 +100,14 @@ impl<'a> Subject<'a> {
             tools,
             scratch,
         })
+    }
+
+    pub(super) fn name(&self) -> &'a str {
+        &self.service.name
+    }
+
+    pub(super) fn section(&self) -> &'a ProviderSection {
+        &self.service.section
     }
 
     pub(super) fn is_remote(&self) -> bool {
@@ -126,20 +135,37 @@ impl<'a> Subject<'a> {
     /// What the judgement needs to know of it.
     pub(super) fn traits(&self) -> Traits<'_> {
         Traits {
-            name: self.name,
+            name: self.name(),
+            origin: self.service.origin,
             kind: self.kind,
             model: self.model(),
             needs: self.needs,
             generates: self.capabilities.generate,
             edits: self.capabilities.edit,
             clips: self.capabilities.clip,
-            streams: self.streams(),
-            full_url: self.section.full_url,
+            streaming: self.streaming(),
+            full_url: self.section().full_url,
         }
     }
 
-    fn streams(&self) -> bool {
-        self.section.extra.get("stream").and_then(serde_json::Value::as_bool) == Some(true)
+    /// Whether answers come as streams, or could.
+    fn streaming(&self) -> Streaming {
+        let section = self.section();
+        let profile = section.profile.trim();
+        let profiled = self.tools.profiles.get(profile).is_some_and(|profile| profile.streaming);
+        if profiled || section.extra.get(STREAM).and_then(Value::as_bool) == Some(true) {
+            Streaming::Configured
+        } else if profile.is_empty() {
+            judge::streaming(self.kind, self.model())
+        } else {
+            // What a profile doesn't say, its gateway doesn't know.
+            Streaming::No
+        }
+    }
+
+    /// Whether a picture more is asked for where streaming fails.
+    pub(super) fn may_repeat(&self) -> bool {
+        self.streaming() != Streaming::No && self.capabilities.generate
     }
 
     /// Pictures that may be charged at most. A service that can't be reached, or takes no key, is asked for none.
@@ -149,23 +175,23 @@ impl<'a> Subject<'a> {
         if !usable || self.capabilities.clip {
             return 0;
         }
-        let once_more = self.streams() && self.capabilities.generate;
-        [self.capabilities.generate, self.capabilities.edit, once_more].into_iter().map(u64::from).sum()
+        let steps = [self.capabilities.generate, self.capabilities.edit, self.may_repeat()];
+        steps.into_iter().map(u64::from).sum()
     }
 
     /// What that may cost, by the owner's own prices.
     pub(super) fn price(&self) -> Option<f64> {
-        let price = |operation: Operation| self.section.prices.get(operation.name()).copied();
+        let price = |operation: Operation| self.section().prices.get(operation.name()).copied();
         let drawn = if self.capabilities.generate { price(Operation::Generate)? } else { 0.0 };
         let edited = if self.capabilities.edit { price(Operation::Edit).unwrap_or(drawn) } else { 0.0 };
-        Some(if self.streams() { 2.0 * drawn + edited } else { drawn + edited })
+        Some(if self.may_repeat() { 2.0 * drawn + edited } else { drawn + edited })
     }
 
     /// Whether it is there, and how it takes each key; a service without keys is asked once.
     pub(super) async fn ask_free(&mut self) {
         let Some(questions) = &self.questions else { return };
         self.free.host = host_of(questions.base().url());
-        let keyed = self.section.basic_auth.expose().is_empty() && !self.keys.is_empty();
+        let keyed = self.section().basic_auth.expose().is_empty() && !self.keys.is_empty();
         let keys: Vec<Option<&ApiKey>> =
             if keyed { self.keys.iter().take(MOST_KEYS).map(Some).collect() } else { vec![None] };
         for key in keys {
@@ -218,8 +244,23 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// One step of the paid part.
-    pub(super) async fn attempt(&self, step: Step) -> Tried {
+    /// One step of the paid part, and its calls.
+    pub(super) async fn attempt(&self, step: Step) -> (Tried, Vec<Recorded>) {
+        let mut tried = self.take(step).await;
+        let calls = self.recorder.take();
+        if let Tried::Made { stream, corrected, .. } = &mut tried
+            && (step == Step::Draw && self.streaming() != Streaming::No)
+        {
+            *stream = streamed(&calls);
+            // What real requests don't carry is none of their corrections.
+            if *stream == Stream::Refused && self.streaming() == Streaming::Possible {
+                *corrected = corrected.saturating_sub(1);
+            }
+        }
+        (tried, calls)
+    }
+
+    async fn take(&self, step: Step) -> Tried {
         let reference = match self.reference(step).await {
             Ok(reference) => reference,
             Err(error) => return Tried::Failed(failed(error)),
@@ -228,7 +269,7 @@ impl<'a> Subject<'a> {
             Ok(provider) => provider,
             Err(error) => {
                 return Tried::Failed(failed(ProviderError::new(
-                    self.name,
+                    self.name(),
                     ErrorClass::NotFound,
                     error.to_string(),
                 )));
@@ -249,19 +290,20 @@ impl<'a> Subject<'a> {
                     size: (made.picture.width, made.picture.height),
                     seconds: begun.elapsed().as_secs(),
                     corrected,
+                    stream: Stream::Unasked,
                 },
-                None => Tried::Failed(failed(ProviderError::new(self.name, ErrorClass::Empty, ""))),
+                None => Tried::Failed(failed(ProviderError::new(self.name(), ErrorClass::Empty, ""))),
             },
             Err(error) => Tried::Failed(failed(error)),
         }
     }
 
-    /// Asks with the usable keys in turn. Says what was corrected on the way.
+    /// Asks with the usable keys in turn. Says how often something was corrected on the way.
     async fn send(
         &self,
         provider: &dyn Provider,
         request: &GenerateRequest,
-    ) -> Result<(Generated, bool), ProviderError> {
+    ) -> Result<(Generated, usize), ProviderError> {
         let usable = |key: &&ApiKey| {
             let mut facts = self.free.keys.iter();
             facts.find(|fact| *fact.fingerprint == *key.fingerprint).is_none_or(|fact| fact.state.is_usable())
@@ -272,7 +314,7 @@ impl<'a> Subject<'a> {
         let job = JobId::generate();
         while let Some(key) = keys.peek().cloned() {
             let result = provider.generate(request, &self.context(job, key, provider, request)).await;
-            let Err(error) = result else { return result.map(|made| (made, corrections > 0)) };
+            let Err(error) = result else { return result.map(|made| (made, corrections)) };
             match error.retry {
                 Retry::Corrected if corrections < MOST_CORRECTIONS => corrections += 1,
                 Retry::NextKey => {
@@ -284,7 +326,7 @@ impl<'a> Subject<'a> {
                 _ => return Err(error),
             }
         }
-        Err(ProviderError::new(self.name, ErrorClass::Auth, ""))
+        Err(ProviderError::new(self.name(), ErrorClass::Auth, ""))
     }
 
     fn context(
@@ -294,7 +336,7 @@ impl<'a> Subject<'a> {
         provider: &dyn Provider,
         request: &GenerateRequest,
     ) -> CallContext {
-        let patience = Duration::from_secs(self.section.timeout_seconds.max(60));
+        let patience = Duration::from_secs(self.section().timeout_seconds.max(60));
         let patience = if self.capabilities.remote { patience.max(TASK_PATIENCE) } else { patience };
         CallContext {
             job,
@@ -308,16 +350,25 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// The provider that a step asks: this one, or the same section as another kind, or without streaming.
+    /// The provider that a step asks: this one, or the same section as another kind, with streaming or without.
     fn provider_of(&self, step: Step) -> Result<Arc<dyn Provider>, BuildError> {
-        let mut section = self.section.clone();
-        match step {
-            Step::Draw | Step::Edit => return Ok(Arc::clone(&self.provider)),
-            Step::DrawUnstreamed => {
-                section.extra.remove("stream");
-                section.extra.remove("partial_images");
+        let mut section = self.section().clone();
+        match (step, self.streaming()) {
+            (Step::Draw, Streaming::Possible) => {
+                section.extra.insert(STREAM.to_owned(), true.into());
             }
-            Step::DrawElsewhere | Step::EditElsewhere => {
+            (Step::Draw | Step::Edit, _) | (Step::DrawUnstreamed, Streaming::Possible) => {
+                return Ok(Arc::clone(&self.provider));
+            }
+            (Step::DrawUnstreamed, _) => {
+                section.extra.remove(STREAM);
+                section.extra.remove("partial_images");
+                if !section.profile.trim().is_empty() {
+                    // A profile's own wish gives way to an explicit no alone.
+                    section.extra.insert(STREAM.to_owned(), false.into());
+                }
+            }
+            (Step::DrawElsewhere | Step::EditElsewhere, _) => {
                 if let Some(kind) = self.traits().twin() {
                     kind.name().clone_into(&mut section.kind);
                 }
@@ -325,7 +376,7 @@ impl<'a> Subject<'a> {
                 section.profile.clear();
             }
         }
-        build(self.name, &section, &self.tools)
+        build(self.name(), &section, &self.tools)
     }
 
     /// The picture that is edited: a sketch, made here.
@@ -335,7 +386,7 @@ impl<'a> Subject<'a> {
         }
         let section = ProviderSection { kind: Kind::Sketch.name().to_owned(), ..ProviderSection::default() };
         let sketch = build("sketch", &section, &self.tools)
-            .map_err(|error| ProviderError::new(self.name, ErrorClass::Overload, error.to_string()))?;
+            .map_err(|error| ProviderError::new(self.name(), ErrorClass::Overload, error.to_string()))?;
         let request = GenerateRequest {
             operation: Operation::Generate,
             prompt: PROMPT.into(),
@@ -349,7 +400,62 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// How the last answer to a request for a stream came.
+fn streamed(calls: &[Recorded]) -> Stream {
+    // Results that lie behind links are fetched later, with other methods.
+    let Some(last) = calls.iter().rev().find(|call| call.method == Method::POST) else {
+        return Stream::Unasked;
+    };
+    let content_type = last.headers.get("content-type").and_then(|value| value.to_str().ok());
+    let begins = |start: &&[u8]| last.body.trim_ascii_start().starts_with(start);
+    if content_type.is_some_and(|text| text.trim_start().starts_with("text/event-stream"))
+        || [&b"data:"[..], b"event:"].iter().any(begins)
+    {
+        return Stream::Came;
+    }
+    let body: Value = serde_json::from_str(&last.request).unwrap_or_default();
+    let asked = body.get(STREAM).is_some() || last.url.path().contains("stream");
+    if asked { Stream::Whole } else { Stream::Refused }
+}
+
 fn failed(error: ProviderError) -> Failed {
     let detail = if error.said.is_empty() { error.detail } else { error.said };
     Failed { class: error.class, status: error.status.unwrap_or_default(), detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_http::{StatusCode, Url, header::HeaderMap};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(url: &str, request: &str, content_type: &str, body: &str, expected: Stream) {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", content_type.parse().unwrap());
+        let asked = Recorded {
+            method: Method::POST,
+            url: Url::parse(url).unwrap(),
+            content_type: None,
+            request: request.to_owned(),
+            status: Some(StatusCode::OK),
+            headers,
+            body: body.as_bytes().to_vec(),
+            shortened: false,
+        };
+        let fetched = Recorded { method: Method::GET, headers: HeaderMap::new(), ..asked.clone() };
+        assert_eq!(streamed(&[asked, fetched]), expected, "{url} {request} {content_type}");
+    }
+
+    #[test]
+    fn a_stream_is_known_by_its_answer() {
+        let images = "https://x.example/v1/images/generations";
+        let wish = r#"{"model":"m","stream":true}"#;
+        check(images, wish, "text/event-stream; charset=utf-8", "", Stream::Came);
+        check(images, wish, "application/json", "\ndata: {}", Stream::Came);
+        check(images, wish, "application/json", "{}", Stream::Whole);
+        check(images, r#"{"model":"m"}"#, "application/json", "{}", Stream::Refused);
+        let gemini = "https://x.example/v1beta/models/m:streamGenerateContent";
+        check(gemini, "{}", "application/json", "[]", Stream::Whole);
+    }
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use easel_core::{error::ErrorClass, ports::Operation};
 use easel_providers::{Kind, balance::Balance, models::first_image_capable, retired};
 
-use super::super::Finding;
+use super::super::{Finding, services::Origin};
 use crate::config::problem::{ProblemText, nearest};
 
 /// The size that is asked for: the smallest that every family of models takes or has a neighbour of.
@@ -19,18 +19,43 @@ pub(super) struct Needs {
     pub(super) edit: bool,
 }
 
+/// Whether a provider's answers come as streams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Streaming {
+    /// It has no such thing, or none that is known.
+    No,
+    /// It is asked for whole answers and may know streams as well.
+    Possible,
+    /// The owner wants streams.
+    Configured,
+}
+
+/// Whether services of a kind stream where the owner doesn't ask for it.
+///
+/// Sources: OpenAI API reference, "Create image" (`stream`, GPT image models only) and "Create chat completion";
+/// `OpenRouter`, "Image API"; Google, Gemini API, `streamGenerateContent`. Ark is not tried unasked: one of its models
+/// refuses the mere field.
+pub(super) fn streaming(kind: Kind, model: &str) -> Streaming {
+    match kind {
+        Kind::OpenAiImages if model.to_ascii_lowercase().contains("gpt-image") => Streaming::Possible,
+        Kind::OpenAiChat | Kind::OpenRouterImages | Kind::GeminiNative => Streaming::Possible,
+        _ => Streaming::No,
+    }
+}
+
 /// What a provider is, as configured.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Traits<'a> {
     pub(super) name: &'a str,
+    pub(super) origin: Origin,
     pub(super) kind: Kind,
     pub(super) model: &'a str,
     pub(super) needs: Needs,
     pub(super) generates: bool,
     pub(super) edits: bool,
     pub(super) clips: bool,
-    pub(super) streams: bool,
+    pub(super) streaming: Streaming,
     pub(super) full_url: bool,
 }
 
@@ -46,15 +71,30 @@ impl Traits<'_> {
     }
 
     fn place(&self) -> String {
-        format!("providers.{}", self.name)
+        self.origin.place(self.name)
     }
 
     fn text(&self, key: &str) -> ProblemText {
-        ProblemText::new(key)
-            .with("provider", self.name)
+        self.origin
+            .tell(ProblemText::new(key), self.name)
             .with("kind", self.kind.name())
             .with("model", self.model)
             .with("twin", self.twin().map_or("", Kind::name))
+    }
+
+    /// The same service as variables, for what a pair can't say: `further` is what differs.
+    fn variables(&self, further: &[(&str, &str)]) -> String {
+        let Origin::Environment(pair) = self.origin else { return String::new() };
+        let (address, key) = (format!("${pair}_BASE_URL"), format!("${pair}_API_KEY"));
+        let usual =
+            [("kind", self.kind.name()), ("base_url", &*address), ("api_keys", &*key), ("model", self.model)];
+        let differs = |(name, _): &(&str, &str)| further.iter().all(|(other, _)| other != name);
+        let of_section = usual.into_iter().filter(differs).chain(further.iter().copied());
+        let line = |(name, value): (&str, &str)| {
+            format!("EASEL__PROVIDERS__{pair}__{}=\"{value}\"", name.to_uppercase())
+        };
+        let draw = format!("EASEL__DRAW__PROVIDER=\"{}\"", self.name);
+        of_section.map(line).chain([draw]).collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -149,10 +189,24 @@ pub(super) enum Tried {
     Made {
         size: (u32, u32),
         seconds: u64,
-        /// The service refused a parameter first.
-        corrected: bool,
+        /// So many parameters the service refused first.
+        corrected: usize,
+        stream: Stream,
     },
     Failed(Failed),
+}
+
+/// How an answer came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stream {
+    /// Nobody asked for a stream.
+    Unasked,
+    /// As a stream.
+    Came,
+    /// Whole, although a stream was asked for.
+    Whole,
+    /// Whole, after the service refused to stream.
+    Refused,
 }
 
 impl Tried {
@@ -181,6 +235,12 @@ impl Paid {
         self.of(step).and_then(Tried::class)
     }
 
+    /// Whether what people ask for is drawn.
+    fn draws_as_configured(&self, traits: &Traits<'_>) -> bool {
+        let unstreamed = traits.streaming == Streaming::Possible && self.made(Step::DrawUnstreamed);
+        self.made(Step::Draw) || unstreamed
+    }
+
     fn made(&self, step: Step) -> bool {
         matches!(self.of(step), Some(Tried::Made { .. }))
     }
@@ -192,11 +252,18 @@ pub(super) fn is_due(step: Step, traits: &Traits<'_>, found: &Paid) -> bool {
     match step {
         Step::Draw => traits.generates,
         Step::DrawUnstreamed => {
-            let streaming = [ErrorClass::BadRequest, ErrorClass::Empty, ErrorClass::ResultLost];
-            traits.streams && found.class(Step::Draw).is_some_and(|class| streaming.contains(&class))
+            let streaming = [
+                ErrorClass::BadRequest,
+                ErrorClass::Empty,
+                ErrorClass::ResultLost,
+                ErrorClass::Overload,
+                ErrorClass::Unanswered,
+            ];
+            traits.streaming != Streaming::No
+                && found.class(Step::Draw).is_some_and(|class| streaming.contains(&class))
         }
         Step::DrawElsewhere => missing(Step::Draw),
-        Step::Edit => traits.edits && (!traits.generates || found.made(Step::Draw)),
+        Step::Edit => traits.edits && (!traits.generates || found.draws_as_configured(traits)),
         Step::EditElsewhere => missing(Step::Edit),
     }
 }
@@ -334,9 +401,10 @@ pub(super) fn paid(traits: &Traits<'_>, free: &Free, found: &Paid) -> Vec<Findin
         }
         Some(Tried::Failed(failed)) => {
             let text = if found.made(Step::EditElsewhere) {
-                traits.text("check-probe-twin-edits")
+                of_twin(traits, "check-probe-twin-edits")
             } else if failed.class == ErrorClass::NotFound {
-                told(traits.text("check-probe-no-edits"), failed)
+                let variables = traits.variables(&[("supports_edit", "false")]);
+                told(traits.text("check-probe-no-edits"), failed).with("variables", variables)
             } else {
                 failure(traits, free, "edit", failed)
             };
@@ -352,32 +420,27 @@ pub(super) fn paid(traits: &Traits<'_>, free: &Free, found: &Paid) -> Vec<Findin
 
 fn drawn(traits: &Traits<'_>, free: &Free, found: &Paid, tried: &Tried) -> Vec<Finding> {
     let place = traits.place();
-    let failed = match tried {
-        Tried::Made { size, seconds, corrected } => {
-            let mut findings =
-                vec![Finding::good(&*place, made(traits.text("check-probe-draws"), *size, *seconds))];
-            if traits.streams {
-                findings.push(Finding::good(&*place, traits.text("check-probe-streams")));
-            }
-            if *corrected {
-                findings.push(Finding::good(&*place, traits.text("check-probe-corrected")));
-            }
-            let name = if *size == ASKED { "check-probe-size" } else { "check-probe-size-other" };
-            let text =
-                made(traits.text(name), *size, *seconds).with("asked", format!("{}×{}", ASKED.0, ASKED.1));
-            findings.push(Finding::good(&*place, text));
-            return findings;
+    let unstreamed = found.of(Step::DrawUnstreamed);
+    // What real requests ask for is the verdict; the stream was a question of ours.
+    let failed = match (tried, unstreamed, traits.streaming) {
+        (Tried::Failed(failed), Some(whole @ Tried::Made { .. }), Streaming::Possible) => {
+            let streaming = told(traits.text("check-probe-stream-fails"), failed);
+            return works(traits, whole, Finding::good(&*place, streaming));
         }
-        Tried::Failed(failed) => failed,
+        (Tried::Made { stream, .. }, ..) => {
+            return works(traits, tried, Finding::good(&*place, of_stream(traits, *stream)));
+        }
+        (Tried::Failed(_), Some(Tried::Failed(failed)), Streaming::Possible)
+        | (Tried::Failed(failed), ..) => failed,
     };
     let text = if found.made(Step::DrawUnstreamed) {
         told(traits.text("check-probe-stream-off"), failed)
     } else if failed.class == ErrorClass::NotFound {
         match found.of(Step::DrawElsewhere) {
-            Some(Tried::Made { .. }) => told(traits.text("check-probe-twin-draws"), failed),
+            Some(Tried::Made { .. }) => told(of_twin(traits, "check-probe-twin-draws"), failed),
             // Words, a refusal, a parameter: the route is there.
             Some(Tried::Failed(twin)) if answers(twin.class) => {
-                told(traits.text("check-probe-twin-answers"), failed).with("words", twin.detail.as_str())
+                told(of_twin(traits, "check-probe-twin-answers"), failed).with("words", twin.detail.as_str())
             }
             _ => failure(traits, free, "draw", failed),
         }
@@ -385,6 +448,36 @@ fn drawn(traits: &Traits<'_>, free: &Free, found: &Paid, tried: &Tried) -> Vec<F
         failure(traits, free, "draw", failed)
     };
     vec![Finding::needed(traits.needs.draw || traits.needs.edit, &place, text)]
+}
+
+/// That a picture was made, with what is known about streaming.
+fn works(traits: &Traits<'_>, tried: &Tried, streaming: Finding) -> Vec<Finding> {
+    let Tried::Made { size, seconds, corrected, .. } = tried else { return Vec::new() };
+    let place = traits.place();
+    let text = |name: &str| made(traits.text(name), *size, *seconds);
+    let mut findings = vec![Finding::good(&*place, text("check-probe-draws")), streaming];
+    if *corrected > 0 {
+        findings.push(Finding::good(&*place, text("check-probe-corrected")));
+    }
+    let name = if *size == ASKED { "check-probe-size" } else { "check-probe-size-other" };
+    findings.push(Finding::good(&*place, text(name).with("asked", format!("{}×{}", ASKED.0, ASKED.1))));
+    findings
+}
+
+fn of_stream(traits: &Traits<'_>, stream: Stream) -> ProblemText {
+    match (stream, traits.streaming) {
+        (Stream::Unasked, _) => traits.text("check-probe-stream-none"),
+        (Stream::Came, Streaming::Configured) => traits.text("check-probe-streams"),
+        (Stream::Came, _) => traits.text("check-probe-stream-possible"),
+        (Stream::Whole, _) => traits.text("check-probe-stream-whole"),
+        (Stream::Refused, _) => traits.text("check-probe-stream-refused"),
+    }
+}
+
+/// A text that proposes the other kind.
+fn of_twin(traits: &Traits<'_>, key: &str) -> ProblemText {
+    let twin = traits.twin().map_or("", Kind::name);
+    traits.text(key).with("variables", traits.variables(&[("kind", twin)]))
 }
 
 /// Whether a failure comes from something that answers requests of this kind.

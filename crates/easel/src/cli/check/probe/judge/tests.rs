@@ -5,13 +5,14 @@ use crate::cli::check::Level;
 
 const TRAITS: Traits<'_> = Traits {
     name: "main",
+    origin: Origin::Section,
     kind: Kind::OpenAiImages,
     model: "gpt-image-2",
     needs: Needs { draw: true, edit: true },
     generates: true,
     edits: true,
     clips: false,
-    streams: false,
+    streaming: Streaming::No,
     full_url: false,
 };
 
@@ -24,7 +25,11 @@ fn failed(class: ErrorClass) -> Tried {
 }
 
 fn made() -> Tried {
-    Tried::Made { size: ASKED, seconds: 3, corrected: false }
+    made_as(Stream::Unasked)
+}
+
+fn made_as(stream: Stream) -> Tried {
+    Tried::Made { size: ASKED, seconds: 3, corrected: 0, stream }
 }
 
 fn names(findings: &[Finding]) -> Vec<(Level, &str)> {
@@ -56,7 +61,7 @@ fn what_is_drawn_is_judged() {
     use ErrorClass::{Auth, BadRequest, Empty, NotFound};
     use Level::{Bad, Good, Remark};
     use Step::{Draw, DrawElsewhere, DrawUnstreamed, Edit, EditElsewhere};
-    let good = [(Good, "draws"), (Good, "size"), (Good, "edits")];
+    let good = [(Good, "draws"), (Good, "stream-none"), (Good, "size"), (Good, "edits")];
     check(TRAITS, &[(Draw, made()), (Edit, made())], &good);
     check(TRAITS, &[(Draw, failed(Auth))], &[(Bad, "failed")]);
     // The classic: the check of the chat route says yes, pictures are 404.
@@ -68,16 +73,24 @@ fn what_is_drawn_is_judged() {
     check(TRAITS, &neither, &[(Bad, "failed")]);
     // Edits alone are missing.
     let without = [(Draw, made()), (Edit, failed(NotFound)), (EditElsewhere, failed(NotFound))];
-    check(TRAITS, &without, &[(Good, "draws"), (Good, "size"), (Bad, "no-edits")]);
+    check(TRAITS, &without, &[(Good, "draws"), (Good, "stream-none"), (Good, "size"), (Bad, "no-edits")]);
     let through_chat = [(Draw, made()), (Edit, failed(NotFound)), (EditElsewhere, made())];
-    check(TRAITS, &through_chat, &[(Good, "draws"), (Good, "size"), (Bad, "twin-edits")]);
+    check(
+        TRAITS,
+        &through_chat,
+        &[(Good, "draws"), (Good, "stream-none"), (Good, "size"), (Bad, "twin-edits")],
+    );
     let unneeded = Traits { needs: Needs { draw: true, edit: false }, ..TRAITS };
-    check(unneeded, &without, &[(Good, "draws"), (Good, "size"), (Remark, "no-edits")]);
+    check(
+        unneeded,
+        &without,
+        &[(Good, "draws"), (Good, "stream-none"), (Good, "size"), (Remark, "no-edits")],
+    );
     // Kinds without a twin, and addresses that are used as they stand, say it plainly.
     check(Traits { kind: Kind::Grok, ..TRAITS }, &[(Draw, failed(NotFound))], &[(Bad, "failed")]);
     check(Traits { full_url: true, ..TRAITS }, &[(Draw, failed(NotFound))], &[(Bad, "failed")]);
     // Streaming.
-    let streams = Traits { streams: true, edits: false, ..TRAITS };
+    let streams = Traits { streaming: Streaming::Configured, edits: false, ..TRAITS };
     check(
         streams,
         &[(Draw, failed(BadRequest)), (DrawUnstreamed, made())],
@@ -85,17 +98,75 @@ fn what_is_drawn_is_judged() {
     );
     check(
         streams,
-        &[(Draw, made())],
+        &[(Draw, made_as(Stream::Came))],
         &[(Good, "draws"), (Good, "streams"), (Good, "size"), (Good, "edit-skipped")],
     );
     // A service that only edits.
     check(Traits { generates: false, ..TRAITS }, &[(Edit, made())], &[(Good, "edits")]);
-    let shrunk = Tried::Made { size: (512, 512), seconds: 1, corrected: true };
+    let shrunk = Tried::Made { size: (512, 512), seconds: 1, corrected: 1, stream: Stream::Unasked };
     check(
         TRAITS,
         &[(Draw, shrunk), (Edit, made())],
-        &[(Good, "draws"), (Good, "corrected"), (Good, "size-other"), (Good, "edits")],
+        &[(Good, "draws"), (Good, "stream-none"), (Good, "corrected"), (Good, "size-other"), (Good, "edits")],
     );
+}
+
+#[test]
+fn a_stream_is_judged_from_the_picture_that_is_drawn_anyway() {
+    use ErrorClass::{Auth, BadRequest, NotFound, Overload, Unanswered};
+    use Level::{Bad, Good};
+    use Step::{Draw, DrawElsewhere, DrawUnstreamed, Edit};
+    let possible = Traits { streaming: Streaming::Possible, ..TRAITS };
+    for (stream, name) in [
+        (Stream::Came, "stream-possible"),
+        (Stream::Whole, "stream-whole"),
+        (Stream::Refused, "stream-refused"),
+    ] {
+        check(
+            possible,
+            &[(Draw, made_as(stream)), (Edit, made())],
+            &[(Good, "draws"), (Good, name), (Good, "size"), (Good, "edits")],
+        );
+    }
+    // Where only the stream fails, what people ask for works.
+    for class in [BadRequest, Overload, Unanswered] {
+        check(
+            possible,
+            &[(Draw, failed(class)), (DrawUnstreamed, made()), (Edit, made())],
+            &[(Good, "draws"), (Good, "stream-fails"), (Good, "size"), (Good, "edits")],
+        );
+    }
+    check(possible, &[(Draw, failed(Overload)), (DrawUnstreamed, failed(Overload))], &[(Bad, "failed")]);
+    // A key, a route: nothing that streaming has to do with.
+    check(possible, &[(Draw, failed(Auth))], &[(Bad, "failed")]);
+    check(possible, &[(Draw, failed(NotFound)), (DrawElsewhere, made())], &[(Bad, "twin-draws")]);
+}
+
+#[test]
+fn streams_are_tried_where_they_are_known() {
+    for (kind, model, expected) in [
+        (Kind::OpenAiImages, "gpt-image-2", Streaming::Possible),
+        (Kind::OpenAiImages, "openai/GPT-Image-1.5", Streaming::Possible),
+        (Kind::OpenAiImages, "dall-e-3", Streaming::No),
+        (Kind::OpenAiImages, "flux-1-dev", Streaming::No),
+        (Kind::OpenAiChat, "any", Streaming::Possible),
+        (Kind::GeminiNative, "", Streaming::Possible),
+        (Kind::Ark, "doubao-seedream-4", Streaming::No),
+    ] {
+        assert_eq!(streaming(kind, model), expected, "{kind:?} {model}");
+    }
+}
+
+#[test]
+fn what_a_pair_cannot_say_is_told_as_variables() {
+    let from_there = Traits { name: "openai", origin: Origin::Environment("OPENAI"), ..TRAITS };
+    assert_eq!(
+        from_there.variables(&[("kind", "openai_chat")]),
+        "EASEL__PROVIDERS__OPENAI__BASE_URL=\"$OPENAI_BASE_URL\" EASEL__PROVIDERS__OPENAI__API_KEYS=\"$OPENAI_API_KEY\" \
+         EASEL__PROVIDERS__OPENAI__MODEL=\"gpt-image-2\" EASEL__PROVIDERS__OPENAI__KIND=\"openai_chat\" \
+         EASEL__DRAW__PROVIDER=\"openai\""
+    );
+    assert_eq!(TRAITS.variables(&[("kind", "openai_chat")]), "");
 }
 
 fn key(state: KeyState) -> KeyFact {
