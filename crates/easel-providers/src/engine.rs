@@ -186,7 +186,7 @@ impl Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        let known = self.lessons.known_for(cx.job);
+        let known = self.lessons.known_for(cx.job, &settings.model);
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(settings, request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
@@ -209,8 +209,9 @@ impl Remote {
         let Draft { path, payload, sent } = self.dialect.draft(&ask);
         self.fits(settings, &payload)?;
         let call = self.call(&path, payload, cx);
-        let learn =
-            |failure: &Failure| self.lessons.learn(failure, &sent) || self.moves_on(failure, &settings.model);
+        let learn = |failure: &Failure| {
+            self.lessons.learn(&settings.model, failure, &sent) || self.moves_on(failure, &settings.model)
+        };
         let Some(tasks) = tasks else {
             let made = self.wire.draw(call, request, cx, learn).await;
             if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {
