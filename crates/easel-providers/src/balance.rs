@@ -27,7 +27,7 @@ struct Row {
     host: &'static str,
     /// For one of these kinds; empty = for all.
     kinds: &'static [Kind],
-    /// What is asked, in turn, below the base address or elsewhere.
+    /// What is asked, in turn, below the base address, or at a whole address of the same service, which is shown the key.
     paths: &'static [&'static str],
     /// Asked by a POST without a body, beside the last part of the base address.
     post: bool,
@@ -91,9 +91,13 @@ pub async fn ask(questions: &Questions, key: &ApiKey, today: NaiveDate) -> Optio
     let to = today.checked_add_days(Days::new(1)).unwrap_or(today);
     let mut told = Vec::with_capacity(row.paths.len());
     for path in row.paths {
-        let path = path.replace("{from}", &from.to_string()).replace("{to}", &to.to_string());
-        let read =
-            if row.post { questions.posted(&path, key).await } else { questions.read(&path, key).await };
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let query = query.replace("{from}", &from.to_string()).replace("{to}", &to.to_string());
+        let read = if row.post {
+            questions.posted(path, key).await
+        } else {
+            questions.read(path, &query, key).await
+        };
         told.push(read?);
     }
     (row.read)(&told)

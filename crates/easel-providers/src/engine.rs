@@ -61,7 +61,7 @@ pub(crate) fn build(
         kind,
         wire: Arc::new(Wire::new(name, section, &tools.clients, dialect.clone())?),
         dialect,
-        models: ModelChoice::new(kind, settings),
+        models: ModelChoice::new(kind, settings, !section.profile.trim().is_empty()),
         edit: section.supports_edit.unwrap_or(true),
         lessons: Lessons::default(),
         publish: tools.publish.clone(),
@@ -95,7 +95,7 @@ impl Provider for Remote {
             clip_needs_picture: limits.clips && !limits.words_alone,
             remote: [Operation::Generate, Operation::Edit, Operation::Clip]
                 .into_iter()
-                .any(|operation| self.tasks(operation).is_some()),
+                .any(|operation| self.tasks(self.settings(), operation).is_some()),
             max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
             max_tier: limits.tier,
@@ -108,10 +108,11 @@ impl Provider for Remote {
     }
 
     fn intent(&self, request: &GenerateRequest) -> Option<TaskIntent> {
-        let tasks = self.tasks(request.operation)?;
+        let settings = self.settings();
+        let tasks = self.tasks(settings, request.operation)?;
         Some(TaskIntent {
             base_url: self.wire.base.url().as_str().trim_end_matches('/').to_owned(),
-            request_hash: request_hash(&self.settings().model, request),
+            request_hash: request_hash(&settings.model, request),
             task: tasks.choose_id(),
         })
     }
@@ -122,7 +123,9 @@ impl Provider for Remote {
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
         self.models.settle(&self.wire, cx).await;
-        self.order(self.settings(), request, cx).await
+        let settings = self.settings();
+        self.takes(settings, request)?;
+        self.order(settings, request, cx).await
     }
 
     async fn resume(
@@ -161,6 +164,21 @@ impl Remote {
         self.models.current()
     }
 
+    /// The core judged the request by the model that was in use before. One that can't take it all is not asked: it
+    /// would leave out pictures that somebody gave.
+    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
+    fn takes(&self, settings: &Settings, request: &GenerateRequest) -> Result<(), ProviderError> {
+        let (limits, given) = (self.dialect.limits(&settings.model), request.references.len());
+        if !self.models.is_open() || given <= limits.references && (given > 0 || limits.words_alone) {
+            return Ok(());
+        }
+        let detail =
+            format!("{} takes {} pictures, and {given} were given", settings.model, limits.references);
+        let mut error = ProviderError::new(&*self.wire.name, ErrorClass::BadRequest, detail);
+        error.retry = Retry::NextProvider;
+        Err(error)
+    }
+
     /// One create call with these settings, and what becomes of it.
     async fn order(
         &self,
@@ -170,9 +188,9 @@ impl Remote {
     ) -> Result<Generated, ProviderError> {
         let known = self.lessons.known_for(cx.job, &settings.model);
         // Dropped when the result is there: the pictures are public no longer than they are needed.
-        let published = self.published(request).await?;
+        let published = self.published(settings, request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
-        let tasks = self.tasks(request.operation);
+        let tasks = self.tasks(settings, request.operation);
         // Calls outside of jobs have no intent, and still need the id.
         let chosen = tasks.filter(|_| cx.intent.is_none()).and_then(Tasks::choose_id);
         let recorded = cx.intent.as_ref().and_then(|intent| intent.task.as_deref());
@@ -189,12 +207,10 @@ impl Remote {
             self.wire.judge(&answered, request, cx, |_| false).map_err(free)?;
         }
         let Draft { path, payload, sent } = self.dialect.draft(&ask);
-        self.fits(&payload)?;
+        self.fits(settings, &payload)?;
         let call = self.call(&path, payload, cx);
         let learn = |failure: &Failure| {
-            let gone =
-                || failure.lacks(&settings.model) && self.models.is_gone(&settings.model, &self.wire.name);
-            self.lessons.learn(&settings.model, failure, &sent) || gone()
+            self.lessons.learn(&settings.model, failure, &sent) || self.moves_on(failure, &settings.model)
         };
         let Some(tasks) = tasks else {
             let made = self.wire.draw(call, request, cx, learn).await;
@@ -205,13 +221,18 @@ impl Remote {
         };
         let answered = self.wire.exchange(with_headers(call, tasks.headers()), cx).await?;
         self.wire.judge(&answered, request, cx, learn)?;
-        self.follow_new(tasks, answered, request, cx).await
+        self.follow_new(tasks, answered, &settings.model, request, cx).await
+    }
+
+    /// Whether a refusal says that `model` is gone, and another one is in use now.
+    pub(crate) fn moves_on(&self, failure: &Failure, model: &str) -> bool {
+        failure.lacks(model) && self.models.is_gone(model, &self.wire.name)
     }
 
     /// A request that the service would refuse for its length is not sent: smaller references may do.
     #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
-    fn fits(&self, payload: &Payload) -> Result<(), ProviderError> {
-        let most = self.dialect.limits(&self.settings().model).request_bytes;
+    fn fits(&self, settings: &Settings, payload: &Payload) -> Result<(), ProviderError> {
+        let most = self.dialect.limits(&settings.model).request_bytes;
         let (Some(most), Some(length)) = (most, payload.json_length()) else { return Ok(()) };
         if length <= most {
             return Ok(());
@@ -221,8 +242,8 @@ impl Remote {
     }
 
     /// The task side, when requests of this sort are answered with tasks.
-    fn tasks(&self, operation: Operation) -> Option<&dyn Tasks> {
-        self.dialect.tasks().filter(|tasks| tasks.applies(self.settings(), operation))
+    fn tasks(&self, settings: &Settings, operation: Operation) -> Option<&dyn Tasks> {
+        self.dialect.tasks().filter(|tasks| tasks.applies(settings, operation))
     }
 
     /// How often tasks are asked about.
@@ -244,9 +265,12 @@ impl Remote {
     }
 
     /// The references under public addresses, where the service fetches them from there.
-    async fn published(&self, request: &GenerateRequest) -> Result<Vec<Published>, ProviderError> {
-        let (Some(publish), true) = (&self.publish, self.dialect.limits(&self.settings().model).public_urls)
-        else {
+    async fn published(
+        &self,
+        settings: &Settings,
+        request: &GenerateRequest,
+    ) -> Result<Vec<Published>, ProviderError> {
+        let (Some(publish), true) = (&self.publish, self.dialect.limits(&settings.model).public_urls) else {
             return Ok(Vec::new());
         };
         let mut published = Vec::with_capacity(request.references.len());

@@ -7,4 +7,5 @@ pub mod retired;
 
 pub(crate) use choice::ModelChoice;
 pub use list::{ModelsError, first_image_capable, list};
+pub(crate) use list::{is_list, listing};
 pub use order::order;

@@ -1,6 +1,6 @@
 //! Questions to a service that cost nothing: is it there, does it take the key, which models has it.
 //!
-//! The list of models is data per kind. What an answer means is judged by [`crate::classify`], through the kind's own
+//! Where the list of models is, and how it is read, stands in [`crate::models`]. What an answer means is judged by [`crate::classify`], through the kind's own
 //! dialect, as that of a paid request is: a wrong key has many faces (Gemini's is a 400), and they are known there.
 //!
 //! Nothing here draws, and nothing is asked twice.
@@ -20,6 +20,7 @@ use crate::{
     classify::Facts,
     config::ProviderSection,
     dialect::{Settings, Spoken},
+    models::{is_list, listing},
     registry::{self, BuildError, Kind, Tools},
 };
 
@@ -27,61 +28,6 @@ use crate::{
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 /// Kept of an answer for its failure.
 const HEAD_BYTES: usize = 4096;
-
-/// Reads the names of models out of a list.
-type Read = fn(&Value) -> Option<Vec<String>>;
-
-/// Where a kind has its list, and how it is read.
-#[derive(Clone, Copy)]
-struct Listing {
-    /// Below the base address, with its query.
-    path: &'static str,
-    read: Read,
-    /// It is there for everybody, so that an answer says nothing about a key.
-    open: bool,
-}
-
-const OPENAI: Listing = Listing { path: "models", read: ids, open: false };
-
-/// The list of a kind at `host`; `None` where there is none.
-///
-/// Sources: OpenAI API reference, "List models"; Google, Gemini API, "Models"; `OpenRouter`, "Image API" (its lists need
-/// no key); Gitee AI (neither does its); stable-diffusion-webui, `/docs`. A list that is open to everybody at one host
-/// is not so at a gateway of the same kind.
-fn listing(kind: Kind, host: &str) -> Option<Listing> {
-    let open =
-        ["openrouter.ai", "ai.gitee.com", "api.moark.com", "api-inference.modelscope.cn"].contains(&host);
-    Some(match kind {
-        Kind::Jimeng | Kind::DashScope | Kind::ComfyUi | Kind::Sketch => return None,
-        Kind::OpenRouterImages => Listing { path: "images/models", open: true, ..OPENAI },
-        Kind::GeminiNative => Listing { path: "models?pageSize=1000", read: named, open },
-        Kind::SdWebUi => Listing { path: "sdapi/v1/sd-models", read: checkpoints, open: true },
-        Kind::SdCpp | Kind::LocalAi => Listing { open: true, ..OPENAI },
-        _ => Listing { open, ..OPENAI },
-    })
-}
-
-/// `data[].id`; gateways answer a bare list as well. Google's names stand behind `models/`.
-fn ids(list: &Value) -> Option<Vec<String>> {
-    let entries = list.get("data").unwrap_or(list).as_array()?;
-    Some(entries.iter().filter_map(|entry| entry.get("id").unwrap_or(entry).as_str()).map(bare).collect())
-}
-
-/// `models[].name`.
-fn named(list: &Value) -> Option<Vec<String>> {
-    let entries = list.get("models")?.as_array()?;
-    Some(entries.iter().filter_map(|entry| entry.get("name")?.as_str()).map(bare).collect())
-}
-
-/// A checkpoint is chosen by its title or its shorter name, so both are models.
-fn checkpoints(list: &Value) -> Option<Vec<String>> {
-    let names = list.as_array()?.iter().flat_map(|entry| [entry.get("model_name"), entry.get("title")]);
-    Some(names.flatten().filter_map(Value::as_str).map(str::to_owned).collect())
-}
-
-fn bare(name: &str) -> String {
-    name.strip_prefix("models/").unwrap_or(name).to_owned()
-}
 
 /// What a service answered to the question for its models.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -179,7 +125,7 @@ impl Questions {
                 Err(error) => Err(error),
             };
         };
-        let path = if self.profiled { self.dialect.models() } else { listing.path.into() };
+        let path = listing.path(self.profiled, &*self.dialect);
         let call = self.authorised(self.http.get(self.below(&path)), key);
         let (status, read) = self.ask(call, key).await;
         match read {
@@ -191,22 +137,25 @@ impl Questions {
 
     /// `path` below the base address, with its query; a whole address as it is.
     fn below(&self, path: &str) -> String {
-        if url::Url::parse(path).is_ok_and(|address| self.base.origin().covers(&address)) {
-            return path.to_owned();
-        }
-        let (path, query) = path.split_once('?').unwrap_or((path, ""));
-        let mut url = self.base.join(path);
-        if !query.is_empty() {
-            url.set_query(Some(query));
-        }
-        url.into()
+        let is_whole = url::Url::parse(path).is_ok_and(|address| self.base.origin().covers(&address));
+        if is_whole { path.to_owned() } else { self.base.join(path).into() }
     }
 
-    /// The JSON at `path` (as [`Self::below`]); `None` when there is none.
-    pub(crate) async fn read(&self, path: &str, key: &ApiKey) -> Option<Value> {
-        let call = self.authorised(self.http.get(self.below(path)), Some(key));
+    /// The JSON at `path`, below the base address or of another host of the same service; `None` when there is none.
+    pub(crate) async fn read(&self, path: &'static str, query: &str, key: &ApiKey) -> Option<Value> {
+        let call = self.authorised(self.http.get(self.told_at(path, query)?), Some(key));
         let (_, read) = self.ask(call, Some(key)).await;
         read.ok().filter(|value| !value.is_null())
+    }
+
+    /// Only names that stand in this program lead to another host: it is shown the key. Below an address that is used as
+    /// it stands there is nothing.
+    fn told_at(&self, path: &'static str, query: &str) -> Option<String> {
+        if path.starts_with("https://") {
+            return Some(path.to_owned());
+        }
+        let question = if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") };
+        (!self.base.is_full()).then(|| self.base.join(&question).into())
     }
 
     /// The JSON that a POST without a body gets at `path`, which stands beside the last part of the base address: at
@@ -280,11 +229,6 @@ impl Questions {
     }
 }
 
-/// Whether an answer is a list whatever else its words say: models may be called anything.
-fn is_list(value: Option<&Value>) -> bool {
-    value.is_some_and(|value| ids(value).or_else(|| named(value)).is_some_and(|list| !list.is_empty()))
-}
-
 fn text_of(body: &[u8]) -> String {
     String::from_utf8_lossy(body.get(..HEAD_BYTES).unwrap_or(body)).into_owned()
 }
@@ -331,52 +275,28 @@ pub fn secrets(section: &ProviderSection, tools: &Tools) -> Vec<SecretString> {
 mod tests {
     use easel_core::error::ErrorClass;
     use easel_http::{HttpClients, NetworkSection};
-    use easel_testkit::{
-        provider::{Answer as Told, FakeProvider},
-        samples,
-    };
+    use easel_testkit::provider::{Answer as Told, FakeProvider};
     use serde_json::json;
 
     use super::*;
 
-    #[track_caller]
-    fn check(kind: Kind, list: &Value, expected: &[&str]) {
-        let read = listing(kind, "gateway.example").unwrap().read;
-        assert_eq!(read(list).unwrap(), expected, "{kind:?}");
-    }
-
     #[test]
-    fn every_kind_reads_its_own_list() {
-        check(
-            Kind::OpenAiImages,
-            &samples::json("openai/models_ok.json"),
-            &["gpt-image-2", "gpt-image-2.5-flare", "gpt-image-1.5"],
-        );
-        check(
-            Kind::OpenRouterImages,
-            &samples::json("openrouter/image_models_ok.json"),
-            &["bytedance-seed/seedream-4.5"],
-        );
-        check(Kind::Gitee, &samples::json("gitee/models_with_details.json"), &["Qwen-Image-Edit-2511"]);
-        check(
-            Kind::SdWebUi,
-            &samples::json("a1111/sd_models.json"),
-            &["model", "model.safetensors [abcdef1234]"],
-        );
-        let gemini = json!({ "models": [{ "name": "models/gemini-3-pro-image" }] });
-        check(Kind::GeminiNative, &gemini, &["gemini-3-pro-image"]);
-        let compatible = json!({ "data": [{ "id": "models/gemini-3-pro-image" }] });
-        check(Kind::GeminiOpenAi, &compatible, &["gemini-3-pro-image"]);
-        check(Kind::OpenAiChat, &json!(["a", { "id": "b" }, 7]), &["a", "b"]);
-        assert!(listing(Kind::DashScope, "").is_none());
-        assert!(ids(&json!({ "message": "hello" })).is_none());
-    }
-
-    #[test]
-    fn an_open_list_proves_no_key() {
-        let open = |kind, host| listing(kind, host).unwrap().open;
-        assert!(open(Kind::OpenAiChat, "openrouter.ai") && open(Kind::Gitee, "ai.gitee.com"));
-        assert!(!open(Kind::OpenAiChat, "gateway.example") && !open(Kind::SiliconFlow, "api.siliconflow.cn"));
+    fn balances_are_told_where_their_service_tells_them() {
+        #[track_caller]
+        fn check(full: bool, path: &'static str, query: &str, expected: Option<&str>) {
+            let section = json!({
+                "kind": "openai_images", "base_url": "https://gateway.example/v1", "model": "m", "full_url": full,
+            });
+            let section: ProviderSection = serde_json::from_value(section).unwrap();
+            let tools = Tools::new(HttpClients::new(NetworkSection::default()));
+            let questions = Questions::new("p", &section, &tools, Duration::from_secs(1)).unwrap();
+            assert_eq!(questions.told_at(path, query).as_deref(), expected, "{full} {path}");
+        }
+        easel_http::crypto::install();
+        check(false, "key", "", Some("https://gateway.example/v1/key"));
+        check(false, "usage", "a=1", Some("https://gateway.example/v1/usage?a=1"));
+        check(true, "usage", "a=1", None);
+        check(false, "https://service.example/points", "", Some("https://service.example/points"));
     }
 
     async fn asked(kind: &str, answer: Told) -> Result<Listed, ErrorClass> {

@@ -51,6 +51,7 @@ impl Remote {
         &self,
         tasks: &dyn Tasks,
         answered: Answered,
+        model: &str,
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
@@ -76,7 +77,7 @@ impl Remote {
                 tracing::error!(provider = %self.wire.name, %error, "a task goes on unrecorded");
             }
             tokio::time::sleep(self.pace(tasks).first).await;
-            self.to_its_end(tasks, &task, request, cx).await
+            self.to_its_end(tasks, &task, Some(model), request, cx).await
         };
         self.guarded(&task, cx, followed).await
     }
@@ -89,13 +90,15 @@ impl Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        self.guarded(task, cx, self.to_its_end(tasks, task, request, cx)).await
+        self.guarded(task, cx, self.to_its_end(tasks, task, None, request, cx)).await
     }
 
+    /// `model` is what it was ordered from, where that is known.
     async fn to_its_end(
         &self,
         tasks: &dyn Tasks,
         task: &RemoteTask,
+        model: Option<&str>,
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
@@ -105,7 +108,7 @@ impl Remote {
         let (mut refusals, mut unclear, mut fresh) = (0, 0_u32, 0);
         let mut finished = None;
         loop {
-            match self.round(tasks, task, request, cx, &mut unclear).await {
+            match self.round(tasks, task, model, request, cx, &mut unclear).await {
                 Round::Again => refusals = 0,
                 // It was done before, so whatever is said now, its result is lost.
                 Round::NeverSeen | Round::Failed(_) if finished.is_some() => {
@@ -156,6 +159,7 @@ impl Remote {
         &self,
         tasks: &dyn Tasks,
         task: &RemoteTask,
+        model: Option<&str>,
         request: &GenerateRequest,
         cx: &CallContext,
         unclear: &mut u32,
@@ -187,7 +191,13 @@ impl Remote {
                     return Round::Again;
                 }
                 State::Failed(failure) => {
-                    return Round::Failed(ended(failure.into_error(&self.wire.name, &facts)));
+                    // Some look for the model only when the task's turn comes. Nothing was drawn then.
+                    let moved = model.is_some_and(|model| self.moves_on(&failure, model));
+                    let mut error = ended(failure.into_error(&self.wire.name, &facts));
+                    if moved && error.charged == Charged::No {
+                        error.retry = Retry::Corrected;
+                    }
+                    return Round::Failed(error);
                 }
                 State::Unpaid(failure) => {
                     let mut error = failure.into_error(&self.wire.name, &facts);

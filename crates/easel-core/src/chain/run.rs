@@ -22,6 +22,8 @@ use crate::{
 
 /// Repetitions with a corrected request, per provider and job; they do not count as tries.
 const MAX_CORRECTIONS: u32 = 2;
+/// Repetitions with another model, per provider and job: every model that a provider may know of.
+const MAX_MODELS: u32 = 16;
 /// Repetitions after an overload, per provider and job.
 const MAX_OVERLOAD_RETRIES: u32 = 2;
 /// Repetitions after a success without a picture, per provider and job.
@@ -133,6 +135,7 @@ struct Tries {
     by_key: HashMap<Arc<str>, u32>,
     spent: HashSet<Arc<str>>,
     corrections: u32,
+    models: u32,
     overloads: u32,
     empties: u32,
     shrunk: bool,
@@ -352,6 +355,11 @@ impl Chain<'_> {
         }
         match error.retry {
             Retry::Never => Next::Stop,
+            // Each time another model is tried, and nobody pays for one that is not there.
+            Retry::Corrected if error.class == ErrorClass::NotFound && tries.models < MAX_MODELS => {
+                tries.models += 1;
+                corrected()
+            }
             Retry::Corrected if tries.corrections < MAX_CORRECTIONS => {
                 tries.corrections += 1;
                 corrected()

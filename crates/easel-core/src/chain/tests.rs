@@ -502,9 +502,14 @@ async fn health_is_kept_of_every_attempt() {
 #[tokio::test(start_paused = true)]
 async fn a_model_that_is_gone_does_not_close_a_provider_with_another_one() {
     let gone = || fail(ErrorClass::NotFound, |error| error.retry = Retry::Corrected);
-    let links = one([gone(), gone(), Step::Picture, gone(), Step::Picture], &["k"], 1);
-    walk(&links).await.asked(&["1 a k", "2 a k", "3 a k"]).made_by("a");
+    // However many there are: one that is not there costs nothing.
+    let links = one([gone(), gone(), gone(), gone(), Step::Picture, gone(), Step::Picture], &["k"], 1);
+    walk(&links).await.asked(&["1 a k", "2 a k", "3 a k", "4 a k", "5 a k"]).made_by("a");
     walk(&links).await.asked(&["1 a k", "2 a k"]).made_by("a");
+    // Other corrections are counted.
+    let wrong = || fail(ErrorClass::BadRequest, |error| error.retry = Retry::Corrected);
+    let links = one([wrong(), gone(), wrong(), wrong(), Step::Picture], &["k"], 1);
+    walk(&links).await.asked(&["1 a k", "2 a k", "3 a k", "4 a k"]).failed(ErrorClass::BadRequest);
 }
 
 #[test]

@@ -1,17 +1,83 @@
-//! The list of models of an OpenAI-compatible service, and which of them make pictures.
+//! Where a service has its list of models, how that is read, and which of them make pictures: data per kind.
+//!
+//! A list is free. It tells what is there; that a model is not in it proves little, because services leave some out.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use easel_core::ports::ApiKey;
 use easel_http::{BaseUrl, HttpClients, HttpError, ProviderTimeouts, body_head};
 use serde_json::Value;
 
-use crate::registry::BuildError;
+use crate::{
+    dialect::Dialect,
+    registry::{BuildError, Kind},
+};
 
 /// Longest wait for the list.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// Longest list.
-const MAX_BYTES: u64 = 8 * 1024 * 1024;
+pub(super) const MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Where a kind has its list, and how it is read.
+#[derive(Clone, Copy)]
+pub(crate) struct Listing {
+    /// Below the base address, with its query.
+    path: &'static str,
+    /// Reads the names of models out of the list; entries without one don't count. `None` when it is no list.
+    pub(crate) read: fn(&Value) -> Option<Vec<String>>,
+    /// It is there for everybody, so that an answer says nothing about a key.
+    pub(crate) open: bool,
+}
+
+const OPENAI: Listing = Listing { path: "models", read: names, open: false };
+
+impl Listing {
+    /// The path, or that of the profile which the owner wrote.
+    pub(crate) fn path<'a>(&self, profiled: bool, dialect: &'a dyn Dialect) -> Cow<'a, str> {
+        if profiled { dialect.models() } else { self.path.into() }
+    }
+}
+
+/// The list of a kind at `host`; `None` where there is none.
+///
+/// Sources: OpenAI API reference, "List models"; Google, Gemini API, "Models"; `OpenRouter`, "Image API" (its lists need
+/// no key); Gitee AI (neither does its); stable-diffusion-webui, `/docs`. A list that is open to everybody at one host
+/// is not so at a gateway of the same kind.
+pub(crate) fn listing(kind: Kind, host: &str) -> Option<Listing> {
+    let open =
+        ["openrouter.ai", "ai.gitee.com", "api.moark.com", "api-inference.modelscope.cn"].contains(&host);
+    Some(match kind {
+        Kind::Jimeng | Kind::DashScope | Kind::ComfyUi | Kind::Sketch => return None,
+        Kind::OpenRouterImages => Listing { path: "images/models", open: true, ..OPENAI },
+        Kind::GeminiNative => Listing { path: "models?pageSize=1000", open, ..OPENAI },
+        Kind::SdWebUi => Listing { path: "sdapi/v1/sd-models", read: checkpoints, open: true },
+        Kind::SdCpp | Kind::LocalAi => Listing { open: true, ..OPENAI },
+        _ => Listing { open, ..OPENAI },
+    })
+}
+
+/// `data[].id`, or Google's `models[].name`; gateways answer a bare list as well. Google's names stand behind `models/`.
+fn names(list: &Value) -> Option<Vec<String>> {
+    let entries = list.get("data").or_else(|| list.get("models")).unwrap_or(list).as_array()?;
+    let name = |entry: &Value| {
+        let name = entry.get("id").or_else(|| entry.get("name")).unwrap_or(entry).as_str()?;
+        Some(name.strip_prefix("models/").unwrap_or(name).to_owned())
+    };
+    let names: Vec<_> = entries.iter().filter_map(name).collect();
+    // A list of something else.
+    (entries.is_empty() || !names.is_empty()).then_some(names)
+}
+
+/// A checkpoint is chosen by its title or its shorter name, so both are models.
+fn checkpoints(list: &Value) -> Option<Vec<String>> {
+    let names = list.as_array()?.iter().flat_map(|entry| [entry.get("model_name"), entry.get("title")]);
+    Some(names.flatten().filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+/// Whether an answer is a list whatever else its words say: models may be called anything.
+pub(crate) fn is_list(value: Option<&Value>) -> bool {
+    value.and_then(names).is_some_and(|list| !list.is_empty())
+}
 
 /// Parts of model names that mean "makes pictures", in lower case.
 const IMAGE_CAPABLE: &[&str] = &[
@@ -74,18 +140,7 @@ pub enum ModelsError {
     },
 }
 
-/// The ids of a list as OpenAI, its followers and Gemini (`models/…`) write it; `None` when it is none.
-pub(super) fn read(body: &[u8]) -> Option<Vec<String>> {
-    let list: Value = serde_json::from_slice(body).ok()?;
-    let entries = list.get("data").or_else(|| list.get("models"))?.as_array()?;
-    let id = |entry: &Value| {
-        let id = entry.get("id").or_else(|| entry.get("name"))?.as_str()?;
-        Some(id.strip_prefix("models/").unwrap_or(id).to_owned())
-    };
-    entries.iter().map(id).collect()
-}
-
-/// The ids of the models that the service lists, in its order.
+/// The ids of the models that an OpenAI-compatible service lists, in its order.
 ///
 /// # Errors
 /// [`ModelsError`].
@@ -96,7 +151,7 @@ pub async fn list(
     key: Option<&ApiKey>,
 ) -> Result<Vec<String>, ModelsError> {
     let http = clients.provider(proxy, ProviderTimeouts::new(PATIENCE)).map_err(BuildError::from)?;
-    let call = http.get(base.join("models")).within(PATIENCE).max_answer_bytes(MAX_BYTES);
+    let call = http.get(base.join(OPENAI.path)).within(PATIENCE).max_answer_bytes(MAX_BYTES);
     let call = match key {
         Some(key) => call.bearer(&key.secret),
         None => call,
@@ -104,7 +159,8 @@ pub async fn list(
     let mut response = call.send().await?;
     let status = response.status.as_u16();
     let body = response.body.read_all(MAX_BYTES).await?;
-    match read(&body) {
+    let list = serde_json::from_slice(&body).ok();
+    match list.as_ref().and_then(OPENAI.read) {
         Some(ids) if status == 200 => Ok(ids),
         _ => Err(ModelsError::Refused { status, head: body_head(&body) }),
     }
@@ -121,19 +177,64 @@ pub fn first_image_capable<'a>(ids: impl IntoIterator<Item = &'a str>) -> Option
 
 #[cfg(test)]
 mod tests {
+    use easel_testkit::samples;
+    use serde_json::json;
+
     use super::*;
 
+    #[track_caller]
+    fn check(kind: Kind, list: &Value, expected: &[&str]) {
+        let read = listing(kind, "gateway.example").unwrap().read;
+        assert_eq!(read(list).unwrap(), expected, "{kind:?}");
+    }
+
     #[test]
-    fn lists_are_read_in_both_spellings() {
-        let check = |body: &str, expected: Option<&[&str]>| {
-            let expected = expected.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
-            assert_eq!(read(body.as_bytes()), expected, "{body}");
+    fn every_kind_reads_its_own_list() {
+        check(
+            Kind::OpenAiImages,
+            &samples::json("openai/models_ok.json"),
+            &["gpt-image-2", "gpt-image-2.5-flare", "gpt-image-1.5"],
+        );
+        check(
+            Kind::OpenRouterImages,
+            &samples::json("openrouter/image_models_ok.json"),
+            &["bytedance-seed/seedream-4.5"],
+        );
+        check(Kind::Gitee, &samples::json("gitee/models_with_details.json"), &["Qwen-Image-Edit-2511"]);
+        check(
+            Kind::SdWebUi,
+            &samples::json("a1111/sd_models.json"),
+            &["model", "model.safetensors [abcdef1234]"],
+        );
+        let gemini = json!({ "models": [{ "name": "models/gemini-3-pro-image" }] });
+        check(Kind::GeminiNative, &gemini, &["gemini-3-pro-image"]);
+        let compatible = json!({ "data": [{ "id": "models/gemini-3-pro-image" }] });
+        check(Kind::GeminiOpenAi, &compatible, &["gemini-3-pro-image"]);
+        check(Kind::OpenAiChat, &json!(["a", { "id": "b" }, 7]), &["a", "b"]);
+        assert!(listing(Kind::DashScope, "").is_none());
+        assert!(names(&json!({ "message": "hello" })).is_none());
+    }
+
+    #[test]
+    fn an_open_list_proves_no_key() {
+        let open = |kind, host| listing(kind, host).unwrap().open;
+        assert!(open(Kind::OpenAiChat, "openrouter.ai") && open(Kind::Gitee, "ai.gitee.com"));
+        assert!(!open(Kind::OpenAiChat, "gateway.example") && !open(Kind::SiliconFlow, "api.siliconflow.cn"));
+    }
+
+    #[test]
+    fn entries_without_a_name_cost_only_themselves() {
+        let check = |kind, list, expected| {
+            assert_eq!((listing(kind, "").unwrap().read)(&list), expected, "{list}");
         };
-        check(r#"{"object":"list","data":[{"id":"a","name":"A"},{"id":"b"}]}"#, Some(&["a", "b"]));
-        check(r#"{"models":[{"name":"models/gemini-3-pro-image"}]}"#, Some(&["gemini-3-pro-image"]));
-        check(r#"{"error":"no"}"#, None);
-        check(r#"{"data":[{"b64_json":"AAAA"}]}"#, None);
-        check("<html>", None);
+        let some = |ids: &[&str]| Some(ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>());
+        let odd = json!({ "data": [{ "object": "model" }, { "id": 7 }, null, { "id": "b" }] });
+        check(Kind::OpenAiImages, odd, some(&["b"]));
+        check(Kind::GeminiNative, json!({ "models": [{}, { "name": "models/g" }] }), some(&["g"]));
+        check(Kind::OpenAiImages, json!({ "data": [] }), some(&[]));
+        check(Kind::OpenAiImages, json!({ "data": [{ "b64_json": "AAAA" }] }), None);
+        check(Kind::OpenAiImages, json!({ "error": "no" }), None);
+        check(Kind::OpenAiImages, json!("<html>"), None);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The model where the owner names none: the free list decides, then real requests, and only what they say of the model.
 
-use easel_core::error::{ErrorClass, Retry};
+use easel_core::{
+    error::{Charged, ErrorClass, Retry},
+    media::PictureFormat,
+};
 use easel_providers::models;
-use easel_testkit::provider::Answer;
+use easel_testkit::{pictures, provider::Answer};
 use serde_json::json;
 
-use crate::remote::Bench;
+use crate::remote::{Bench, edit};
 
 /// The models that were asked for by the paid requests.
 fn asked(bench: &Bench) -> Vec<String> {
@@ -70,4 +73,94 @@ async fn a_wrong_address_says_nothing_about_models() {
     assert_eq!(bench.fails().await.retry, Retry::Corrected);
     bench.draws().await;
     assert_eq!(asked(&bench).last().unwrap(), order[1]);
+}
+
+#[tokio::test]
+async fn a_list_without_the_order_names_what_it_has() {
+    let bench = Bench::new("openai_images", json!({ "model": "" })).await;
+    let listed = json!({ "data": [{ "object": "model" }, { "id": "gpt-5" }, { "id": "dall-e-3" }, { "id": "flux-pro" }] });
+    bench.peer.when_path("/models", Answer::json(200, &listed));
+    bench.peer.answers([Answer::draws(), Answer::model_not_found()]);
+    bench.draws().await;
+    assert_eq!(bench.fails().await.retry, Retry::Corrected);
+    bench.draws().await;
+    let order = models::order(easel_providers::Kind::OpenAiImages);
+    assert_eq!(asked(&bench), ["flux-pro", "flux-pro", order[0]], "services have more than they list");
+}
+
+/// The free questions, as they were asked.
+fn questions(bench: &Bench) -> Vec<String> {
+    let requests = bench.peer.requests();
+    let gets = requests.iter().filter(|request| request.http.method == "GET");
+    gets.map(|request| format!("{}?{}", request.http.path, request.http.query)).collect()
+}
+
+#[tokio::test]
+async fn every_kind_is_asked_where_its_list_is() {
+    let check = async |kind: &str, list: serde_json::Value, question: &str, model: &str| {
+        let bench = Bench::new(kind, json!({ "model": "" })).await;
+        let end = question.split_once('?').unwrap().0;
+        bench.peer.when_path(end, Answer::json(200, &list));
+        bench.peer.answer(Answer::server_error());
+        bench.fails().await;
+        assert_eq!(
+            (&questions(&bench)[..], bench.provider.model()),
+            (&[question.to_owned()][..], model),
+            "{kind}"
+        );
+    };
+    let named = json!({ "models": [{}, { "name": "models/gemini-3.1-flash-image" }] });
+    check("gemini_native", named, "/v1beta/models?pageSize=1000", "gemini-3.1-flash-image").await;
+    let listed = json!({ "data": [{ "id": "openai/gpt-image-2" }] });
+    check("openrouter_images", listed.clone(), "/v1/images/models?", "openai/gpt-image-2").await;
+    check(
+        "siliconflow",
+        json!({ "data": [{ "id": "Kwai-Kolors/Kolors" }] }),
+        "/v1/models?",
+        "Kwai-Kolors/Kolors",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_address_that_is_used_as_it_stands_is_asked_for_no_list() {
+    let bench = Bench::new("openai_images", json!({ "model": "", "full_url": true })).await;
+    bench.draws().await;
+    assert_eq!(questions(&bench), [""; 0]);
+    assert_eq!(asked(&bench), [models::order(easel_providers::Kind::OpenAiImages)[0]]);
+}
+
+#[tokio::test]
+async fn a_model_that_takes_no_pictures_is_not_asked_to_edit() {
+    let bench = Bench::new("openai_images", json!({ "model": "" })).await;
+    bench.peer.set_models(&["dall-e-3"]);
+    let error = bench.ask(&edit(&[(PictureFormat::Png, pictures::png(20, 20, 1))])).await.unwrap_err();
+    assert_eq!((error.class, error.retry), (ErrorClass::BadRequest, Retry::NextProvider), "{error}");
+    assert_eq!(asked(&bench), [""; 0], "nothing was drawn without the picture");
+    assert!(!bench.provider.capabilities().edit, "the next one is not even sent here");
+    bench.draws().await;
+    assert_eq!(asked(&bench), ["dall-e-3"]);
+}
+
+#[tokio::test]
+async fn a_task_that_fails_for_its_model_moves_on() {
+    let order = models::order(easel_providers::Kind::ModelScope);
+    let bench = Bench::new("modelscope", json!({ "model": "", "extra": { "poll_seconds": 0.05 } })).await;
+    bench.peer.when_path("/models", Answer::status(404));
+    let created = || Answer::json(200, &json!({ "task_id": "t-1" }));
+    let failed =
+        |error| Answer::json(200, &json!({ "task_id": "t-1", "task_status": "FAILED", "errors": error }));
+    // What has to do with something else moves nothing.
+    let stopped = json!({ "code": 500, "message": "engine stopped" });
+    let gone = json!({ "code": "model_not_found", "message": "the model does not exist" });
+    bench.peer.answers([created(), failed(stopped), created(), failed(gone)]);
+    assert_eq!(bench.fails().await.retry, Retry::NextProvider);
+    assert_eq!(bench.provider.model(), order[0]);
+    let error = bench.fails().await;
+    assert_eq!(
+        (error.class, error.retry, error.charged),
+        (ErrorClass::NotFound, Retry::Corrected, Charged::No)
+    );
+    assert_eq!(bench.provider.model(), order[1]);
+    assert_eq!(asked(&bench), [order[0]; 2]);
 }
