@@ -20,6 +20,7 @@ error-deadline = The picture wasn’t ready within { $minutes ->
         [one] { $minutes } minute
        *[other] { $minutes } minutes
     }, so the job was stopped. Please try again later. [{ $code }]
+error-provider-busy = The drawing service takes only so much at a time, and your turn didn’t come before time ran out, so there is no picture. Please try again later. [{ $code }]
 error-no-provider = No drawing service is available right now. Please ask the admin to check the configuration. [{ $code }]
 error-cannot-edit = None of the configured drawing services can edit pictures. Please ask the admin to add one that can. [{ $code }]
 error-no-clip = None of the configured services can make clips. Please ask the admin to add one that can. [{ $code }]

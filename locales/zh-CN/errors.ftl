@@ -16,6 +16,7 @@ error-not-found = 画图服务里找不到设定的模型。请联系管理员�
 error-empty = 画图服务回复了，却没给图。换个说法再试试吧。[{ $code }]
 error-too-large = 给画图服务的内容太大了。少放几张图，或换小一点的图再试试吧。[{ $code }]
 error-deadline = { $minutes } 分钟内没能画好，先停下了。请稍后再试。[{ $code }]
+error-provider-busy = 画图服务同时只接这么多，一直排到超时也没轮到，所以没有图。请稍后再试。[{ $code }]
 error-no-provider = 现在没有能用的画图服务。请联系管理员检查配置。[{ $code }]
 error-cannot-edit = 设定的画图服务都不支持改图。请联系管理员添加一个支持改图的。[{ $code }]
 error-no-clip = 设定的服务都不会做视频。请联系管理员添加一个会做的。[{ $code }]

@@ -14,6 +14,7 @@ mod run;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use admit::Skip;
 pub use attempts::{Attempt, AttemptLog, Attempted, Made};
@@ -24,3 +25,4 @@ pub use health::{HealthReport, Standing};
 pub use keys::{DisabledKey, KeyPool, KeyReport, KeyState};
 pub use run::{Chain, ChainFailure, Success};
 pub use slot::{Link, ProviderSlot};
+pub use turn::{Place, Turns};

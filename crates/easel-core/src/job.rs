@@ -12,6 +12,7 @@ mod handover;
 mod journal;
 pub mod kept;
 pub mod ledger;
+mod place;
 pub mod recover;
 mod run;
 pub mod schedule;

@@ -170,6 +170,8 @@ pub(crate) struct Limits {
     pub(crate) public_urls: bool,
     /// The longest JSON request in bytes, base64 included; `None` = the service says.
     pub(crate) request_bytes: Option<u64>,
+    /// One engine that works on one request after the other.
+    pub(crate) one_at_a_time: bool,
 }
 
 impl Limits {
@@ -184,6 +186,7 @@ impl Limits {
             clips: false,
             public_urls: false,
             request_bytes: None,
+            one_at_a_time: false,
         }
     }
 }

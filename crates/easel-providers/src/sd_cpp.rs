@@ -32,7 +32,7 @@ pub(crate) struct SdCpp;
 
 impl Dialect for SdCpp {
     fn limits(&self, _: &str) -> Limits {
-        Limits::new(MAX_REFERENCES, MAX_COUNT)
+        Limits { one_at_a_time: true, ..Limits::new(MAX_REFERENCES, MAX_COUNT) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

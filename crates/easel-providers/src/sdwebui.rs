@@ -77,7 +77,7 @@ impl Dialect for SdWebUi {
     }
 
     fn limits(&self, _: &str) -> Limits {
-        Limits { tier: Some(2), ..Limits::new(1, MAX_COUNT) }
+        Limits { tier: Some(2), one_at_a_time: true, ..Limits::new(1, MAX_COUNT) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -13,8 +13,9 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
 
-use super::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, Link, Made, slot::ProviderSlot};
+use super::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, Link, Made, Turns, slot::ProviderSlot};
 use crate::{
     error::{Charged, ErrorClass, ProviderError},
     ports::{
@@ -97,6 +98,8 @@ impl Chain<'_> {
         if Instant::now() >= self.deadline {
             return Err(ChainFailure::Deadline { charged: Charged::No });
         }
+        // Held until the call, or the task that it orders, has ended.
+        let _turn = self.turn(&link.slot).await?;
         self.attempts += 1;
         let request = GenerateRequest {
             output: link.output_for(&request.output),
@@ -108,9 +111,11 @@ impl Chain<'_> {
         self.log.asking(which.attempt(), intent.as_ref()).await?;
         let watched = self.watched(&link.slot, &which, self.deadline);
         let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
-        let cx = self.context(key, Arc::new(watched), intent);
+        // Of its own for a task, so that one that takes too long can be called off as well.
+        let cancel = if intent.is_some() { self.cancel.child_token() } else { self.cancel.clone() };
+        let cx = self.context(key, Arc::new(watched), intent, cancel);
         let begun = Instant::now();
-        let bounded = self.bounded(provider.generate(&request, &cx), bound, &created).await;
+        let bounded = self.bounded(provider.generate(&request, &cx), bound, &created, &cx.cancel).await;
         let result = match bounded {
             Ok(result) => result,
             Err(failure) => {
@@ -168,9 +173,12 @@ impl Chain<'_> {
         let watched = self.watched(slot, &which, Instant::now() + slot.task_limit(request.operation));
         watched.created.store(true, Ordering::Release);
         let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
-        let cx = self.context(key, Arc::new(watched), intent);
+        let cx = self.context(key, Arc::new(watched), intent, self.cancel.child_token());
+        // It is under way already: new calls wait for it, it waits for nobody.
+        let _turn = slot.turns().and_then(Turns::free);
         let begun = Instant::now();
-        let result = match self.bounded(provider.resume(resumed.task, request, &cx), bound, &created).await {
+        let call = provider.resume(resumed.task, request, &cx);
+        let result = match self.bounded(call, bound, &created, &cx.cancel).await {
             Ok(result) => result,
             Err(failure) => return Err(self.cut_off(slot, &which, begun, false, failure).await),
         };
@@ -178,12 +186,13 @@ impl Chain<'_> {
         result.map_err(|error| ChainFailure::Provider(Box::new(error)))
     }
 
-    /// Waits for a call until its bound, which may move.
+    /// Waits for a call until its bound, which may move. `call_off` is the call's own token.
     async fn bounded<T>(
         &self,
         call: impl Future<Output = T>,
         mut bound: watch::Receiver<Instant>,
         created: &AtomicBool,
+        call_off: &CancellationToken,
     ) -> Result<T, ChainFailure> {
         tokio::pin!(call);
         loop {
@@ -198,11 +207,12 @@ impl Chain<'_> {
                 Ok(()) = bound.changed() => {}
                 () = self.stop.cancelled(), if has_task => return Err(ChainFailure::Later),
                 () = tokio::time::sleep_until(until) => {
-                    return Err(if has_task {
-                        ChainFailure::TaskLate
-                    } else {
-                        ChainFailure::Deadline { charged: Charged::Maybe }
-                    });
+                    if !has_task {
+                        return Err(ChainFailure::Deadline { charged: Charged::Maybe });
+                    }
+                    // Nobody will fetch it any more, and whoever drops the call now may tell the service.
+                    call_off.cancel();
+                    return Err(ChainFailure::TaskLate);
                 }
             }
         }
@@ -233,12 +243,13 @@ impl Chain<'_> {
         key: Option<ApiKey>,
         tasks: Arc<dyn TaskLog>,
         intent: Option<crate::ports::TaskIntent>,
+        cancel: CancellationToken,
     ) -> CallContext {
         CallContext {
             job: self.job,
             key,
             deadline: self.deadline,
-            cancel: self.cancel.clone(),
+            cancel,
             spool: self.spool.clone(),
             tasks,
             intent,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Skip, admit::admit, backoff, call::is_unknown,
+    AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, admit::admit, backoff, call::is_unknown,
     slot::ProviderSlot,
 };
 use crate::{
@@ -51,6 +51,12 @@ pub enum ChainFailure {
     #[error("the deadline came first")]
     Deadline {
         /// Whether a call was under way that may be paid.
+        charged: Charged,
+    },
+    /// The job's deadline came while it waited for its turn at a provider that works for others.
+    #[error("the deadline came before its turn at the provider")]
+    Busy {
+        /// Whether an earlier call may be paid.
         charged: Charged,
     },
     /// Somebody cancelled.
@@ -109,6 +115,8 @@ pub struct Chain<'a> {
     pub unanswered: bool,
     /// How a clip may be fetched.
     pub clip_limits: ClipLimits,
+    /// The job's place, for as long as it has to wait for a provider.
+    pub place: Box<dyn Place + 'a>,
 }
 
 /// What to do after a failure.

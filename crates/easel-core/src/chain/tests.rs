@@ -1,5 +1,7 @@
 //! The chain's policy, told as scripts: what providers answer, and whom the chain asked.
 
+mod turns;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -39,6 +41,20 @@ impl AttemptLog for Notes {
     async fn answered(&self, _: Attempted<'_>) {}
     async fn key_disabled(&self, provider: &str, fingerprint: &str, _: Option<u16>) {
         self.0.lock().unwrap().push(format!("disabled {provider} {fingerprint}"));
+    }
+}
+
+/// A place that notes when it is left and taken again.
+struct Noted(Arc<Notes>);
+
+#[async_trait]
+impl Place for Noted {
+    async fn leave(&self) -> Result<(), StoreError> {
+        self.0.0.lock().unwrap().push("aside".to_owned());
+        Ok(())
+    }
+    fn back(&self) {
+        self.0.0.lock().unwrap().push("back".to_owned());
     }
 }
 
@@ -98,6 +114,7 @@ async fn walk_with(links: &[Link], request: GenerateRequest, deadline: u64) -> W
         attempts: 0,
         unanswered: false,
         clip_limits: ClipLimits::default(),
+        place: Box::new(Noted(notes.clone())),
     };
     let result = chain.run(&request).await;
     Walk { result, asked: notes.0.lock().unwrap().clone(), waited: begun.elapsed() }

@@ -3,6 +3,7 @@
 use super::{
     engine::{Active, Engine, Plan},
     ledger::StoredTask,
+    place::PlaceOf,
     run::Stopped,
     sentences::{chain_sentence, class_sentence},
 };
@@ -159,6 +160,7 @@ impl Engine {
             attempts: job.attempts,
             unanswered: false,
             clip_limits: self.settings.load().clips.limits,
+            place: Box::new(PlaceOf { engine: self, job }),
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod clips;
 mod remote;
+mod turns;
 
 use std::{
     collections::HashMap,

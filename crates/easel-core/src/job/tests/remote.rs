@@ -85,6 +85,7 @@ async fn a_task_has_its_own_bound_and_is_left_to_the_next_run_at_a_stop() {
     // Ten minutes for pictures, counted from when it was taken; the job's deadline of fifteen is not asked.
     assert_eq!(w.adapter.send_number(1).await.text, "error-task-late");
     w.ended().await;
+    assert!(w.provider.called_off(), "the service may be told that nobody waits any more");
     assert_eq!(w.events().last().unwrap(), "finished:failed");
 
     let w = killed_while_rendering(&[]).await;
