@@ -1,5 +1,6 @@
 //! The chain's policy, told as scripts: what providers answer, and whom the chain asked.
 
+mod once;
 mod turns;
 
 use std::{
