@@ -122,7 +122,8 @@ impl Chain<'_> {
                 return Err(self.cut_off(&link.slot, &which, begun, cx.intent.is_some(), failure).await);
             }
         };
-        self.record(&link.slot, &which, begun, &result).await;
+        note(&link.slot, begun, &result);
+        self.record(&which, begun, &result).await;
         Ok(result)
     }
 
@@ -140,7 +141,11 @@ impl Chain<'_> {
         }
         let error = ProviderError::new(slot.provider.name(), ErrorClass::Unanswered, failure.to_string());
         let result = Err(error);
-        self.record(slot, which, begun, &result).await;
+        // Whoever changes his mind says nothing about the provider.
+        if !matches!(failure, ChainFailure::Cancelled { .. }) {
+            note(slot, begun, &result);
+        }
+        self.record(which, begun, &result).await;
         match (failure, result) {
             (ChainFailure::Deadline { .. }, Err(error)) if ordered => {
                 ChainFailure::TaskUnknown(Box::new(error))
@@ -182,7 +187,8 @@ impl Chain<'_> {
             Ok(result) => result,
             Err(failure) => return Err(self.cut_off(slot, &which, begun, false, failure).await),
         };
-        self.record(slot, &which, begun, &result).await;
+        note(slot, begun, &result);
+        self.record(&which, begun, &result).await;
         result.map_err(|error| ChainFailure::Provider(Box::new(error)))
     }
 
@@ -257,22 +263,19 @@ impl Chain<'_> {
         }
     }
 
-    async fn record(
-        &self,
-        slot: &ProviderSlot,
-        which: &Which,
-        begun: Instant,
-        result: &Result<Generated, ProviderError>,
-    ) {
-        let duration = begun.elapsed();
-        // A failure of this machine says nothing about the provider.
-        if result.as_ref().err().is_none_or(|error| error.local.is_none()) {
-            let class = result.as_ref().err().map(|error| error.class);
-            slot.with(|state| state.health.note(Instant::now(), duration, class));
-        }
-        let attempted =
-            Attempted { attempt: which.attempt(), duration, result: result.as_ref().map(Made::of) };
+    async fn record(&self, which: &Which, begun: Instant, result: &Result<Generated, ProviderError>) {
+        let result = result.as_ref().map(Made::of);
+        let attempted = Attempted { attempt: which.attempt(), duration: begun.elapsed(), result };
         self.log.answered(attempted).await;
+    }
+}
+
+/// Keeps what a call says about its provider. A failure of this machine says nothing about it.
+fn note(slot: &ProviderSlot, begun: Instant, result: &Result<Generated, ProviderError>) {
+    let error = result.as_ref().err();
+    if error.is_none_or(|error| error.local.is_none()) {
+        let class = error.map(|error| error.class);
+        slot.with(|state| state.health.note(Instant::now(), begun.elapsed(), class));
     }
 }
 

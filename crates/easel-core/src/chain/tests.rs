@@ -98,6 +98,15 @@ struct Walk {
 }
 
 async fn walk_with(links: &[Link], request: GenerateRequest, deadline: u64) -> Walk {
+    walk_until(links, request, deadline, &CancellationToken::new()).await
+}
+
+async fn walk_until(
+    links: &[Link],
+    request: GenerateRequest,
+    deadline: u64,
+    cancel: &CancellationToken,
+) -> Walk {
     let dir = tempfile::tempdir().unwrap();
     let notes = Arc::new(Notes::default());
     let log: Arc<dyn AttemptLog> = notes.clone();
@@ -106,7 +115,7 @@ async fn walk_with(links: &[Link], request: GenerateRequest, deadline: u64) -> W
         links,
         job: JobId::generate(),
         deadline: begun + Duration::from_secs(deadline),
-        cancel: &CancellationToken::new(),
+        cancel,
         stop: &CancellationToken::new(),
         spool: &spool(dir.path(), 1 << 20),
         log: &log,
@@ -510,10 +519,20 @@ async fn health_is_kept_of_every_attempt() {
     assert_eq!((health.attempts, health.judged, health.successes), (3, 2, 1));
     assert_eq!(health.last_failure, Some((ErrorClass::ModerationInput, Duration::ZERO)));
     assert_eq!(health.standing, Standing::Asked);
-    // A machine that fails says nothing about the provider.
+    // Neither a machine that fails nor somebody who cancels says anything about the provider.
     let links = one([local()], &["k"], 1);
     walk(&links).await;
     assert_eq!(links[0].slot.health().attempts, 0);
+    let (provider, cancel) = (ScriptedProvider::new("a", [Step::Hang]), CancellationToken::new());
+    let links = [link(provider.clone(), &["k"], 1)];
+    let cancels = async {
+        provider.arrivals(1).await;
+        cancel.cancel();
+    };
+    let (walk, ()) = tokio::join!(walk_until(&links, request(0), 900, &cancel), cancels);
+    assert!(matches!(walk.result, Err(ChainFailure::Cancelled { charged: Charged::Maybe })));
+    let health = links[0].slot.health();
+    assert_eq!((health.attempts, health.last_failure), (0, None));
 }
 
 #[tokio::test(start_paused = true)]

@@ -19,6 +19,7 @@ async fn an_engine_that_draws_one_after_the_other_is_asked_so() {
     let (first, second) = (walk(&links), walk(&links));
     tokio::pin!(first, second);
     tokio::select! {
+        biased;
         _ = &mut first => panic!("it holds"),
         _ = &mut second => panic!("it waits"),
         () = tokio::time::sleep(Duration::from_secs(60)) => {}
