@@ -10,6 +10,7 @@ mod call;
 mod circuit;
 mod health;
 mod keys;
+mod precedence;
 mod run;
 mod slot;
 #[cfg(test)]

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, admit::admit, backoff, call::is_unknown,
-    slot::ProviderSlot,
+    precedence, slot::ProviderSlot,
 };
 use crate::{
     error::{Charged, ErrorClass, ProviderError, Retry},
@@ -147,7 +147,8 @@ struct Tries {
 }
 
 impl Chain<'_> {
-    /// Asks the providers in order until one delivers or nothing more may be tried.
+    /// Asks the providers in order until one delivers or nothing more may be tried. The order is the owner's; who does
+    /// badly lately comes after the others.
     ///
     /// # Errors
     /// See [`ChainFailure`]. Dropping the future abandons the call under way.
@@ -155,13 +156,14 @@ impl Chain<'_> {
         let mut skipped = Vec::new();
         let mut last: Option<ProviderError> = None;
         let mut request = request.clone();
-        for (index, link) in self.links.iter().enumerate() {
+        let mut left: Vec<&Link> = self.links.iter().collect();
+        while let Some(link) = self.next_link(&mut left) {
             if let Err(skip) = admit(link, &request) {
                 tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?skip, "provider skipped");
                 skipped.push((link.slot.provider.name().to_owned(), skip));
                 continue;
             }
-            let last_link = index + 1 == self.links.len();
+            let last_link = left.is_empty();
             let most = link.slot.provider.capabilities().max_references;
             let outcome = if request.references.len() > most {
                 // Only for this provider: the next one may take them all.
@@ -197,6 +199,27 @@ impl Chain<'_> {
             Some(error) => ChainFailure::Provider(Box::new(error)),
             None => ChainFailure::Skipped(skipped),
         })
+    }
+
+    /// Takes out who is asked next.
+    fn next_link<'l>(&self, left: &mut Vec<&'l Link>) -> Option<&'l Link> {
+        if left.len() < 2 {
+            return left.pop();
+        }
+        let now = Instant::now();
+        let time = self.deadline.saturating_duration_since(now);
+        let doubts: Vec<_> = left
+            .iter()
+            .map(|link| {
+                let bounded = !link.slot.provider.capabilities().remote;
+                precedence::doubt(link.slot.with(|state| state.health.vital(bounded, now)), time)
+            })
+            .collect();
+        let next = precedence::next(&doubts);
+        for (link, doubt) in left.iter().zip(&doubts).take(next) {
+            tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?doubt, "others are asked before this provider");
+        }
+        Some(left.remove(next))
     }
 
     /// The request with its references put together into `most`.

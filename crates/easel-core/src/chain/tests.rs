@@ -542,3 +542,36 @@ async fn a_model_that_is_gone_does_not_close_a_provider_with_another_one() {
     walk(&links).await.asked(&["1 a k", "2 a k", "3 a k"]).made_by("a");
     walk(&links).await.asked(&["1 a k", "2 a k"]).made_by("a");
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_fails_often_or_takes_too_long_is_asked_after_the_others_and_still_alone() {
+    // Refused over and over, in a way that does not open the circuit.
+    let refuses = || (0..10).map(|_| fail(ErrorClass::Quota, |_| {}));
+    let links = [
+        link(ScriptedProvider::new("a", refuses()), &["k"], 1),
+        link(ScriptedProvider::new("b", []), &["q"], 1),
+    ];
+    for _ in 0..10 {
+        walk(&links).await.asked(&["1 a k", "2 b q"]).made_by("b");
+    }
+    walk(&links).await.asked(&["1 b q"]);
+    walk(&links[..1]).await.asked(&["1 a k"]).made_by("a");
+    tokio::time::advance(Duration::from_mins(12)).await;
+    walk(&links).await.asked(&["1 a k"]).made_by("a");
+
+    let go = Arc::new(tokio::sync::Notify::new());
+    let slow = ScriptedProvider::new("a", (0..5).map(|_| Step::Hold(go.clone())));
+    let links = [link(slow.clone(), &["k"], 1), link(ScriptedProvider::new("b", []), &["q"], 1)];
+    for n in 0..5 {
+        let after_a_minute = async {
+            slow.arrivals(n + 1).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            go.notify_one();
+        };
+        let (walk, ()) = tokio::join!(walk(&links), after_a_minute);
+        walk.made_by("a");
+    }
+    walk_with(&links, request(0), 59).await.asked(&["1 b q"]);
+    walk_with(&links, request(0), 900).await.asked(&["1 a k"]);
+    walk_with(&links[..1], request(0), 59).await.asked(&["1 a k"]);
+}
