@@ -83,9 +83,42 @@ pub enum ChainFailure {
     /// A task of an earlier run belongs to a service that is not configured any more under the provider's name.
     #[error("the task's provider is another one now")]
     ProviderChanged,
-    /// The attempt could not be recorded, so nobody was asked.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    /// An attempt could not be recorded, so nobody was asked, or this machine failed otherwise.
+    #[error("{error}")]
+    Store {
+        /// What failed.
+        #[source]
+        error: StoreError,
+        /// Whether an earlier call may be paid.
+        charged: Charged,
+    },
+}
+
+impl From<StoreError> for ChainFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store { error, charged: Charged::No }
+    }
+}
+
+impl ChainFailure {
+    /// The same after a call that may be paid, whatever it was that ended the walk.
+    fn maybe_paid(mut self) -> Self {
+        match &mut self {
+            Self::Provider(error) => error.charged = Charged::Maybe,
+            Self::Deadline { charged }
+            | Self::Busy { charged }
+            | Self::Cancelled { charged }
+            | Self::Store { charged, .. } => *charged = Charged::Maybe,
+            // Nobody was asked; or it is told as perhaps paid in any case.
+            Self::Skipped(_)
+            | Self::TaskUnknown(_)
+            | Self::Later
+            | Self::TaskLate
+            | Self::KeyGone { .. }
+            | Self::ProviderChanged => {}
+        }
+        self
+    }
 }
 
 /// The walk of one job along its chain.
@@ -113,6 +146,8 @@ pub struct Chain<'a> {
     pub attempts: u32,
     /// Whether a create call of this job was sent and not answered; there is at most one further one then.
     pub unanswered: bool,
+    /// Whether a call that failed may be paid, so that the person has to hear of it.
+    pub maybe_paid: bool,
     /// How a clip may be fetched.
     pub clip_limits: ClipLimits,
     /// The job's place, for as long as it has to wait for a provider.
@@ -153,6 +188,12 @@ impl Chain<'_> {
     /// # Errors
     /// See [`ChainFailure`]. Dropping the future abandons the call under way.
     pub async fn run(&mut self, request: &GenerateRequest) -> Result<Success, ChainFailure> {
+        let walked = self.walk(request).await;
+        let maybe_paid = self.maybe_paid || self.unanswered;
+        walked.map_err(|failure| if maybe_paid { failure.maybe_paid() } else { failure })
+    }
+
+    async fn walk(&mut self, request: &GenerateRequest) -> Result<Success, ChainFailure> {
         let mut skipped = Vec::new();
         let mut last: Option<ProviderError> = None;
         let mut request = request.clone();
@@ -180,10 +221,7 @@ impl Chain<'_> {
             match outcome? {
                 Ok(success) => return Ok(success),
                 Err((error, stop)) => {
-                    if let Some(mut error) = error {
-                        if self.unanswered {
-                            error.charged = Charged::Maybe;
-                        }
+                    if let Some(error) = error {
                         last = Some(error);
                     } else {
                         let why = link.slot.with(|state| state.keys.complaint());
@@ -283,13 +321,9 @@ impl Chain<'_> {
             if failed.class != ErrorClass::ResultLost
                 && let Some(broken) = failed.local.take()
             {
-                if self.unanswered {
-                    // An earlier call may have been paid, which the person has to hear.
-                    failed.class = ErrorClass::Unanswered;
-                    return Ok(Err((Some(failed), true)));
-                }
-                return Err(ChainFailure::Store(broken));
+                return Err(broken.into());
             }
+            self.maybe_paid |= failed.charged == Charged::Maybe;
             self.remember(slot, request.operation, &fingerprint, &failed).await;
             let next = self.next_step(slot, &failed, key.as_ref(), &mut tries, last_link);
             error = Some(failed);

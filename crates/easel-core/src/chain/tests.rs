@@ -123,6 +123,7 @@ async fn walk_until(
         collage: |references, most| (references.len() < 9).then(|| references[..most].to_vec()),
         attempts: 0,
         unanswered: false,
+        maybe_paid: false,
         clip_limits: ClipLimits::default(),
         place: Box::new(Noted(notes.clone())),
     };
@@ -154,6 +155,20 @@ impl Walk {
     fn made_by(self, provider: &str) -> Self {
         assert_eq!(self.result.as_ref().expect("a picture").provider, provider);
         self
+    }
+    /// Whether what ended the walk says that something may be paid.
+    #[track_caller]
+    fn charged(&self) -> Charged {
+        match &self.result {
+            Err(ChainFailure::Provider(error)) => error.charged,
+            Err(
+                ChainFailure::Deadline { charged }
+                | ChainFailure::Busy { charged }
+                | ChainFailure::Cancelled { charged }
+                | ChainFailure::Store { charged, .. },
+            ) => *charged,
+            other => panic!("nothing is said about money: {other:?}"),
+        }
     }
     #[track_caller]
     fn failed(self, class: ErrorClass) -> Self {
@@ -249,7 +264,8 @@ async fn a_create_call_that_was_not_answered_is_repeated_at_most_once_in_the_who
         link(ScriptedProvider::new("b", [fail(ErrorClass::Overload, |_| {})]), &["q"], 3),
         link(ScriptedProvider::new("c", []), &["r"], 3),
     ];
-    walk_with(&links, request(0), 900).await.asked(&["1 a x", "2 b q"]).failed(ErrorClass::Overload);
+    let walk = walk_with(&links, request(0), 900).await.asked(&["1 a x", "2 b q"]);
+    assert_eq!(walk.failed(ErrorClass::Overload).charged(), Charged::Maybe);
 }
 
 #[tokio::test(start_paused = true)]
@@ -260,7 +276,7 @@ async fn a_broken_machine_ends_the_walk_and_blames_nobody() {
     ];
     let broken = walk(&links).await.asked(&["1 a x"]);
     assert!(
-        matches!(&broken.result, Err(ChainFailure::Store(StoreError::Io(why))) if why == "unreadable"),
+        matches!(&broken.result, Err(ChainFailure::Store { error: StoreError::Io(why), charged: Charged::No }) if why == "unreadable"),
         "{:?}",
         broken.result
     );
@@ -269,9 +285,8 @@ async fn a_broken_machine_ends_the_walk_and_blames_nobody() {
     let steps = [Step::Fail(ErrorClass::Unanswered), local()];
     let links =
         [link(ScriptedProvider::new("a", steps), &["x"], 3), link(ScriptedProvider::new("b", []), &["q"], 3)];
-    let walk = walk(&links).await.asked(&["1 a x", "2 a x"]).failed(ErrorClass::Unanswered);
-    let Err(ChainFailure::Provider(error)) = walk.result else { panic!() };
-    assert_eq!(error.charged, Charged::Maybe);
+    let walk = walk(&links).await.asked(&["1 a x", "2 a x"]);
+    assert!(matches!(walk.result, Err(ChainFailure::Store { charged: Charged::Maybe, .. })));
 }
 
 #[tokio::test(start_paused = true)]

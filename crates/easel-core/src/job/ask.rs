@@ -159,6 +159,7 @@ impl Engine {
             collage: put_together,
             attempts: job.attempts,
             unanswered: false,
+            maybe_paid: false,
             clip_limits: self.settings.load().clips.limits,
             place: Box::new(PlaceOf { engine: self, job }),
         }

@@ -605,7 +605,7 @@ async fn several_pictures_are_made_in_as_many_calls_as_needed_and_fewer_are_told
 async fn a_panic_costs_one_job_and_is_told() {
     let w = world(vec![Step::Panic]);
     w.asks(request("u", "m1"));
-    assert_eq!(w.adapter.send_number(1).await.text, "error-internal");
+    assert_eq!(w.adapter.send_number(1).await.text, "error-internal\nnote-maybe-charged");
     w.ended().await;
     assert_eq!(w.events().last().unwrap(), "finished:failed");
     w.asks(request("u", "m2"));

@@ -29,3 +29,43 @@ async fn a_clip_whose_order_may_have_arrived_is_never_ordered_again() {
     ];
     walk_with(&links, clip(), 900).await.asked(&["1 a k", "2 a k", "3 a q"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn whatever_comes_after_a_call_that_may_be_paid_it_stays_so() {
+    async fn check(first: fn() -> Step, then: Vec<Step>, deadline: u64, expected: Charged) {
+        let links = [
+            link(ScriptedProvider::new("a", [first()]), &["k"], 1),
+            link(ScriptedProvider::new("b", then), &["q"], 3),
+        ];
+        let walk = walk_with(&links, request(0), deadline).await;
+        assert_eq!(walk.charged(), expected, "{:?} after {:?}", walk.result, walk.asked);
+    }
+    let free = || Step::Fail(ErrorClass::BadRequest);
+    let unanswered = || Step::Fail(ErrorClass::Unanswered);
+    let withheld = || fail(ErrorClass::Empty, |error| error.retry = Retry::NextProvider);
+    for (first, expected) in
+        [(free as fn() -> Step, Charged::No), (unanswered, Charged::Maybe), (withheld, Charged::Maybe)]
+    {
+        check(first, vec![fail(ErrorClass::Quota, |_| {})], 900, expected).await;
+        check(first, vec![fail(ErrorClass::Auth, |_| {})], 900, expected).await;
+        check(first, vec![Step::Fail(ErrorClass::ModerationInput)], 900, expected).await;
+        check(first, vec![local()], 900, expected).await;
+        // Between two tries, when nobody is being asked.
+        let refused = || Step::Fail(ErrorClass::Overload);
+        check(first, vec![refused(), refused(), refused()], 2, expected).await;
+    }
+    // A cancellation in a pause between two tries.
+    for (first, expected) in [(free(), Charged::No), (unanswered(), Charged::Maybe)] {
+        let other = ScriptedProvider::new("b", [Step::Fail(ErrorClass::Overload)]);
+        let links = [link(ScriptedProvider::new("a", [first]), &["k"], 1), link(other.clone(), &["q"], 3)];
+        let cancel = CancellationToken::new();
+        let cancels = async {
+            other.arrivals(1).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            cancel.cancel();
+        };
+        let (walk, ()) = tokio::join!(walk_until(&links, request(0), 900, &cancel), cancels);
+        assert!(matches!(walk.result, Err(ChainFailure::Cancelled { .. })), "{:?}", walk.result);
+        assert_eq!(walk.charged(), expected);
+    }
+}

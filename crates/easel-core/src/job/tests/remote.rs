@@ -74,7 +74,7 @@ async fn a_key_that_is_gone_is_named() {
     let killed = killed_while_rendering(&["k1"]).await;
     let next = world_of_tasks(killed.store.clone(), vec![], &["other"]);
     assert_eq!(next.recover().await, Recovered { resumed: 1, ..Recovered::default() });
-    assert_eq!(next.adapter.send_number(1).await.text, "error-task-key-gone key=k1");
+    assert_eq!(next.adapter.send_number(1).await.text, "error-task-key-gone key=k1\nnote-maybe-charged");
     next.ended().await;
     assert!(next.provider.keys().is_empty(), "another key is not asked");
 }
