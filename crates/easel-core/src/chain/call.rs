@@ -19,7 +19,8 @@ use super::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, Link, Made, Tur
 use crate::{
     error::{Charged, ErrorClass, ProviderError},
     ports::{
-        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, RemoteTask, StoreError, TaskLog,
+        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, RemoteTask, StoreError,
+        TaskIntent, TaskLog,
     },
 };
 
@@ -109,13 +110,28 @@ impl Chain<'_> {
         let which = self.which(&link.slot, request.operation, fingerprint);
         let intent = provider.intent(&request);
         self.log.asking(which.attempt(), intent.as_ref()).await?;
-        let watched = self.watched(&link.slot, &which, self.deadline);
+        let watched = Arc::new(self.watched(&link.slot, &which, self.deadline));
         let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
         // Of its own for a task, so that one that takes too long can be called off as well.
         let cancel = if intent.is_some() { self.cancel.child_token() } else { self.cancel.clone() };
-        let cx = self.context(key, Arc::new(watched), intent, cancel);
+        let cx = self.context(key, watched.clone(), intent, cancel);
         let begun = Instant::now();
-        let bounded = self.bounded(provider.generate(&request, &cx), bound, &created, &cx.cancel).await;
+        let mut bounded =
+            self.bounded(provider.generate(&request, &cx), bound.clone(), &created, &cx.cancel).await;
+        let no_task_yet = *bound.borrow() == self.deadline;
+        if no_task_yet
+            && is_unanswered(&bounded)
+            && let Some(task) = chosen(cx.intent.as_ref())
+        {
+            // Nobody answered, and the service can be asked by the id that was sent along: either it works on it, or it
+            // never saw it, and then it may be ordered again.
+            tracing::info!(job = %self.job, provider = provider.name(), task = task.id, "an order without an answer is asked about");
+            if let Err(error) = watched.created(&task).await {
+                tracing::error!(job = %self.job, %error, "a task goes on unrecorded");
+            }
+            let resumed = provider.resume(&task, &request, &cx);
+            bounded = self.bounded(resumed, bound, &created, &cx.cancel).await;
+        }
         let result = match bounded {
             Ok(result) => result,
             Err(failure) => {
@@ -248,7 +264,7 @@ impl Chain<'_> {
         &self,
         key: Option<ApiKey>,
         tasks: Arc<dyn TaskLog>,
-        intent: Option<crate::ports::TaskIntent>,
+        intent: Option<TaskIntent>,
         cancel: CancellationToken,
     ) -> CallContext {
         CallContext {
@@ -291,6 +307,20 @@ impl Link {
             _ => self.output,
         }
     }
+}
+
+/// Whether a call was sent and nobody answered it.
+fn is_unanswered(ended: &Result<Result<Generated, ProviderError>, ChainFailure>) -> bool {
+    match ended {
+        Ok(result) => result.as_ref().is_err_and(|error| error.class == ErrorClass::Unanswered),
+        Err(failure) => matches!(failure, ChainFailure::Deadline { .. }),
+    }
+}
+
+/// The task of an order whose id easel chose.
+fn chosen(intent: Option<&TaskIntent>) -> Option<RemoteTask> {
+    let id = intent?.task.clone()?;
+    Some(RemoteTask { id, poll: String::new() })
 }
 
 /// Whether nobody can know if a task or a clip was ordered: then it must not be ordered again.

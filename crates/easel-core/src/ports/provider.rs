@@ -240,7 +240,7 @@ pub trait Provider: Send + Sync {
     async fn generate(&self, request: &GenerateRequest, cx: &CallContext)
     -> Result<Generated, ProviderError>;
 
-    /// Goes on with a task that an earlier run created: asks about it, fetches what it made. Creates nothing, except
+    /// Goes on with a task that an earlier run created, or one whose order was not answered and whose id easel chose: asks about it, fetches what it made. Creates nothing, except
     /// where the service certainly never saw the task (it lets easel choose ids and does not know this one).
     ///
     /// # Errors

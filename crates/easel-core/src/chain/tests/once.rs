@@ -69,3 +69,33 @@ async fn whatever_comes_after_a_call_that_may_be_paid_it_stays_so() {
         assert_eq!(walk.charged(), expected);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_order_without_an_answer_is_asked_about_where_its_id_is_ours() {
+    let never_seen = || {
+        fail(ErrorClass::NotFound, |error| {
+            error.status = None;
+            error.retry = Retry::SameKey;
+        })
+    };
+    let unanswered = || Step::Fail(ErrorClass::Unanswered);
+    let walk_of = async |steps: Vec<Step>, deadline| {
+        let provider = ScriptedProvider::choosing("a", steps);
+        let walk = walk_with(&[link(provider.clone(), &[], 3)], request(0), deadline).await;
+        assert_eq!(provider.resumed().len(), 1, "{:?}", walk.asked);
+        walk
+    };
+    // It works on it, or has done it already.
+    let walk = walk_of(vec![unanswered(), Step::Picture], 900).await;
+    walk.asked(&["1 a", "a took chosen"]).made_by("a");
+    // It never saw it, so it is ordered once more.
+    let walk = walk_of(vec![unanswered(), never_seen()], 900).await;
+    walk.asked(&["1 a", "a took chosen", "2 a"]).made_by("a");
+    // The job's deadline ends the order; the task has a bound of its own.
+    let walk = walk_of(vec![Step::Hang, Step::Picture], 30).await;
+    assert_eq!(walk.asked(&["1 a", "a took chosen"]).made_by("a").waited, Duration::from_secs(30));
+    let walk = walk_of(vec![Step::Hang, Step::Hang], 30).await;
+    assert!(matches!(walk.result, Err(ChainFailure::TaskLate)), "{:?}", walk.result);
+    let walk = walk_of(vec![Step::Hang, never_seen()], 30).await;
+    assert_eq!(walk.asked(&["1 a", "a took chosen"]).charged(), Charged::No);
+}
