@@ -25,6 +25,7 @@ error-no-provider = No drawing service is available right now. Please ask the ad
 error-cannot-edit = None of the configured drawing services can edit pictures. Please ask the admin to add one that can. [{ $code }]
 error-no-clip = None of the configured services can make clips. Please ask the admin to add one that can. [{ $code }]
 error-clip-needs-picture = The configured services make clips from a picture only. Send or quote a picture with the command. [{ $code }]
+error-clip-words-only = The configured services make clips from words only. Try without a picture. [{ $code }]
 error-no-public-url = This service fetches reference pictures from a public address, and easel has none yet. Please ask the admin to set public_url or to add another service. [{ $code }]
 error-too-large-wish = The configured services draw { $tier }K at most. Try a smaller size. [{ $code }]
 error-wrong-shape = The configured services can’t draw that shape, only { $sizes }. Try another size. [{ $code }]

@@ -124,6 +124,8 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-no-collage", "E-COLLAGE")
     } else if any(|skip| *skip == Skip::NoPublicUrl) {
         UserError::new("error-no-public-url", "E-PUBLIC-URL")
+    } else if any(|skip| *skip == Skip::WordsOnly) {
+        UserError::new("error-clip-words-only", "E-PICTURES")
     } else if any(|skip| *skip == Skip::NoPicture) {
         UserError::new("error-clip-needs-picture", "E-NEEDS-PICTURE")
     } else if any(|skip| *skip == Skip::NoClip) {
