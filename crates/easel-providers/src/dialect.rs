@@ -152,6 +152,7 @@ impl Deref for Spoken {
 }
 
 /// What a model takes in one request.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// It makes pictures (or clips) from words alone.
