@@ -3,6 +3,7 @@
 job-accepted = Got it, drawing now.
 job-queued = Got it. Yours is number { $position } in the queue. (No. { $job })
 job-rendering = The provider is on it. A clip usually takes a few minutes and will be posted here. (No. { $job })
+job-unrecorded = It is made, but the disk of this machine can’t be written right now, so it isn’t sent yet. It comes by itself as soon as that works again; there is no need to ask again. [{ $code }]
 job-cancelled = No. { $job } is cancelled.
 job-cancelled-begun = No. { $job } is cancelled. If the provider has already begun, it may still charge for it.
 
@@ -31,4 +32,5 @@ caption-preset = ✨ { $style }: done!
 
 note-first-frame = Only the first frame of the animation was used.
 note-maybe-charged = It may have been charged all the same.
+note-fewer-charged = You asked for { $wished }; { $made } turned out. The others may have been charged all the same.
 note-fewer = You asked for { $wished }; { $made } turned out.

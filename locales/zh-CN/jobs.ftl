@@ -3,6 +3,7 @@
 job-accepted = 收到，开始画了。
 job-queued = 收到，排在第 { $position } 位，轮到就画。（{ $job } 号）
 job-rendering = 服务商接单了，视频一般要等几分钟，做好就发上来。（{ $job } 号）
+job-unrecorded = 画好了，但这台机器的磁盘现在写不进去，先不发。能写了会自动发出来，不用再发命令。[{ $code }]
 job-cancelled = { $job } 号已取消。
 job-cancelled-begun = { $job } 号已取消。如果服务商已经开始画，仍可能扣费。
 
@@ -31,4 +32,5 @@ caption-preset = ✨ { $style }，做好了！
 
 note-first-frame = 动图只用了第一帧。
 note-maybe-charged = 这次可能已经扣费。
+note-fewer-charged = 要了 { $wished } 张，画成了 { $made } 张。没画成的也可能已经扣费。
 note-fewer = 要了 { $wished } 张，画成了 { $made } 张。

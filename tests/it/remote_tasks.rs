@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 use crate::world::{GROUP, USER, World, configuration, journal, until, world_with};
 
 const TASK: &str = "TASK00000000000000000000000001";
+/// The second task of a job.
+const SECOND: &str = "TASK00000000000000000000000002";
 /// The id that a `ComfyUI` chooses that ignores ours.
 const OTHER: &str = "11111111-1111-4111-8111-111111111111";
 
@@ -42,28 +44,59 @@ fn to(world: &World, path_end: &str) -> Vec<ProviderRequest> {
 
 /// A world whose service takes one edit and is still at work on it; the message that asked.
 async fn rendering() -> (World, FileServer, i64) {
-    let world = world_with(|provider| gitee(provider, KEYS)).await;
-    world.provider.when_path("/async/images/edits", sample("gitee/edit_task_created.json"));
-    world.provider.when_path(&format!("/task/{TASK}"), sample("gitee/edit_task_in_progress.json"));
-    let (files, message) = asks(&world).await;
+    rendering_of("/改图 换成雨夜", KEYS).await
+}
+
+/// The same with these words and keys.
+async fn rendering_of(words: &str, keys: &str) -> (World, FileServer, i64) {
+    let world = world_with(|provider| gitee(provider, keys)).await;
+    takes(&world, TASK);
+    let (files, message) = asks_for(&world, words).await;
     until("a question about the task", || !to(&world, TASK).is_empty()).await;
     (world, files, message)
 }
 
+/// From now on the service takes orders as this task, and works on it.
+fn takes(world: &World, task: &str) {
+    let created = samples::json("gitee/edit_task_created.json").to_string().replace(TASK, task);
+    world.provider.when_path("/async/images/edits", Answer::raw(200, "application/json", created));
+    world.provider.when_path(&format!("/task/{task}"), sample("gitee/edit_task_in_progress.json"));
+}
+
 async fn asks(world: &World) -> (FileServer, i64) {
+    asks_for(world, "/改图 换成雨夜").await
+}
+
+async fn asks_for(world: &World, words: &str) -> (FileServer, i64) {
     let files = FileServer::start().await;
     let url = files.put("/input.png", pictures::png(64, 48, 8));
-    let message = world.bot.send(Message::group(GROUP, USER).text("/改图 换成雨夜").image_url(&url)).await;
+    let message = world.bot.send(Message::group(GROUP, USER).text(words).image_url(&url)).await;
     (files, message)
 }
 
 /// From now on the task is done; its picture.
 fn finishes(world: &World) -> bytes::Bytes {
-    let picture = pictures::png(80, 60, 3);
+    finishes_with(world, TASK, pictures::png(80, 60, 3))
+}
+
+fn finishes_with(world: &World, task: &str, picture: bytes::Bytes) -> bytes::Bytes {
     let mut done = samples::json("gitee/edit_task_success.json");
     done["output"]["file_url"] = world.provider.host_picture(picture.clone()).into();
-    world.provider.when_path(&format!("/task/{TASK}"), Answer::json(200, &done));
+    world.provider.when_path(&format!("/task/{task}"), Answer::json(200, &done));
     picture
+}
+
+/// Both pictures come, once and in their order, and two tasks were ever taken.
+async fn both_are_delivered_once(world: &World, message: i64, pictures: [bytes::Bytes; 2]) {
+    assert!(outcome(world).await.contains("delivered"));
+    let delivered = world.bot.delivered();
+    let sent: Vec<_> = delivered.iter().filter(|sent| !sent.pictures.is_empty()).collect();
+    assert_eq!(sent.iter().map(|sent| sent.picture()).collect::<Vec<_>>(), pictures);
+    assert!(sent.iter().all(|sent| sent.quote == Some(message.to_string())));
+    let taken: Vec<_> =
+        events(world, "created").into_iter().map(|created| created["task"]["id"].clone()).collect();
+    assert_eq!(taken, [TASK, SECOND]);
+    assert!(delivered.iter().all(|sent| !sent.text.contains("要了")), "nothing lacks: {delivered:?}");
 }
 
 async fn outcome(world: &World) -> String {
@@ -88,6 +121,40 @@ async fn a_task_that_renders_while_easel_is_killed_is_delivered_and_not_ordered_
     let after = world.provider.requests().split_off(asked);
     assert!(!after.is_empty());
     assert!(after.iter().all(|request| request.key == create[0].key), "another key asked: {after:?}");
+}
+
+#[tokio::test]
+async fn what_the_first_task_made_survives_a_kill_before_the_second_is_ordered() {
+    let (mut world, _files, message) = rendering_of("/改图 换成雨夜 x2", r#"["token-one-0123456789"]"#).await;
+    // The second order is refused for a while, so that the process dies between the two.
+    world.provider.when_path("/async/images/edits", Answer::rate_limited_for(15));
+    let first = finishes(&world);
+    until("the refusal in the journal", || events(&world, "answered").len() == 2).await;
+    assert_eq!(events(&world, "made").len(), 1);
+    world.kill();
+    let asked = to(&world, TASK).len();
+    takes(&world, SECOND);
+    let second = finishes_with(&world, SECOND, pictures::png(72, 56, 9));
+    world.start().await;
+    both_are_delivered_once(&world, message, [first, second]).await;
+    assert_eq!(to(&world, "/async/images/edits").len(), 3, "taken, refused, taken");
+    assert_eq!(to(&world, TASK).len(), asked, "what is kept is not fetched again");
+    world.kill_and_start().await;
+    world.asks("/任务").await;
+    assert_eq!(world.bot.delivered().iter().filter(|sent| !sent.pictures.is_empty()).count(), 2);
+}
+
+#[tokio::test]
+async fn what_the_first_task_made_survives_a_kill_while_the_second_renders() {
+    let (mut world, _files, message) = rendering_of("/改图 换成雨夜 x2", KEYS).await;
+    takes(&world, SECOND);
+    let first = finishes(&world);
+    until("a question about the second task", || !to(&world, SECOND).is_empty()).await;
+    world.kill();
+    let second = finishes_with(&world, SECOND, pictures::png(72, 56, 9));
+    world.start().await;
+    both_are_delivered_once(&world, message, [first, second]).await;
+    assert_eq!(to(&world, "/async/images/edits").len(), 2, "each was ordered once");
 }
 
 #[tokio::test]

@@ -58,6 +58,21 @@ async fn spending_is_told_by_the_running_easel_and_survives_a_kill() {
 }
 
 #[tokio::test]
+async fn what_is_drawn_here_costs_nothing_and_is_no_unknown_price() {
+    let sketched = |provider: &str| {
+        let text = configuration(provider);
+        text.split("[providers.main]").next().unwrap().to_owned()
+    };
+    let world = world_with(sketched).await;
+    world.says("/生图 一只猫").await;
+    world.bot.next_picture().await;
+    until("the end", || finished(&world) == 1).await;
+    let told = easel(&world, &["usage"]).await;
+    let row = row(&told, "sketch");
+    assert_eq!((row[1].as_str(), row.last().unwrap().as_str()), ("1", "0"), "{told}");
+}
+
+#[tokio::test]
 async fn the_check_of_a_running_easel_tells_how_its_providers_did() {
     let world = world_with(configuration).await;
     let told = easel(&world, &["check"]).await;
@@ -90,7 +105,7 @@ async fn a_gateway_written_down_as_a_profile_draws_and_follows_edits_of_the_file
     world.provider.when_path("/paint", Answer::b64([pictures::png(64, 64, 3)]));
     let changed = format!("{}paths = {{ generate = \"paint\" }}\n", gate(&world.provider.base_url()));
     std::fs::write(world.path("easel.toml"), changed).unwrap();
-    world.easel().logs("profiles.gate.paths.generate").await;
+    world.easel().logs("the configuration was reloaded").await;
     world.says("/生图 一只猫").await;
     world.bot.next_picture().await;
     assert_eq!(world.provider.next_request().await.path(), "/v1/paint");

@@ -2,6 +2,7 @@
 //!
 //! Start at [`engine::Engine`]; [`ledger`] is what survives a crash.
 
+mod active;
 mod ask;
 mod bad_keys;
 mod booking;
@@ -12,6 +13,7 @@ mod handover;
 mod journal;
 pub mod kept;
 pub mod ledger;
+mod made;
 mod place;
 pub mod recover;
 mod run;

@@ -188,6 +188,29 @@ impl OneBot {
     }
 }
 
+/// Marks a message; the mark of work in progress goes in the same breath, so that both leave in one write. That it stays
+/// when its removal fails is only untidy.
+async fn mark(
+    link: &Link,
+    chat: &Chat,
+    message: &MessageId,
+    reaction: Reaction,
+    lagrange: bool,
+) -> Result<(), CallFailure> {
+    let set = link.call(outbound::react(chat, message, outbound::face(reaction), true, lagrange));
+    if reaction == Reaction::Working {
+        return set.await.map(drop);
+    }
+    let working = outbound::face(Reaction::Working);
+    let unset = if link.dialect() == Dialect::LlOneBot {
+        outbound::unset_reaction(message, working)
+    } else {
+        outbound::react(chat, message, working, false, lagrange)
+    };
+    let (set, _) = tokio::join!(set, link.call(unset));
+    set.map(drop)
+}
+
 /// A failed call as the core sees it.
 fn send_error(failure: CallFailure) -> SendError {
     let failed = |failure, reason: String| SendError::Failed { failure, reason };
@@ -316,24 +339,12 @@ impl Adapter for OneBot {
             return Ok(());
         }
         let mut lagrange = link.dialect() == Dialect::Lagrange || link.lacks("set_msg_emoji_like");
-        let face = outbound::face(reaction);
-        let mut set = link.call(outbound::react(chat, message, face, true, lagrange)).await;
+        let mut set = mark(&link, chat, message, reaction, lagrange).await;
         if matches!(set, Err(CallFailure::Action(ActionFailure::Absent))) {
             lagrange = !lagrange;
-            set = link.call(outbound::react(chat, message, face, true, lagrange)).await;
+            set = mark(&link, chat, message, reaction, lagrange).await;
         }
-        set.map_err(send_error)?;
-        if reaction != Reaction::Working {
-            // The earlier mark goes; that it stays when this fails is only untidy.
-            let working = outbound::face(Reaction::Working);
-            let unset = if link.dialect() == Dialect::LlOneBot {
-                outbound::unset_reaction(message, working)
-            } else {
-                outbound::react(chat, message, working, false, lagrange)
-            };
-            drop(link.call(unset).await);
-        }
-        Ok(())
+        set.map_err(send_error)
     }
 
     async fn quote(&self, chat: &Chat, message: &MessageId) -> Option<Quote> {

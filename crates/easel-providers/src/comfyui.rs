@@ -88,6 +88,10 @@ impl Dialect for ComfyUi {
         false
     }
 
+    fn free(&self) -> bool {
+        true
+    }
+
     fn made_for(&self, section: &ProviderSection) -> Option<Result<Arc<dyn Dialect>, Problems>> {
         let own = |workflow| Arc::new(Self { workflow: Some(workflow) }) as Arc<dyn Dialect>;
         Some(Workflow::read(section).map(own))

@@ -56,6 +56,11 @@ pub(crate) trait Dialect: Send + Sync {
         true
     }
 
+    /// Whether it is an engine that people run themselves, whose results have no price unless the owner writes one.
+    fn free(&self) -> bool {
+        false
+    }
+
     /// For services whose keys are cookies, which hold commas and semicolons, so that a key is never split: a list in
     /// `extra` that holds keys as well.
     fn whole_keys(&self) -> Option<&'static str> {
@@ -189,6 +194,11 @@ impl Limits {
             request_bytes: None,
             one_at_a_time: false,
         }
+    }
+
+    /// A model that makes clips, one at a time, and may begin with so many pictures.
+    pub(crate) const fn clips(references: usize) -> Self {
+        Self { clips: true, ..Self::new(references, 1) }
     }
 }
 

@@ -65,6 +65,13 @@ impl Known {
         SHAPES.contains(&name) && self.refused.contains(&(name.to_owned(), value.to_owned()))
     }
 
+    /// For tests: these values of a shape were refused before.
+    #[cfg(test)]
+    pub(crate) fn refusing(name: &str, values: &[&str]) -> Self {
+        let refused = values.iter().map(|value| (name.to_owned(), (*value).to_owned())).collect();
+        Self { refused, ..Self::default() }
+    }
+
     /// Whether this value of `size` was refused before.
     pub(crate) fn refuses_size(&self, size: &str) -> bool {
         self.refuses(SIZE, size)
@@ -223,6 +230,7 @@ mod tests {
             param: (!param.is_empty()).then(|| param.to_owned()),
             message: message.to_owned(),
             code: code.to_owned(),
+            missing: None,
         }
     }
 

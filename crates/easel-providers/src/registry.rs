@@ -176,3 +176,15 @@ pub fn kinds() -> String {
     let names: Vec<_> = Kind::ALL.iter().map(|kind| kind.name()).collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_that_people_run_themselves_are_free() {
+        let free = |kind: &&Kind| kind.dialect().is_some_and(Dialect::free);
+        let names: Vec<_> = Kind::ALL.iter().filter(free).map(|kind| kind.name()).collect();
+        assert_eq!(names, ["sdwebui", "comfyui", "sd_cpp", "localai"]);
+    }
+}

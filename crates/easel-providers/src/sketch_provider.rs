@@ -69,6 +69,7 @@ impl Provider for Sketch {
             edit: self.edit,
             max_references: MAX_REFERENCES,
             max_count: MAX_COUNT,
+            free: true,
             ..Capabilities::default()
         }
     }

@@ -19,7 +19,7 @@ use super::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, Link, Made, Tur
 use crate::{
     error::{Charged, ErrorClass, ProviderError},
     ports::{
-        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, RemoteTask, StoreError,
+        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, Provider, RemoteTask, StoreError,
         TaskIntent, TaskLog,
     },
 };
@@ -102,11 +102,8 @@ impl Chain<'_> {
         // Held until the call, or the task that it orders, has ended.
         let _turn = self.turn(&link.slot).await?;
         self.attempts += 1;
-        let request = GenerateRequest {
-            output: link.output_for(&request.output),
-            count: request.count.clamp(1, provider.capabilities().max_count.max(1)),
-            ..request.clone()
-        };
+        let request =
+            GenerateRequest { output: link.output_for(&request.output), ..at_once(provider, request) };
         let which = self.which(&link.slot, request.operation, fingerprint);
         let intent = provider.intent(&request);
         self.log.asking(which.attempt(), intent.as_ref()).await?;
@@ -198,6 +195,8 @@ impl Chain<'_> {
         // It is under way already: new calls wait for it, it waits for nobody.
         let _turn = slot.turns().and_then(Turns::free);
         let begun = Instant::now();
+        // As it was ordered.
+        let request = &at_once(provider, request);
         let call = provider.resume(resumed.task, request, &cx);
         let result = match self.bounded(call, bound, &created, &cx.cancel).await {
             Ok(result) => result,
@@ -293,6 +292,12 @@ fn note(slot: &ProviderSlot, begun: Instant, result: &Result<Generated, Provider
         let class = error.map(|error| error.class);
         slot.with(|state| state.health.note(Instant::now(), begun.elapsed(), class));
     }
+}
+
+/// The request for as many results as the provider makes in one call.
+fn at_once(provider: &Arc<dyn Provider>, request: &GenerateRequest) -> GenerateRequest {
+    let most = provider.capabilities().max_count.max(1);
+    GenerateRequest { count: request.count.clamp(1, most), ..request.clone() }
 }
 
 impl Link {

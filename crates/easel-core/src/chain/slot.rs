@@ -69,6 +69,12 @@ impl ProviderSlot {
         &self.prices
     }
 
+    /// What one result costs by today's prices of the owner, and nothing where results are free; `None` = nobody says.
+    pub fn price(&self, operation: &str, tier: Option<u8>) -> Option<f64> {
+        let free = || self.provider.capabilities().free.then_some(0.0);
+        self.prices.of(operation, tier).or_else(free)
+    }
+
     /// How it did lately, for the owner.
     pub fn health(&self) -> HealthReport {
         let now = Instant::now();

@@ -17,6 +17,7 @@ use super::*;
 use crate::{
     error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
     ids::JobId,
+    job::usage::Prices,
     ports::{
         ApiKey, Capabilities, ClipLimits, GenerateRequest, Operation, Output, Reference, RemoteTask,
         StoreError, TaskIntent,
@@ -589,4 +590,22 @@ async fn who_fails_often_or_takes_too_long_is_asked_after_the_others_and_still_a
     walk_with(&links, request(0), 59).await.asked(&["1 b q"]);
     walk_with(&links, request(0), 900).await.asked(&["1 a k"]);
     walk_with(&links[..1], request(0), 59).await.asked(&["1 a k"]);
+}
+
+#[test]
+fn free_results_cost_nothing_unless_the_owner_says_a_price() {
+    #[track_caller]
+    fn check(free: bool, prices: &[(&str, f64)], expected: [Option<f64>; 2]) {
+        let capabilities = Capabilities { free, ..takes_one() };
+        let provider = ScriptedProvider::with_capabilities("a", capabilities, []);
+        let table: Vec<_> = prices.iter().map(|(name, price)| ((*name).to_owned(), *price)).collect();
+        let prices = Prices::parse(table.iter().map(|(name, price)| (name, price))).unwrap();
+        let keys = KeyPool::new(Vec::new(), &HashMap::new());
+        let slot = ProviderSlot::new(provider, keys, 1).with_prices(prices);
+        assert_eq!([slot.price("generate", Some(1)), slot.price("edit", None)], expected);
+    }
+    check(false, &[], [None, None]);
+    check(false, &[("edit", 0.2)], [None, Some(0.2)]);
+    check(true, &[], [Some(0.0), Some(0.0)]);
+    check(true, &[("edit", 0.2)], [Some(0.0), Some(0.2)]);
 }

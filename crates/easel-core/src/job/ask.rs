@@ -1,55 +1,69 @@
-//! Asking: from a plan to a result in memory, over as many calls as it takes; or on with a task of an earlier run.
+//! Asking: from a plan to a result, over as many calls as it takes; or on with a task of an earlier run. What the last call
+//! made stays in memory, what those before it made is kept by `made`.
 
 use super::{
-    engine::{Active, Engine, Plan},
+    active::Active,
+    engine::{Engine, Plan},
     ledger::StoredTask,
+    made::fewer,
     place::PlaceOf,
     run::Stopped,
-    sentences::{chain_sentence, class_sentence},
+    sentences::chain_sentence,
 };
 use crate::{
     chain::{AttemptLog, Chain, ChainFailure, Resumed},
     error::{Charged, ErrorClass, Retry, UserError},
     media::{Clip, Media, Picture, collage, shrink},
-    ports::{GenerateRequest, Operation, Output, Reference},
+    ports::{GenerateRequest, Generated, Operation, Output, Reference},
 };
 use std::sync::Arc;
 
-/// What was made.
+/// What was made since the last of it was kept.
+#[derive(Default)]
 pub(super) struct Asked {
     /// The pictures; empty when there is a clip.
     pub(super) pictures: Vec<Picture>,
     /// The clip.
     pub(super) clip: Option<Clip>,
-    /// Who made it.
+    /// Who made it; empty when nothing was.
     pub(super) provider: String,
     /// What else the person has to hear, after the result.
     pub(super) note: Option<UserError>,
 }
 
 impl Asked {
+    /// Takes over what one call made. Of more pictures than asked for the last are the result: chats put previews before
+    /// it.
+    fn take(&mut self, generated: Generated, asked_for: u8, provider: String) {
+        let previews = generated.pictures.len().saturating_sub(usize::from(asked_for));
+        self.pictures.extend(generated.pictures.into_iter().skip(previews).map(|made| made.picture));
+        self.clip = generated.clip;
+        self.provider = provider;
+    }
+
     /// What is delivered: what was asked for, and nothing else that the service may have made.
-    ///
-    /// # Errors
-    /// When there is nothing of that kind; it may be paid all the same.
-    pub(super) fn into_media(self, is_clip: bool) -> Result<Vec<Media>, Stopped> {
-        let media: Vec<_> = if is_clip {
+    pub(super) fn into_media(self, is_clip: bool) -> Vec<Media> {
+        if is_clip {
             self.clip.map(Media::Clip).into_iter().collect()
         } else {
             self.pictures.into_iter().map(Media::Picture).collect()
-        };
-        if media.is_empty() {
-            tracing::warn!(provider = self.provider, "the service made something else than it was asked for");
-            let sentence = class_sentence(ErrorClass::Empty, is_clip);
-            return Err(Stopped::Failed { sentence, charged: Charged::Maybe });
         }
-        Ok(media)
+    }
+
+    /// Whether nothing is there that was not kept.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pictures.is_empty() && self.clip.is_none()
+    }
+
+    /// Whether this, with what is kept already, is not all that the person wishes.
+    pub(super) fn lacks(&self, job: &Active) -> bool {
+        self.clip.is_none() && self.pictures.len() + job.kept() < job.wished()
     }
 }
 
 impl Engine {
-    /// Asks the chain until there are as many pictures as wished. A failure after the first picture delivers what
-    /// there is, with a sentence about the rest.
+    /// Asks the chain until there are as many pictures as wished, those included that are kept. A failure after the first
+    /// picture delivers what there is, with a sentence about the rest.
     pub(super) async fn ask(
         &self,
         job: &Active,
@@ -57,36 +71,41 @@ impl Engine {
         references: Vec<Reference>,
     ) -> Result<Asked, Stopped> {
         let mut request = request_of(job, plan, references);
-        let wished = usize::from(request.count);
-        let mut asked = Asked { pictures: Vec::new(), clip: None, provider: String::new(), note: None };
+        let mut asked = Asked::default();
         let log: Arc<dyn AttemptLog> = job.journal.clone();
         let mut attempts = job.attempts;
-        let mut unanswered = false;
-        while asked.pictures.len() < wished && asked.clip.is_none() {
-            request.count = u8::try_from(wished - asked.pictures.len()).unwrap_or(u8::MAX);
+        let mut unanswered = job.journal.spent().iter().any(|spent| spent.totals.maybe_paid > 0);
+        while asked.lacks(job) {
+            let made = job.kept() + asked.pictures.len();
+            request.count = u8::try_from(job.wished() - made).unwrap_or(u8::MAX);
             let mut chain = self.chain(job, plan, &log);
             (chain.attempts, chain.unanswered) = (attempts, unanswered);
             let walked = chain.run(&request).await;
             (attempts, unanswered) = (chain.attempts, chain.unanswered);
             match walked {
                 Ok(success) => {
-                    asked.provider = success.provider;
-                    asked.clip = success.generated.clip;
-                    let made = success.generated.pictures;
-                    // Of more pictures than wished the last are the result: chats put previews before it.
-                    let previews = made.len().saturating_sub(usize::from(request.count));
-                    asked.pictures.extend(made.into_iter().skip(previews).map(|made| made.picture));
+                    asked.take(success.generated, request.count, success.provider);
+                    if asked.lacks(job) {
+                        self.keep_made(job, &mut asked).await;
+                        if self.stop.is_cancelled() && asked.pictures.is_empty() && !job.is_watched() {
+                            // Nothing is ordered that this run might not live to see; the next one goes on.
+                            return Err(Stopped::Later);
+                        }
+                    }
                 }
-                Err(failure) if asked.pictures.is_empty() || ends_the_job(&failure) => {
-                    return Err(self.stopped(&failure, plan));
+                Err(failure) if made == 0 => return Err(self.stopped(&failure, plan)),
+                Err(ChainFailure::Later) => return Err(Stopped::Later),
+                // What is there may have been paid, whatever the last call was.
+                Err(ChainFailure::Cancelled { .. }) => {
+                    return Err(Stopped::Cancelled { charged: Charged::Maybe });
                 }
                 Err(failure) => {
-                    let made = asked.pictures.len();
-                    tracing::info!(job = %job.id, %failure, made, wished, "fewer pictures than wished");
-                    let fewer = UserError::new("note-fewer", "E-FEWER")
-                        .with("made", made as u64)
-                        .with("wished", wished as u64);
-                    asked.note = Some(fewer);
+                    tracing::info!(job = %job.id, %failure, made, "fewer pictures than wished");
+                    asked.note = Some(match self.stopped(&failure, plan) {
+                        Stopped::Unknown { sentence } => sentence,
+                        Stopped::Failed { charged, .. } => fewer(made, job.wished(), charged),
+                        _ => fewer(made, job.wished(), Charged::No),
+                    });
                     break;
                 }
             }
@@ -127,13 +146,13 @@ impl Engine {
         let mut chain = self.chain(job, plan, &log);
         chain.attempts = task.attempt;
         let resumed = Resumed { task: &known, key: &task.key, base_url: &task.intent.base_url };
-        match chain.resume(&slot, resumed, &request_of(job, plan, Vec::new())).await {
-            Ok(generated) => Ok(Some(Asked {
-                pictures: generated.pictures.into_iter().map(|made| made.picture).collect(),
-                clip: generated.clip,
-                provider: task.provider.clone(),
-                note: None,
-            })),
+        let request = request_of(job, plan, Vec::new());
+        match chain.resume(&slot, resumed, &request).await {
+            Ok(generated) => {
+                let mut asked = Asked::default();
+                asked.take(generated, request.count, task.provider.clone());
+                Ok(Some(asked))
+            }
             Err(ChainFailure::ProviderChanged) => Err(gone()),
             Err(ChainFailure::Provider(error))
                 if task.created.is_none()
@@ -179,11 +198,6 @@ impl Engine {
     }
 }
 
-/// Whether a failure leaves nothing to deliver even if a part is there already.
-fn ends_the_job(failure: &ChainFailure) -> bool {
-    matches!(failure, ChainFailure::Cancelled { .. } | ChainFailure::Later)
-}
-
 fn request_of(job: &Active, plan: &Plan, references: Vec<Reference>) -> GenerateRequest {
     let of_pictures = if references.is_empty() { Operation::Generate } else { Operation::Edit };
     GenerateRequest {
@@ -191,7 +205,7 @@ fn request_of(job: &Active, plan: &Plan, references: Vec<Reference>) -> Generate
         prompt: plan.prompt.clone(),
         references: references.into(),
         output: plan.output,
-        count: if job.request.is_clip() { 1 } else { job.request.count.max(1) },
+        count: u8::try_from(job.wished().saturating_sub(job.kept()).max(1)).unwrap_or(u8::MAX),
     }
 }
 

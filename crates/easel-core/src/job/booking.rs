@@ -1,7 +1,8 @@
 //! The engine's side of what jobs cost: who is told when a job has ended, and when it is written.
 
 use super::{
-    engine::{Active, Engine},
+    active::Active,
+    engine::Engine,
     usage::{Ended, Spent, UsageBook},
 };
 
@@ -11,9 +12,9 @@ impl Engine {
         &self.usage
     }
 
-    /// What one result of an attempt costs by today's prices of the owner.
+    /// What one result of an attempt costs as far as its answer did not tell.
     pub(super) fn price(&self, spent: &Spent) -> Option<f64> {
-        self.planner.provider(&spent.provider)?.prices().of(&spent.operation, spent.tier)
+        self.planner.provider(&spent.provider)?.price(&spent.operation, spent.tier)
     }
 
     /// Books a job that has ended.

@@ -22,6 +22,8 @@ use crate::{
 pub const MAX_INPUTS: usize = 16;
 /// A quoted message is looked for this long.
 const QUOTE_PATIENCE: Duration = Duration::from_secs(30);
+/// Chunks of a PNG in memory that are looked at without a thread of their own; usual ones have some hundred.
+const GLANCE_CHUNKS: usize = 4096;
 
 /// Downloads and prepares pictures for all jobs.
 pub struct Collector {
@@ -141,11 +143,28 @@ impl Collector {
         body: Body,
         keep: bool,
     ) -> Result<(Input, bool), CollectError> {
+        let at_a_glance =
+            if body.in_memory().is_some() { passes_unchanged(&body, GLANCE_CHUNKS) } else { None };
+        let (picture, first_frame) = match at_a_glance {
+            // No thread is woken for that.
+            Some((format, width, height)) => (Picture { format, width, height, body }, false),
+            None => self.converted(body).await?,
+        };
+        if !keep && picture.body.in_memory().is_some() {
+            return Ok((Input::Ready(Reference { picture }), first_frame));
+        }
+        let kept = self.keep(job, index, &picture).await?;
+        Ok((Input::Kept(kept), first_frame))
+    }
+
+    /// The picture as it may leave the house, and whether it was an animation; on a thread of its own, because it may have
+    /// to be decoded.
+    async fn converted(&self, body: Body) -> Result<(Picture, bool), CollectError> {
         let permit = Arc::clone(&self.cpu).acquire_owned().await;
         let spool = self.spool.clone();
         let work = move || {
             let _permit = permit;
-            if let Some((format, width, height)) = passes_unchanged(&body) {
+            if let Some((format, width, height)) = passes_unchanged(&body, usize::MAX) {
                 return Ok((Picture { format, width, height, body }, false));
             }
             let body = body.joined();
@@ -161,17 +180,12 @@ impl Collector {
             let Prepared { format, width, height, first_frame, .. } = prepared;
             Ok::<_, PictureProblem>((Picture { format, width, height, body }, first_frame))
         };
-        let (picture, first_frame) = tokio::task::spawn_blocking(work)
+        tokio::task::spawn_blocking(work)
             .await
             .map_err(|error| {
                 CollectError::Store(StoreError::Io(format!("a picture could not be read: {error}")))
             })?
-            .map_err(|problem| CollectError::User(picture_problem(&problem)))?;
-        if !keep && picture.body.in_memory().is_some() {
-            return Ok((Input::Ready(Reference { picture }), first_frame));
-        }
-        let kept = self.keep(job, index, &picture).await?;
-        Ok((Input::Kept(kept), first_frame))
+            .map_err(|problem| CollectError::User(picture_problem(&problem)))
     }
 
     async fn keep(&self, job: JobId, index: usize, picture: &Picture) -> Result<StoredPicture, StoreError> {

@@ -19,13 +19,15 @@ use tokio::{sync::oneshot, time::Instant};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    active::{Active, Earlier},
     collect::Collector,
     journal::Journal,
     kept::{KeepLimits, Keeper},
     ledger::{Event, JobRecord, StoredRequest},
+    run::Beginning,
     schedule::{Admission, Lane, Schedule, ScheduleLimits},
     sentences::{queue_sentence, store_sentence},
-    usage::{Spent, UsageBook},
+    usage::UsageBook,
 };
 use crate::{
     chain::{Link, ProviderSlot},
@@ -213,76 +215,6 @@ struct State {
     active: BTreeMap<JobId, Arc<Active>>,
 }
 
-/// A job that has not ended.
-pub(super) struct Active {
-    pub(super) id: JobId,
-    pub(super) number: u32,
-    pub(super) request: StoredRequest,
-    pub(super) inline: Vec<PictureRef>,
-    pub(super) journal: Arc<Journal>,
-    pub(super) cancel: CancellationToken,
-    pub(super) deadline: Instant,
-    pub(super) accepted_at: UnixMillis,
-    /// Attempts of an earlier run.
-    pub(super) attempts: u32,
-    phase: Mutex<Phase>,
-    start: Mutex<Option<oneshot::Sender<()>>>,
-    /// Resolves when the person was told that the job is in work; the last mark waits for it.
-    announced: Mutex<Option<oneshot::Receiver<()>>>,
-    watch: Mutex<Option<oneshot::Sender<super::Outcome>>>,
-}
-
-impl Active {
-    pub(super) fn phase(&self) -> Phase {
-        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Moves to a phase; to [`Phase::Delivering`] only when nobody cancelled before. Returns whether it moved.
-    pub(super) fn enter(&self, phase: Phase) -> bool {
-        let mut present = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if phase == Phase::Delivering && self.cancel.is_cancelled() {
-            return false;
-        }
-        *present = phase;
-        true
-    }
-
-    /// Hands over the other end of "the person was told".
-    pub(super) fn announcing(&self) -> oneshot::Sender<()> {
-        let (told, announced) = oneshot::channel();
-        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(announced);
-        told
-    }
-
-    /// Waits until the first mark is set (or will never be), so that the last one comes after it.
-    pub(super) async fn announced(&self) {
-        self.journal.forget_callback();
-        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(announced) = announced {
-            // An error means that the announcement was given up: just as good.
-            announced.await.ok();
-        }
-    }
-
-    /// Its turn has come. A job that is being delivered already stays where it is.
-    fn begin(&self) {
-        let mut present = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if *present == Phase::Waiting {
-            *present = Phase::Running;
-        }
-    }
-
-    /// Cancels unless it is being delivered; tells how far it was.
-    fn try_cancel(&self) -> Option<Phase> {
-        let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if *phase == Phase::Delivering {
-            return None;
-        }
-        self.cancel.cancel();
-        Some(*phase)
-    }
-}
-
 impl Engine {
     /// An engine over its ports; nothing runs before [`Engine::accept`] or [`Engine::recover`].
     pub fn new(
@@ -336,15 +268,15 @@ impl Engine {
             .with(|state| state.schedule.admit(id, lane_of(&request), &request.chat, &request.user))
             .map_err(queue_sentence)?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let job = self.activate(id, number, request, brought, (self.clock.now(), 0, Vec::new()));
+        let job = self.activate(id, number, request, brought, self.clock.now(), Earlier::default());
         job.journal.hold(Event::Accepted { request: Box::new(job.request.clone()), number });
         let accepted = Accepted { job: id, number: job.number };
-        self.spawn(job, admission, super::run::Beginning::New);
+        self.spawn(job, admission, Beginning::New);
         Ok(accepted)
     }
 
     /// Takes a job of an earlier run back in.
-    pub(super) fn resume(self: &Arc<Self>, record: &JobRecord, beginning: super::run::Beginning) {
+    pub(super) fn resume(self: &Arc<Self>, record: &JobRecord, beginning: Beginning) {
         let StoredRequest { chat, user, .. } = &record.request;
         let lane = lane_of(&record.request);
         let admission = self.with(|state| state.schedule.readmit(record.id, lane, chat, user));
@@ -358,9 +290,10 @@ impl Engine {
             number,
             record.request.clone(),
             Brought::default(),
-            (record.accepted_at, record.attempts, record.spent.clone()),
+            record.accepted_at,
+            Earlier { attempts: record.attempts, spent: record.spent.clone(), made: record.made.clone() },
         );
-        if matches!(beginning, super::run::Beginning::Deliver { .. }) {
+        if matches!(beginning, Beginning::Deliver { .. } | Beginning::DeliverMade { .. }) {
             // At once: nobody can cancel what is made and paid for.
             job.enter(Phase::Delivering);
         }
@@ -373,30 +306,19 @@ impl Engine {
         number: u32,
         request: StoredRequest,
         brought: Brought,
-        (accepted_at, attempts, spent): (UnixMillis, u32, Vec<Spent>),
+        accepted_at: UnixMillis,
+        mut earlier: Earlier,
     ) -> Arc<Active> {
         let (ledger, keys) = (self.store.ledger.clone(), self.store.keys.clone());
-        let journal = Journal::new(id, ledger, keys, self.clock.clone(), spent);
-        let job = Arc::new(Active {
-            id,
-            number,
-            request,
-            inline: brought.inline,
-            journal: Arc::new(journal),
-            cancel: CancellationToken::new(),
-            deadline: Instant::now() + self.settings.load().deadline,
-            accepted_at,
-            attempts,
-            phase: Mutex::new(Phase::Waiting),
-            start: Mutex::default(),
-            announced: Mutex::default(),
-            watch: Mutex::new(brought.watch),
-        });
+        let journal = Journal::new(id, ledger, keys, self.clock.clone(), std::mem::take(&mut earlier.spent));
+        let deadline = Instant::now() + self.settings.load().deadline;
+        let job = Active::new((id, number, accepted_at), (request, brought), journal, deadline, earlier);
+        let job = Arc::new(job);
         self.with(|state| state.active.insert(id, job.clone()));
         job
     }
 
-    fn spawn(self: &Arc<Self>, job: Arc<Active>, admission: Admission, beginning: super::run::Beginning) {
+    fn spawn(self: &Arc<Self>, job: Arc<Active>, admission: Admission, beginning: Beginning) {
         let (start, started) = oneshot::channel();
         let position = match admission {
             Admission::Start => {
@@ -406,10 +328,10 @@ impl Engine {
                 None
             }
             Admission::Wait { position } => {
-                *job.start.lock().unwrap_or_else(PoisonError::into_inner) = Some(start);
+                job.start_with(start);
                 // Between admission and this line the schedule may have started the job already.
                 if self.with(|state| state.schedule.position(job.id)).is_none() {
-                    start_one(&job);
+                    job.start();
                 }
                 Some(position)
             }
@@ -419,7 +341,10 @@ impl Engine {
             let life = Arc::clone(&engine).drive(Arc::clone(&job), started, position, beginning);
             if AssertUnwindSafe(life).catch_unwind().await.is_err() {
                 // The panic's own message is in the log already. One job is lost, with a sentence; nothing else.
-                engine.crashed(&job).await;
+                let rescue = AssertUnwindSafe(Arc::clone(&engine).rescue(Arc::clone(&job)));
+                if !rescue.catch_unwind().await.unwrap_or(false) {
+                    engine.crashed(&job).await;
+                }
             }
         });
     }
@@ -453,7 +378,7 @@ impl Engine {
             let settlement = Settlement { counts, refusals: job.journal.refusals() };
             self.planner.ended(&job.request, settlement);
         }
-        if let Some(watch) = job.watch.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(watch) = job.take_watch() {
             watch.send(outcome).ok();
         }
     }
@@ -462,7 +387,7 @@ impl Engine {
         let started: Vec<_> =
             self.with(|state| jobs.iter().filter_map(|job| state.active.get(job).cloned()).collect());
         for job in started {
-            start_one(&job);
+            job.start();
         }
     }
 
@@ -527,7 +452,8 @@ impl Engine {
             state.active.values().find(asked_there).cloned()
         });
         let Some(job) = found else { return false };
-        let cancelled = !job.journal.has_asked() && job.try_cancel().is_some();
+        let free = !job.journal.has_asked() && job.kept() == 0;
+        let cancelled = free && job.try_cancel().is_some();
         tracing::info!(job = %job.id, cancelled, "the request of a job was taken back");
         cancelled
     }
@@ -579,12 +505,4 @@ impl Engine {
 
 fn lane_of(request: &StoredRequest) -> Lane {
     if request.is_clip() { Lane::Clips } else { Lane::Pictures }
-}
-
-fn start_one(job: &Active) {
-    if let Some(start) = job.start.lock().unwrap_or_else(PoisonError::into_inner).take() {
-        job.begin();
-        // The task may have ended already (cancelled while it waited).
-        start.send(()).ok();
-    }
 }

@@ -5,14 +5,16 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Outcome,
+    active::Active,
     delivery::{Delivered, Item, RECONNECT_PATIENCE, deliver},
-    engine::{Active, Engine, Phase},
+    engine::{Engine, Phase},
     ledger::{Event, StoredArtifact},
+    made::{artifacts_of, fewer},
     run::{Speaker, Stopped},
 };
 use crate::{
     error::{Charged, UserError},
-    ids::{JobId, MessageId},
+    ids::MessageId,
     media::Media,
     ports::{Adapter, SendFailure, StoreError},
     reply::{Clearance, Target},
@@ -35,6 +37,45 @@ struct Transmitted {
     failed: Option<SendFailure>,
 }
 
+/// A result to be handed over.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Handed<'a> {
+    /// Words above it.
+    pub(super) caption: Option<&'a str>,
+    /// All of it, in order.
+    pub(super) media: &'a [Media],
+    /// Where its first ones are kept already.
+    pub(super) kept: &'a [StoredArtifact],
+    /// Who made it.
+    pub(super) provider: &'a str,
+}
+
+/// Why a result is not on record.
+enum Unrecorded {
+    /// The ledger can't be written now, and as it is the next start would deliver the result, or a part of it, again.
+    Now,
+    /// The job ends here.
+    Stopped(Stopped),
+}
+
+impl From<Stopped> for Unrecorded {
+    fn from(stopped: Stopped) -> Self {
+        Self::Stopped(stopped)
+    }
+}
+
+/// The waiting of a made result for a ledger that can't be written.
+struct Waiting {
+    pause: Duration,
+    told: bool,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        Self { pause: PAUSE, told: false }
+    }
+}
+
 impl Engine {
     /// Keeps, records and sends a result.
     pub(super) async fn hand_over(
@@ -42,13 +83,13 @@ impl Engine {
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
-        caption: Option<&str>,
-        media: &[Media],
-        provider: String,
+        handed: Handed<'_>,
     ) -> Result<Outcome, Stopped> {
         let target = &speaker.target;
-        let record = self.record(job, adapter, media, provider);
+        let Handed { caption, media, kept, .. } = handed;
+        let record = self.record(job, adapter, speaker, handed);
         let early = matches!(media, [Media::Picture(picture)] if picture.body.len() <= EARLY_BYTES)
+            && kept.is_empty()
             && adapter.is_connected(&job.request.chat.account);
         let transmitted = if early {
             // The picture travels while it is recorded; its last bytes wait for the record.
@@ -56,15 +97,26 @@ impl Engine {
             let record = async {
                 record.await?;
                 grant.give();
-                Ok::<_, Stopped>(())
+                Ok(())
             };
             let transmit =
                 async { Ok(self.transmit(job, adapter, target, caption, media, Some(&clearance)).await) };
             // Without the record the send ends here, and nothing whole has left.
-            tokio::try_join!(record, transmit)?.1
+            tokio::try_join!(record, transmit).map(|((), transmitted)| Some(transmitted))
         } else {
-            record.await?;
-            self.transmit(job, adapter, target, caption, media, None).await
+            record.await.map(|()| None)
+        };
+        let transmitted = match transmitted {
+            Ok(transmitted) => transmitted,
+            Err(Unrecorded::Stopped(stopped)) => return Err(stopped),
+            Err(Unrecorded::Now) => {
+                self.record_at_last(job, adapter, speaker, handed).await?;
+                None
+            }
+        };
+        let transmitted = match transmitted {
+            Some(transmitted) => transmitted,
+            None => self.transmit(job, adapter, target, caption, media, None).await,
         };
         Ok(self.delivered(job, transmitted, speaker).await)
     }
@@ -86,30 +138,39 @@ impl Engine {
             });
         }
         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
-        self.record_sending(job, adapter).await?;
+        self.record_sending(job, adapter, speaker).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let transmitted =
             self.transmit(job, adapter, &speaker.target, caption.as_deref(), &media, None).await;
-        Ok(self.delivered(job, transmitted, speaker).await)
+        let outcome = self.delivered(job, transmitted, speaker).await;
+        if media.len() < job.wished() {
+            speaker.say(&fewer(media.len(), job.wished(), Charged::No)).await;
+        }
+        Ok(outcome)
     }
 
     /// Writes the result's files, then that it is stored and about to be sent.
     ///
     /// A result that can't be stored is paid for all the same, so it may be sent: for the ledger it is still being drawn,
-    /// and a crash from here on closes it as interrupted.
+    /// and a crash from here on closes it as interrupted. Not so when the ledger knows a task that the next start would
+    /// fetch, or a part that it would deliver.
     async fn record(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
-        media: &[Media],
-        provider: String,
-    ) -> Result<(), Stopped> {
-        let artifacts = artifacts_of(job.id, media);
-        if let Err(error) = self.keep(job, &artifacts, media).await {
+        speaker: &Speaker,
+        handed: Handed<'_>,
+    ) -> Result<(), Unrecorded> {
+        let Handed { media, kept, provider, .. } = handed;
+        let fresh = media.get(kept.len()..).unwrap_or_default();
+        let fresh_artifacts = artifacts_of(job.id, job.kept(), fresh);
+        let artifacts = [kept, &fresh_artifacts].concat();
+        if let Err(error) = self.keep(&fresh_artifacts, fresh).await {
             without_copy(job, &error);
-            return self.end_task(job).await;
+            return self.forget_task(job, kept).await;
         }
-        let stored = Event::Stored { artifacts, provider };
+        self.keeper.note_artifacts(job.id, &job.request, &artifacts);
+        let stored = Event::Stored { artifacts, provider: provider.to_owned() };
         let connected = adapter.is_connected(&job.request.chat.account);
         let written = if connected {
             job.journal.write([stored, Event::Sending]).await
@@ -118,43 +179,97 @@ impl Engine {
         };
         match written {
             Ok(()) if connected => Ok(()),
-            Ok(()) => self.record_sending(job, adapter).await,
+            Ok(()) => Ok(self.record_sending(job, adapter, speaker).await?),
             Err(error) => {
                 without_copy(job, &error);
-                self.end_task(job).await
+                self.forget_task(job, kept).await
             }
         }
     }
 
-    /// Sees to it that the next start does not fetch and send again what is sent now without a record. Where that can't be
-    /// written either, the result stays at the service, which keeps it.
-    async fn end_task(&self, job: &Active) -> Result<(), Stopped> {
-        let mut pause = PAUSE;
-        loop {
-            let Err(error) = job.journal.end_task().await else { return Ok(()) };
-            Self::store_failed(&error);
-            self.vacate(job);
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(Stopped::Later),
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
-            }
+    /// Sees to it, if it can be done now, that the next start does not fetch again what is sent now without a record.
+    async fn forget_task(&self, job: &Active, kept: &[StoredArtifact]) -> Result<(), Unrecorded> {
+        if !kept.is_empty() {
+            return Err(Unrecorded::Now);
         }
+        job.journal.end_task().await.map_err(|error| {
+            Self::store_failed(&error);
+            Unrecorded::Now
+        })
+    }
+
+    /// Waits until the ledger takes what keeps the next start from delivering this result again: that its task has ended,
+    /// or that the part of it that is kept is being sent. When easel ends before, the next start delivers what the service
+    /// and the store have.
+    async fn record_at_last(
+        &self,
+        job: &Active,
+        adapter: &Arc<dyn Adapter>,
+        speaker: &Speaker,
+        handed: Handed<'_>,
+    ) -> Result<(), Stopped> {
+        let mut waiting = Waiting::new();
+        loop {
+            let written = if handed.kept.is_empty() {
+                job.journal.end_task().await
+            } else {
+                let (artifacts, provider) = (handed.kept.to_vec(), handed.provider.to_owned());
+                job.journal.write([Event::Stored { artifacts, provider }]).await
+            };
+            let Err(error) = written else { break };
+            self.wait_for_ledger(job, speaker, &error, &mut waiting).await?;
+        }
+        if handed.kept.is_empty() {
+            return Ok(());
+        }
+        self.keeper.note_artifacts(job.id, &job.request, handed.kept);
+        self.record_sending(job, adapter, speaker).await
     }
 
     /// Records that a stored result is about to be sent, as soon as its account can be spoken to. It is not sent without
     /// that record: the next start would send it again. The job's place is free while that can't be written.
-    async fn record_sending(&self, job: &Active, adapter: &Arc<dyn Adapter>) -> Result<(), Stopped> {
-        let mut pause = PAUSE;
+    async fn record_sending(
+        &self,
+        job: &Active,
+        adapter: &Arc<dyn Adapter>,
+        speaker: &Speaker,
+    ) -> Result<(), Stopped> {
+        let mut waiting = Waiting::new();
         loop {
             self.await_peer(job, adapter).await?;
             let Err(error) = job.journal.write([Event::Sending]).await else { return Ok(()) };
-            Self::store_failed(&error);
-            self.vacate(job);
-            tokio::select! {
-                biased;
-                () = self.stop.cancelled() => return Err(Stopped::Later),
-                () = tokio::time::sleep(pause) => pause = (pause * 2).min(PAUSE_MAX),
+            self.wait_for_ledger(job, speaker, &error, &mut waiting).await?;
+        }
+    }
+
+    /// Some time passes before the ledger is tried again. The job's place is free meanwhile; when it takes long, the
+    /// person hears that the result is made and waits, once.
+    async fn wait_for_ledger(
+        &self,
+        job: &Active,
+        speaker: &Speaker,
+        error: &StoreError,
+        waiting: &mut Waiting,
+    ) -> Result<(), Stopped> {
+        Self::store_failed(error);
+        self.vacate(job);
+        if waiting.pause == PAUSE_MAX && !std::mem::replace(&mut waiting.told, true) {
+            let speaker = speaker.clone();
+            // Beside the waiting: the chat may be away as well.
+            self.tracker().spawn(async move {
+                let sentence = UserError::new("job-unrecorded", "E-STORE");
+                tokio::select! {
+                    () = speaker.engine.stop.cancelled() => {}
+                    () = speaker.say(&sentence) => {}
+                }
+            });
+        }
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => Err(Stopped::Later),
+            () = tokio::time::sleep(waiting.pause) => {
+                waiting.pause = (waiting.pause * 2).min(PAUSE_MAX);
+                Ok(())
             }
         }
     }
@@ -179,17 +294,11 @@ impl Engine {
         Ok(())
     }
 
-    /// Writes the result's files.
-    async fn keep(
-        &self,
-        job: &Active,
-        artifacts: &[StoredArtifact],
-        media: &[Media],
-    ) -> Result<(), StoreError> {
+    /// Writes files.
+    pub(super) async fn keep(&self, artifacts: &[StoredArtifact], media: &[Media]) -> Result<(), StoreError> {
         for (artifact, result) in artifacts.iter().zip(media) {
             self.store.blobs.put(&artifact.blob, result.body()).await?;
         }
-        self.keeper.note_artifacts(job.id, &job.request, artifacts);
         Ok(())
     }
 
@@ -245,12 +354,4 @@ impl Engine {
 fn without_copy(job: &Active, error: &StoreError) {
     let code = Engine::store_failed(error).code;
     tracing::error!(job = %job.id, code, "a result could not be stored; it is delivered without a copy");
-}
-
-/// Where a job's results are kept.
-fn artifacts_of(job: JobId, media: &[Media]) -> Vec<StoredArtifact> {
-    let artifact = |(index, result): (usize, &Media)| {
-        StoredArtifact::of(format!("{job}-{index}.{}", result.format().extension()), result)
-    };
-    media.iter().enumerate().map(artifact).collect()
 }

@@ -184,6 +184,7 @@ impl Journal {
 impl AttemptLog for Journal {
     async fn asking(&self, attempt: Attempt<'_>, intent: Option<&TaskIntent>) -> Result<(), StoreError> {
         self.asked.store(true, Ordering::Release);
+        *self.task_end.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let Attempt { provider, key, number, .. } = attempt;
         let event = Event::Asking {
             provider: provider.to_owned(),

@@ -1,5 +1,6 @@
-//! What is kept: artifacts of finished jobs for `/重发图片`, by age, count and bytes (K19), and the inputs of jobs that
-//! have not ended. Nothing is removed while a job needs it, and inputs go with their job.
+//! What is kept: artifacts of finished jobs for `/重发图片`, by age, count and bytes (K19), and what jobs need that have
+//! not ended: their inputs, and the pictures that are made while more are to come. Nothing is removed while a job needs
+//! it, and what did not become a result goes with its job.
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -23,7 +24,7 @@ pub struct KeepLimits {
     pub ttl_millis: u64,
     /// Artifacts.
     pub max_count: usize,
-    /// Bytes of all artifacts and of the inputs that are kept.
+    /// Bytes of all artifacts and of what unfinished jobs need.
     pub max_bytes: u64,
 }
 
@@ -37,6 +38,13 @@ struct Kept {
     ended_at: Option<UnixMillis>,
 }
 
+/// A blob of a job that has not ended, which goes with it: an input, or a picture that is no result yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Needed {
+    blob: String,
+    bytes: u64,
+}
+
 /// Knows every kept artifact.
 pub struct Keeper {
     store: Store,
@@ -47,8 +55,8 @@ pub struct Keeper {
 struct State {
     limits: KeepLimits,
     kept: BTreeMap<JobId, Kept>,
-    /// Input pictures of jobs that have not ended.
-    inputs: HashMap<JobId, Vec<StoredPicture>>,
+    /// What jobs need that have not ended, beside their artifacts.
+    needed: HashMap<JobId, Vec<Needed>>,
     /// Messages that became jobs, so that a re-delivered event does not become another one.
     seen: HashSet<(Chat, MessageId)>,
     seen_order: std::collections::VecDeque<(Chat, MessageId)>,
@@ -62,7 +70,7 @@ impl Keeper {
         let state = State {
             limits,
             kept: BTreeMap::new(),
-            inputs: HashMap::new(),
+            needed: HashMap::new(),
             seen: HashSet::new(),
             seen_order: std::collections::VecDeque::new(),
         };
@@ -101,11 +109,12 @@ impl Keeper {
         if !record.is_finished() {
             // Also without inputs: the job may get some before it is under way again.
             self.with(|state| {
-                state.inputs.entry(record.id).or_default();
+                state.needed.entry(record.id).or_default();
             });
             for input in record.inputs.iter().flatten() {
                 self.note_input(record.id, input);
             }
+            self.note_made(record.id, &record.made.artifacts);
         }
         if record.artifacts.is_empty() {
             return;
@@ -121,14 +130,26 @@ impl Keeper {
 
     /// A job that has not ended keeps this input.
     pub(super) fn note_input(&self, job: JobId, input: &StoredPicture) {
+        self.need(job, [(&input.blob, input.bytes)]);
+    }
+
+    /// A job that has not ended keeps these pictures, and more are to come.
+    pub(super) fn note_made(&self, job: JobId, artifacts: &[StoredArtifact]) {
+        self.need(job, artifacts.iter().map(|artifact| (&artifact.blob, artifact.bytes)));
+    }
+
+    fn need<'a>(&self, job: JobId, blobs: impl IntoIterator<Item = (&'a String, u64)>) {
         self.with(|state| {
-            let inputs = state.inputs.entry(job).or_default();
-            if inputs.iter().all(|known| known.blob != input.blob) {
-                inputs.push(input.clone());
+            let needed = state.needed.entry(job).or_default();
+            for (blob, bytes) in blobs {
+                if needed.iter().all(|known| known.blob != *blob) {
+                    needed.push(Needed { blob: blob.clone(), bytes });
+                }
             }
         });
     }
 
+    /// A job that has not ended has these results.
     pub(super) fn note_artifacts(&self, job: JobId, request: &StoredRequest, artifacts: &[StoredArtifact]) {
         let kept = Kept {
             chat: request.chat.clone(),
@@ -136,23 +157,28 @@ impl Keeper {
             artifacts: artifacts.to_vec(),
             ended_at: None,
         };
-        self.with(|state| state.kept.insert(job, kept));
+        self.with(|state| {
+            if let Some(needed) = state.needed.get_mut(&job) {
+                needed.retain(|needed| artifacts.iter().all(|artifact| artifact.blob != needed.blob));
+            }
+            state.kept.insert(job, kept);
+        });
     }
 
-    /// A job has ended: its inputs go, its artifacts begin to age, and the oldest of others make room for them. A
+    /// A job has ended: its inputs go, and so do pictures that became no result; its artifacts begin to age, and the oldest of others make room for them. A
     /// cancelled job keeps nothing.
     pub(super) async fn finished(&self, job: JobId, outcome: Outcome) {
         let now = self.clock.now();
-        let (inputs, gone) = self.with(|state| {
+        let (needed, gone) = self.with(|state| {
             if let Some(kept) = state.kept.get_mut(&job) {
                 kept.ended_at = Some(now);
             }
-            let inputs = state.inputs.remove(&job).unwrap_or_default();
+            let needed = state.needed.remove(&job).unwrap_or_default();
             let gone = if outcome == Outcome::Cancelled { vec![job] } else { state.expired(now) };
-            (inputs, gone)
+            (needed, gone)
         });
-        for input in inputs {
-            self.remove(&input.blob).await;
+        for needed in needed {
+            self.remove(&needed.blob).await;
         }
         self.expire(gone).await;
     }
@@ -224,7 +250,7 @@ impl Keeper {
 impl State {
     /// Whether a job keeps this blob: an artifact, or anything of a job that has not ended.
     fn keeps(&self, job: JobId, blob: &str) -> bool {
-        self.inputs.contains_key(&job)
+        self.needed.contains_key(&job)
             || self
                 .kept
                 .get(&job)
@@ -236,9 +262,9 @@ impl State {
     fn expired(&self, now: UnixMillis) -> Vec<JobId> {
         let bytes_of =
             |artifacts: &[StoredArtifact]| artifacts.iter().map(|artifact| artifact.bytes).sum::<u64>();
-        let of_inputs = self.inputs.values().flatten().map(|input| input.bytes).sum::<u64>();
+        let of_needed = self.needed.values().flatten().map(|needed| needed.bytes).sum::<u64>();
         let needed = self.kept.values().filter(|kept| kept.ended_at.is_none());
-        let (mut count, mut bytes) = (0usize, of_inputs);
+        let (mut count, mut bytes) = (0usize, of_needed);
         for kept in needed {
             count += kept.artifacts.len();
             bytes += bytes_of(&kept.artifacts);
@@ -359,6 +385,26 @@ mod tests {
         assert!(shelf.store.blob_names().contains(&input.blob));
         shelf.ends(old).await;
         assert_eq!(shelf.store.blob_names(), [format!("{old}-0.mp4")], "inputs go with their job");
+    }
+
+    #[tokio::test]
+    async fn a_part_takes_its_room_and_goes_with_its_job_unless_it_becomes_a_result() {
+        let mut shelf = Shelf::new(9, 100);
+        let done = shelf.stores(60).await;
+        shelf.ends(done).await;
+        let (given_up, delivered) = (JobId::generate(), JobId::generate());
+        for job in [given_up, delivered] {
+            let part = artifact(&format!("{job}-0.mp4"), 30);
+            shelf.keeper.note_made(job, std::slice::from_ref(&part));
+            shelf.keeper.note_made(job, &[part]);
+            shelf.put(&format!("{job}-0.mp4")).await;
+        }
+        shelf.keeper.sweep(HashSet::new).await;
+        assert_eq!(shelf.left(), [0_usize; 0], "parts are counted");
+        shelf.keeper.note_artifacts(delivered, &request(), &[artifact(&format!("{delivered}-0.mp4"), 30)]);
+        shelf.ends(given_up).await;
+        shelf.ends(delivered).await;
+        assert_eq!(shelf.store.blob_names(), [format!("{delivered}-0.mp4")]);
     }
 
     #[tokio::test]

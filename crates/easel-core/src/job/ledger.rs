@@ -78,6 +78,13 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         usage: Option<Box<StoredUsage>>,
     },
+    /// A part of what was wished is in the blob store, and more will be asked for. Durable before that is.
+    Made {
+        /// The pictures that came now, in order.
+        artifacts: Vec<StoredArtifact>,
+        /// The provider that made them.
+        provider: String,
+    },
     /// The artifacts are in the blob store.
     Stored {
         /// In order of delivery.
@@ -208,6 +215,28 @@ impl StoredArtifact {
     }
 }
 
+/// The part of a job's pictures that is made and kept while more are to come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeSoFar {
+    /// In order of delivery.
+    pub artifacts: Vec<StoredArtifact>,
+    /// The provider that made the last ones.
+    pub provider: String,
+}
+
+impl MadeSoFar {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.artifacts.is_empty()
+    }
+
+    /// Adds what came after them.
+    pub fn add(&mut self, more: Self) {
+        self.artifacts.extend(more.artifacts);
+        self.provider = more.provider;
+    }
+}
+
 /// What an attempt made and cost, for the owner's statistics.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoredUsage {
@@ -300,7 +329,7 @@ pub enum Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// Accepted; no provider was asked since the last answer.
+    /// Accepted; no provider was asked since the last answer. A part of it may be made.
     Waiting,
     /// A provider was asked and has not answered.
     Asking,
@@ -331,6 +360,9 @@ pub struct JobRecord {
     /// Stored artifacts.
     #[serde(default)]
     pub artifacts: Vec<StoredArtifact>,
+    /// The part of them that is stored while more are to come.
+    #[serde(default, skip_serializing_if = "MadeSoFar::is_empty")]
+    pub made: MadeSoFar,
     /// The task that a service was last asked for, until it answered.
     #[serde(default)]
     pub task: Option<StoredTask>,
@@ -340,7 +372,8 @@ pub struct JobRecord {
     /// The last provider asked.
     #[serde(default)]
     pub provider: String,
-    /// Whether something of it may have been paid: then it is never run again by itself.
+    /// Whether something may have been paid that is not among what it [`made`](Self::made): then it is never run again
+    /// by itself.
     #[serde(default)]
     pub paid: bool,
     /// Its number; 0 = it has none yet.
@@ -381,6 +414,7 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             stage: Stage::Waiting,
             inputs: None,
             artifacts: Vec::new(),
+            made: MadeSoFar::default(),
             task: None,
             attempts: 0,
             provider: String::new(),
@@ -425,7 +459,16 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
                 _ => record.paid = true,
             }
         }
+        Event::Made { artifacts, provider } => {
+            record.provider.clone_from(&provider);
+            record.made.add(MadeSoFar { artifacts, provider });
+            record.task = None;
+            // These are paid and kept; what else may have been paid stays so.
+            record.paid = record.spent.iter().any(|spent| spent.totals.maybe_paid > 0);
+            record.stage = Stage::Waiting;
+        }
         Event::Stored { artifacts, provider } => {
+            record.made = MadeSoFar::default();
             record.artifacts = artifacts;
             record.provider = provider;
             record.stage = Stage::Stored;
@@ -435,9 +478,12 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             record.counts = match &outcome {
                 Outcome::Delivered { .. } | Outcome::Unknown => true,
                 // As in the run that writes it: what may have been paid counts.
-                Outcome::Cancelled => record.paid || !matches!(record.stage, Stage::Waiting),
+                Outcome::Cancelled => {
+                    record.paid || !record.made.is_empty() || !matches!(record.stage, Stage::Waiting)
+                }
                 Outcome::Failed { code, .. } => code == INTERRUPTED,
             };
+            record.made = MadeSoFar::default();
             record.stage = Stage::Finished(outcome);
         }
         Event::Expired => {

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 
-use super::engine::{Active, Engine};
+use super::{active::Active, engine::Engine};
 use crate::{chain::Place, ports::StoreError};
 
 /// The place of one job.

@@ -3,11 +3,17 @@
 //! | stage in the ledger | at start |
 //! | --- | --- |
 //! | accepted, no provider under way | runs |
+//! | the same, a part made | asks for the rest, delivers all together |
 //! | a provider asked, no answer | failed `interrupted` (may have been paid), told |
+//! | the same, a part made | the part is delivered, with how many there are |
 //! | a task ordered, its id known | asked about with the same key, fetched, delivered |
+//! | the same, a part made | the same, and what lacks then is asked for; all is delivered together |
 //! | a task intended, no id | `unknown`, told, never ordered again |
+//! | the same, a part made | the part is delivered, with the same sentence |
 //! | artifacts stored, not sending | delivered |
 //! | sending, no outcome | `unknown`, not sent again; `/重发图片` fetches it |
+//!
+//! “Made” are the pictures of earlier rounds of a job that asks several times; see `made`.
 
 use std::sync::Arc;
 
@@ -87,6 +93,10 @@ impl Engine {
                     self.resume(&record, Beginning::Again { inputs: record.inputs.clone() });
                 }
                 Stage::Asking => match record.task.clone() {
+                    None if !record.made.is_empty() => {
+                        recovered.delivered += 1;
+                        self.resume(&record, Beginning::DeliverMade { note: None });
+                    }
                     None => {
                         recovered.interrupted += 1;
                         self.tell_and_close(record, UserError::new("error-interrupted", INTERRUPTED));
@@ -95,6 +105,11 @@ impl Engine {
                         recovered.resumed += 1;
                         let inputs = record.inputs.clone();
                         self.resume(&record, Beginning::Task { task: Box::new(task), inputs });
+                    }
+                    Some(_) if !record.made.is_empty() => {
+                        recovered.delivered += 1;
+                        let note = UserError::new("error-task-unknown", TASK_UNKNOWN);
+                        self.resume(&record, Beginning::DeliverMade { note: Some(note) });
                     }
                     Some(_) => {
                         recovered.unknown += 1;

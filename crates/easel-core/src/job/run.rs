@@ -6,15 +6,18 @@ use tokio::sync::oneshot;
 
 use super::{
     Outcome,
+    active::Active,
     ask::Asked,
     collect::{CollectError, Input, Inputs},
     delivery::send_when_connected,
-    engine::{Active, Engine, Phase, Plan},
+    engine::{Engine, Phase, Plan},
+    handover::Handed,
     ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
-    sentences::{charge_note, deadline_sentence},
+    made::fewer,
+    sentences::{charge_note, class_sentence, deadline_sentence},
 };
 use crate::{
-    error::{Charged, UserError},
+    error::{Charged, ErrorClass, UserError},
     ports::{Adapter, Operation, StoreError},
     reply::{Reaction, Reply, Target},
 };
@@ -40,6 +43,11 @@ pub(super) enum Beginning {
     Deliver {
         /// In order.
         artifacts: Vec<StoredArtifact>,
+    },
+    /// A part of it is made and kept, and nothing more is ordered.
+    DeliverMade {
+        /// What the person hears behind it; else how many there are.
+        note: Option<UserError>,
     },
 }
 
@@ -98,7 +106,11 @@ impl Engine {
             Beginning::Deliver { artifacts } => {
                 self.hand_over_later(&job, &adapter, &speaker, artifacts).await
             }
-            beginning => self.produce(&job, &adapter, &speaker, started, position, beginning).await,
+            Beginning::DeliverMade { note } => self.deliver_made(&job, &adapter, &speaker, note).await,
+            beginning => match self.produce(&job, &adapter, &speaker, started, position, beginning).await {
+                Ok(outcome) => Ok(outcome),
+                Err(stopped) => self.settle_for_made(&job, &adapter, &speaker, stopped).await,
+            },
         };
         match result {
             Ok(outcome) => {
@@ -149,6 +161,19 @@ impl Engine {
         speaker.react(Reaction::Failed).await;
     }
 
+    /// A job's task panicked: what is made of it is delivered, with a sentence. False when there is nothing.
+    pub(super) async fn rescue(self: Arc<Self>, job: Arc<Active>) -> bool {
+        if job.kept() == 0 || job.phase() == Phase::Delivering || !job.enter(Phase::Delivering) {
+            return false;
+        }
+        tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked; the part that is made is delivered");
+        let note = Some(UserError::new("error-internal", "E-PANIC"));
+        // Nobody waits for its turn who delivers.
+        let (_, started) = oneshot::channel();
+        self.drive(job, started, None, Beginning::DeliverMade { note }).await;
+        true
+    }
+
     /// A job's task panicked: the job fails with a sentence, its place is freed.
     pub(super) async fn crashed(self: &Arc<Self>, job: &Active) {
         tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked");
@@ -180,14 +205,17 @@ impl Engine {
                 job.journal.resumes();
                 let edits =
                     job.request.feature == "edit" || inputs.as_ref().is_some_and(|kept| !kept.is_empty());
-                match self.ask_about(job, &task, edits).await? {
-                    Some(asked) => {
+                // `None`: the service never saw it, so nothing is paid.
+                if let Some(mut asked) = self.ask_about(job, &task, edits).await? {
+                    if asked.lacks(job) {
+                        self.keep_made(job, &mut asked).await;
+                    }
+                    if !asked.is_empty() {
                         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
                         return self.deliver_asked(job, adapter, speaker, caption, asked).await;
                     }
-                    // The service never saw it, so nothing is paid.
-                    None => Beginning::Again { inputs },
                 }
+                Beginning::Again { inputs }
             }
             beginning => beginning,
         };
@@ -243,8 +271,8 @@ impl Engine {
         self.deliver_asked(job, adapter, speaker, caption, asked).await
     }
 
-    /// From a result in memory to its delivery.
-    async fn deliver_asked(
+    /// From a result to its delivery: what was asked for last, behind what is kept.
+    pub(super) async fn deliver_asked(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
@@ -255,9 +283,21 @@ impl Engine {
         if !job.enter(Phase::Delivering) {
             return Err(Stopped::Cancelled { charged: Charged::Maybe });
         }
-        let (provider, note) = (asked.provider.clone(), asked.note.take());
-        let media = asked.into_media(job.request.is_clip())?;
-        let outcome = self.hand_over(job, adapter, speaker, caption.as_deref(), &media, provider).await?;
+        let (note, is_clip) = (asked.note.take(), job.request.is_clip());
+        let maker = std::mem::take(&mut asked.provider);
+        let provider = if maker.is_empty() { job.made().provider } else { maker };
+        let (kept, mut media) = self.load_made(job).await;
+        media.extend(asked.into_media(is_clip));
+        if media.is_empty() {
+            tracing::warn!(job = %job.id, provider, "nothing is there of what was asked for");
+            let lost = if job.kept() > 0 { ErrorClass::ResultLost } else { ErrorClass::Empty };
+            let sentence = class_sentence(lost, is_clip);
+            return Err(Stopped::Failed { sentence, charged: Charged::Maybe });
+        }
+        let note = note
+            .or_else(|| (media.len() < job.wished()).then(|| fewer(media.len(), job.wished(), Charged::No)));
+        let handed = Handed { caption: caption.as_deref(), media: &media, kept: &kept, provider: &provider };
+        let outcome = self.hand_over(job, adapter, speaker, handed).await?;
         if let Some(sentence) = note {
             speaker.say(&sentence).await;
         }

@@ -2,6 +2,7 @@
 
 mod clips;
 mod remote;
+mod rounds;
 mod turns;
 
 use std::{
@@ -18,13 +19,14 @@ use super::{
     ledger::{Event, Outcome, StoredRequest},
     recover::Recovered,
     schedule::ScheduleLimits,
+    usage::By,
 };
 use crate::{
     chain::{KeyPool, Link, ProviderSlot},
     error::{Arg, ErrorClass, UserError},
     ids::{Chat, ChatKind, Platform},
     message::{PictureLocator, PictureOrigin, PictureRef, Quote},
-    ports::{Adapter, ApiKey, Operation, Output, SendError},
+    ports::{Adapter, ApiKey, Capabilities, Operation, Output, SendError},
     reply::Reaction,
     testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
 };
@@ -349,10 +351,11 @@ async fn a_result_waits_until_its_sending_can_be_recorded() {
     w.store.set_broken(true);
     w.adapter.set_away(false);
     tokio::time::sleep(Duration::from_secs(60)).await;
-    assert!(w.adapter.sends().is_empty(), "the next start would send it again");
+    let texts: Vec<_> = w.adapter.sends().into_iter().map(|send| send.text).collect();
+    assert_eq!(texts, ["job-unrecorded"], "the next start would send the picture again");
     assert_eq!(w.engine.load().0, 0, "its place is free");
     w.store.set_broken(false);
-    assert_eq!(w.adapter.send_number(1).await.pictures.len(), 1);
+    assert_eq!(w.adapter.send_number(2).await.pictures.len(), 1);
     w.ended().await;
 }
 
@@ -599,6 +602,10 @@ async fn several_pictures_are_made_in_as_many_calls_as_needed_and_fewer_are_told
     let sends = w.adapter.sends();
     assert_eq!(sends.len(), 5);
     assert_eq!(sends[4].text, "note-fewer made=4 wished=6");
+    let w = world(vec![Step::Picture, Step::Fail(ErrorClass::ModerationOutput)]);
+    w.asks(StoredRequest { count: 6, ..request("u", "m1") });
+    w.ended().await;
+    assert_eq!(w.adapter.sends()[4].text, "note-fewer-charged made=4 wished=6");
 }
 
 #[tokio::test(start_paused = true)]
@@ -647,18 +654,7 @@ async fn two_starts_before_the_peer_is_back_lose_no_stored_picture() {
 
 #[tokio::test(start_paused = true)]
 async fn what_may_have_been_paid_is_not_bought_again_after_a_crash() {
-    // Four of six pictures are made and paid; the second call waits out a rate limit when the process dies.
-    let w = world(vec![Step::Picture, Step::Fail(ErrorClass::Rate), Step::Hang]);
-    w.asks(StoredRequest { count: 6, ..request("u", "m1") });
-    w.provider.arrivals(2).await;
-    while w.events().iter().filter(|event| *event == "answered").count() < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-    let next = w.restarted(vec![]);
-    assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
-    assert_eq!(next.adapter.send_number(1).await.text, "error-interrupted");
-    assert!(next.provider.requests().is_empty());
-    // A refusal that could not be told before the crash is not asked again either.
+    // A refusal that could not be told before the crash is not asked again.
     let w = world(vec![Step::Fail(ErrorClass::ModerationInput)]);
     w.adapter.set_away(true);
     w.asks(request("u", "m1"));
@@ -713,4 +709,19 @@ async fn inputs_beyond_the_budget_never_wait_for_themselves() {
     });
     w.adapter.send_number(1).await;
     assert_eq!(w.provider.requests()[0].references.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_free_is_no_unknown_price() {
+    for (free, unpriced) in [(true, 0), (false, 2)] {
+        let capabilities = Capabilities { generate: true, max_count: 2, free, ..Capabilities::default() };
+        let provider = ScriptedProvider::with_capabilities("p", capabilities, []);
+        let w = world_of(MemoryStore::default(), provider, &[]);
+        w.asks(StoredRequest { count: 2, ..request("u", "m1") });
+        w.ended().await;
+        let told = w.engine.usage().spending(1, By::Provider).await.unwrap();
+        let [(_, sum)] = &told[..] else { panic!("one provider: {told:?}") };
+        assert_eq!((sum.made, sum.untold, sum.unpriced), (2, 2, unpriced));
+        assert_eq!((sum.cost, sum.estimate), (0.0, 0.0));
+    }
 }

@@ -69,9 +69,9 @@ pub struct Totals {
     pub cost: f64,
     /// Results whose answers told no cost.
     pub untold: u64,
-    /// What the owner's prices say about those, in the owner's currency.
+    /// What the owner's prices say about those, in the owner's currency; nothing for what is free.
     pub estimate: f64,
-    /// Results of which neither an answer nor a price told the cost.
+    /// Results of which neither an answer nor a price told the cost, though they may have one.
     pub unpriced: u64,
 }
 

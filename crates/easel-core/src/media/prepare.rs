@@ -68,12 +68,13 @@ pub struct Prepared {
 }
 
 /// Format, width and height of a PNG that passes as it is, told by walking over its chunks: it is neither copied together
-/// nor, in a file, read whole. `None` = [`prepare`] has to look at it. Blocking.
-pub fn passes_unchanged(body: &Body) -> Option<(PictureFormat, u32, u32)> {
+/// nor, in a file, read whole. `None` = [`prepare`] has to look at it, also one of more than `most_chunks` chunks. Blocking
+/// when the body is in a file.
+pub fn passes_unchanged(body: &Body, most_chunks: usize) -> Option<(PictureFormat, u32, u32)> {
     let head = body.read_head(24).ok()?;
     let format = PictureFormat::sniff(&head).filter(|format| *format == PictureFormat::Png)?;
     let (width, height) = dimensions(&head, format).ok()?;
-    let chunks = Chunks::walk(&mut body.reader().ok()?, body.len()).ok()?;
+    let chunks = Chunks::walk(&mut body.reader().ok()?, body.len(), most_chunks).ok()?;
     (chunks.end == Some(body.len()) && !chunks.metadata && !chunks.animated)
         .then_some((format, width, height))
 }
@@ -144,12 +145,15 @@ struct Chunks {
 }
 
 impl Chunks {
-    fn walk(from: &mut (impl Read + Seek), len: u64) -> io::Result<Self> {
+    fn walk(from: &mut (impl Read + Seek), len: u64, most: usize) -> io::Result<Self> {
         let mut at = from.seek(SeekFrom::Start(8))?;
         let mut chunks = Self { metadata: false, animated: false, end: None };
         let mut pixels = false;
-        // What is shorter than the least chunk is no chunk.
-        while at + 12 <= len {
+        for _ in 0..most {
+            // What is shorter than the least chunk is no chunk.
+            if at + 12 > len {
+                break;
+            }
             let (mut length, mut kind) = ([0; 4], [0; 4]);
             from.read_exact(&mut length)?;
             from.read_exact(&mut kind)?;
@@ -171,7 +175,7 @@ impl Chunks {
 }
 
 fn png(bytes: &Bytes, width: u32, height: u32) -> Result<Prepared, PictureProblem> {
-    let walked = Chunks::walk(&mut Cursor::new(bytes), bytes.len() as u64);
+    let walked = Chunks::walk(&mut Cursor::new(bytes), bytes.len() as u64, usize::MAX);
     let Chunks { metadata, animated, end } = walked.map_err(|e| PictureProblem::Damaged(e.to_string()))?;
     let Some(end) = end.and_then(|end| usize::try_from(end).ok()) else {
         return Err(PictureProblem::Damaged("the end of the PNG is missing".to_owned()));
@@ -320,7 +324,7 @@ mod tests {
     fn what_passes_unchanged_is_told_without_being_read_whole() {
         #[track_caller]
         fn check(bytes: &Bytes, passes: bool) {
-            let told = passes_unchanged(&Body::from_bytes(bytes.clone()));
+            let told = passes_unchanged(&Body::from_bytes(bytes.clone()), 16);
             assert_eq!(told.is_some(), passes);
             if let Some(told) = told {
                 let prepared = prepare(bytes).unwrap();
@@ -341,6 +345,7 @@ mod tests {
         }
         check(&picture(6, 4, ImageFormat::Jpeg), false);
         check(&picture(6, 4, ImageFormat::WebP), false);
+        assert_eq!(passes_unchanged(&Body::from_bytes(plain), 2), None, "of three chunks");
     }
 
     #[test]

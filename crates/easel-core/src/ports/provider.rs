@@ -174,6 +174,8 @@ pub struct Capabilities {
     pub needs_key: bool,
     /// Calls may cost money.
     pub paid: bool,
+    /// Results cost nothing unless the owner says a price: it is drawn here, or by an engine of one's own.
+    pub free: bool,
 }
 
 /// What came back.

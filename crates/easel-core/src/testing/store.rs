@@ -28,6 +28,8 @@ struct Inner {
     blobs: HashMap<String, Bytes>,
     entries: Vec<Entry>,
     broken: bool,
+    blobs_broken: bool,
+    written: Vec<String>,
     hold: Option<Arc<Notify>>,
 }
 
@@ -50,6 +52,16 @@ impl MemoryStore {
     /// Makes every write fail, as a full disk does.
     pub fn set_broken(&self, broken: bool) {
         self.inner.lock().unwrap().broken = broken;
+    }
+
+    /// Makes the writing of blobs alone fail.
+    pub fn set_blobs_broken(&self, broken: bool) {
+        self.inner.lock().unwrap().blobs_broken = broken;
+    }
+
+    /// The name of every blob that was written, as often as it was.
+    pub fn blobs_written(&self) -> Vec<String> {
+        self.inner.lock().unwrap().written.clone()
     }
 
     /// Blobs are not written until the returned notification.
@@ -140,7 +152,12 @@ impl Blobs for MemoryStore {
         }
         self.check()?;
         let bytes = body.read().map_err(|error| StoreError::Io(error.to_string()))?;
-        self.inner.lock().unwrap().blobs.insert(name.to_owned(), bytes);
+        let mut inner = self.inner.lock().unwrap();
+        if inner.blobs_broken {
+            return Err(StoreError::Io("no space left".to_owned()));
+        }
+        inner.written.push(name.to_owned());
+        inner.blobs.insert(name.to_owned(), bytes);
         Ok(())
     }
 

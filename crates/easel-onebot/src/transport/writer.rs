@@ -218,6 +218,9 @@ impl WriterTask {
         while pieces.has_more() {
             if frame.out.len() >= STEP {
                 self.flush(&mut frame).await?;
+                // The peer reads about as fast as this writes, so the socket alone would never let others have their
+                // turn: another chat's command, or the record that the end of this very frame waits for.
+                tokio::task::yield_now().await;
             }
             if let Err(error) = pieces.append_next(&mut frame.out).await {
                 let begun = frame.done > 0;

@@ -262,6 +262,7 @@ async fn no_key_is_needed_anywhere_and_a_password_goes_out_as_one() {
     bench.cx.key = None;
     let capabilities = bench.provider.capabilities();
     assert_eq!((capabilities.needs_key, capabilities.paid, capabilities.edit), (false, false, true));
+    assert!(capabilities.free);
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
     bench.ask(&bench.words("a fox")).await.unwrap();
     let expected = format!("Basic {}", STANDARD.encode("me:pass"));

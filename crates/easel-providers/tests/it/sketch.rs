@@ -75,6 +75,7 @@ async fn it_costs_nothing_and_needs_nothing() {
     let provider = provider(&json!({}));
     let capabilities = provider.capabilities();
     assert!(capabilities.generate && capabilities.edit && !capabilities.needs_key && !capabilities.paid);
+    assert!(capabilities.free);
     assert_eq!((provider.kind(), provider.model()), ("sketch", ""));
 }
 

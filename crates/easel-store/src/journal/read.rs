@@ -92,7 +92,7 @@ fn apply(marks: &mut HashMap<JobId, Mark>, head: &Head<'_>) {
         mark.changed_at = head.at;
         match head.event.as_ref() {
             "finished" => mark.finished = true,
-            "asking" | "sending" => mark.finished = false,
+            "asking" | "made" | "sending" => mark.finished = false,
             "stored" => (mark.finished, mark.has_artifacts) = (false, true),
             "expired" => mark.has_artifacts = false,
             _ => {}

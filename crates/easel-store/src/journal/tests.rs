@@ -210,12 +210,17 @@ fn the_light_reading_of_entries_agrees_with_the_fold() {
         link: None,
     };
     let stored = || Event::Stored { artifacts: vec![artifact()], provider: "p".to_owned() };
+    let made = || Event::Made { artifacts: vec![artifact()], provider: "p".to_owned() };
     let done = || Event::Finished { outcome: Outcome::Delivered { message: None } };
     let asking = || Event::Asking { provider: "p".to_owned(), key: "k".to_owned(), attempt: 1, intent: None };
     let cases: Vec<Vec<Event>> = vec![
         vec![],
         vec![asking()],
         vec![asking(), stored()],
+        vec![asking(), made()],
+        vec![asking(), made(), done()],
+        vec![asking(), made(), asking(), stored(), done()],
+        vec![done(), made()],
         vec![asking(), stored(), Event::Sending, done()],
         vec![stored(), done(), Event::Expired],
         vec![done(), Event::Sending],
@@ -261,6 +266,7 @@ fn any_event() -> impl Strategy<Value = Event> {
     prop_oneof![
         Just(Event::Sending),
         Just(Event::Expired),
+        ".*".prop_map(|provider| Event::Made { artifacts: Vec::new(), provider }),
         (".*", ".*", any::<u32>()).prop_map(|(provider, key, attempt)| Event::Asking {
             provider,
             key,

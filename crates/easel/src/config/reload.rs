@@ -77,7 +77,8 @@ impl Watcher {
         loop {
             let look = async {
                 tokio::select! {
-                    () = events.notified() => {}
+                    // A log that grows in the same folder is an event a line: all that come soon are one look.
+                    () = events.notified() => tokio::time::sleep(DEBOUNCE).await,
                     () = tokio::time::sleep(POLL) => {}
                 }
                 self.settled().await

@@ -135,6 +135,10 @@ fn work() {
         r#""event":"answered","provider":"main","key":"","attempt":2,"duration_ms":1500,"error":{"class":"moderation_input","charged":"maybe","status":400,"detail":"refused"}}"#,
     );
     check(
+        Event::Made { artifacts: vec![artifact()], provider: "main".to_owned() },
+        r#""event":"made","artifacts":[{"blob":"a-0.png","format":"png","width":1024,"height":768,"bytes":2000000}],"provider":"main"}"#,
+    );
+    check(
         Event::Stored { artifacts: vec![artifact()], provider: "main".to_owned() },
         r#""event":"stored","artifacts":[{"blob":"a-0.png","format":"png","width":1024,"height":768,"bytes":2000000}],"provider":"main"}"#,
     );
@@ -196,17 +200,59 @@ fn artifacts_of_before_clips_are_read() {
     }
 }
 
+fn folded(events: impl IntoIterator<Item = Event>) -> JobRecord {
+    let job = JobId::generate();
+    let accepted = Event::Accepted { request: Box::new(request()), number: 3 };
+    let all = std::iter::once(accepted).chain(events);
+    all.fold(None, |record, event| fold(record, Entry { job, at: UnixMillis(1), event })).unwrap()
+}
+
+/// The parts of a job add up until they are stored or the job ends, and they are no loss when it is asked for the rest.
+#[test]
+fn what_is_made_adds_up_and_may_be_gone_on_with() {
+    let asking = || Event::Asking { provider: "p".to_owned(), key: String::new(), attempt: 1, intent: None };
+    let answered = |charged: Option<Charged>| Event::Answered {
+        provider: "p".to_owned(),
+        key: String::new(),
+        attempt: 1,
+        duration_ms: 1,
+        usage: None,
+        error: charged.map(|charged| StoredFailure {
+            class: ErrorClass::Rate,
+            charged,
+            status: None,
+            detail: String::new(),
+        }),
+    };
+    let made = |provider: &str| Event::Made { artifacts: vec![artifact()], provider: provider.to_owned() };
+    let two = folded([asking(), answered(None), made("a"), asking(), answered(None), made("b")]);
+    assert_eq!((two.made.artifacts.len(), two.made.provider.as_str()), (2, "b"));
+    assert_eq!((&two.stage, two.paid), (&Stage::Waiting, false));
+    let refused = folded([asking(), answered(None), made("a"), asking(), answered(Some(Charged::No))]);
+    assert_eq!(refused.stage, Stage::Waiting);
+    let asked = folded([asking(), answered(None), made("a"), asking()]);
+    assert_eq!((asked.stage, asked.made.artifacts.len()), (Stage::Asking, 1));
+    // What may have been paid beside it stays so.
+    let lost = folded([asking(), answered(Some(Charged::Maybe)), asking(), answered(None), made("a")]);
+    assert_eq!((lost.stage, lost.paid), (Stage::Waiting, true));
+    let stored = Event::Stored { artifacts: vec![artifact(), artifact()], provider: "b".to_owned() };
+    let stored = folded([made("a"), stored]);
+    assert_eq!((stored.artifacts.len(), stored.made.is_empty()), (2, true));
+    let ended = folded([made("a"), Event::Finished { outcome: Outcome::Cancelled }]);
+    assert_eq!((ended.made.is_empty(), ended.counts), (true, true));
+    // Indexes of before there were parts are read, and those without any look the same.
+    let plain = serde_json::to_value(folded([asking()])).unwrap();
+    assert!(plain.get("made").is_none(), "{plain}");
+    let again: JobRecord = serde_json::from_value(serde_json::to_value(&two).unwrap()).unwrap();
+    assert_eq!(again, two);
+}
+
 /// Which ends leave the limits as they are.
 #[test]
 fn what_may_have_been_paid_counts() {
     #[track_caller]
     fn check(events: Vec<Event>, counts: bool) {
-        let job = JobId::generate();
-        let accepted = Event::Accepted { request: Box::new(request()), number: 3 };
-        let record = std::iter::once(accepted)
-            .chain(events)
-            .fold(None, |record, event| fold(record, Entry { job, at: UnixMillis(1), event }))
-            .unwrap();
+        let record = folded(events);
         assert_eq!((record.counts, record.number), (counts, 3));
     }
     let asking = || Event::Asking { provider: "p".to_owned(), key: String::new(), attempt: 1, intent: None };

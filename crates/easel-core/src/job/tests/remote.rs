@@ -107,3 +107,73 @@ async fn an_unanswered_order_ends_unknown_and_nobody_else_is_asked() {
     assert_eq!(w.provider.keys(), ["k1"]);
     assert_eq!(w.events().last().unwrap(), "finished:unknown");
 }
+
+/// A job whose task is done at the service while this machine can write nothing.
+async fn done_while_nothing_can_be_written() -> World {
+    let go = Arc::new(Notify::new());
+    let script = vec![Step::Task("t-1", Box::new(Step::Hold(go.clone())))];
+    let w = world_of_tasks(MemoryStore::default(), script, &[]);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    w.store.set_broken(true);
+    go.notify_one();
+    w
+}
+
+fn texts(w: &World) -> Vec<String> {
+    w.adapter.sends().into_iter().map(|send| send.text).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_of_a_task_waits_until_its_end_can_be_recorded() {
+    let w = done_while_nothing_can_be_written().await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert!(w.adapter.sends().is_empty(), "a hiccup is not worth a word");
+    tokio::time::sleep(Duration::from_mins(30)).await;
+    assert_eq!(
+        texts(&w),
+        ["job-unrecorded"],
+        "told once; sent now, the next start would fetch and send it again"
+    );
+    assert_eq!(w.engine.load().0, 0, "its place is free");
+    w.store.set_broken(false);
+    assert_eq!(w.adapter.send_number(2).await.pictures.len(), 1);
+    w.ended().await;
+    assert_eq!(w.events()[3..], ["answered", "finished:delivered"]);
+    let next = world_of_tasks(w.store.clone(), vec![], &[]);
+    assert_eq!(next.recover().await, Recovered::default());
+    assert_eq!(w.provider.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_that_could_not_be_recorded_before_a_stop_is_fetched_by_the_next_run() {
+    let w = done_while_nothing_can_be_written().await;
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert!(w.engine.shutdown(Duration::from_secs(5)).await, "nobody waits for the disk");
+    assert_eq!(texts(&w), ["job-unrecorded"]);
+    assert_eq!(w.events(), ["accepted", "asking", "created"]);
+    w.store.set_broken(false);
+    let next = world_of_tasks(w.store.clone(), vec![], &[]);
+    assert_eq!(next.recover().await, Recovered { resumed: 1, ..Recovered::default() });
+    assert_eq!(next.adapter.send_number(1).await.pictures.len(), 1);
+    next.ended().await;
+    assert_eq!(next.provider.resumed(), ["t-1"], "ordered once, fetched twice");
+    assert_eq!(next.events()[3..], ["answered", "stored", "sending", "finished:delivered"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_result_without_a_copy_goes_at_once_when_the_end_of_its_task_is_recorded() {
+    let w = world_of_tasks(MemoryStore::default(), vec![Step::Task("t-1", Box::new(Step::Picture))], &[]);
+    w.store.set_blobs_broken(true);
+    w.asks(request("u", "m1"));
+    assert_eq!(w.adapter.send_number(1).await.pictures.len(), 1);
+    w.ended().await;
+    assert_eq!(w.events()[3..], ["answered", "finished:delivered"]);
+    // Killed before the end was recorded: the service is not asked again, and nothing is sent again.
+    w.store.forget_after(4);
+    let next = world_of_tasks(w.store.clone(), vec![], &[]);
+    assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
+    next.adapter.send_number(1).await;
+    assert_eq!(texts(&next), ["error-interrupted"]);
+    assert!(next.provider.keys().is_empty());
+}

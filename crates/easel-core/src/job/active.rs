@@ -1,0 +1,171 @@
+//! A job that has not ended, as the engine and the job's own task share it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::{sync::oneshot, time::Instant};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Outcome,
+    engine::{Brought, Phase},
+    journal::Journal,
+    ledger::{MadeSoFar, StoredRequest},
+    usage::Spent,
+};
+use crate::{
+    ids::{JobId, UnixMillis},
+    message::PictureRef,
+};
+
+/// A job that has not ended.
+pub(super) struct Active {
+    pub(super) id: JobId,
+    pub(super) number: u32,
+    pub(super) request: StoredRequest,
+    pub(super) inline: Vec<PictureRef>,
+    pub(super) journal: Arc<Journal>,
+    pub(super) cancel: CancellationToken,
+    pub(super) deadline: Instant,
+    pub(super) accepted_at: UnixMillis,
+    /// Attempts of an earlier run.
+    pub(super) attempts: u32,
+    /// What is made of it and kept, while more is to come.
+    made: Mutex<MadeSoFar>,
+    phase: Mutex<Phase>,
+    start: Mutex<Option<oneshot::Sender<()>>>,
+    /// Resolves when the person was told that the job is in work; the last mark waits for it.
+    announced: Mutex<Option<oneshot::Receiver<()>>>,
+    watch: Mutex<Option<oneshot::Sender<Outcome>>>,
+}
+
+/// What an earlier run left of a job; nothing for a new one.
+#[derive(Debug, Default)]
+pub(super) struct Earlier {
+    /// Attempts begun.
+    pub(super) attempts: u32,
+    /// What they came to.
+    pub(super) spent: Vec<Spent>,
+    /// What they made and kept.
+    pub(super) made: MadeSoFar,
+}
+
+impl Active {
+    /// A job of which nobody has heard yet.
+    pub(super) fn new(
+        (id, number, accepted_at): (JobId, u32, UnixMillis),
+        (request, brought): (StoredRequest, Brought),
+        journal: Journal,
+        deadline: Instant,
+        earlier: Earlier,
+    ) -> Self {
+        Self {
+            id,
+            number,
+            request,
+            inline: brought.inline,
+            journal: Arc::new(journal),
+            cancel: CancellationToken::new(),
+            deadline,
+            accepted_at,
+            attempts: earlier.attempts,
+            made: Mutex::new(earlier.made),
+            phase: Mutex::new(Phase::Waiting),
+            start: Mutex::default(),
+            announced: Mutex::default(),
+            watch: Mutex::new(brought.watch),
+        }
+    }
+
+    /// How many results the person wishes.
+    pub(super) fn wished(&self) -> usize {
+        if self.request.is_clip() { 1 } else { usize::from(self.request.count.max(1)) }
+    }
+
+    /// What is made of it and kept, while more is to come.
+    pub(super) fn made(&self) -> MadeSoFar {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How many of its pictures are made and kept.
+    pub(super) fn kept(&self) -> usize {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).artifacts.len()
+    }
+
+    /// More of it is made and kept.
+    pub(super) fn add_made(&self, more: MadeSoFar) {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).add(more);
+    }
+
+    /// Whether somebody waits for its end who will not be there in a later run (the command line).
+    pub(super) fn is_watched(&self) -> bool {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Who is told how it ended, once.
+    pub(super) fn take_watch(&self) -> Option<oneshot::Sender<Outcome>> {
+        self.watch.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Starts when it is told through `start`, which [`Self::start`] does once.
+    pub(super) fn start_with(&self, start: oneshot::Sender<()>) {
+        *self.start.lock().unwrap_or_else(PoisonError::into_inner) = Some(start);
+    }
+
+    /// Its turn has come.
+    pub(super) fn start(&self) {
+        if let Some(start) = self.start.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            self.begin();
+            // The task may have ended already (cancelled while it waited).
+            start.send(()).ok();
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        *self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Moves to a phase; to [`Phase::Delivering`] only when nobody cancelled before. Returns whether it moved.
+    pub(super) fn enter(&self, phase: Phase) -> bool {
+        let mut present = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if phase == Phase::Delivering && self.cancel.is_cancelled() {
+            return false;
+        }
+        *present = phase;
+        true
+    }
+
+    /// Hands over the other end of "the person was told".
+    pub(super) fn announcing(&self) -> oneshot::Sender<()> {
+        let (told, announced) = oneshot::channel();
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(announced);
+        told
+    }
+
+    /// Waits until the first mark is set (or will never be), so that the last one comes after it.
+    pub(super) async fn announced(&self) {
+        self.journal.forget_callback();
+        let announced = self.announced.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(announced) = announced {
+            // An error means that the announcement was given up: just as good.
+            announced.await.ok();
+        }
+    }
+
+    /// Its turn has come. A job that is being delivered already stays where it is.
+    fn begin(&self) {
+        let mut present = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if *present == Phase::Waiting {
+            *present = Phase::Running;
+        }
+    }
+
+    /// Cancels unless it is being delivered; tells how far it was.
+    pub(super) fn try_cancel(&self) -> Option<Phase> {
+        let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if *phase == Phase::Delivering {
+            return None;
+        }
+        self.cancel.cancel();
+        Some(*phase)
+    }
+}
