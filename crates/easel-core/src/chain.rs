@@ -26,4 +26,4 @@ pub use health::{HealthReport, Standing};
 pub use keys::{DisabledKey, KeyPool, KeyReport, KeyState};
 pub use run::{Chain, ChainFailure, Success};
 pub use slot::{Link, ProviderSlot};
-pub use turn::{Place, Turns};
+pub use turn::{NoPlace, Place, Turns};

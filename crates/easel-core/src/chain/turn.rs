@@ -51,6 +51,19 @@ pub trait Place: Send + Sync {
     fn back(&self);
 }
 
+/// No place at all: for walks outside of jobs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoPlace;
+
+#[async_trait]
+impl Place for NoPlace {
+    async fn leave(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn back(&self) {}
+}
+
 impl Chain<'_> {
     /// Waits for a turn at a provider; at once, and for nothing, where there is no bound or nobody before.
     pub(super) async fn turn<'s>(&self, slot: &'s ProviderSlot) -> Result<Option<Turn<'s>>, ChainFailure> {
