@@ -169,7 +169,7 @@ impl Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        let known = self.lessons.known_for(cx.job);
+        let known = self.lessons.known_for(cx.job, &settings.model);
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
@@ -195,7 +195,7 @@ impl Remote {
         let learn = |failure: &Failure| {
             let gone =
                 || failure.lacks(&settings.model) && self.models.is_gone(&settings.model, &self.wire.name);
-            self.lessons.learn(failure, &sent) || gone()
+            self.lessons.learn(&settings.model, failure, &sent) || gone()
         };
         let Some(tasks) = tasks else {
             let made = self.wire.draw(call, request, cx, learn).await;

@@ -276,7 +276,7 @@ impl Profiled {
             SizeStyle::Ratio => sizes::ratio(wish).map(|(width, height)| format!("{width}:{height}")),
             SizeStyle::Tier => Some(format!(
                 "{}K",
-                match width.max(height) {
+                match wished.0.max(wished.1) {
                     0..=1792 => 1,
                     1793..=2752 => 2,
                     _ => 4,
@@ -381,9 +381,11 @@ impl Dialect for Profiled {
         if self.profile.references == References::None {
             limits.references = 0;
         }
-        // Named sizes are the gateway's own: whatever the model's family makes elsewhere does not matter.
+        // Named sizes and tiers are the gateway's own: whatever the model's family makes elsewhere does not matter.
         if !self.names.is_empty() {
-            limits.sizes = &[];
+            (limits.sizes, limits.tier) = (&[], None);
+        } else if self.profile.size_style == SizeStyle::Tier {
+            limits.tier = None;
         }
         limits.count = self.profile.max_count.unwrap_or(limits.count);
         limits

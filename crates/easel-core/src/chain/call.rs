@@ -136,7 +136,7 @@ impl Chain<'_> {
             }
         };
         note(&link.slot, begun, &result);
-        self.record(&which, begun, &result).await;
+        self.record(&link.slot, &which, begun, &result).await;
         Ok(result)
     }
 
@@ -158,7 +158,7 @@ impl Chain<'_> {
         if !matches!(failure, ChainFailure::Cancelled { .. }) {
             note(slot, begun, &result);
         }
-        self.record(which, begun, &result).await;
+        self.record(slot, which, begun, &result).await;
         match (failure, result) {
             (ChainFailure::Deadline { .. }, Err(error)) if ordered => {
                 ChainFailure::TaskUnknown(Box::new(error))
@@ -203,7 +203,7 @@ impl Chain<'_> {
             Err(failure) => return Err(self.cut_off(slot, &which, begun, false, failure).await),
         };
         note(slot, begun, &result);
-        self.record(&which, begun, &result).await;
+        self.record(slot, &which, begun, &result).await;
         result.map_err(|error| ChainFailure::Provider(Box::new(error)))
     }
 
@@ -278,9 +278,20 @@ impl Chain<'_> {
         }
     }
 
-    async fn record(&self, which: &Which, begun: Instant, result: &Result<Generated, ProviderError>) {
-        let result = result.as_ref().map(Made::of);
-        let attempted = Attempted { attempt: which.attempt(), duration: begun.elapsed(), result };
+    async fn record(
+        &self,
+        slot: &ProviderSlot,
+        which: &Which,
+        begun: Instant,
+        result: &Result<Generated, ProviderError>,
+    ) {
+        let mut attempt = which.attempt();
+        // Some choose their model in their first call. After a refusal, which is free, they may have left it behind.
+        if result.as_ref().err().is_none_or(|error| error.charged != Charged::No) {
+            attempt.model = slot.provider.model();
+        }
+        let duration = begun.elapsed();
+        let attempted = Attempted { attempt, duration, result: result.as_ref().map(Made::of) };
         self.log.answered(attempted).await;
     }
 }
