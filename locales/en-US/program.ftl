@@ -291,6 +291,8 @@ check-health-none = { $attempts ->
     } in the last hour, none worked. { $last }
 check-health-idle = Not asked in the last hour. { $last }
 check-health-trial = It rested after repeated failures; the next job tries it ({ $successes } of { $judged } worked in the last hour). { $last }
+check-health-behind = Of what it was asked lately only { $percent }% worked, so the others of its chain are asked before it ({ $successes } of { $judged } worked in the last hour). { $last }
+check-health-behind-mend = Wait, it comes back to its place by itself. The log tells why it failed.
 check-health-resting = Failed repeatedly and is not asked for { $rest } ({ $successes } of { $judged } worked in the last hour). { $last }
 check-health-resting-mend = Wait, it is tried again by itself; or name a fallback_1 in [draw]. The log tells why it failed.
 check-health-last-failure = Failed { $ago } ago: { $class ->

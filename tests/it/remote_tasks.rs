@@ -199,20 +199,20 @@ async fn cancelling_a_task_tells_its_service() {
     assert_eq!(to(&world, "/cancel")[0].path(), format!("/v1/task/{TASK}/cancel"));
 }
 
-fn comfyui(provider: &str) -> String {
+fn comfyui(provider: &str, timeout: u32) -> String {
     let origin = provider.trim_end_matches("/v1");
     configuration(provider).replace("provider = \"main\"", "provider = \"own\"")
         + &format!(
-            "[providers.own]\nkind = \"comfyui\"\nbase_url = \"{origin}\"\n\
+            "[providers.own]\nkind = \"comfyui\"\nbase_url = \"{origin}\"\ntimeout_seconds = {timeout}\n\
              extra = {{ workflow = \"workflow.json\", slots = {{ prompt = \"6.text\" }}, poll_seconds = 0.05 }}\n"
         )
 }
 
-/// A world whose own engine has a task and has not answered yet, then is killed; the id of the task.
-async fn killed_while_ordering() -> (World, String) {
+/// A world whose own engine has a task and has not answered yet; the id of the task.
+async fn ordering(timeout: u32) -> (World, String) {
     let dir = tempfile::tempdir().unwrap();
     let provider = easel_testkit::provider::FakeProvider::start().await;
-    std::fs::write(dir.path().join("easel.toml"), comfyui(&provider.base_url())).unwrap();
+    std::fs::write(dir.path().join("easel.toml"), comfyui(&provider.base_url(), timeout)).unwrap();
     let workflow = samples::json("comfyui/prompt_request.json").to_string();
     std::fs::write(dir.path().join("workflow.json"), workflow).unwrap();
     let mut world = World { dir, easel: None, bot: easel_testkit::onebot::FakeOneBot::new(), provider };
@@ -224,8 +224,24 @@ async fn killed_while_ordering() -> (World, String) {
     world.says("/生图 一只猫").await;
     let create = world.provider.next_request().await;
     let id = create.field("prompt_id").unwrap();
+    (world, id)
+}
+
+/// The same, killed right then.
+async fn killed_while_ordering() -> (World, String) {
+    let (mut world, id) = ordering(300).await;
     world.kill();
     (world, id)
+}
+
+#[tokio::test]
+async fn an_order_that_the_engine_did_not_answer_is_found_in_its_history_without_a_restart() {
+    let (world, id) = ordering(1).await;
+    let history = samples::json("comfyui/history_success.json").to_string().replace(OTHER, &id);
+    world.provider.when_path(&format!("/history/{id}"), Answer::raw(200, "application/json", history));
+    assert_eq!(world.bot.next_picture().await.picture(), pictures::png(80, 60, 3));
+    assert!(outcome(&world).await.contains("delivered"));
+    assert_eq!(to(&world, "/prompt").len(), 1, "ordered again");
 }
 
 #[tokio::test]

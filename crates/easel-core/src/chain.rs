@@ -10,10 +10,12 @@ mod call;
 mod circuit;
 mod health;
 mod keys;
+mod precedence;
 mod run;
 mod slot;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 pub use admit::Skip;
 pub use attempts::{Attempt, AttemptLog, Attempted, Made};
@@ -24,3 +26,4 @@ pub use health::{HealthReport, Standing};
 pub use keys::{DisabledKey, KeyPool, KeyReport, KeyState};
 pub use run::{Chain, ChainFailure, Success};
 pub use slot::{Link, ProviderSlot};
+pub use turn::{NoPlace, Place, Turns};

@@ -14,6 +14,7 @@ mod journal;
 pub mod kept;
 pub mod ledger;
 mod made;
+mod place;
 pub mod recover;
 mod run;
 pub mod schedule;

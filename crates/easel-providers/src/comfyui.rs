@@ -107,7 +107,7 @@ impl Dialect for ComfyUi {
         };
         let images = workflow.images();
         let count = if workflow.has(Slot::Count) { MAX_COUNT } else { 1 };
-        Limits { words_alone: images == 0, ..Limits::new(images, count) }
+        Limits { words_alone: images == 0, one_at_a_time: true, ..Limits::new(images, count) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

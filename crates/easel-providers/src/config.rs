@@ -48,6 +48,10 @@ pub struct ProviderSection {
     /// Tries per key, the first included; 1 = no retry.
     #[schemars(range(min = 1, max = 10))]
     pub max_retry_attempts: u32,
+    /// Calls at a time, in all chats together; further ones wait their turn in easel. 0: no bound beside that of `[jobs]`,
+    /// except one call at a time for `comfyui`, `sd_cpp` and `sdwebui`, which draw one picture after the other.
+    #[schemars(range(max = 1000))]
+    pub max_running: u32,
     /// Proxy for this service: `http://`, `https://`, `socks5://` or `socks5h://`. Empty: that of `[network]`;
     /// `direct`: none.
     #[schemars(extend("writeOnly" = true))]
@@ -82,6 +86,7 @@ impl fmt::Debug for ProviderSection {
             .field("timeout_seconds", &self.timeout_seconds)
             .field("task_timeout_seconds", &self.task_timeout_seconds)
             .field("max_retry_attempts", &self.max_retry_attempts)
+            .field("max_running", &self.max_running)
             .field("proxy", &self.proxy)
             .field("supports_edit", &self.supports_edit)
             .field("prompt_language", &self.prompt_language)
@@ -105,6 +110,7 @@ impl Default for ProviderSection {
             timeout_seconds: 300,
             task_timeout_seconds: None,
             max_retry_attempts: 3,
+            max_running: 0,
             proxy: Setting::default(),
             supports_edit: None,
             prompt_language: String::new(),
@@ -269,6 +275,9 @@ impl ProviderSection {
             0 => say("max_retry_attempts", "0 would mean no try at all; 1 means no retry.".to_owned()),
             1..=10 => {}
             _ => say("max_retry_attempts", "write a number from 1 to 10, usually 3.".to_owned()),
+        }
+        if self.max_running > 1000 {
+            say("max_running", "write a number of calls up to 1000; 0 = no bound of its own.".to_owned());
         }
         if let Err(problem) = Proxy::choose(self.proxy.expose(), "") {
             say("proxy", format!("{problem}."));

@@ -157,6 +157,7 @@ impl Deref for Spoken {
 }
 
 /// What a model takes in one request.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// It makes pictures (or clips) from words alone.
@@ -175,6 +176,8 @@ pub(crate) struct Limits {
     pub(crate) public_urls: bool,
     /// The longest JSON request in bytes, base64 included; `None` = the service says.
     pub(crate) request_bytes: Option<u64>,
+    /// One engine that works on one request after the other.
+    pub(crate) one_at_a_time: bool,
 }
 
 impl Limits {
@@ -189,6 +192,7 @@ impl Limits {
             clips: false,
             public_urls: false,
             request_bytes: None,
+            one_at_a_time: false,
         }
     }
 

@@ -101,6 +101,7 @@ impl Provider for Remote {
             max_tier: limits.tier,
             sizes: limits.sizes,
             needs_public_url: edit && !reachable,
+            one_at_a_time: limits.one_at_a_time,
             needs_key: self.wire.needs_key,
             paid: self.wire.paid,
             free: self.dialect.free(),

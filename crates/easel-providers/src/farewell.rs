@@ -1,6 +1,7 @@
-//! Tells a service that a task is not wanted any more, after a person cancelled it: politeness, nothing depends on it.
+//! Tells a service that a task is not wanted any more, after a person cancelled it or after it took longer than it may:
+//! politeness, nothing depends on it.
 //!
-//! The chain drops a cancelled call, so a guard inside of it speaks when it is dropped. What it says is bounded in time
+//! The chain cancels and drops such a call, so a guard inside of it speaks when it is dropped. What it says is bounded in time
 //! and number, and ends with its provider.
 
 use std::{
@@ -62,7 +63,7 @@ pub(crate) fn asking(wire: &Wire, question: &Question, cx: &CallContext) -> Call
     question.headers.iter().fold(call, |call, (name, value)| call.header(name, value))
 }
 
-/// Speaks when a call is dropped because its job was cancelled.
+/// Speaks when a call is dropped because it was cancelled.
 struct Guard<'a> {
     remote: &'a Remote,
     task: &'a RemoteTask,
@@ -80,7 +81,7 @@ impl Drop for Guard<'_> {
 }
 
 impl Remote {
-    /// Does the work on a task; when it is dropped because the job was cancelled, the service is told.
+    /// Does the work on a task; when it is dropped because nobody wants it any more, the service is told.
     pub(crate) async fn guarded<T>(
         &self,
         task: &RemoteTask,

@@ -32,7 +32,7 @@ impl Dialect for SdCpp {
     }
 
     fn limits(&self, _: &str) -> Limits {
-        own_engines::limits()
+        Limits { one_at_a_time: true, ..own_engines::limits() }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -71,7 +71,7 @@ impl Dialect for SdWebUi {
     }
 
     fn limits(&self, _: &str) -> Limits {
-        Limits { tier: Some(sizes::ENGINE_TIER), ..Limits::new(1, MAX_COUNT) }
+        Limits { tier: Some(sizes::ENGINE_TIER), one_at_a_time: true, ..Limits::new(1, MAX_COUNT) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -21,6 +21,8 @@ pub enum Skip {
     NoClip,
     /// It makes clips from a picture only, and there is none.
     NoPicture,
+    /// It makes clips from words only, and there are pictures.
+    WordsOnly,
     /// It takes fewer reference images.
     TooManyReferences {
         /// At most this many.
@@ -64,6 +66,9 @@ pub(super) fn admit(link: &Link, request: &GenerateRequest) -> Result<(), Skip> 
         Operation::Clip if !capabilities.clip => return Err(Skip::NoClip),
         Operation::Clip if capabilities.clip_needs_picture && request.references.is_empty() => {
             return Err(Skip::NoPicture);
+        }
+        Operation::Clip if capabilities.max_references == 0 && !request.references.is_empty() => {
+            return Err(Skip::WordsOnly);
         }
         Operation::Edit if !capabilities.edit => return Err(Skip::NoEdit),
         Operation::Generate if !capabilities.generate => return Err(Skip::NoGenerate),

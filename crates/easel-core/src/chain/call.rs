@@ -13,13 +13,14 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::{sync::watch, time::Instant};
+use tokio_util::sync::CancellationToken;
 
-use super::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, Link, Made, slot::ProviderSlot};
+use super::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, Link, Made, Turns, slot::ProviderSlot};
 use crate::{
     error::{Charged, ErrorClass, ProviderError},
     ports::{
         ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, Provider, RemoteTask, StoreError,
-        TaskLog,
+        TaskIntent, TaskLog,
     },
 };
 
@@ -98,23 +99,43 @@ impl Chain<'_> {
         if Instant::now() >= self.deadline {
             return Err(ChainFailure::Deadline { charged: Charged::No });
         }
+        // Held until the call, or the task that it orders, has ended.
+        let _turn = self.turn(&link.slot).await?;
         self.attempts += 1;
         let request =
             GenerateRequest { output: link.output_for(&request.output), ..at_once(provider, request) };
         let which = self.which(&link.slot, request.operation, fingerprint);
         let intent = provider.intent(&request);
         self.log.asking(which.attempt(), intent.as_ref()).await?;
-        let watched = self.watched(&link.slot, &which, self.deadline);
+        let watched = Arc::new(self.watched(&link.slot, &which, self.deadline));
         let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
-        let cx = self.context(key, Arc::new(watched), intent);
+        // Of its own for a task, so that one that takes too long can be called off as well.
+        let cancel = if intent.is_some() { self.cancel.child_token() } else { self.cancel.clone() };
+        let cx = self.context(key, watched.clone(), intent, cancel);
         let begun = Instant::now();
-        let bounded = self.bounded(provider.generate(&request, &cx), bound, &created).await;
+        let mut bounded =
+            self.bounded(provider.generate(&request, &cx), bound.clone(), &created, &cx.cancel).await;
+        let no_task_yet = *bound.borrow() == self.deadline;
+        if no_task_yet
+            && is_unanswered(&bounded)
+            && let Some(task) = chosen(cx.intent.as_ref())
+        {
+            // Nobody answered, and the service can be asked by the id that was sent along: either it works on it, or it
+            // never saw it, and then it may be ordered again.
+            tracing::info!(job = %self.job, provider = provider.name(), task = task.id, "an order without an answer is asked about");
+            if let Err(error) = watched.created(&task).await {
+                tracing::error!(job = %self.job, %error, "a task goes on unrecorded");
+            }
+            let resumed = provider.resume(&task, &request, &cx);
+            bounded = self.bounded(resumed, bound, &created, &cx.cancel).await;
+        }
         let result = match bounded {
             Ok(result) => result,
             Err(failure) => {
                 return Err(self.cut_off(&link.slot, &which, begun, cx.intent.is_some(), failure).await);
             }
         };
+        note(&link.slot, begun, &result);
         self.record(&link.slot, &which, begun, &result).await;
         Ok(result)
     }
@@ -133,6 +154,10 @@ impl Chain<'_> {
         }
         let error = ProviderError::new(slot.provider.name(), ErrorClass::Unanswered, failure.to_string());
         let result = Err(error);
+        // Whoever changes his mind says nothing about the provider.
+        if !matches!(failure, ChainFailure::Cancelled { .. }) {
+            note(slot, begun, &result);
+        }
         self.record(slot, which, begun, &result).await;
         match (failure, result) {
             (ChainFailure::Deadline { .. }, Err(error)) if ordered => {
@@ -166,24 +191,29 @@ impl Chain<'_> {
         let watched = self.watched(slot, &which, Instant::now() + slot.task_limit(request.operation));
         watched.created.store(true, Ordering::Release);
         let (bound, created) = (watched.bound.subscribe(), Arc::clone(&watched.created));
-        let cx = self.context(key, Arc::new(watched), intent);
+        let cx = self.context(key, Arc::new(watched), intent, self.cancel.child_token());
+        // It is under way already: new calls wait for it, it waits for nobody.
+        let _turn = slot.turns().and_then(Turns::free);
         let begun = Instant::now();
         // As it was ordered.
         let request = &at_once(provider, request);
-        let result = match self.bounded(provider.resume(resumed.task, request, &cx), bound, &created).await {
+        let call = provider.resume(resumed.task, request, &cx);
+        let result = match self.bounded(call, bound, &created, &cx.cancel).await {
             Ok(result) => result,
             Err(failure) => return Err(self.cut_off(slot, &which, begun, false, failure).await),
         };
+        note(slot, begun, &result);
         self.record(slot, &which, begun, &result).await;
         result.map_err(|error| ChainFailure::Provider(Box::new(error)))
     }
 
-    /// Waits for a call until its bound, which may move.
+    /// Waits for a call until its bound, which may move. `call_off` is the call's own token.
     async fn bounded<T>(
         &self,
         call: impl Future<Output = T>,
         mut bound: watch::Receiver<Instant>,
         created: &AtomicBool,
+        call_off: &CancellationToken,
     ) -> Result<T, ChainFailure> {
         tokio::pin!(call);
         loop {
@@ -198,11 +228,12 @@ impl Chain<'_> {
                 Ok(()) = bound.changed() => {}
                 () = self.stop.cancelled(), if has_task => return Err(ChainFailure::Later),
                 () = tokio::time::sleep_until(until) => {
-                    return Err(if has_task {
-                        ChainFailure::TaskLate
-                    } else {
-                        ChainFailure::Deadline { charged: Charged::Maybe }
-                    });
+                    if !has_task {
+                        return Err(ChainFailure::Deadline { charged: Charged::Maybe });
+                    }
+                    // Nobody will fetch it any more, and whoever drops the call now may tell the service.
+                    call_off.cancel();
+                    return Err(ChainFailure::TaskLate);
                 }
             }
         }
@@ -232,13 +263,14 @@ impl Chain<'_> {
         &self,
         key: Option<ApiKey>,
         tasks: Arc<dyn TaskLog>,
-        intent: Option<crate::ports::TaskIntent>,
+        intent: Option<TaskIntent>,
+        cancel: CancellationToken,
     ) -> CallContext {
         CallContext {
             job: self.job,
             key,
             deadline: self.deadline,
-            cancel: self.cancel.clone(),
+            cancel,
             spool: self.spool.clone(),
             tasks,
             intent,
@@ -253,19 +285,23 @@ impl Chain<'_> {
         begun: Instant,
         result: &Result<Generated, ProviderError>,
     ) {
-        let duration = begun.elapsed();
-        let class = result.as_ref().err().map(|error| error.class);
-        // A failure of this machine says nothing about the provider.
-        if result.as_ref().err().is_none_or(|error| error.local.is_none()) {
-            slot.with(|state| state.health.note(Instant::now(), duration, class));
-        }
         let mut attempt = which.attempt();
         // Some choose their model in their first call. After a refusal, which is free, they may have left it behind.
         if result.as_ref().err().is_none_or(|error| error.charged != Charged::No) {
             attempt.model = slot.provider.model();
         }
+        let duration = begun.elapsed();
         let attempted = Attempted { attempt, duration, result: result.as_ref().map(Made::of) };
         self.log.answered(attempted).await;
+    }
+}
+
+/// Keeps what a call says about its provider. A failure of this machine says nothing about it.
+fn note(slot: &ProviderSlot, begun: Instant, result: &Result<Generated, ProviderError>) {
+    let error = result.as_ref().err();
+    if error.is_none_or(|error| error.local.is_none()) {
+        let class = error.map(|error| error.class);
+        slot.with(|state| state.health.note(Instant::now(), begun.elapsed(), class));
     }
 }
 
@@ -287,6 +323,20 @@ impl Link {
             _ => self.output,
         }
     }
+}
+
+/// Whether a call was sent and nobody answered it.
+fn is_unanswered(ended: &Result<Result<Generated, ProviderError>, ChainFailure>) -> bool {
+    match ended {
+        Ok(result) => result.as_ref().is_err_and(|error| error.class == ErrorClass::Unanswered),
+        Err(failure) => matches!(failure, ChainFailure::Deadline { .. }),
+    }
+}
+
+/// The task of an order whose id easel chose.
+fn chosen(intent: Option<&TaskIntent>) -> Option<RemoteTask> {
+    let id = intent?.task.clone()?;
+    Some(RemoteTask { id, poll: String::new() })
 }
 
 /// Whether nobody can know if a task or a clip was ordered: then it must not be ordered again.

@@ -1,13 +1,16 @@
 //! How a provider did lately: attempts in a sliding window, bounded in number and in time.
 //!
-//! For people only, together with the circuit: the decision whether a provider is asked is the circuit's alone, so that
-//! one slow afternoon can't take a provider out of the chain.
+//! It is shown to people, and who does badly is put behind the others of its chain (`precedence`). Whether a provider is
+//! asked at all is the circuit's decision alone, so that one slow afternoon can't take it out of the chain.
 
 use std::{collections::VecDeque, time::Duration};
 
 use tokio::time::Instant;
 
-use super::Circuit;
+use super::{
+    Circuit,
+    precedence::{self, Doubt, Vital},
+};
 use crate::error::ErrorClass;
 
 /// Attempts remembered at most.
@@ -37,6 +40,8 @@ pub(super) struct Health {
 pub enum Standing {
     /// Yes.
     Asked,
+    /// After the others of its chain, because little of what it was asked lately worked: so many percent.
+    Behind(u8),
     /// Not for this long, because it failed repeatedly.
     Resting(Duration),
     /// Its rest is over: the next job asks it, and its answer decides.
@@ -81,12 +86,26 @@ impl Health {
         }
     }
 
-    /// What there is to say.
-    pub(super) fn report(&mut self, circuit: &Circuit, now: Instant) -> HealthReport {
-        self.forget(now);
+    /// What speaks for and against asking it before others; `bounded` = the job's deadline bounds its calls.
+    pub(super) fn vital(&self, bounded: bool, now: Instant) -> Vital {
+        let judged = self.notes.iter().rev().filter(|note| note.failed.is_none_or(is_about_provider));
+        let worked =
+            precedence::worked(judged.map(|note| (now.duration_since(note.at), note.failed.is_none())));
+        Vital { worked, usual: bounded.then(|| precedence::usual(&self.took())).flatten() }
+    }
+
+    /// How long the successes took, the shortest first.
+    fn took(&self) -> Vec<Duration> {
         let mut took: Vec<_> =
             self.notes.iter().filter(|note| note.failed.is_none()).map(|note| note.took).collect();
         took.sort_unstable();
+        took
+    }
+
+    /// What there is to say.
+    pub(super) fn report(&mut self, circuit: &Circuit, now: Instant) -> HealthReport {
+        self.forget(now);
+        let took = self.took();
         let judged = self.notes.iter().filter(|note| note.failed.is_none_or(is_about_provider)).count();
         HealthReport {
             attempts: self.notes.len(),
@@ -96,7 +115,10 @@ impl Health {
             slowest: took.last().copied(),
             last_failure: self.last_failure.map(|(at, class)| (class, now.duration_since(at))),
             standing: match circuit.open_until() {
-                None => Standing::Asked,
+                None => match precedence::doubt(self.vital(false, now), Duration::MAX) {
+                    Some(Doubt::Failing { worked }) => Standing::Behind(worked),
+                    _ => Standing::Asked,
+                },
                 Some(until) if until > now => Standing::Resting(until - now),
                 Some(_) => Standing::OnTrial,
             },
@@ -157,6 +179,27 @@ mod tests {
         assert_eq!((told.median, told.slowest), (Some(SECOND * 4), Some(SECOND * 9)));
         assert_eq!(told.last_failure, Some((ErrorClass::Overload, SECOND * 5)));
         assert_eq!(told.standing, Standing::Asked);
+    }
+
+    #[test]
+    fn who_fails_often_stands_behind_until_that_is_long_ago() {
+        let (mut health, now) = (Health::default(), Instant::now());
+        for n in 0..12 {
+            // What people asked for is not counted.
+            let class = if n % 6 == 0 { ErrorClass::ModerationInput } else { ErrorClass::Overload };
+            health.note(now, SECOND, Some(class));
+        }
+        assert_eq!(report(&mut health, now).standing, Standing::Behind(0));
+        assert_eq!(report(&mut health, now + SECOND * 660).standing, Standing::Asked);
+        health.note(now, SECOND, None);
+        assert_eq!(report(&mut health, now).standing, Standing::Behind(9));
+        // Only calls that the deadline bounds are known by how long they take.
+        for _ in 0..4 {
+            health.note(now, SECOND * 9, None);
+        }
+        assert_eq!(health.vital(true, now).usual, Some(SECOND * 9));
+        assert_eq!(health.vital(false, now).usual, None);
+        assert_eq!(report(&mut health, now).standing, Standing::Asked);
     }
 
     #[test]

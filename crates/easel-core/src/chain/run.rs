@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Skip, admit::admit, backoff, call::is_unknown,
-    slot::ProviderSlot,
+    AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, admit::admit, backoff, call::is_unknown,
+    precedence, slot::ProviderSlot,
 };
 use crate::{
     error::{Charged, ErrorClass, ProviderError, Retry},
@@ -55,6 +55,12 @@ pub enum ChainFailure {
         /// Whether a call was under way that may be paid.
         charged: Charged,
     },
+    /// The job's deadline came while it waited for its turn at a provider that works for others.
+    #[error("the deadline came before its turn at the provider")]
+    Busy {
+        /// Whether an earlier call may be paid.
+        charged: Charged,
+    },
     /// Somebody cancelled.
     #[error("cancelled")]
     Cancelled {
@@ -79,9 +85,42 @@ pub enum ChainFailure {
     /// A task of an earlier run belongs to a service that is not configured any more under the provider's name.
     #[error("the task's provider is another one now")]
     ProviderChanged,
-    /// The attempt could not be recorded, so nobody was asked.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    /// An attempt could not be recorded, so nobody was asked, or this machine failed otherwise.
+    #[error("{error}")]
+    Store {
+        /// What failed.
+        #[source]
+        error: StoreError,
+        /// Whether an earlier call may be paid.
+        charged: Charged,
+    },
+}
+
+impl From<StoreError> for ChainFailure {
+    fn from(error: StoreError) -> Self {
+        Self::Store { error, charged: Charged::No }
+    }
+}
+
+impl ChainFailure {
+    /// The same after a call that may be paid, whatever it was that ended the walk.
+    fn maybe_paid(mut self) -> Self {
+        match &mut self {
+            Self::Provider(error) => error.charged = Charged::Maybe,
+            Self::Deadline { charged }
+            | Self::Busy { charged }
+            | Self::Cancelled { charged }
+            | Self::Store { charged, .. } => *charged = Charged::Maybe,
+            // Nobody was asked; or it is told as perhaps paid in any case.
+            Self::Skipped(_)
+            | Self::TaskUnknown(_)
+            | Self::Later
+            | Self::TaskLate
+            | Self::KeyGone { .. }
+            | Self::ProviderChanged => {}
+        }
+        self
+    }
 }
 
 /// The walk of one job along its chain.
@@ -109,8 +148,12 @@ pub struct Chain<'a> {
     pub attempts: u32,
     /// Whether a create call of this job was sent and not answered; there is at most one further one then.
     pub unanswered: bool,
+    /// Whether a call that failed may be paid, so that the person has to hear of it.
+    pub maybe_paid: bool,
     /// How a clip may be fetched.
     pub clip_limits: ClipLimits,
+    /// The job's place, for as long as it has to wait for a provider.
+    pub place: Box<dyn Place + 'a>,
 }
 
 /// What to do after a failure.
@@ -142,21 +185,29 @@ struct Tries {
 }
 
 impl Chain<'_> {
-    /// Asks the providers in order until one delivers or nothing more may be tried.
+    /// Asks the providers in order until one delivers or nothing more may be tried. The order is the owner's; who does
+    /// badly lately comes after the others.
     ///
     /// # Errors
     /// See [`ChainFailure`]. Dropping the future abandons the call under way.
     pub async fn run(&mut self, request: &GenerateRequest) -> Result<Success, ChainFailure> {
+        let walked = self.walk(request).await;
+        let maybe_paid = self.maybe_paid || self.unanswered;
+        walked.map_err(|failure| if maybe_paid { failure.maybe_paid() } else { failure })
+    }
+
+    async fn walk(&mut self, request: &GenerateRequest) -> Result<Success, ChainFailure> {
         let mut skipped = Vec::new();
         let mut last: Option<ProviderError> = None;
         let mut request = request.clone();
-        for (index, link) in self.links.iter().enumerate() {
+        let mut left: Vec<&Link> = self.links.iter().collect();
+        while let Some(link) = self.next_link(&mut left) {
             if let Err(skip) = admit(link, &request) {
                 tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?skip, "provider skipped");
                 skipped.push((link.slot.provider.name().to_owned(), skip));
                 continue;
             }
-            let last_link = index + 1 == self.links.len();
+            let last_link = left.is_empty();
             let most = link.slot.provider.capabilities().max_references;
             let outcome = if request.references.len() > most {
                 // Only for this provider: the next one may take them all.
@@ -173,10 +224,7 @@ impl Chain<'_> {
             match outcome? {
                 Ok(success) => return Ok(success),
                 Err((error, stop)) => {
-                    if let Some(mut error) = error {
-                        if self.unanswered {
-                            error.charged = Charged::Maybe;
-                        }
+                    if let Some(error) = error {
                         last = Some(error);
                     } else {
                         let why = link.slot.with(|state| state.keys.complaint());
@@ -192,6 +240,27 @@ impl Chain<'_> {
             Some(error) => ChainFailure::Provider(Box::new(error)),
             None => ChainFailure::Skipped(skipped),
         })
+    }
+
+    /// Takes out who is asked next.
+    fn next_link<'l>(&self, left: &mut Vec<&'l Link>) -> Option<&'l Link> {
+        if left.len() < 2 {
+            return left.pop();
+        }
+        let now = Instant::now();
+        let time = self.deadline.saturating_duration_since(now);
+        let doubts: Vec<_> = left
+            .iter()
+            .map(|link| {
+                let bounded = !link.slot.provider.capabilities().remote;
+                precedence::doubt(link.slot.with(|state| state.health.vital(bounded, now)), time)
+            })
+            .collect();
+        let next = precedence::next(&doubts);
+        for (link, doubt) in left.iter().zip(&doubts).take(next) {
+            tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?doubt, "others are asked before this provider");
+        }
+        Some(left.remove(next))
     }
 
     /// The request with its references put together into `most`.
@@ -255,13 +324,9 @@ impl Chain<'_> {
             if failed.class != ErrorClass::ResultLost
                 && let Some(broken) = failed.local.take()
             {
-                if self.unanswered {
-                    // An earlier call may have been paid, which the person has to hear.
-                    failed.class = ErrorClass::Unanswered;
-                    return Ok(Err((Some(failed), true)));
-                }
-                return Err(ChainFailure::Store(broken));
+                return Err(broken.into());
             }
+            self.maybe_paid |= failed.charged == Charged::Maybe;
             self.remember(slot, request.operation, &fingerprint, &failed).await;
             let next = self.next_step(slot, &failed, key.as_ref(), &mut tries, last_link);
             error = Some(failed);

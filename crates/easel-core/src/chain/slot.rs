@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::{
-    Circuit, KeyPool, KeyReport,
+    Circuit, KeyPool, KeyReport, Turns,
     health::{Health, HealthReport},
 };
 use crate::{
@@ -27,6 +27,7 @@ pub struct ProviderSlot {
     pub(super) provider: Arc<dyn Provider>,
     pub(super) max_retry_attempts: u32,
     task_limit: Option<Duration>,
+    turns: Option<Turns>,
     prices: Prices,
     state: Mutex<SlotState>,
 }
@@ -41,10 +42,12 @@ pub(super) struct SlotState {
 impl ProviderSlot {
     /// A slot; `max_retry_attempts` is per key, the first try included.
     pub fn new(provider: Arc<dyn Provider>, keys: KeyPool, max_retry_attempts: u32) -> Self {
+        let turns = provider.capabilities().one_at_a_time.then(|| Turns::new(1));
         Self {
             provider,
             max_retry_attempts: max_retry_attempts.max(1),
             task_limit: None,
+            turns,
             prices: Prices::default(),
             state: Mutex::new(SlotState {
                 keys,
@@ -82,6 +85,17 @@ impl ProviderSlot {
     #[must_use]
     pub fn with_task_limit(self, limit: Option<Duration>) -> Self {
         Self { task_limit: limit, ..self }
+    }
+
+    /// The same with a bound of its own for calls at a time, in place of the one that its engine has by nature.
+    #[must_use]
+    pub fn with_turns(self, turns: Turns) -> Self {
+        Self { turns: Some(turns), ..self }
+    }
+
+    /// The bound for calls at a time; `None` = none.
+    pub(super) fn turns(&self) -> Option<&Turns> {
+        self.turns.as_ref()
     }
 
     /// How long a task may take from the moment on that the service has taken it.

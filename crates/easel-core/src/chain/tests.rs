@@ -1,5 +1,8 @@
 //! The chain's policy, told as scripts: what providers answer, and whom the chain asked.
 
+mod once;
+mod turns;
+
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
@@ -43,6 +46,20 @@ impl AttemptLog for Notes {
     }
 }
 
+/// A place that notes when it is left and taken again.
+struct Noted(Arc<Notes>);
+
+#[async_trait]
+impl Place for Noted {
+    async fn leave(&self) -> Result<(), StoreError> {
+        self.0.0.lock().unwrap().push("aside".to_owned());
+        Ok(())
+    }
+    fn back(&self) {
+        self.0.0.lock().unwrap().push("back".to_owned());
+    }
+}
+
 fn key(name: &str, account: Option<&str>) -> ApiKey {
     ApiKey { secret: name.to_owned().into(), fingerprint: name.into(), account: account.map(Into::into) }
 }
@@ -82,6 +99,15 @@ struct Walk {
 }
 
 async fn walk_with(links: &[Link], request: GenerateRequest, deadline: u64) -> Walk {
+    walk_until(links, request, deadline, &CancellationToken::new()).await
+}
+
+async fn walk_until(
+    links: &[Link],
+    request: GenerateRequest,
+    deadline: u64,
+    cancel: &CancellationToken,
+) -> Walk {
     let dir = tempfile::tempdir().unwrap();
     let notes = Arc::new(Notes::default());
     let log: Arc<dyn AttemptLog> = notes.clone();
@@ -90,7 +116,7 @@ async fn walk_with(links: &[Link], request: GenerateRequest, deadline: u64) -> W
         links,
         job: JobId::generate(),
         deadline: begun + Duration::from_secs(deadline),
-        cancel: &CancellationToken::new(),
+        cancel,
         stop: &CancellationToken::new(),
         spool: &spool(dir.path(), 1 << 20),
         log: &log,
@@ -98,7 +124,9 @@ async fn walk_with(links: &[Link], request: GenerateRequest, deadline: u64) -> W
         collage: |references, most| (references.len() < 9).then(|| references[..most].to_vec()),
         attempts: 0,
         unanswered: false,
+        maybe_paid: false,
         clip_limits: ClipLimits::default(),
+        place: Box::new(Noted(notes.clone())),
     };
     let result = chain.run(&request).await;
     Walk { result, asked: notes.0.lock().unwrap().clone(), waited: begun.elapsed() }
@@ -128,6 +156,20 @@ impl Walk {
     fn made_by(self, provider: &str) -> Self {
         assert_eq!(self.result.as_ref().expect("a picture").provider, provider);
         self
+    }
+    /// Whether what ended the walk says that something may be paid.
+    #[track_caller]
+    fn charged(&self) -> Charged {
+        match &self.result {
+            Err(ChainFailure::Provider(error)) => error.charged,
+            Err(
+                ChainFailure::Deadline { charged }
+                | ChainFailure::Busy { charged }
+                | ChainFailure::Cancelled { charged }
+                | ChainFailure::Store { charged, .. },
+            ) => *charged,
+            other => panic!("nothing is said about money: {other:?}"),
+        }
     }
     #[track_caller]
     fn failed(self, class: ErrorClass) -> Self {
@@ -223,7 +265,8 @@ async fn a_create_call_that_was_not_answered_is_repeated_at_most_once_in_the_who
         link(ScriptedProvider::new("b", [fail(ErrorClass::Overload, |_| {})]), &["q"], 3),
         link(ScriptedProvider::new("c", []), &["r"], 3),
     ];
-    walk_with(&links, request(0), 900).await.asked(&["1 a x", "2 b q"]).failed(ErrorClass::Overload);
+    let walk = walk_with(&links, request(0), 900).await.asked(&["1 a x", "2 b q"]);
+    assert_eq!(walk.failed(ErrorClass::Overload).charged(), Charged::Maybe);
 }
 
 #[tokio::test(start_paused = true)]
@@ -234,7 +277,7 @@ async fn a_broken_machine_ends_the_walk_and_blames_nobody() {
     ];
     let broken = walk(&links).await.asked(&["1 a x"]);
     assert!(
-        matches!(&broken.result, Err(ChainFailure::Store(StoreError::Io(why))) if why == "unreadable"),
+        matches!(&broken.result, Err(ChainFailure::Store { error: StoreError::Io(why), charged: Charged::No }) if why == "unreadable"),
         "{:?}",
         broken.result
     );
@@ -243,9 +286,8 @@ async fn a_broken_machine_ends_the_walk_and_blames_nobody() {
     let steps = [Step::Fail(ErrorClass::Unanswered), local()];
     let links =
         [link(ScriptedProvider::new("a", steps), &["x"], 3), link(ScriptedProvider::new("b", []), &["q"], 3)];
-    let walk = walk(&links).await.asked(&["1 a x", "2 a x"]).failed(ErrorClass::Unanswered);
-    let Err(ChainFailure::Provider(error)) = walk.result else { panic!() };
-    assert_eq!(error.charged, Charged::Maybe);
+    let walk = walk(&links).await.asked(&["1 a x", "2 a x"]);
+    assert!(matches!(walk.result, Err(ChainFailure::Store { charged: Charged::Maybe, .. })));
 }
 
 #[tokio::test(start_paused = true)]
@@ -493,10 +535,20 @@ async fn health_is_kept_of_every_attempt() {
     assert_eq!((health.attempts, health.judged, health.successes), (3, 2, 1));
     assert_eq!(health.last_failure, Some((ErrorClass::ModerationInput, Duration::ZERO)));
     assert_eq!(health.standing, Standing::Asked);
-    // A machine that fails says nothing about the provider.
+    // Neither a machine that fails nor somebody who cancels says anything about the provider.
     let links = one([local()], &["k"], 1);
     walk(&links).await;
     assert_eq!(links[0].slot.health().attempts, 0);
+    let (provider, cancel) = (ScriptedProvider::new("a", [Step::Hang]), CancellationToken::new());
+    let links = [link(provider.clone(), &["k"], 1)];
+    let cancels = async {
+        provider.arrivals(1).await;
+        cancel.cancel();
+    };
+    let (walk, ()) = tokio::join!(walk_until(&links, request(0), 900, &cancel), cancels);
+    assert!(matches!(walk.result, Err(ChainFailure::Cancelled { charged: Charged::Maybe })));
+    let health = links[0].slot.health();
+    assert_eq!((health.attempts, health.last_failure), (0, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -510,6 +562,39 @@ async fn a_model_that_is_gone_does_not_close_a_provider_with_another_one() {
     let wrong = || fail(ErrorClass::BadRequest, |error| error.retry = Retry::Corrected);
     let links = one([wrong(), gone(), wrong(), wrong(), Step::Picture], &["k"], 1);
     walk(&links).await.asked(&["1 a k", "2 a k", "3 a k", "4 a k"]).failed(ErrorClass::BadRequest);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_fails_often_or_takes_too_long_is_asked_after_the_others_and_still_alone() {
+    // Refused over and over, in a way that does not open the circuit.
+    let refuses = || (0..10).map(|_| fail(ErrorClass::Quota, |_| {}));
+    let links = [
+        link(ScriptedProvider::new("a", refuses()), &["k"], 1),
+        link(ScriptedProvider::new("b", []), &["q"], 1),
+    ];
+    for _ in 0..10 {
+        walk(&links).await.asked(&["1 a k", "2 b q"]).made_by("b");
+    }
+    walk(&links).await.asked(&["1 b q"]);
+    walk(&links[..1]).await.asked(&["1 a k"]).made_by("a");
+    tokio::time::advance(Duration::from_mins(12)).await;
+    walk(&links).await.asked(&["1 a k"]).made_by("a");
+
+    let go = Arc::new(tokio::sync::Notify::new());
+    let slow = ScriptedProvider::new("a", (0..5).map(|_| Step::Hold(go.clone())));
+    let links = [link(slow.clone(), &["k"], 1), link(ScriptedProvider::new("b", []), &["q"], 1)];
+    for n in 0..5 {
+        let after_a_minute = async {
+            slow.arrivals(n + 1).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            go.notify_one();
+        };
+        let (walk, ()) = tokio::join!(walk(&links), after_a_minute);
+        walk.made_by("a");
+    }
+    walk_with(&links, request(0), 59).await.asked(&["1 b q"]);
+    walk_with(&links, request(0), 900).await.asked(&["1 a k"]);
+    walk_with(&links[..1], request(0), 59).await.asked(&["1 a k"]);
 }
 
 #[test]

@@ -201,11 +201,18 @@ impl Desk {
                 UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", provider.clone());
             return self.say(runtime, message, &unknown);
         }
-        let clip = feature_of(command, preset) == Feature::Video;
+        let feature = feature_of(command, preset);
+        let clip = feature == Feature::Video;
         if clip && command.provider.is_none() && !runtime.can_clip() {
             return self.say(runtime, message, &UserError::new("error-no-clip", "E-NO-CLIP"));
         }
-        let Drafted { mut request, inline } = match draft(command, preset, message, &**adapter) {
+        let slots = match command.provider.as_ref().and_then(|name| runtime.providers.get(name)) {
+            Some(named) => vec![named],
+            None => runtime.chain(feature).iter().map(|link| &link.slot).collect(),
+        };
+        let takes_pictures = slots.into_iter().any(|slot| slot.provider().capabilities().max_references > 0);
+        let drafted = draft(command, preset, message, &**adapter, takes_pictures);
+        let Drafted { mut request, inline } = match drafted {
             Ok(drafted) => drafted,
             Err(missing) if ["error-needs-prompt", "error-needs-clip-prompt"].contains(&missing.key) => {
                 let clip = missing.key == "error-needs-clip-prompt";

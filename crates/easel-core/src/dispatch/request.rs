@@ -21,7 +21,8 @@ pub(super) struct Drafted {
     pub(super) inline: Vec<PictureRef>,
 }
 
-/// Drafts the request of a job.
+/// Drafts the request of a job. `takes_pictures` = the chain has somebody who could use one; a picture that was only
+/// perhaps meant is not looked for otherwise.
 ///
 /// # Errors
 /// The hint for what is missing: words, or a picture.
@@ -30,6 +31,7 @@ pub(super) fn draft(
     preset: Option<&Preset>,
     message: &Message,
     adapter: &dyn Adapter,
+    takes_pictures: bool,
 ) -> Result<Drafted, UserError> {
     let feature = feature_of(command, preset);
     let (edits, clip) = (feature == Feature::Edit, feature == Feature::Video);
@@ -38,8 +40,8 @@ pub(super) fn draft(
         let avatars = message.mentions.iter().filter_map(|user| adapter.avatar(&message.chat.account, user));
         pictures.extend(avatars);
     }
-    let fallback =
-        if (edits || clip) && pictures.is_empty() { fallback(preset, message, adapter) } else { Vec::new() };
+    let may_fall_back = (edits || clip && takes_pictures) && pictures.is_empty();
+    let fallback = if may_fall_back { fallback(preset, message, adapter) } else { Vec::new() };
     if edits && pictures.is_empty() && fallback.is_empty() && message.quote.is_none() {
         return Err(UserError::new("error-needs-picture", "E-NEEDS-PICTURE"));
     }

@@ -6,6 +6,7 @@ use super::{
     engine::{Engine, Plan},
     ledger::StoredTask,
     made::fewer,
+    place::PlaceOf,
     run::Stopped,
     sentences::chain_sentence,
 };
@@ -102,7 +103,8 @@ impl Engine {
                     tracing::info!(job = %job.id, %failure, made, "fewer pictures than wished");
                     asked.note = Some(match self.stopped(&failure, plan) {
                         Stopped::Unknown { sentence } => sentence,
-                        _ => fewer(made, job.wished()),
+                        Stopped::Failed { charged, .. } => fewer(made, job.wished(), charged),
+                        _ => fewer(made, job.wished(), Charged::No),
                     });
                     break;
                 }
@@ -176,7 +178,9 @@ impl Engine {
             collage: put_together,
             attempts: job.attempts,
             unanswered: false,
+            maybe_paid: false,
             clip_limits: self.settings.load().clips.limits,
+            place: Box::new(PlaceOf { engine: self, job }),
         }
     }
 

@@ -355,6 +355,17 @@ impl Engine {
         self.start_all(&started);
     }
 
+    /// Lets others have a job's place while it waits for a provider.
+    pub(super) fn step_aside(&self, job: &Active) {
+        let started = self.with(|state| state.schedule.step_aside(job.id));
+        self.start_all(&started);
+    }
+
+    /// The job goes on; its place may have been given away, and then there is one more for a while.
+    pub(super) fn step_back(&self, job: &Active) {
+        self.with(|state| state.schedule.step_back(job.id));
+    }
+
     /// Numbers of new jobs follow all that were given before.
     pub(super) fn number_after(&self, number: u32) {
         self.numbers.fetch_max(number.saturating_add(1), Ordering::Relaxed);

@@ -164,6 +164,15 @@ impl Journal {
         self.ledger.append_later(group)
     }
 
+    /// Writes what was held, if anything was: the job has to wait, and is told that it was accepted.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub(super) async fn settle(&self) -> Result<(), StoreError> {
+        let holds = !self.pending.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
+        if holds { self.write([]).await } else { Ok(()) }
+    }
+
     /// Appends and waits until a power cut can't undo it.
     ///
     /// # Errors

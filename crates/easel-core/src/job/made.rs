@@ -97,18 +97,19 @@ impl Engine {
             Stopped::Later => return Err(Stopped::Later),
             Stopped::Cancelled { .. } => return Err(Stopped::Cancelled { charged: Charged::Maybe }),
             Stopped::Unknown { sentence } => Some(sentence),
-            Stopped::Failed { sentence, .. } => {
+            Stopped::Failed { sentence, charged } => {
                 tracing::info!(job = %job.id, code = sentence.code, "a job could not go on; its part is delivered");
-                None
+                (charged == Charged::Maybe).then(|| fewer(job.kept(), job.wished(), charged))
             }
         };
         self.deliver_made(job, adapter, speaker, note).await
     }
 }
 
-/// What the person hears who gets fewer pictures than wished.
-pub(super) fn fewer(made: usize, wished: usize) -> UserError {
-    UserError::new("note-fewer", "E-FEWER").with("made", made as u64).with("wished", wished as u64)
+/// What the person hears who gets fewer pictures than wished; `charged` = whether the others may be paid as well.
+pub(super) fn fewer(made: usize, wished: usize, charged: Charged) -> UserError {
+    let key = if charged == Charged::Maybe { "note-fewer-charged" } else { "note-fewer" };
+    UserError::new(key, "E-FEWER").with("made", made as u64).with("wished", wished as u64)
 }
 
 /// Where results of a job are kept that follow `before` others.

@@ -14,7 +14,7 @@ use super::{
     handover::Handed,
     ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
     made::fewer,
-    sentences::{class_sentence, deadline_sentence},
+    sentences::{charge_note, class_sentence, deadline_sentence},
 };
 use crate::{
     error::{Charged, ErrorClass, UserError},
@@ -147,20 +147,26 @@ impl Engine {
             Err(Stopped::Failed { sentence, charged }) => {
                 tracing::info!(job = %job.id, code = sentence.code, ?charged, "failed");
                 let outcome = Outcome::Failed { code: sentence.code.to_owned(), charged };
-                self.end_with(&job, &speaker, &sentence, outcome).await;
+                self.end_with(&job, &speaker, (&sentence, charged), outcome).await;
             }
             Err(Stopped::Unknown { sentence }) => {
                 tracing::warn!(job = %job.id, code = sentence.code, "nobody knows whether it was ordered; it is not ordered again");
-                self.end_with(&job, &speaker, &sentence, Outcome::Unknown).await;
+                self.end_with(&job, &speaker, (&sentence, Charged::Maybe), Outcome::Unknown).await;
             }
         }
     }
 
     /// Ends a job without a result. Told before it is recorded, so that nobody is forgotten; the place is free while a
     /// peer is awaited.
-    async fn end_with(&self, job: &Active, speaker: &Speaker, sentence: &UserError, outcome: Outcome) {
+    async fn end_with(
+        &self,
+        job: &Active,
+        speaker: &Speaker,
+        (sentence, charged): (&UserError, Charged),
+        outcome: Outcome,
+    ) {
         self.vacate(job);
-        speaker.say(sentence).await;
+        speaker.say_of(sentence, charged).await;
         self.finish(job, outcome).await;
         job.announced().await;
         speaker.react(Reaction::Failed).await;
@@ -182,12 +188,13 @@ impl Engine {
     /// A job's task panicked: the job fails with a sentence, its place is freed.
     pub(super) async fn crashed(self: &Arc<Self>, job: &Active) {
         tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked");
-        let outcome = Outcome::Failed { code: "E-PANIC".to_owned(), charged: Charged::Maybe };
+        let charged = if job.journal.has_asked() { Charged::Maybe } else { Charged::No };
+        let outcome = Outcome::Failed { code: "E-PANIC".to_owned(), charged };
         self.vacate(job);
         if let Some(adapter) = self.planner.adapter(&job.request.chat.platform) {
             let target = Target { chat: job.request.chat.clone(), quote: Some(job.request.message.clone()) };
             let speaker = Speaker { engine: Arc::clone(self), adapter, target };
-            speaker.say(&UserError::new("error-internal", "E-PANIC")).await;
+            speaker.say_of(&UserError::new("error-internal", "E-PANIC"), charged).await;
         }
         self.finish(job, outcome).await;
     }
@@ -298,7 +305,8 @@ impl Engine {
             let sentence = class_sentence(lost, is_clip);
             return Err(Stopped::Failed { sentence, charged: Charged::Maybe });
         }
-        let note = note.or_else(|| (media.len() < job.wished()).then(|| fewer(media.len(), job.wished())));
+        let note = note
+            .or_else(|| (media.len() < job.wished()).then(|| fewer(media.len(), job.wished(), Charged::No)));
         let handed = Handed { caption: caption.as_deref(), media: &media, kept: &kept, provider: &provider };
         let outcome = self.hand_over(job, adapter, speaker, handed).await?;
         if let Some(sentence) = note {
@@ -448,7 +456,16 @@ pub(super) struct Speaker {
 
 impl Speaker {
     pub(super) async fn say(&self, sentence: &UserError) {
-        let text = self.engine.planner.say(&self.target.chat, sentence);
+        self.say_of(sentence, Charged::No).await;
+    }
+
+    /// Says how a job failed, and that something may have been charged where that is so.
+    async fn say_of(&self, sentence: &UserError, charged: Charged) {
+        let said = |sentence: &UserError| self.engine.planner.say(&self.target.chat, sentence);
+        let text = match charge_note(sentence, charged) {
+            Some(note) => format!("{}\n{}", said(sentence), said(&note)),
+            None => said(sentence),
+        };
         if let Err(error) = send_when_connected(&self.adapter, &self.target, &Reply::text(text), None).await {
             tracing::warn!(%error, code = sentence.code, "a sentence could not be delivered");
         }

@@ -83,9 +83,19 @@ struct Waiting {
     user: UserId,
 }
 
+#[derive(Debug)]
+struct Running {
+    lane: Lane,
+    chat: Chat,
+    user: UserId,
+    /// It waits for a provider that works for others: it takes none of all places, and keeps that of its chat and person.
+    aside: bool,
+}
+
 /// What runs in one lane.
 #[derive(Debug, Default)]
 struct Counts {
+    /// Without those that stepped aside.
     all: usize,
     by_chat: HashMap<Chat, usize>,
     by_user: HashMap<UserId, usize>,
@@ -105,7 +115,9 @@ impl Counts {
 #[derive(Debug)]
 pub struct Schedule {
     limits: ScheduleLimits,
-    running: HashMap<JobId, (Lane, Chat, UserId)>,
+    running: HashMap<JobId, Running>,
+    /// Of them, those that wait for a provider.
+    aside: usize,
     pictures: Counts,
     clips: Counts,
     /// Chats with waiting jobs; the one whose turn it is stands first.
@@ -119,6 +131,7 @@ impl Schedule {
         Self {
             limits,
             running: HashMap::new(),
+            aside: 0,
             pictures: Counts::default(),
             clips: Counts::default(),
             turns: VecDeque::new(),
@@ -132,14 +145,14 @@ impl Schedule {
         self.start_ready()
     }
 
-    /// Jobs waiting.
+    /// Jobs waiting for a place or, after they had one, for a provider.
     pub fn waiting(&self) -> usize {
-        self.queues.values().map(VecDeque::len).sum()
+        self.queues.values().map(VecDeque::len).sum::<usize>() + self.aside
     }
 
     /// Jobs running.
     pub fn running(&self) -> usize {
-        self.running.len()
+        self.running.len() - self.aside
     }
 
     /// Takes a new job in.
@@ -200,9 +213,10 @@ impl Schedule {
 
     /// Removes a job, running or waiting. Returns jobs that may start now.
     pub fn remove(&mut self, job: JobId) -> Vec<JobId> {
-        if let Some((lane, chat, user)) = self.running.remove(&job) {
+        if let Some(Running { lane, chat, user, aside }) = self.running.remove(&job) {
+            self.aside -= usize::from(aside);
             let counts = self.counts(lane);
-            counts.all -= 1;
+            counts.all -= usize::from(!aside);
             decrease(&mut counts.by_chat, &chat);
             decrease(&mut counts.by_user, &user);
         } else {
@@ -212,6 +226,34 @@ impl Schedule {
             self.forget_empty();
         }
         self.start_ready()
+    }
+
+    /// A running job waits for a provider: others may have its place, its chat and its person have no further one.
+    /// Returns jobs that may start now.
+    pub fn step_aside(&mut self, job: JobId) -> Vec<JobId> {
+        self.set_aside(job, true);
+        self.start_ready()
+    }
+
+    /// It goes on, also when its place is taken: so many more run for a while as providers have turns.
+    pub fn step_back(&mut self, job: JobId) {
+        self.set_aside(job, false);
+    }
+
+    fn set_aside(&mut self, job: JobId, aside: bool) {
+        let Some(running) = self.running.get_mut(&job).filter(|running| running.aside != aside) else {
+            return;
+        };
+        running.aside = aside;
+        let lane = running.lane;
+        let counts = self.counts(lane);
+        if aside {
+            counts.all -= 1;
+            self.aside += 1;
+        } else {
+            counts.all += 1;
+            self.aside -= 1;
+        }
     }
 
     /// How many jobs start before this waiting one, plus one; `None` when it does not wait.
@@ -247,7 +289,7 @@ impl Schedule {
             Lane::Clips => (&self.clips, 1, self.clips.all < self.limits.most_clips()),
         };
         // With a single place a clip would hold it for minutes: it gets one of its own then.
-        let taken = if max_running <= 1 { counts.all } else { self.running.len() };
+        let taken = if max_running <= 1 { counts.all } else { self.running() };
         room && taken < max_running.max(1)
             && counts.of_chat(chat) < max_running_per_chat.max(1)
             && counts.of_user(user) < per_user.max(1)
@@ -258,7 +300,7 @@ impl Schedule {
         counts.all += 1;
         *counts.by_chat.entry(chat.clone()).or_default() += 1;
         *counts.by_user.entry(user.clone()).or_default() += 1;
-        self.running.insert(job, (lane, chat, user));
+        self.running.insert(job, Running { lane, chat, user, aside: false });
     }
 
     /// Starts every waiting job that may run, one per chat and turn.
@@ -274,7 +316,7 @@ impl Schedule {
                     found = Some((turn, index));
                     break;
                 }
-                if self.running.len() >= self.limits.max_running.max(2) {
+                if self.running() >= self.limits.max_running.max(2) {
                     break;
                 }
             }
@@ -393,6 +435,35 @@ mod tests {
         assert_eq!(admit(Lane::Pictures, "d", "y").1, Ok(Admission::Start), "the others are for pictures");
         assert_eq!(schedule.remove(first), [second]);
         assert_eq!(schedule.remove(second), [third]);
+    }
+
+    #[test]
+    fn who_waits_for_a_provider_leaves_its_place_to_other_chats() {
+        let mut schedule = Schedule::new(limits(1, 1, 1, 4));
+        let jobs: Vec<_> = (0..5).map(|_| JobId::generate()).collect();
+        let admit = |schedule: &mut Schedule, job: usize, of: &str| {
+            schedule.admit(jobs[job], Lane::Pictures, &chat(of), &of.into())
+        };
+        assert_eq!(admit(&mut schedule, 0, "a"), Ok(Admission::Start));
+        assert_eq!(admit(&mut schedule, 1, "a"), Ok(Admission::Wait { position: 1 }));
+        assert_eq!(admit(&mut schedule, 2, "b"), Ok(Admission::Wait { position: 2 }));
+        assert_eq!(schedule.step_aside(jobs[0]), [jobs[2]], "its own chat has no further place");
+        assert_eq!(schedule.step_aside(jobs[0]), [], "once is enough");
+        assert_eq!((schedule.running(), schedule.waiting()), (1, 2));
+        assert_eq!(admit(&mut schedule, 3, "c"), Ok(Admission::Wait { position: 2 }));
+        assert_eq!(schedule.step_aside(jobs[2]), [jobs[3]]);
+        // Whoever stepped aside counts as waiting: two aside, one in the queue.
+        assert_eq!(admit(&mut schedule, 4, "d"), Ok(Admission::Wait { position: 2 }));
+        let full = schedule.admit(JobId::generate(), Lane::Pictures, &chat("e"), &"e".into());
+        assert_eq!(full, Err(QueueFull::Overall));
+        schedule.step_back(jobs[0]);
+        assert_eq!((schedule.running(), schedule.waiting()), (2, 3), "one more than places, for a while");
+        assert_eq!(schedule.remove(jobs[0]), [], "there is none left");
+        assert_eq!(schedule.remove(jobs[3]), [jobs[1]]);
+        assert_eq!(schedule.remove(jobs[2]), [], "the end of one aside frees no place");
+        assert_eq!(schedule.remove(jobs[1]), [jobs[4]]);
+        assert_eq!(schedule.remove(jobs[4]), []);
+        assert_eq!((schedule.running(), schedule.waiting()), (0, 0));
     }
 
     #[test]

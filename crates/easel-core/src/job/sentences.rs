@@ -48,6 +48,7 @@ pub fn chain_sentence(
         }
         ChainFailure::Skipped(reasons) => (Some(skip_sentence(reasons)), Charged::No),
         ChainFailure::Deadline { charged } => (Some(deadline_sentence(deadline)), *charged),
+        ChainFailure::Busy { charged } => (Some(UserError::new("error-provider-busy", "E-BUSY")), *charged),
         // Left to the next run: nobody is told anything.
         ChainFailure::Later => (None, Charged::Maybe),
         ChainFailure::TaskUnknown(_) => {
@@ -62,8 +63,24 @@ pub fn chain_sentence(
             (Some(UserError::new("error-no-provider", "E-NO-PROVIDER")), Charged::Maybe)
         }
         ChainFailure::Cancelled { charged } => (None, *charged),
-        ChainFailure::Store(error) => (Some(store_sentence(error)), Charged::No),
+        ChainFailure::Store { error, charged } => (Some(store_sentence(error)), *charged),
     }
+}
+
+/// Sentences that say themselves that something may have been charged.
+const TELL_OF_CHARGES: &[&str] = &[
+    "error-unanswered",
+    "error-result-lost",
+    "error-clip-lost",
+    "error-interrupted",
+    "error-task-unknown",
+    "error-task-late",
+];
+
+/// What has to be said beside a sentence when something may have been charged and it does not say so.
+pub fn charge_note(sentence: &UserError, charged: Charged) -> Option<UserError> {
+    let is_silent = charged == Charged::Maybe && !TELL_OF_CHARGES.contains(&sentence.key);
+    is_silent.then(|| UserError::new("note-maybe-charged", ""))
 }
 
 /// The sentence for a job that took longer than it may.
@@ -107,6 +124,8 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-no-collage", "E-COLLAGE")
     } else if any(|skip| *skip == Skip::NoPublicUrl) {
         UserError::new("error-no-public-url", "E-PUBLIC-URL")
+    } else if any(|skip| *skip == Skip::WordsOnly) {
+        UserError::new("error-clip-words-only", "E-PICTURES")
     } else if any(|skip| *skip == Skip::NoPicture) {
         UserError::new("error-clip-needs-picture", "E-NEEDS-PICTURE")
     } else if any(|skip| *skip == Skip::NoClip) {
@@ -131,5 +150,28 @@ pub fn queue_sentence(full: QueueFull) -> UserError {
         QueueFull::Chat { max } => UserError::new("error-chat-busy", "E-QUEUE-CHAT").with("max", max as u64),
         QueueFull::User { max } => UserError::new("error-user-busy", "E-QUEUE-USER").with("max", max as u64),
         QueueFull::Clip => UserError::new("error-clip-busy", "E-CLIP-BUSY"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::i18n::{Args, Locale, Texts};
+
+    #[test]
+    fn what_may_have_been_charged_is_said_once_in_every_language() {
+        let texts = Texts::new();
+        for (locale, word) in [(Locale::ZhCn, "可能已经扣费"), (Locale::EnUs, "may have been charged")]
+        {
+            let says = |key: &str| texts.get(locale, key, &Args::new()).contains(word);
+            for key in TELL_OF_CHARGES {
+                assert!(says(key), "{key}");
+            }
+            assert!(says("note-maybe-charged"));
+        }
+        let key = |key, charged| charge_note(&UserError::new(key, "E-X"), charged).map(|note| note.key);
+        assert_eq!(key("error-quota", Charged::Maybe), Some("note-maybe-charged"));
+        assert_eq!(key("error-quota", Charged::No), None);
+        assert_eq!(key("error-unanswered", Charged::Maybe), None);
     }
 }

@@ -3,6 +3,7 @@
 mod clips;
 mod remote;
 mod rounds;
+mod turns;
 
 use std::{
     collections::HashMap,
@@ -601,13 +602,17 @@ async fn several_pictures_are_made_in_as_many_calls_as_needed_and_fewer_are_told
     let sends = w.adapter.sends();
     assert_eq!(sends.len(), 5);
     assert_eq!(sends[4].text, "note-fewer made=4 wished=6");
+    let w = world(vec![Step::Picture, Step::Fail(ErrorClass::ModerationOutput)]);
+    w.asks(StoredRequest { count: 6, ..request("u", "m1") });
+    w.ended().await;
+    assert_eq!(w.adapter.sends()[4].text, "note-fewer-charged made=4 wished=6");
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_costs_one_job_and_is_told() {
     let w = world(vec![Step::Panic]);
     w.asks(request("u", "m1"));
-    assert_eq!(w.adapter.send_number(1).await.text, "error-internal");
+    assert_eq!(w.adapter.send_number(1).await.text, "error-internal\nnote-maybe-charged");
     w.ended().await;
     assert_eq!(w.events().last().unwrap(), "finished:failed");
     w.asks(request("u", "m2"));

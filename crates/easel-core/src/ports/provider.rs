@@ -124,7 +124,7 @@ pub struct CallContext {
     pub key: Option<ApiKey>,
     /// No waiting beyond this.
     pub deadline: Instant,
-    /// The job was cancelled: stop as soon as possible.
+    /// The job was cancelled, or its task takes too long: stop as soon as possible.
     pub cancel: CancellationToken,
     /// Takes the bytes of answers.
     pub spool: Spool,
@@ -168,6 +168,8 @@ pub struct Capabilities {
     pub sizes: &'static [(u32, u32)],
     /// It could edit if it could fetch the references from a public address, and easel has none.
     pub needs_public_url: bool,
+    /// It works on one call after the other: more than one at a time would only wait at the engine.
+    pub one_at_a_time: bool,
     /// Can't work without a key.
     pub needs_key: bool,
     /// Calls may cost money.
@@ -240,7 +242,7 @@ pub trait Provider: Send + Sync {
     async fn generate(&self, request: &GenerateRequest, cx: &CallContext)
     -> Result<Generated, ProviderError>;
 
-    /// Goes on with a task that an earlier run created: asks about it, fetches what it made. Creates nothing, except
+    /// Goes on with a task that an earlier run created, or one whose order was not answered and whose id easel chose: asks about it, fetches what it made. Creates nothing, except
     /// where the service certainly never saw the task (it lets easel choose ids and does not know this one).
     ///
     /// # Errors

@@ -27,8 +27,8 @@ pub struct VideoSection {
     #[schemars(range(min = 1, max = 3600))]
     pub download_timeout_seconds: u64,
     /// How clips reach the chat. `auto` (default) = shown in the chat; where that fails, as a file; where that fails,
-    /// as the service's own link if it holds no signature. `file` = as files only. `url` = by the service's own link
-    /// only, signatures included; clips without a link go as with `auto`.
+    /// by the service's own link: the platform fetches it, or it is shown if it holds no signature. `file` = as files
+    /// only. `url` = by the service's own link first, signatures included; where that can't be, as with `auto`.
     pub send_mode: SendMode,
 }
 
@@ -36,12 +36,12 @@ pub struct VideoSection {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SendMode {
-    /// Shown in the chat, else as a file, else as a link.
+    /// Shown in the chat, else as a file, else by a link.
     #[default]
     Auto,
     /// As files only.
     File,
-    /// By the service's own link only.
+    /// By the service's own link, where that can be.
     Url,
 }
 

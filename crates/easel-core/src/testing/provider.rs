@@ -7,6 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     error::{ErrorClass, ProviderError},
@@ -47,6 +48,7 @@ pub struct ScriptedProvider {
     seen: Mutex<Vec<(String, GenerateRequest)>>,
     resumed: Mutex<Vec<String>>,
     clip_limits: Mutex<Option<ClipLimits>>,
+    cancel: Mutex<CancellationToken>,
     /// Chooses the ids of its tasks itself.
     chooses: bool,
     arrived: Notify,
@@ -109,6 +111,7 @@ impl ScriptedProvider {
             seen: Mutex::default(),
             resumed: Mutex::default(),
             clip_limits: Mutex::default(),
+            cancel: Mutex::default(),
             chooses: false,
             arrived: Notify::new(),
         }
@@ -122,6 +125,11 @@ impl ScriptedProvider {
     /// What the last call was told about fetching clips.
     pub fn clip_limits(&self) -> Option<ClipLimits> {
         *self.clip_limits.lock().unwrap()
+    }
+
+    /// Whether the last call was called off.
+    pub fn called_off(&self) -> bool {
+        self.cancel.lock().unwrap().is_cancelled()
     }
 
     /// The key fingerprints of all calls so far, in order (empty texts without a key).
@@ -217,6 +225,7 @@ impl Provider for ScriptedProvider {
         let key = cx.key.as_ref().map(|key| key.fingerprint.to_string()).unwrap_or_default();
         self.seen.lock().unwrap().push((key, request.clone()));
         *self.clip_limits.lock().unwrap() = Some(cx.clip_limits);
+        *self.cancel.lock().unwrap() = cx.cancel.clone();
         let endless = if request.operation == Operation::Clip { Step::Clip(None) } else { Step::Picture };
         let mut step = self.script.lock().unwrap().pop_front().unwrap_or(endless);
         if let Step::Task(id, then) = step {

@@ -5,7 +5,9 @@ use std::{collections::HashMap, sync::Arc};
 use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use easel_core::{
-    chain::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, KeyPool, Link, ProviderSlot, Success},
+    chain::{
+        Attempt, AttemptLog, Attempted, Chain, ChainFailure, KeyPool, Link, NoPlace, ProviderSlot, Success,
+    },
     error::{Charged, ErrorClass, Retry},
     media::{BytesBudget, Spool},
     ports::{ClipLimits, GenerateRequest, Output, RemoteTask, StoreError, TaskIntent},
@@ -190,6 +192,8 @@ async fn walk(bench: &Bench) -> Result<Success, ChainFailure> {
         collage: |_, _| None,
         attempts: 0,
         unanswered: false,
+        maybe_paid: false,
+        place: Box::new(NoPlace),
         clip_limits: ClipLimits::default(),
     };
     chain.run(&words()).await

@@ -16,7 +16,7 @@ use crate::{
 use anyhow::Context as _;
 use easel_core::{
     access::Rules,
-    chain::{DisabledKey, KeyPool, Link, ProviderSlot},
+    chain::{DisabledKey, KeyPool, Link, ProviderSlot, Turns},
     command::OutputWish,
     dispatch::{Runtime, RuntimeParts, output_of},
     job::{BadKey, BadKeys},
@@ -70,6 +70,8 @@ pub(super) struct Factory {
     slots: Mutex<BTreeMap<String, Kept>>,
     /// The models that were chosen for services from the environment, by address: the choice holds until the end.
     models: Mutex<HashMap<String, String>>,
+    /// Who may work on how many calls at a time. They outlive an edit of the configuration like the calls themselves.
+    turns: Mutex<HashMap<(String, u32), Turns>>,
 }
 
 impl Factory {
@@ -81,6 +83,7 @@ impl Factory {
             bad_keys: Mutex::new(bad_keys),
             slots: Mutex::default(),
             models: Mutex::default(),
+            turns: Mutex::default(),
         }
     }
 
@@ -117,12 +120,31 @@ impl Factory {
         let tools = Tools { profiles: profiles.clone(), ..self.tools.clone() };
         let provider = registry::build(name, section, &tools).with_context(|| format!("providers.{name}"))?;
         let keys = KeyPool::new(keys, &self.disabled(name));
+        let turns = self.turns(name, section, provider.capabilities().one_at_a_time);
         let slot = ProviderSlot::new(provider, keys, section.max_retry_attempts);
+        let slot = match turns {
+            Some(turns) => slot.with_turns(turns),
+            None => slot,
+        };
         let slot = slot.with_task_limit(section.task_timeout_seconds.map(Duration::from_secs));
         let slot = Arc::new(slot.with_prices(section.price_table()));
         let (section, profile) = (section.clone(), profile.cloned());
         slots.insert(name.to_owned(), Kept { section, profile, prints, files, slot: slot.clone() });
         Ok(slot)
+    }
+
+    /// The turns of a provider, where calls to it are bounded. Sections with the address of one engine share them: two
+    /// workflows of one `ComfyUI` are still one `ComfyUI`.
+    fn turns(&self, name: &str, section: &ProviderSection, one_at_a_time: bool) -> Option<Turns> {
+        let most = match (section.max_running, one_at_a_time) {
+            (0, false) => return None,
+            (0, true) => 1,
+            (most, _) => most,
+        };
+        let address = section.address().ok().filter(|_| one_at_a_time);
+        let whose = address.map_or_else(|| name.to_owned(), |address| address.to_string());
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(turns.entry((whose, most)).or_insert_with(|| Turns::new(most)).clone())
     }
 
     async fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
@@ -324,6 +346,24 @@ mod tests {
         let first = slot("me:old");
         assert!(Arc::ptr_eq(&first, &slot("me:old")));
         assert!(!Arc::ptr_eq(&first, &slot("me:new")));
+    }
+
+    #[test]
+    fn turns_are_those_of_an_engine_or_of_a_section() {
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
+        let turns = |name: &str, base_url: &str, max_running, serial| {
+            let kind = Kind::ComfyUi.name().to_owned();
+            let base_url = base_url.to_owned();
+            let section = ProviderSection { kind, base_url, max_running, ..ProviderSection::default() };
+            factory.turns(name, &section, serial)
+        };
+        let (one, other) = ("http://127.0.0.1:8188", "http://127.0.0.1:8189");
+        assert_eq!(turns("a", one, 0, false), None);
+        assert!(turns("a", one, 0, true).is_some());
+        assert_eq!(turns("a", one, 0, true), turns("b", one, 0, true), "two workflows, one engine");
+        assert_ne!(turns("a", one, 0, true), turns("a", other, 0, true));
+        assert_eq!(turns("a", one, 2, false), turns("a", one, 2, false), "kept over an edit");
+        assert_ne!(turns("a", one, 2, false), turns("b", one, 2, false), "a service is bounded per section");
     }
 
     #[tokio::test]

@@ -132,6 +132,9 @@ fn lately(name: &str, health: &HealthReport, speech: &Speech) -> Finding {
             section,
             with("check-health-resting").with("rest", keys::span(speech, rest.as_secs())),
         ),
+        Standing::Behind(percent) => {
+            Finding::remark(section, with("check-health-behind").with("percent", u64::from(percent)))
+        }
         Standing::OnTrial => Finding::good(section, with("check-health-trial")),
         Standing::Asked if health.attempts == 0 => Finding::good(section, with("check-health-idle")),
         Standing::Asked if health.successes == 0 => Finding::good(section, with("check-health-none")),
@@ -192,6 +195,8 @@ mod tests {
         let resting = Standing::Resting(Duration::from_secs(50));
         let rests = HealthReport { standing: resting, last_failure: failed, ..busy };
         check(rests, Level::Remark, "check-health-resting", &["9", "2 "]);
+        let behind = HealthReport { standing: Standing::Behind(9), last_failure: failed, ..busy };
+        check(behind, Level::Remark, "check-health-behind", &["9%", "2 "]);
         check(
             HealthReport { standing: Standing::OnTrial, ..busy },
             Level::Good,

@@ -1,7 +1,11 @@
 //! `/视频`: words, pictures, presets, and what is said where there are no clips.
 
 use super::*;
-use crate::{ports::Operation, prompt::PresetSection, testing::test_clip};
+use crate::{
+    ports::{Capabilities, Operation},
+    prompt::PresetSection,
+    testing::test_clip,
+};
 
 /// One preset of clips.
 pub(super) fn presets() -> BTreeMap<String, PresetSection> {
@@ -65,6 +69,26 @@ async fn the_last_picture_is_the_first_frame() {
     assert_eq!(w.says("u", "/视频 动起来").await, None);
     w.done(1).await;
     assert_eq!(w.provider.requests()[0].references.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn from_words_only_the_last_picture_is_not_meant_and_a_given_one_is_refused() {
+    let capabilities = Capabilities { clip: true, max_count: 1, ..Capabilities::default() };
+    let provider = ScriptedProvider::with_capabilities("movies", capabilities, []);
+    let w = world_of(Locale::ZhCn, &json!({}), vec![], Some(provider.clone()));
+    w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    let locator = PictureLocator::Url("http://x/a.png".to_owned());
+    w.adapter.put_recent("g", "u", vec![PictureRef { origin: PictureOrigin::Recent, locator }]);
+    for (number, text) in ["/视频 动起来", "/视频@movies 动起来"].into_iter().enumerate() {
+        assert_eq!(w.says("u", text).await, None);
+        w.done(number + 1).await;
+        assert_eq!(provider.requests()[number].references.len(), 0, "{text}");
+    }
+    assert_eq!(w.shows("u", "/视频 动起来").await, None);
+    w.marked(1, Reaction::Failed).await;
+    let told = w.adapter.sends().pop().unwrap().text;
+    assert!(told.contains("只会按文字") && told.ends_with("[E-PICTURES]"), "{told}");
+    assert_eq!(provider.requests().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]

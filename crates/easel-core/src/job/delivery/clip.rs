@@ -39,22 +39,25 @@ impl Way {
     }
 }
 
-/// The ways to try, best first. The owner's `file` and `url` are kept to where they can be kept at all: what was paid
+/// The ways to try, best first. A link that the platform fetches is seen by nobody, so it may be signed. The owner's `file` and `url` are kept to where they can be kept at all: what was paid
 /// for is not withheld because a platform has no files or a service no links.
 fn ladder(mode: SendMode, clip: &Clip, capabilities: AdapterCapabilities) -> Vec<Way> {
     let AdapterCapabilities { files, clips, clip_links, .. } = capabilities;
     let link = |signed| clip.shown_link(signed).map(str::to_owned);
+    let fetched = link(true).filter(|_| clip_links).map(Way::Fetched);
+    let (shown, file) = (clips.then_some(Way::Shown), files.then_some(Way::File));
     let ways = match (mode, link(true)) {
-        (SendMode::Url, Some(link)) => {
-            [clip_links.then(|| Way::Fetched(link.clone())), Some(Way::Link(link)), None]
-        }
-        (SendMode::File, _) if files => [Some(Way::File), None, None],
-        _ => [clips.then_some(Way::Shown), files.then_some(Way::File), link(false).map(Way::Link)],
+        // A link that can't be fetched has expired, most likely: then the bytes, which are kept, come before its words.
+        (SendMode::Url, Some(link)) if clip_links => [fetched, shown, file, Some(Way::Link(link))],
+        (SendMode::Url, Some(link)) => [Some(Way::Link(link)), shown, file, None],
+        (SendMode::File, _) if files => [file, None, None, None],
+        _ => [shown, file, fetched, link(false).map(Way::Link)],
     };
     ways.into_iter().flatten().collect()
 }
 
-/// Sends a clip. A certain failure leads to the next way, once repeated where that may help; an unknown outcome ends it.
+/// Sends a clip. A certain failure leads to the next way, once repeated where that may help and while there are few
+/// attempts; an unknown outcome ends it.
 pub(super) async fn deliver(
     adapter: &Arc<dyn Adapter>,
     target: &Target,
@@ -74,7 +77,7 @@ pub(super) async fn deliver(
             return failed;
         }
         let mut retried = false;
-        while attempts < MAX_ATTEMPTS {
+        loop {
             attempts += 1;
             let part = way.parts(clip, item.name(clip.format.extension()));
             let parts = together.map(|text| Part::Text(text.to_owned())).into_iter().chain([part]).collect();
@@ -91,7 +94,9 @@ pub(super) async fn deliver(
                 SendFailure::Forbidden | SendFailure::Disconnected | SendFailure::Permanent => {
                     return Delivered::No { failure: last.0, reason: last.1 };
                 }
-                SendFailure::Transient if !std::mem::replace(&mut retried, true) => {
+                SendFailure::Transient
+                    if attempts < MAX_ATTEMPTS && !std::mem::replace(&mut retried, true) =>
+                {
                     tokio::time::sleep(TRANSIENT_PAUSE).await;
                 }
                 _ => break,
@@ -158,14 +163,15 @@ mod tests {
         let no_files = AdapterCapabilities { files: false, ..all };
         let no_links = AdapterCapabilities { clip_links: false, ..all };
         let bare = AdapterCapabilities::default();
-        check(SendMode::Auto, PLAIN, all, "shown file link");
-        check(SendMode::Auto, SIGNED, all, "shown file");
+        check(SendMode::Auto, PLAIN, all, "shown file fetched link");
+        check(SendMode::Auto, SIGNED, all, "shown file fetched");
+        check(SendMode::Auto, SIGNED, no_links, "shown file");
         check(SendMode::Auto, "", no_files, "shown");
         check(SendMode::Auto, PLAIN, bare, "link");
         check(SendMode::File, PLAIN, all, "file");
-        check(SendMode::File, PLAIN, no_files, "shown link");
-        check(SendMode::Url, SIGNED, all, "fetched link");
-        check(SendMode::Url, SIGNED, no_links, "link");
+        check(SendMode::File, PLAIN, no_files, "shown fetched link");
+        check(SendMode::Url, SIGNED, all, "fetched shown file link");
+        check(SendMode::Url, SIGNED, no_links, "link shown file");
         check(SendMode::Url, "", all, "shown file");
         check(SendMode::Url, "https://me:secret@cdn.example.com/v.mp4", all, "shown file");
         check(SendMode::Auto, "", bare, "");
@@ -198,21 +204,35 @@ mod tests {
         assert!(!sends[1].as_file, "the same again");
         let (_, sends) = after(SendMode::Auto, PLAIN, vec![transient(), transient()]).await;
         assert!(sends[1].as_file && sends[1].clips.len() == 1);
-        let refused = vec![failed(SendFailure::Picture), failed(SendFailure::Picture)];
-        let (outcome, sends) = after(SendMode::Auto, PLAIN, refused).await;
+        let refused = |times| vec![failed(SendFailure::Picture); times];
+        let (outcome, sends) = after(SendMode::Auto, SIGNED, refused(2)).await;
         assert!(matches!(outcome, Delivered::Yes { .. }));
-        assert_eq!((sends.len(), sends[1].text.as_str()), (2, PLAIN), "the words are said once");
-        let refused = vec![failed(SendFailure::Picture), failed(SendFailure::Picture)];
-        let (outcome, sends) = after(SendMode::Auto, SIGNED, refused).await;
+        assert_eq!((sends.len(), sends[1].text.as_str()), (2, ""), "the words are said once");
+        assert_eq!(
+            sends[1].clip_links,
+            [SIGNED],
+            "the platform fetches what is too large for it to be given"
+        );
+        let (outcome, sends) = after(SendMode::Auto, PLAIN, refused(3)).await;
+        assert!(matches!(outcome, Delivered::Yes { .. }));
+        assert_eq!((sends.len(), sends[1].text.as_str()), (2, PLAIN));
+        let (outcome, sends) = after(SendMode::Auto, SIGNED, refused(3)).await;
         assert!(matches!(outcome, Delivered::No { failure: SendFailure::Picture, .. }), "{outcome:?}");
         assert_eq!(sends.len(), 1, "a signed link is not shown");
+        // However often a way is tried again, the last one is tried, too.
+        let (outcome, sends) = after(SendMode::Auto, PLAIN, vec![failed(SendFailure::Transient); 5]).await;
+        assert!(matches!(outcome, Delivered::Yes { .. }), "{outcome:?}");
+        assert_eq!(sends[1].text, PLAIN);
     }
 
     #[tokio::test(start_paused = true)]
     async fn links_are_the_platforms_to_fetch_or_shown_as_words() {
         let (_, sends) = after(SendMode::Url, SIGNED, vec![]).await;
         assert_eq!((sends[1].clip_links.as_slice(), sends[1].clips.len()), (&[SIGNED.to_owned()][..], 0));
-        let (_, sends) = after(SendMode::Url, SIGNED, vec![failed(SendFailure::Picture)]).await;
+        // An expired link is no use to the members, either: the bytes are.
+        let (_, sends) = after(SendMode::Url, SIGNED, vec![failed(SendFailure::Transient); 2]).await;
+        assert_eq!(sends[1].clips[0], test_clip().body.read().unwrap());
+        let (_, sends) = after(SendMode::Url, SIGNED, vec![failed(SendFailure::Picture); 3]).await;
         assert_eq!(sends[1].text, SIGNED);
     }
 

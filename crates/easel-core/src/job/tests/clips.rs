@@ -42,7 +42,7 @@ async fn a_clip_is_told_of_once_stored_and_shown() {
     go.notify_one();
     w.ended().await;
     // The held step answers with a picture, which nobody asked for.
-    assert_eq!(w.adapter.sends().last().unwrap().text, "error-clip-empty");
+    assert_eq!(w.adapter.sends().last().unwrap().text, "error-clip-empty\nnote-maybe-charged");
     assert_eq!(w.events().last().unwrap(), "finished:failed");
 
     let w = clips(vec![task(Step::Clip(Some(LINK)))]);

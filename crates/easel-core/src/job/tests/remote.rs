@@ -74,7 +74,7 @@ async fn a_key_that_is_gone_is_named() {
     let killed = killed_while_rendering(&["k1"]).await;
     let next = world_of_tasks(killed.store.clone(), vec![], &["other"]);
     assert_eq!(next.recover().await, Recovered { resumed: 1, ..Recovered::default() });
-    assert_eq!(next.adapter.send_number(1).await.text, "error-task-key-gone key=k1");
+    assert_eq!(next.adapter.send_number(1).await.text, "error-task-key-gone key=k1\nnote-maybe-charged");
     next.ended().await;
     assert!(next.provider.keys().is_empty(), "another key is not asked");
 }
@@ -85,6 +85,7 @@ async fn a_task_has_its_own_bound_and_is_left_to_the_next_run_at_a_stop() {
     // Ten minutes for pictures, counted from when it was taken; the job's deadline of fifteen is not asked.
     assert_eq!(w.adapter.send_number(1).await.text, "error-task-late");
     w.ended().await;
+    assert!(w.provider.called_off(), "the service may be told that nobody waits any more");
     assert_eq!(w.events().last().unwrap(), "finished:failed");
 
     let w = killed_while_rendering(&[]).await;

@@ -139,14 +139,16 @@ async fn a_crash_while_a_rate_limit_is_waited_out_goes_on_with_the_rest() {
 
 #[tokio::test(start_paused = true)]
 async fn the_rest_that_fails_after_a_restart_leaves_what_is_made() {
-    for (class, calls) in [(ErrorClass::ModerationInput, 1), (ErrorClass::Unanswered, 2)] {
+    for (class, calls, note) in
+        [(ErrorClass::ModerationInput, 1, "note-fewer"), (ErrorClass::Unanswered, 2, "note-fewer-charged")]
+    {
         let killed = killed_after_the_first().await;
         killed.store.forget_after(4);
         let script = vec![Step::Fail(class), Step::Fail(class)];
         let next = world_one_by_one(killed.store.clone(), script);
         assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
         next.ended().await;
-        assert_eq!(got(&next), ["picture", "note-fewer made=1 wished=2"]);
+        assert_eq!(got(&next), ["picture".to_owned(), format!("{note} made=1 wished=2")]);
         assert_eq!(next.provider.requests().len(), calls);
     }
 }
@@ -161,7 +163,7 @@ async fn a_task_that_can_not_be_asked_about_leaves_what_is_made() {
     let next = world_of_tasks(w.store.clone(), vec![], &["other"]);
     assert_eq!(next.recover().await, Recovered { resumed: 1, ..Recovered::default() });
     next.ended().await;
-    assert_eq!(got(&next), ["picture", "note-fewer made=1 wished=2"]);
+    assert_eq!(got(&next), ["picture", "note-fewer-charged made=1 wished=2"]);
     assert!(next.provider.keys().is_empty(), "another key is not asked");
 }
 
@@ -348,5 +350,5 @@ async fn a_lost_answer_is_remembered_over_a_restart() {
     assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
     next.ended().await;
     assert_eq!(next.provider.requests().len(), 1, "one further call at most");
-    assert_eq!(got(&next), ["picture", "note-fewer made=1 wished=2"]);
+    assert_eq!(got(&next), ["picture", "note-fewer-charged made=1 wished=2"]);
 }

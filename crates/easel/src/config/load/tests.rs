@@ -411,7 +411,9 @@ fn every_example_of_a_provider_is_valid() {
     let blocks: Vec<String> = text
         .split("\n\n")
         .filter_map(|block| Some(block.get(block.find("# [")?..)?.replace('…', "key-1")))
-        .map(|block| block.lines().map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect())
+        .map(|block| {
+            block.lines().map(|line| line.strip_prefix("# ").unwrap_or(line).to_owned() + "\n").collect()
+        })
         .collect();
     assert!(blocks.len() >= 4, "{blocks:?}");
     let mut kinds = Vec::new();

@@ -1,0 +1,77 @@
+//! Providers that work on so many calls at a time.
+
+use tokio::sync::Notify;
+
+use super::*;
+
+/// An engine that works on one call after the other.
+fn engine(steps: impl IntoIterator<Item = Step>) -> Arc<ScriptedProvider> {
+    let serial =
+        Capabilities { generate: true, max_count: 1, one_at_a_time: true, ..Capabilities::default() };
+    ScriptedProvider::with_capabilities("a", serial, steps)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_draws_one_after_the_other_is_asked_so() {
+    let go = Arc::new(Notify::new());
+    let engine = engine([Step::Hold(go.clone())]);
+    let links = [link(engine.clone(), &[], 1)];
+    let (first, second) = (walk(&links), walk(&links));
+    tokio::pin!(first, second);
+    tokio::select! {
+        biased;
+        _ = &mut first => panic!("it holds"),
+        _ = &mut second => panic!("it waits"),
+        () = tokio::time::sleep(Duration::from_secs(60)) => {}
+    }
+    assert_eq!(engine.requests().len(), 1);
+    go.notify_one();
+    first.await.asked(&["1 a"]).made_by("a");
+    // Nothing was recorded as asked before it was its turn.
+    second.await.asked(&["aside", "back", "1 a"]).made_by("a");
+    // With nobody before, nobody steps aside.
+    walk(&links).await.asked(&["1 a"]).made_by("a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_owner_may_allow_more_and_bound_others() {
+    for (most, at_once) in [(1, 1), (2, 2), (3, 3)] {
+        let provider = ScriptedProvider::new("a", (0..3).map(|_| Step::Hang));
+        let slot = ProviderSlot::new(provider.clone(), KeyPool::new(Vec::new(), &HashMap::new()), 1);
+        let links = [Link::new(Arc::new(slot.with_turns(Turns::new(most))), Output::default())];
+        let [a, b, c] = [(); 3].map(|()| walk_with(&links, request(0), 30));
+        tokio::select! {
+            _ = async { tokio::join!(a, b, c) } => panic!("nobody answers"),
+            () = tokio::time::sleep(Duration::from_secs(20)) => {}
+        }
+        assert_eq!(provider.requests().len(), at_once, "{most} at a time");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_ends_with_the_deadline_and_nothing_was_asked() {
+    let links = [link(engine([Step::Hang]), &[], 1)];
+    let (hangs, waits) = tokio::join!(walk_with(&links, request(0), 90), walk_with(&links, request(0), 60));
+    assert!(matches!(hangs.result, Err(ChainFailure::Deadline { charged: Charged::Maybe })));
+    let waits = waits.asked(&["aside", "back"]);
+    assert!(matches!(waits.result, Err(ChainFailure::Busy { charged: Charged::No })), "{:?}", waits.result);
+    assert_eq!(waits.waited, Duration::from_secs(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_lasts_as_long_as_the_task_and_ends_with_it() {
+    let tasks = Capabilities {
+        generate: true,
+        remote: true,
+        max_count: 1,
+        one_at_a_time: true,
+        ..Capabilities::default()
+    };
+    let late = [Step::Task("t-1", Box::new(Step::Hang)), Step::Task("t-2", Box::new(Step::Picture))];
+    let links = [link(ScriptedProvider::with_capabilities("a", tasks, late), &[], 1)];
+    let (first, second) = tokio::join!(walk(&links), walk(&links));
+    assert!(matches!(first.result, Err(ChainFailure::TaskLate)), "{:?}", first.result);
+    // Ten minutes are a task's bound; the second one's began when it was taken.
+    let second = second.asked(&["aside", "back", "1 a", "a took t-2"]).made_by("a");
+    assert_eq!(second.waited, Duration::from_mins(10));
+}

@@ -1,0 +1,74 @@
+//! Jobs that wait for a provider that works on one thing after the other.
+
+use super::*;
+use crate::ports::Capabilities;
+
+fn engine(script: Vec<Step>) -> Arc<ScriptedProvider> {
+    let serial =
+        Capabilities { generate: true, max_count: 1, one_at_a_time: true, ..Capabilities::default() };
+    ScriptedProvider::with_capabilities("p", serial, script)
+}
+
+/// One job draws; another one, of another chat, waits for its turn.
+async fn one_waits(go: &Arc<Notify>) -> (World, Accepted) {
+    let w = world_of(MemoryStore::default(), engine(vec![Step::Hold(go.clone())]), &[]);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    // The deadline of the second one comes long before that of the first.
+    w.engine.reconfigure(EngineSettings { deadline: Duration::from_secs(60), ..settings() });
+    let second = w.asks(StoredRequest { chat: group("h"), ..request("v", "m2") });
+    w.adapter.reaction_number(2).await;
+    // Told, and durable, before a provider is asked; and its place is free.
+    assert_eq!(w.events(), ["accepted", "asking", "accepted"]);
+    assert_eq!(w.engine.load(), (1, 1));
+    (w, second)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_waits_for_its_turn_accepted_and_without_a_place() {
+    let go = Arc::new(Notify::new());
+    let (w, _) = one_waits(&go).await;
+    go.notify_one();
+    w.ended().await;
+    assert_eq!(w.provider.requests().len(), 2);
+    let events = w.events();
+    assert_eq!(events.iter().filter(|event| *event == "finished:delivered").count(), 2, "{events:?}");
+    assert_eq!(w.engine.load(), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_crash_or_a_stop_while_it_waits_costs_nothing_and_it_runs_after_the_next_start() {
+    let go = Arc::new(Notify::new());
+    let (w, _) = one_waits(&go).await;
+    let next = world_of(w.store.clone(), engine(vec![]), &[]);
+    assert_eq!(next.recover().await, Recovered { rerun: 1, interrupted: 1, ..Recovered::default() });
+    next.ended().await;
+    assert_eq!(next.provider.requests().len(), 1);
+
+    let go = Arc::new(Notify::new());
+    let (w, _) = one_waits(&go).await;
+    go.notify_one();
+    assert!(w.engine.shutdown(Duration::from_secs(5)).await);
+    let next = world_of(w.store.clone(), engine(vec![]), &[]);
+    assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
+    next.ended().await;
+    assert_eq!((w.provider.requests().len(), next.provider.requests().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_ends_by_a_cancellation_or_with_a_sentence_at_the_deadline() {
+    let go = Arc::new(Notify::new());
+    let (w, second) = one_waits(&go).await;
+    let cancelled = w.engine.cancel(&group("h"), &"v".into(), false, None);
+    assert_eq!(cancelled, CancelOutcome::Cancelled { number: second.number, begun: true });
+    go.notify_one();
+    w.ended().await;
+    assert_eq!(w.provider.requests().len(), 1);
+    assert!(w.settled.lock().unwrap().iter().any(|settled| !settled.counts), "it is given back");
+
+    let (w, _) = one_waits(&go).await;
+    assert_eq!(w.adapter.send_number(1).await.text, "error-provider-busy");
+    go.notify_one();
+    w.ended().await;
+    assert_eq!(w.events().iter().filter(|event| *event == "asking").count(), 1);
+}
