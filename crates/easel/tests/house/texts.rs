@@ -98,23 +98,6 @@ fn every_text_that_the_code_names_exists() {
 /// Literals that look like a text's key and are none.
 const OTHER_WORDS: [&str; 0] = [];
 
-/// Codes that people meet are explained in the README, in both languages.
-#[test]
-fn every_code_is_explained() {
-    let is_code = |text: &&str| {
-        let rest = text.strip_prefix("E-").filter(|rest| rest.len() > 2);
-        rest.is_some_and(|rest| rest.chars().all(|c| c.is_ascii_uppercase() || c == '-'))
-    };
-    let sources = product();
-    let codes: BTreeSet<_> = sources.iter().flat_map(literals).filter(is_code).collect();
-    assert!(codes.len() > 40, "{codes:?}");
-    for readme in ["README.md", "README.zh-CN.md"] {
-        let text = fs::read_to_string(root().join(readme)).unwrap();
-        let missing: Vec<_> = codes.iter().filter(|code| !text.contains(&format!("`{code}`"))).collect();
-        assert!(missing.is_empty(), "{readme} lacks {missing:?}");
-    }
-}
-
 /// A sentence that shows its code must be given one.
 #[test]
 fn no_sentence_ends_with_an_empty_code() {
