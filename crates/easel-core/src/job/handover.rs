@@ -138,7 +138,7 @@ impl Engine {
             });
         }
         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
-        self.record_sending(job, adapter, speaker).await?;
+        self.record_sending(job, adapter, speaker, &mut Waiting::new()).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let transmitted =
             self.transmit(job, adapter, &speaker.target, caption.as_deref(), &media, None).await;
@@ -179,7 +179,7 @@ impl Engine {
         };
         match written {
             Ok(()) if connected => Ok(()),
-            Ok(()) => Ok(self.record_sending(job, adapter, speaker).await?),
+            Ok(()) => Ok(self.record_sending(job, adapter, speaker, &mut Waiting::new()).await?),
             Err(error) => {
                 without_copy(job, &error);
                 self.forget_task(job, kept).await
@@ -223,7 +223,7 @@ impl Engine {
             return Ok(());
         }
         self.keeper.note_artifacts(job.id, &job.request, handed.kept);
-        self.record_sending(job, adapter, speaker).await
+        self.record_sending(job, adapter, speaker, &mut waiting).await
     }
 
     /// Records that a stored result is about to be sent, as soon as its account can be spoken to. It is not sent without
@@ -233,12 +233,12 @@ impl Engine {
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
+        waiting: &mut Waiting,
     ) -> Result<(), Stopped> {
-        let mut waiting = Waiting::new();
         loop {
             self.await_peer(job, adapter).await?;
             let Err(error) = job.journal.write([Event::Sending]).await else { return Ok(()) };
-            self.wait_for_ledger(job, speaker, &error, &mut waiting).await?;
+            self.wait_for_ledger(job, speaker, &error, waiting).await?;
         }
     }
 
@@ -251,9 +251,13 @@ impl Engine {
         error: &StoreError,
         waiting: &mut Waiting,
     ) -> Result<(), Stopped> {
-        Self::store_failed(error);
         self.vacate(job);
+        if waiting.pause == PAUSE {
+            Self::store_failed(error);
+        }
         if waiting.pause == PAUSE_MAX && !std::mem::replace(&mut waiting.told, true) {
+            // Once more, and not at every try: a disk may be full for days.
+            tracing::error!(job = %job.id, %error, code = "E-STORE", "a result waits until it can be recorded");
             let speaker = speaker.clone();
             // Beside the waiting: the chat may be away as well.
             self.tracker().spawn(async move {
@@ -336,6 +340,8 @@ impl Engine {
 
     /// The end of a job whose results were sent; the person is told what did not arrive.
     async fn delivered(&self, job: &Active, transmitted: Transmitted, speaker: &Speaker) -> Outcome {
+        // Whatever is told from here on may wait for a peer.
+        self.vacate(job);
         let Transmitted { message, unknown, failed } = transmitted;
         let Some(failure) = failed else {
             return if unknown { Outcome::Unknown } else { Outcome::Delivered { message } };

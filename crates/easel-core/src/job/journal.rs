@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use super::{
     bad_keys::{BadKey, remember_bad},
+    begun::Begun,
     ledger::{Entry, Event, StoredFailure, StoredUsage},
     usage::{Spent, spend},
 };
@@ -44,6 +45,8 @@ pub(super) struct Journal {
     percent: AtomicU8,
     /// Called once, when a service has taken a task.
     on_created: Mutex<Option<Callback>>,
+    /// The attempt that has no answer yet.
+    begun: Mutex<Option<Begun>>,
     /// The entry after which the ledger takes the task for ended.
     task_end: Mutex<Option<Event>>,
     /// What the attempts came to, those of earlier runs included.
@@ -51,13 +54,13 @@ pub(super) struct Journal {
 }
 
 impl Journal {
-    /// A journal for one job; `spent` is what earlier runs recorded.
+    /// A journal for one job; `spent` is what earlier runs recorded, and `begun` what they saw no answer of.
     pub(super) fn new(
         job: JobId,
-        ledger: Arc<dyn Ledger>,
-        keys: Arc<dyn KeyValue>,
+        (ledger, keys): (Arc<dyn Ledger>, Arc<dyn KeyValue>),
         clock: Arc<dyn Clock>,
         spent: Vec<Spent>,
+        begun: Option<Begun>,
     ) -> Self {
         Self {
             job,
@@ -71,6 +74,7 @@ impl Journal {
             rendering: AtomicBool::new(false),
             percent: AtomicU8::new(0),
             on_created: Mutex::default(),
+            begun: Mutex::new(begun),
             task_end: Mutex::default(),
             spent: Mutex::new(spent),
         }
@@ -99,6 +103,13 @@ impl Journal {
             Some(_) => self.write([]).await,
             None => Ok(()),
         }
+    }
+
+    /// The job ends: an attempt that has no answer will never have one. It may have been paid.
+    pub(super) fn give_up(&self) {
+        let Some(begun) = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let lost = begun.lost(&mut self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+        self.hold(lost);
     }
 
     /// The job goes on with a task that an earlier run ordered.
@@ -183,7 +194,10 @@ impl AttemptLog for Journal {
             attempt: number,
             intent: intent.cloned(),
         };
-        self.write([event]).await
+        self.write([event]).await?;
+        let begun = Begun::of(attempt, intent.is_some());
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
+        Ok(())
     }
 
     async fn created(&self, attempt: Attempt<'_>, task: &RemoteTask) -> Result<(), StoreError> {
@@ -209,7 +223,10 @@ impl AttemptLog for Journal {
     async fn answered(&self, attempted: Attempted<'_>) {
         let Attempted { attempt, duration, result } = attempted;
         let Attempt { provider, model, operation, key, number: attempt } = attempt;
-        let had_task = self.rendering.swap(false, Ordering::AcqRel);
+        self.rendering.store(false, Ordering::Release);
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Whether or not it could be recorded that the service took it: the next start would ask about it.
+        let orders = begun.is_some_and(|begun| begun.orders);
         let (made, error) = match result {
             Ok(made) => (made, None),
             Err(error) => (Made::default(), Some(error)),
@@ -260,7 +277,7 @@ impl AttemptLog for Journal {
             // At once: a job killed during the following pause has not been paid and may run again.
             drop(self.append([event]));
         } else {
-            if had_task {
+            if orders {
                 *self.task_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.clone());
             }
             // A success joins the group that records its artifacts.

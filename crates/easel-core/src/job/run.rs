@@ -198,7 +198,7 @@ impl Engine {
                 job.journal.resumes();
                 let edits =
                     job.request.feature == "edit" || inputs.as_ref().is_some_and(|kept| !kept.is_empty());
-                // `None`: the service never saw it, so nothing is paid.
+                // `None`: the service does not know it, so nothing is paid.
                 if let Some(mut asked) = self.ask_about(job, &task, edits).await? {
                     if asked.lacks(job) {
                         self.keep_made(job, &mut asked).await;
@@ -383,6 +383,7 @@ impl Engine {
 
     /// The same; `counts` = the limits keep what they counted.
     async fn finish_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
+        job.journal.give_up();
         let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
         self.release(job, outcome.clone(), counts);
         self.book(job);

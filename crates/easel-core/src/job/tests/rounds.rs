@@ -216,7 +216,11 @@ async fn cancelling_stays_a_cancel_and_is_not_free() {
     next.engine.recover(records, &"cli".into()).await;
     assert!(!next.engine.recalled(&group("g"), &"m1".into()));
     let number = next.engine.jobs(&group("g"), None)[0].number;
-    next.engine.cancel(&group("g"), &"u".into(), false, Some(number));
+    assert_eq!(
+        next.engine.cancel(&group("g"), &"u".into(), false, Some(number)),
+        CancelOutcome::Cancelled { number, begun: true },
+        "it has cost something, though it was not its turn"
+    );
     while next.settled.lock().unwrap().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
