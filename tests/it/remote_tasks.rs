@@ -171,13 +171,13 @@ async fn a_task_that_ends_on_a_full_disk_is_told_and_comes_once_when_there_is_ro
     let output = world.easel().output();
     let line = output.lines().find(|line| line.contains("a result waits until it can be recorded"));
     let line = line.unwrap_or_else(|| panic!("the owner is not told:\n{output}"));
-    assert!(line.contains("ERROR") && line.contains("No space left"), "{line}");
+    assert!(line.contains("ERROR") && line.contains("the disk is full"), "{line}");
     assert!(events(&world, "answered").is_empty());
     assert!(world.asks("/img帮助").await.contains("生图"), "the rest works on");
 
     disk.refuses(false);
     let sent = world.bot.next_picture().await;
-    assert_eq!((sent.picture(), sent.quote), (picture, Some(message.to_string())));
+    assert_eq!((sent.picture(), sent.quote), (picture.clone(), Some(message.to_string())));
     assert!(outcome(&world).await.contains("delivered"));
     world.kill_and_start().await;
     world.asks("/任务").await;
@@ -185,6 +185,8 @@ async fn a_task_that_ends_on_a_full_disk_is_told_and_comes_once_when_there_is_ro
     assert_eq!(delivered.iter().filter(|sent| !sent.pictures.is_empty()).count(), 1);
     assert_eq!(delivered.iter().filter(|sent| sent.text.contains("[E-")).count(), 1, "{delivered:?}");
     assert_eq!(to(&world, "/async/images/edits").len(), 1, "ordered once");
+    world.says("/重发图片").await;
+    assert_eq!(world.bot.next_picture().await.picture(), picture, "it was stored as every other result");
 }
 
 #[tokio::test]

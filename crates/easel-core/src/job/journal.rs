@@ -47,8 +47,8 @@ pub(super) struct Journal {
     on_created: Mutex<Option<Callback>>,
     /// The attempt that has no answer yet.
     begun: Mutex<Option<Begun>>,
-    /// The entry after which the ledger takes the task for ended.
-    task_end: Mutex<Option<Event>>,
+    /// Whether the ledger takes a task for under way until the held entries are written.
+    ends_task: AtomicBool,
     /// What the attempts came to, those of earlier runs included.
     spent: Mutex<Vec<Spent>>,
 }
@@ -75,7 +75,7 @@ impl Journal {
             percent: AtomicU8::new(0),
             on_created: Mutex::default(),
             begun: Mutex::new(begun),
-            task_end: Mutex::default(),
+            ends_task: AtomicBool::new(false),
             spent: Mutex::new(spent),
         }
     }
@@ -95,14 +95,8 @@ impl Journal {
     /// # Errors
     /// See [`StoreError`]; it may be tried again.
     pub(super) async fn end_task(&self) -> Result<(), StoreError> {
-        let end = self.task_end.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Still among the held entries, unless a group that had it could not be written.
         let held = !self.pending.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-        match end {
-            Some(end) if !held => self.write([end]).await,
-            Some(_) => self.write([]).await,
-            None => Ok(()),
-        }
+        if held && self.ends_task.load(Ordering::Acquire) { self.write([]).await } else { Ok(()) }
     }
 
     /// The job ends: an attempt that has no answer will never have one. It may have been paid.
@@ -163,12 +157,20 @@ impl Journal {
 
     /// Appends entries behind the held ones as one group; it is in the file at once and durable when the future says so.
     pub(super) fn append(&self, events: impl IntoIterator<Item = Event>) -> Durable {
-        let mut group = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let group = self.take_held();
+        self.append_behind(group, events)
+    }
+
+    fn take_held(&self) -> Vec<Entry> {
+        std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn append_behind(&self, mut group: Vec<Entry>, events: impl IntoIterator<Item = Event>) -> Durable {
         group.extend(events.into_iter().map(|event| self.entry(event)));
         self.ledger.append(group)
     }
 
-    /// Appends and waits until a power cut can't undo it.
+    /// Appends and waits until a power cut can't undo it. When it fails, what was held is held still, for the next group.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -176,7 +178,11 @@ impl Journal {
         &self,
         events: impl IntoIterator<Item = Event> + Send,
     ) -> Result<(), StoreError> {
-        self.append(events).await?;
+        let held = self.take_held();
+        if let Err(error) = self.append_behind(held.clone(), events).await {
+            self.pending.lock().unwrap_or_else(PoisonError::into_inner).splice(0..0, held);
+            return Err(error);
+        }
         self.is_durable();
         Ok(())
     }
@@ -186,7 +192,7 @@ impl Journal {
 impl AttemptLog for Journal {
     async fn asking(&self, attempt: Attempt<'_>, intent: Option<&TaskIntent>) -> Result<(), StoreError> {
         self.asked.store(true, Ordering::Release);
-        *self.task_end.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.ends_task.store(false, Ordering::Release);
         let Attempt { provider, key, number, .. } = attempt;
         let event = Event::Asking {
             provider: provider.to_owned(),
@@ -277,9 +283,7 @@ impl AttemptLog for Journal {
             // At once: a job killed during the following pause has not been paid and may run again.
             drop(self.append([event]));
         } else {
-            if orders {
-                *self.task_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.clone());
-            }
+            self.ends_task.store(orders, Ordering::Release);
             // A success joins the group that records its artifacts.
             self.hold(event);
         }

@@ -324,7 +324,8 @@ async fn a_kept_part_is_never_delivered_twice_because_of_a_full_disk() {
             w.store.set_broken(false);
             w.ended().await;
             assert_eq!(got(&w)[1..], ["picture", "picture"]);
-            assert_eq!(w.events()[5..], ["stored", "sending", "finished:delivered"]);
+            assert_eq!(w.events()[5..], ["answered", "stored", "sending", "finished:delivered"]);
+            assert_eq!(w.store.blob_names().len(), 2, "both can be sent again");
         }
     }
 }
