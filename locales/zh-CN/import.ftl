@@ -67,9 +67,10 @@ import-why-reserved = 这是请求本身的内容，不能另外设置
 import-why-same-machine = 在同一台机器上，不需要
 import-why-label = 画架只用服务商的名字
 import-why-encoding = 画架原样发送图片，不重新编码
-import-why-polling = 画架自己决定多久查询一次
+import-why-polling = 这种服务直接返回结果，没有任务要轮询
 import-why-pauses = 画架自己决定等多久、是否再试
-import-why-streaming = 画架自己判断是否流式
+import-why-streaming = 没有写 extra.stream = true 就不用流式
+import-why-streaming-kind = 这个类型没有流式开关
 import-why-network = 画架有自己的网络保护
 import-why-private = 要允许内网地址，请在 [network] allow_hosts 里逐个写出
 import-why-clip-cache = 视频发出后不长期保存

@@ -70,7 +70,18 @@ async fn arrives(world: &World, film: &[u8]) {
     };
     until("the end of the job in the journal", || !finished().is_empty()).await;
     assert!(finished()[0]["outcome"].to_string().contains("delivered"));
+    happened_once(world, film);
+}
+
+/// The clip was ordered once, and one message or file of all that was ever sent holds it.
+fn happened_once(world: &World, film: &[u8]) {
     assert_eq!(to(world, "/videos/generations").len(), 1, "ordered again");
+    let sends = world.bot.sends();
+    let clips: Vec<_> = sends.iter().filter(|sent| !sent.files.is_empty()).collect();
+    let [clip] = clips[..] else { panic!("{} messages with clips or files: {clips:#?}", clips.len()) };
+    assert!(clip.delivered && is_clip(clip), "{clip:#?}");
+    assert_eq!(clip.files.len(), 1);
+    assert_eq!(clip.files[0].bytes.as_deref(), Some(film));
 }
 
 #[tokio::test]
@@ -91,5 +102,5 @@ async fn a_clip_that_renders_while_easel_is_killed_is_delivered_once() {
     arrives(&world, &film).await;
     world.kill_and_start().await;
     world.asks("/任务").await;
-    assert_eq!(to(&world, "/videos/generations").len(), 1, "ordered again");
+    happened_once(&world, &film);
 }

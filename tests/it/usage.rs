@@ -115,3 +115,20 @@ async fn a_gateway_written_down_as_a_profile_draws_and_follows_edits_of_the_file
     let told = easel(&world, &["check"]).await;
     assert!(told.contains("profiles.gaet") && told.contains("gate"), "{told}");
 }
+
+/// Where the owner names no model, the first request asks which of its models the service has.
+#[tokio::test]
+async fn a_picture_is_booked_for_the_model_that_made_it() {
+    let world = world_with(|provider| configuration(provider).replace("model = \"gpt-image-2\"\n", "")).await;
+    world.provider.set_models(&["gpt-5", "gpt-image-2.6-flare"]);
+    world.says("/生图 一只猫").await;
+    world.bot.next_picture().await;
+    let asked =
+        world.provider.requests().into_iter().find(|request| request.path().ends_with("/generations"));
+    assert_eq!(asked.unwrap().json.unwrap()["model"], "gpt-image-2.6-flare");
+    until("the end of the job", || finished(&world) == 1).await;
+    let entries = crate::world::journal(&world.path("data"));
+    let booked: Vec<_> = entries.iter().filter(|(_, entry)| entry["event"] == "answered").collect();
+    let [(_, answered)] = booked[..] else { panic!("{booked:?}") };
+    assert_eq!(answered["usage"]["model"], "gpt-image-2.6-flare", "{answered}");
+}

@@ -34,6 +34,8 @@ use text::TextScanner;
 const SKELETON_BYTES: usize = 2 * 1024 * 1024;
 /// Kept of the raw answer for the owner: more than is shown, so that an echoed prompt can be taken out before the cut.
 const HEAD_BYTES: usize = 4096;
+/// How a body begins that is a data URL and no stream of events.
+const DATA_URLS: [&[u8]; 3] = [b"data:image/", b"data:video/", b"data:;base64"];
 /// The kind of body is decided when this much is there.
 const DECIDE_BYTES: usize = 16;
 
@@ -72,6 +74,7 @@ pub enum BodyKind {
 }
 
 /// A read answer.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Debug)]
 pub struct Answer {
     /// Its words. Events are folded into the shape of a buffered answer.
@@ -82,6 +85,8 @@ pub struct Answer {
     pub kind: BodyKind,
     /// The body ended where its grammar says that it ends.
     pub whole: bool,
+    /// The service itself said that this is all of it: a stream may end without.
+    pub ended: bool,
     /// It is not in the grammar that it began in.
     pub malformed: bool,
     /// Preview pictures came before (and perhaps instead of) the result.
@@ -100,6 +105,7 @@ impl Answer {
             slots: Vec::new(),
             kind: BodyKind::Empty,
             whole: true,
+            ended: true,
             malformed: false,
             previews: false,
             head: Vec::new(),
@@ -209,6 +215,7 @@ impl AnswerReader {
                 answer.kind = BodyKind::Events;
                 answer.skeleton = skeleton;
                 answer.whole = !inside && (ended || !cut);
+                answer.ended = ended;
                 answer.previews = previews;
             }
             Engine::Text(scanner) => {
@@ -224,6 +231,7 @@ impl AnswerReader {
                 }
             }
         }
+        answer.ended &= answer.whole;
         answer.slots = slots.into_list();
         Ok(answer)
     }
@@ -236,7 +244,7 @@ impl AnswerReader {
         let is_field = |name: &[u8]| start.starts_with(name);
         self.engine = match start.first() {
             Some(b'{' | b'[' | b'"') => Engine::Json(Box::new(Parser::new())),
-            _ if is_field(b"data:image/") || is_field(b"data:;base64") => {
+            _ if DATA_URLS.iter().any(|start| is_field(start)) => {
                 Engine::Text(Box::new(TextScanner::new(true)))
             }
             Some(b':') => Engine::Events(Box::new(Events::new())),

@@ -29,6 +29,8 @@ struct Row {
     start: &'static str,
     /// Tiers in K, the smallest first.
     tiers: &'static [u8],
+    /// `size` may be the name of a tier; else it is always `WxH`.
+    named_tiers: bool,
     /// Pixels that `WxH` may have.
     pixels: (u64, u64),
     references: usize,
@@ -40,84 +42,52 @@ struct Row {
 
 const MOST_PIXELS: u64 = 16_777_216;
 
+/// Version 4 and what is like it: no end of pixels, sets, many references.
+const LARGE: Row = Row {
+    start: "seedream-4-0",
+    tiers: &[1, 2, 4],
+    named_tiers: true,
+    pixels: (921_600, MOST_PIXELS),
+    references: 14,
+    sets: true,
+    sized: true,
+};
+/// Like it, but too fine for small pictures.
+const FINE: Row = Row { start: "seedream-5-0", tiers: &[2, 4], pixels: (3_686_400, MOST_PIXELS), ..LARGE };
+/// Models that draw one picture at a time.
+const SINGLE: Row = Row {
+    start: "seedream-5-5",
+    tiers: &[1, 2],
+    pixels: (921_600, 4_600_000),
+    references: 10,
+    sets: false,
+    ..LARGE
+};
+
 /// The first match counts.
 const ROWS: &[Row] = &[
-    Row {
-        start: "seedream-4-0",
-        tiers: &[1, 2, 4],
-        pixels: (921_600, MOST_PIXELS),
-        references: 14,
-        sets: true,
-        sized: true,
-    },
-    Row {
-        start: "seedream-4-5",
-        tiers: &[2, 4],
-        pixels: (3_686_400, MOST_PIXELS),
-        references: 14,
-        sets: true,
-        sized: true,
-    },
-    Row {
-        start: "seedream-5-0-pro",
-        tiers: &[1, 2],
-        pixels: (921_600, 4_600_000),
-        references: 10,
-        sets: false,
-        sized: true,
-    },
-    Row {
-        start: "seedream-5-0-flash",
-        tiers: &[1, 2],
-        pixels: (921_600, 4_600_000),
-        references: 10,
-        sets: false,
-        sized: true,
-    },
-    Row {
-        start: "seedream-5-0",
-        tiers: &[2, 4],
-        pixels: (3_686_400, MOST_PIXELS),
-        references: 14,
-        sets: true,
-        sized: true,
-    },
-    Row {
-        start: "seedream-5-5",
-        tiers: &[1, 2],
-        pixels: (921_600, 4_600_000),
-        references: 10,
-        sets: false,
-        sized: true,
-    },
-    Row {
-        start: "seedream-3-0",
-        tiers: &[1, 2],
-        pixels: (262_144, 4_194_304),
-        references: 0,
-        sets: false,
-        sized: true,
-    },
+    LARGE,
+    Row { start: "seedream-4-5", ..FINE },
+    Row { start: "seedream-5-0-pro", ..SINGLE },
+    Row { start: "seedream-5-0-flash", ..SINGLE },
+    FINE,
+    SINGLE,
+    // Before there were names for tiers.
+    Row { start: "seedream-3-0", named_tiers: false, pixels: (262_144, 4_194_304), references: 0, ..SINGLE },
     Row {
         start: "seededit-3-0",
         tiers: &[1],
+        named_tiers: false,
         pixels: (0, MOST_PIXELS),
         references: 1,
-        sets: false,
         sized: false,
+        ..SINGLE
     },
 ];
 
 /// For end points (`ep-…`), which don't tell their model, and models that nobody has heard of yet: what all sizes of
 /// version 4 and newer have in common, and no sets.
-const ANY: Row = Row {
-    start: "",
-    tiers: &[2, 4],
-    pixels: (3_686_400, MOST_PIXELS),
-    references: 10,
-    sets: false,
-    sized: true,
-};
+const ANY: Row = Row { start: "", references: 10, sets: false, ..FINE };
 
 /// References and results of one call together.
 const MAX_PICTURES: usize = 15;
@@ -230,21 +200,24 @@ fn known_row(model: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| name.starts_with(row.start))
 }
 
-/// `size`, or `None` when the wish is open. In place of one that was refused, the tier of 2K, which all models have, is
-/// tried; when that was refused too, none is sent.
+/// `size`, or `None` when the wish is open. In place of one that was refused, the tier of 2K is tried, which all models
+/// have that name tiers, or else the shape's smallest recommended size; when that was refused too, none is sent.
 fn size(row: &Row, wish: &Output, known: &Known) -> Option<String> {
     let wished = wish.wished_tier().unwrap_or(2);
     let largest = row.tiers.iter().rev().find(|tier| **tier <= wished).or(row.tiers.first());
     let tier = largest.copied().unwrap_or(2);
-    let first = match (wish.size.filter(|(w, h)| *w > 0 && *h > 0), sizes::ratio(wish)) {
+    let ratio = sizes::ratio(wish);
+    let pixels = |tier| named(recommended(row, ratio.unwrap_or((1, 1)), tier));
+    let first = match (wish.size.filter(|(w, h)| *w > 0 && *h > 0), ratio) {
         (Some(size), _) => named(lawful(row, size)),
-        (None, Some(ratio)) => named(recommended(row, ratio, tier)),
+        (None, Some(_)) => pixels(tier),
         (None, None) => {
             wish.tier?;
-            format!("{tier}K")
+            if row.named_tiers { format!("{tier}K") } else { pixels(tier) }
         }
     };
-    [first, "2K".to_owned()].into_iter().find(|size| !known.refuses_size(size))
+    let second = if row.named_tiers { "2K".to_owned() } else { pixels(1) };
+    [first, second].into_iter().find(|size| !known.refuses_size(size))
 }
 
 fn named((width, height): (u32, u32)) -> String {
@@ -430,6 +403,26 @@ mod tests {
         check("doubao-seedream-4-0-250828", sized(2000, 1000), Some("2000x1000"));
         check("doubao-seedream-4-0-250828", sized(256, 256), Some("960x960"));
         check("doubao-seedream-4-0-250828", Output { ratio: Some((5, 4)), ..OPEN }, Some("2288x1824"));
+    }
+
+    #[test]
+    fn what_knows_no_tiers_is_asked_for_pixels() {
+        let model = "doubao-seedream-3-0-t2i-250415";
+        let wide = Output { ratio: Some((16, 9)), ..OPEN };
+        let tier = |tier| Output { tier: Some(tier), ..OPEN };
+        check(model, OPEN, None);
+        check(model, tier(1), Some("1024x1024"));
+        check(model, tier(2), Some("2048x2048"));
+        check(model, tier(4), Some("2048x2048"));
+        check(model, Output { size: Some((512, 512)), ..OPEN }, Some("512x512"));
+        check(model, Output { size: Some((4096, 4096)), ..OPEN }, Some("2048x2048"));
+        check(model, Output { tier: Some(1), ..wide }, Some("1312x736"));
+        check(model, Output { tier: Some(1), ratio: Some((9, 16)), ..OPEN }, Some("736x1312"));
+        let row = known_row(model).unwrap();
+        let refused = |sizes: &[&str]| Known::refusing("size", sizes);
+        let first = size(row, &wide, &refused(&[])).unwrap();
+        assert_eq!(size(row, &wide, &refused(&[&first])).as_deref(), Some("1312x736"));
+        assert_eq!(size(row, &wide, &refused(&[&first, "1312x736"])), None);
     }
 
     proptest! {

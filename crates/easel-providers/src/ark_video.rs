@@ -18,43 +18,29 @@ use crate::{
     classify::{Facts, Failure},
     clip_tasks::{self, Places},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
-    lessons::Sent,
-    tasks::{Pace, Question, State, Tasks, segment, text_at},
+    tasks::{Pace, Question, State, Tasks, segment},
 };
 
 const RATIOS: &[(u32, u32)] = &[(16, 9), (4, 3), (1, 1), (3, 4), (9, 16), (21, 9)];
-
-/// Parts of names of models that work from words only, and of those that need a picture.
-const FROM_WORDS: &str = "-t2v";
-const FROM_PICTURES: &str = "-i2v";
 
 /// The dialect.
 pub(crate) struct ArkVideo;
 
 impl Dialect for ArkVideo {
     fn limits(&self, model: &str) -> Limits {
-        let model = model.to_ascii_lowercase();
-        let references = usize::from(!model.contains(FROM_WORDS));
-        Limits { clips: true, words_alone: !model.contains(FROM_PICTURES), ..Limits::new(references, 1) }
+        clip_tasks::limits_by_name(model)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let &Ask { settings, request, known, .. } = ask;
+        let &Ask { settings, request, .. } = ask;
         let mut fields = settings.extra.clone();
-        if let Some(ratio) = clip_tasks::ratio(RATIOS, &request.output, "ratio", known) {
-            fields.insert("ratio".to_owned(), ratio.into());
-        }
-        if let Some(resolution) = clip_tasks::resolution(&request.output, known) {
-            fields.insert("resolution".to_owned(), resolution.into());
-        }
-        let sent = Sent::new(&fields);
-        fields.retain(|key, value| known.allows(key, value));
+        fields.extend(clip_tasks::shape(RATIOS, "ratio", ask));
+        let (mut fields, sent) = clip_tasks::settled(ask, fields);
         let mut json = JsonRequest::new();
         let mut content = vec![json!({ "type": "text", "text": &*request.prompt })];
         content.extend(request.references.first().map(|first| {
             json!({ "type": "image_url", "image_url": { "url": json.data_url(first) }, "role": "first_frame" })
         }));
-        fields.insert("model".to_owned(), settings.model.as_str().into());
         fields.insert("content".to_owned(), content.into());
         let path = "contents/generations/tasks".into();
         Draft { path, payload: json.finish(&Value::Object(fields)), sent }
@@ -75,8 +61,7 @@ impl Dialect for ArkVideo {
 
 impl Tasks for ArkVideo {
     fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
-        let id = text_at(&answer.skeleton, &["/id", "/task_id"])?;
-        Some(RemoteTask { id, poll: String::new() })
+        clip_tasks::named(answer, &["/id", "/task_id"])
     }
 
     fn question(&self, task: &RemoteTask) -> Question {

@@ -1,8 +1,8 @@
 //! What is left on an account, for services that tell it to a key for nothing.
 //!
 //! Data per service and pure readers. Sources: `OpenRouter` documentation, "Get current API key"; the balance queries of
-//! One-API and New-API for `SiliconFlow`, Gitee AI and gateways of their own kind; a client of `ModelScope`. A service
-//! that does not answer so has no balance here; that is never a failure.
+//! One-API and New-API for `SiliconFlow`, Gitee AI and gateways of their own kind; a client of `ModelScope`; the server
+//! source of jimeng-free-api. A service that does not answer so has no balance here; that is never a failure.
 
 use chrono::{Days, NaiveDate};
 use easel_core::ports::ApiKey;
@@ -29,39 +29,47 @@ struct Row {
     kinds: &'static [Kind],
     /// What is asked, in turn, below the base address or elsewhere.
     paths: &'static [&'static str],
+    /// Asked by a POST without a body, beside the last part of the base address.
+    post: bool,
     /// From the answers, in the same order.
     read: fn(&[Value]) -> Option<Balance>,
 }
 
 /// The first row that fits counts.
 const ROWS: &[Row] = &[
-    Row { host: "openrouter.ai", kinds: &[], paths: &["key"], read: openrouter },
+    Row { host: "openrouter.ai", kinds: &[], paths: &["key"], post: false, read: openrouter },
     Row {
         host: "api.siliconflow.cn",
         kinds: &[],
         paths: &["user/info"],
+        post: false,
         read: |told| siliconflow(told, "CNY"),
     },
     Row {
         host: "api.siliconflow.com",
         kinds: &[],
         paths: &["user/info"],
+        post: false,
         read: |told| siliconflow(told, "USD"),
     },
-    Row { host: "ai.gitee.com", kinds: &[], paths: &["tokens/packages/balance"], read: gitee },
-    Row { host: "api.moark.com", kinds: &[], paths: &["tokens/packages/balance"], read: gitee },
+    Row { host: "ai.gitee.com", kinds: &[], paths: &["tokens/packages/balance"], post: false, read: gitee },
+    Row { host: "api.moark.com", kinds: &[], paths: &["tokens/packages/balance"], post: false, read: gitee },
     Row {
         host: "api-inference.modelscope.cn",
         kinds: &[],
         paths: &["https://modelscope.cn/openapi/v1/magicubes/balance"],
+        post: false,
         read: modelscope,
     },
+    // The self-hosted API of that kind; the aggregator has nothing of the sort.
+    Row { host: "*", kinds: &[Kind::Jimeng], paths: &["token/points"], post: true, read: jimeng },
     // The maker's own service tells a normal key nothing.
-    Row { host: "api.openai.com", kinds: &[], paths: &[], read: |_| None },
+    Row { host: "api.openai.com", kinds: &[], paths: &[], post: false, read: |_| None },
     Row {
         host: "*",
         kinds: &[Kind::OpenAiImages, Kind::OpenAiChat],
         paths: &["dashboard/billing/subscription", "dashboard/billing/usage?start_date={from}&end_date={to}"],
+        post: false,
         read: gateway,
     },
 ];
@@ -84,7 +92,9 @@ pub async fn ask(questions: &Questions, key: &ApiKey, today: NaiveDate) -> Optio
     let mut told = Vec::with_capacity(row.paths.len());
     for path in row.paths {
         let path = path.replace("{from}", &from.to_string()).replace("{to}", &to.to_string());
-        told.push(questions.read(&path, key).await?);
+        let read =
+            if row.post { questions.posted(&path, key).await } else { questions.read(&path, key).await };
+        told.push(read?);
     }
     (row.read)(&told)
 }
@@ -115,6 +125,13 @@ fn gitee(told: &[Value]) -> Option<Balance> {
 fn modelscope(told: &[Value]) -> Option<Balance> {
     let left = number(told.first()?.pointer("/data/available_balance"))?;
     Some(Balance { left: Some(left), used: None, unit: "magicubes" })
+}
+
+/// One entry per session id of the key. Each repeats the id itself, which is as good as a password and stays here.
+fn jimeng(told: &[Value]) -> Option<Balance> {
+    let accounts = told.first()?.as_array().filter(|accounts| !accounts.is_empty())?;
+    let left = accounts.iter().map(|account| number(account.pointer("/points/totalCredit")));
+    Some(Balance { left: Some(left.sum::<Option<f64>>()?), used: None, unit: "credits" })
 }
 
 /// `hard_limit_usd` is everything that was ever given, `total_usage` counts cents.
@@ -156,6 +173,13 @@ mod tests {
         check(Gitee, "ai.gitee.com", &packages, Some((Some(25.5), Some(4.5), "CNY")));
         let cubes = sample("balance/modelscope_magicubes_ok.json");
         check(ModelScope, "api-inference.modelscope.cn", &cubes, Some((Some(118.5), None, "magicubes")));
+        let points = sample("jimeng/free_api_points.json");
+        check(Kind::Jimeng, "127.0.0.1", &points, Some((Some(60.0), None, "credits")));
+        let two = [json!([{ "points": { "totalCredit": 5 } }, { "points": { "totalCredit": "7" } }])];
+        check(Kind::Jimeng, "127.0.0.1", &two, Some((Some(12.0), None, "credits")));
+        for nothing in [json!([]), json!({ "live": true }), json!([{ "points": {} }])] {
+            check(Kind::Jimeng, "127.0.0.1", &[nothing], None);
+        }
         let gateway =
             [samples::json("balance/new_api_subscription.json"), samples::json("balance/new_api_usage.json")];
         let expected = Some((Some(100.0 - 12.345), Some(12.345), "USD"));

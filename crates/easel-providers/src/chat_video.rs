@@ -3,8 +3,10 @@
 //! Facts: answers as such gateways (grok2api, flow2api) really send them; OpenAI API reference, "Chat completions".
 //! Not obvious: it is always streamed, because the answer takes minutes and proxies cut silent connections; progress
 //! comes as words first; the clip is a link in the words, often to the gateway's own loopback address; with a
-//! reference picture some builds answer with a picture, which is no clip. There is no task: an answer that breaks
-//! off is lost.
+//! reference picture some builds answer with a picture, which is no clip; rarely the clip itself stands in the answer.
+//! There is no task: an order without an answer, and one whose answer breaks off or stops without its end, may be paid
+//! and is never repeated. Only an answer that came to its own end without a clip is asked for once more, because then
+//! the gateway has said that there is none, and such gateways often have one the second time.
 //!
 //! Everything in `extra` goes to the request's top level, for example
 //! `video_config = { aspect_ratio = "16:9", video_length = 6 }`; a wished ratio goes into a `video_config` that is
@@ -28,7 +30,7 @@ pub(crate) struct ChatVideo;
 
 impl Dialect for ChatVideo {
     fn limits(&self, _: &str) -> Limits {
-        Limits { clips: true, ..Limits::new(1, 1) }
+        Limits::clips(1)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -5,6 +5,7 @@
 //! because services echo it and a prompt may say anything.
 
 mod echo;
+mod missing;
 mod words;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ use serde_json::Value;
 
 use crate::answer::{Answer, BodyKind, candidates::spoken};
 use echo::{for_log, without_prompt};
+pub use missing::Missing;
 use words::{
     AUTH, CHECKER, MODERATED, MODERATED_OUTPUT, NOT_FOUND, OVERLOAD, QUOTA, RATE, REFUSED, TOO_LARGE,
 };
@@ -27,6 +29,8 @@ const RATE_REST: Duration = Duration::from_mins(1);
 const MAX_MESSAGE: usize = 64 * 1024;
 /// Longest text of an error that is kept.
 const MAX_DETAIL: usize = 300;
+/// What an owner should look at when a service does not know the address that it was asked at.
+const NO_ADDRESS: &str = "the service has nothing at this address; base_url, or the kind, is probably wrong";
 
 /// What a classification looks at.
 #[derive(Debug)]
@@ -64,6 +68,8 @@ pub struct Failure {
     pub message: String,
     /// The service's own code.
     pub code: String,
+    /// What is not there, as far as the service says; only of meaning with [`ErrorClass::NotFound`].
+    pub missing: Option<Missing>,
 }
 
 impl Failure {
@@ -77,7 +83,18 @@ impl Failure {
             param: None,
             message: String::new(),
             code: String::new(),
+            missing: None,
         }
+    }
+
+    /// Whether the service says that it has not got `model`, for whatever key: words about an address don't say so,
+    /// even if the address has the model's name in it.
+    pub(crate) fn lacks(&self, model: &str) -> bool {
+        self.class == ErrorClass::NotFound
+            && self.retry == Retry::NextProvider
+            && self
+                .missing
+                .map_or_else(|| missing::names(&self.message, model), |missing| missing == Missing::Model)
     }
 
     /// The same failure, in which a dialect recognised something of its own: this class, and this for the key.
@@ -131,6 +148,12 @@ impl Failure {
             (false, false) => format!("{}: {}", self.code, self.message),
             (false, true) => self.code,
             (true, _) => self.message,
+        };
+        let no_address = self.class == ErrorClass::NotFound && self.missing == Some(Missing::Address);
+        let detail = match (no_address, detail.is_empty()) {
+            (true, true) => NO_ADDRESS.to_owned(),
+            (true, false) => format!("{NO_ADDRESS}: {detail}"),
+            (false, _) => detail,
         };
         let mut error = ProviderError::new(
             provider,
@@ -199,6 +222,7 @@ fn settled(signals: Signals, status: u16, facts: &Facts<'_>, success: bool) -> F
     failure.param = signals.param;
     failure.message = signals.message;
     failure.code = signals.codes.first().cloned().unwrap_or_default();
+    failure.missing = missing::judge(&signals.codes, &signals.lower, status, facts.answer.kind);
     if success && failure.class == ErrorClass::ModerationInput && facts.answer.carried_picture() {
         failure = Failure { class: ErrorClass::ModerationOutput, ..failure };
     }
@@ -230,9 +254,18 @@ pub fn no_picture(answer: &Answer, said: &str, unusable: Option<&'static str>, p
     nothing(answer, said, unusable, prompt, "picture")
 }
 
-/// What a success without a clip is, as [`no_picture`].
+/// What a success without a clip is, as [`no_picture`]. It is empty (and asked for once more) only where the service said
+/// that this was all: a stream that just stops was cut by somebody, while a clip was made and paid.
 pub(crate) fn no_clip(answer: &Answer, said: &str, unusable: Option<&'static str>, prompt: &str) -> Failure {
-    nothing(answer, said, unusable, prompt, "clip")
+    let failure = nothing(answer, said, unusable, prompt, "clip");
+    if failure.class == ErrorClass::Empty && !answer.ended {
+        return broke_off();
+    }
+    failure
+}
+
+fn broke_off() -> Failure {
+    Failure { message: "the answer broke off".to_owned(), ..Failure::new(ErrorClass::ResultLost) }
 }
 
 fn nothing(
@@ -242,7 +275,10 @@ fn nothing(
     prompt: &str,
     wished: &str,
 ) -> Failure {
-    let class = if unusable.is_some() || (!answer.whole && answer.len > 0) || answer.previews {
+    if unusable.is_none() && (!answer.whole || answer.previews) {
+        return broke_off();
+    }
+    let class = if unusable.is_some() {
         ErrorClass::ResultLost
     } else if answer.kind == BodyKind::Html {
         // A web page instead of an API: the address is wrong, and nobody drew anything.
@@ -254,7 +290,6 @@ fn nothing(
     };
     let message = match (unusable, class) {
         (Some(kind), _) => format!("the answer holds {kind} instead of a usable {wished}"),
-        (None, ErrorClass::ResultLost) => "the answer broke off".to_owned(),
         (None, ErrorClass::NotFound) => {
             "a web page was answered: base_url does not lead to an API".to_owned()
         }

@@ -191,6 +191,11 @@ impl Limits {
             request_bytes: None,
         }
     }
+
+    /// A model that makes clips, one at a time, and may begin with so many pictures.
+    pub(crate) const fn clips(references: usize) -> Self {
+        Self { clips: true, ..Self::new(references, 1) }
+    }
 }
 
 /// What the owner configured.

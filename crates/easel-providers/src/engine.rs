@@ -122,17 +122,7 @@ impl Provider for Remote {
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
         self.models.settle(&self.wire, cx).await;
-        let settings = self.settings();
-        let mut result = self.order(settings, request, cx).await;
-        if let Err(error) = &mut result
-            && error.class == ErrorClass::NotFound
-            // Missing for this key alone is not gone.
-            && error.retry == Retry::NextProvider
-            && self.models.is_gone(&settings.model, &self.wire.name)
-        {
-            error.retry = Retry::Corrected;
-        }
-        result
+        self.order(self.settings(), request, cx).await
     }
 
     async fn resume(
@@ -178,7 +168,7 @@ impl Remote {
         request: &GenerateRequest,
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
-        let known = self.lessons.known_for(cx.job);
+        let known = self.lessons.known_for(cx.job, &settings.model);
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
@@ -201,7 +191,11 @@ impl Remote {
         let Draft { path, payload, sent } = self.dialect.draft(&ask);
         self.fits(&payload)?;
         let call = self.call(&path, payload, cx);
-        let learn = |failure: &Failure| self.lessons.learn(failure, &sent);
+        let learn = |failure: &Failure| {
+            let gone =
+                || failure.lacks(&settings.model) && self.models.is_gone(&settings.model, &self.wire.name);
+            self.lessons.learn(&settings.model, failure, &sent) || gone()
+        };
         let Some(tasks) = tasks else {
             let made = self.wire.draw(call, request, cx, learn).await;
             if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {

@@ -27,6 +27,8 @@ use crate::{
 
 /// What the HTTP client buffers of a body that arrives fast.
 const READ_BYTES: u64 = 400 * 1024;
+/// Room for what stands around a clip in an answer: its JSON, and the events of a stream.
+const MAX_AROUND: u64 = 8 * 1024 * 1024;
 /// Answers that are no success are read up to this length.
 const MAX_REFUSAL: u64 = 256 * 1024;
 
@@ -42,6 +44,8 @@ pub(crate) struct Wire {
     settings: Settings,
     basic: Option<SecretString>,
     max_answer_bytes: u64,
+    /// It makes clips.
+    clips: bool,
 }
 
 /// An answer, read to its end or to where it broke off.
@@ -80,6 +84,7 @@ impl Wire {
             http: clients.provider(section.proxy.expose(), timeouts)?,
             results: clients.results(section.proxy.expose(), base.origin().clone())?,
             base,
+            clips: dialect.limits(section.model.trim()).clips,
             settings: Settings::new(section, &*dialect),
             dialect,
             basic,
@@ -152,11 +157,13 @@ impl Wire {
 
     /// Sends the call and reads its answer, whatever it says.
     pub(crate) async fn exchange(&self, call: Call, cx: &CallContext) -> Result<Answered, ProviderError> {
+        let most = self.most(cx);
+        let call = call.max_answer_bytes(most);
         let mut response = call.send().await.map_err(|error| self.unsent(error))?;
         let status = response.status.as_u16();
         let success = response.is_success();
         let advice = response.retry_advice(Utc::now());
-        let limit = if success { self.max_answer_bytes } else { MAX_REFUSAL };
+        let limit = if success { most } else { MAX_REFUSAL };
         let claimed = if success { response.body.expected_bytes().unwrap_or(0) } else { 0 };
         response.body.lower_limit(limit);
         // What the connection holds of the answer counts as well, until this function ends, however it does. Where the
@@ -189,6 +196,15 @@ impl Wire {
             Err(error) => self.unreadable(status, success, &error)?,
         };
         Ok(Answered { status, headers: response.headers, advice, answer })
+    }
+
+    /// The longest success. A clip in an answer may be as long as one behind a link.
+    fn most(&self, cx: &CallContext) -> u64 {
+        if !self.clips {
+            return self.max_answer_bytes;
+        }
+        let in_base64 = cx.clip_limits.max_bytes.div_ceil(3).saturating_mul(4);
+        self.max_answer_bytes.max(in_base64.saturating_add(MAX_AROUND))
     }
 
     /// An unreadable refusal is still a refusal with a status; an unreadable success is a lost result.

@@ -2,8 +2,8 @@
 
 use easel_core::{
     error::{ErrorClass, ProviderError},
-    media::Picture,
-    ports::{CallContext, GenerateRequest, Generated, GeneratedPicture, Operation},
+    media::{Clip, ClipFormat, Picture},
+    ports::{CallContext, GenerateRequest, Generated, GeneratedPicture, Operation, StoreError},
 };
 
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     },
     classify,
     exchange::{Answered, Wire},
+    results::HEAD,
 };
 
 /// Links that are tried beyond the wished pictures, when others lead nowhere.
@@ -123,18 +124,21 @@ impl Wire {
         }
     }
 
-    /// The first clip that an answer leads to.
+    /// The first clip that an answer carries or leads to.
     async fn clip(
         &self,
-        _: &Answer,
+        answer: &Answer,
         found: Vec<Found>,
         cx: &CallContext,
-    ) -> Result<easel_core::media::Clip, ProviderError> {
+    ) -> Result<Clip, ProviderError> {
         let mut lost = None;
         for Found { place, .. } in found.into_iter().take(1 + SPARE_LINKS) {
-            let fetched = match self.address_of(&place) {
-                Ok(address) => self.fetch_clip(&address, cx).await,
-                Err(error) => Err(error),
+            let fetched = match (&place, self.address_of(&place)) {
+                (Place::Slot(index), _) => {
+                    self.carried_clip(answer.slots.get(*index), cx.clip_limits.max_bytes)
+                }
+                (_, Ok(address)) => self.fetch_clip(&address, cx).await,
+                (_, Err(error)) => Err(error),
             };
             match fetched {
                 Ok(clip) => return Ok(clip),
@@ -142,6 +146,25 @@ impl Wire {
             }
         }
         Err(lost.unwrap_or_else(|| self.unreadable_result("the answer leads to no clip")))
+    }
+
+    /// The clip in a slot, which may be no longer than one that is fetched.
+    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
+    fn carried_clip(&self, slot: Option<&Slot>, max_bytes: u64) -> Result<Clip, ProviderError> {
+        let body = slot.filter(|slot| slot.is_clip()).and_then(|slot| slot.body.clone());
+        let body = body.ok_or_else(|| self.unreadable_result("the answer holds no whole clip"))?;
+        if body.len() > max_bytes {
+            return Err(self.unreadable_result(&format!("the clip is longer than {max_bytes} bytes")));
+        }
+        let head = body.read_head(HEAD).map_err(|error| {
+            let mut lost = self.unreadable_result("a result could not be kept");
+            lost.local = Some(StoreError::Io(format!("a result could not be read back: {error}")));
+            lost
+        })?;
+        let format = ClipFormat::sniff(&head);
+        let format =
+            format.ok_or_else(|| self.unreadable_result("the answer holds no clip that people can see"))?;
+        Ok(Clip { format, body, link: None })
     }
 
     /// The address of a place that is one.

@@ -21,8 +21,7 @@ use crate::{
     clip_tasks::{self, Places},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     grok::{self, Grok},
-    lessons::Sent,
-    tasks::{Pace, Question, State, Tasks, segment, text_at},
+    tasks::{Pace, Question, State, Tasks, segment},
 };
 
 const RATIOS: &[(u32, u32)] = &[(1, 1), (16, 9), (9, 16), (4, 3), (3, 4), (3, 2), (2, 3)];
@@ -32,21 +31,14 @@ pub(crate) struct GrokVideo;
 
 impl Dialect for GrokVideo {
     fn limits(&self, _: &str) -> Limits {
-        Limits { clips: true, ..Limits::new(1, 1) }
+        Limits::clips(1)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let &Ask { settings, request, known, .. } = ask;
+        let &Ask { settings, request, .. } = ask;
         let mut fields = settings.extra.clone();
-        if let Some(ratio) = clip_tasks::ratio(RATIOS, &request.output, "aspect_ratio", known) {
-            fields.insert("aspect_ratio".to_owned(), ratio.into());
-        }
-        if let Some(resolution) = clip_tasks::resolution(&request.output, known) {
-            fields.insert("resolution".to_owned(), resolution.into());
-        }
-        let sent = Sent::new(&fields);
-        fields.retain(|key, value| known.allows(key, value));
-        fields.insert("model".to_owned(), settings.model.as_str().into());
+        fields.extend(clip_tasks::shape(RATIOS, "aspect_ratio", ask));
+        let (mut fields, sent) = clip_tasks::settled(ask, fields);
         fields.insert("prompt".to_owned(), (*request.prompt).into());
         let mut json = JsonRequest::new();
         if let Some(first) = request.references.first() {
@@ -74,8 +66,7 @@ impl Dialect for GrokVideo {
 
 impl Tasks for GrokVideo {
     fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
-        let id = text_at(&answer.skeleton, &["/request_id", "/id"])?;
-        Some(RemoteTask { id, poll: String::new() })
+        clip_tasks::named(answer, &["/request_id", "/id"])
     }
 
     fn question(&self, task: &RemoteTask) -> Question {

@@ -1,5 +1,5 @@
-//! What a provider's refusals taught about the parameters that its model takes. Kept per provider (and so per model)
-//! until restart.
+//! What a provider's refusals taught about the parameters that its models take. Kept per provider and model until
+//! restart: a provider moves on to another model when the service has not got the first.
 //!
 //! A parameter that a refusal names goes one step down per repetition: a size to a classic one and then away, a
 //! gateway's spelling of the picture field to the other one, everything else away. A size, a ratio or a resolution is
@@ -65,6 +65,13 @@ impl Known {
         SHAPES.contains(&name) && self.refused.contains(&(name.to_owned(), value.to_owned()))
     }
 
+    /// For tests: these values of a shape were refused before.
+    #[cfg(test)]
+    pub(crate) fn refusing(name: &str, values: &[&str]) -> Self {
+        let refused = values.iter().map(|value| (name.to_owned(), (*value).to_owned())).collect();
+        Self { refused, ..Self::default() }
+    }
+
     /// Whether this value of `size` was refused before.
     pub(crate) fn refuses_size(&self, size: &str) -> bool {
         self.refuses(SIZE, size)
@@ -101,22 +108,22 @@ impl Sent {
 
 #[derive(Debug, Default)]
 pub(crate) struct Lessons {
-    known: Mutex<Known>,
+    /// By model. There are as many as a provider may use, which are those of its kind's order at most.
+    known: Mutex<BTreeMap<String, Known>>,
     /// Jobs that were answered without a picture, the latest last.
     empty: Mutex<VecDeque<JobId>>,
 }
 
 impl Lessons {
-    /// What is known now, without regard to a job.
-    #[cfg(test)]
-    fn known(&self) -> Known {
-        lock(&self.known).clone()
+    /// What is known of a model now, without regard to a job.
+    fn known(&self, model: &str) -> Known {
+        lock(&self.known).get(model).cloned().unwrap_or_default()
     }
 
-    /// What is known now, for a call of this job.
-    pub(crate) fn known_for(&self, job: JobId) -> Known {
+    /// What is known of a model now, for a call of this job.
+    pub(crate) fn known_for(&self, job: JobId, model: &str) -> Known {
         let insist = lock(&self.empty).contains(&job);
-        Known { insist, ..lock(&self.known).clone() }
+        Known { insist, ..self.known(model) }
     }
 
     /// The job was answered without a picture.
@@ -128,9 +135,9 @@ impl Lessons {
         empty.push_back(job);
     }
 
-    /// Learns from the refusal of the request that carried `sent`; says whether another request would be sent now.
-    /// What other requests taught meanwhile changes nothing: the lesson is about what this one carried.
-    pub(crate) fn learn(&self, failure: &Failure, sent: &Sent) -> bool {
+    /// Learns from the refusal of the request to `model` that carried `sent`; says whether another request would be sent
+    /// now. What other requests taught meanwhile changes nothing: the lesson is about what this one carried.
+    pub(crate) fn learn(&self, model: &str, failure: &Failure, sent: &Sent) -> bool {
         let about_request = match failure.class {
             ErrorClass::BadRequest => true,
             // Only where it is about a parameter, and not about the pictures that were given.
@@ -141,7 +148,8 @@ impl Lessons {
             return false;
         }
         let Some(name) = named(failure, &sent.names) else { return false };
-        let mut known = lock(&self.known);
+        let mut models = lock(&self.known);
+        let known = models.entry(model.to_owned()).or_default();
         match sent.shapes.get(name.as_str()) {
             Some(value) if !is_unknown(failure) => {
                 if known.refused.len() >= MAX_REFUSED_SHAPES {
@@ -223,8 +231,11 @@ mod tests {
             param: (!param.is_empty()).then(|| param.to_owned()),
             message: message.to_owned(),
             code: code.to_owned(),
+            missing: None,
         }
     }
+
+    const MODEL: &str = "some-model";
 
     fn sent(fields: &Value) -> Sent {
         Sent::new(fields.as_object().unwrap())
@@ -236,9 +247,9 @@ mod tests {
         let mut sent = Sent::default();
         sent.measures("2048x2048");
         let refused = |param| Failure { class: ErrorClass::TooLarge, ..refusal(param, "", "") };
-        assert!(!lessons.learn(&refused(""), &sent));
-        assert!(lessons.learn(&refused("size"), &sent));
-        assert!(lessons.known().refuses_size("2048x2048"));
+        assert!(!lessons.learn(MODEL, &refused(""), &sent));
+        assert!(lessons.learn(MODEL, &refused("size"), &sent));
+        assert!(lessons.known(MODEL).refuses_size("2048x2048"));
     }
 
     #[test]
@@ -246,9 +257,12 @@ mod tests {
         let lessons = Lessons::default();
         let refused = refusal("size", "invalid_value", "Invalid value: '3840x1280'.");
         for size in ["3840x1280", "1280x3840", "3840x1280"] {
-            assert!(lessons.learn(&refused, &sent(&json!({ "size": size }))), "another request follows");
+            assert!(
+                lessons.learn(MODEL, &refused, &sent(&json!({ "size": size }))),
+                "another request follows"
+            );
         }
-        let known = lessons.known();
+        let known = lessons.known(MODEL);
         for (size, allowed) in [("3840x1280", false), ("1280x3840", false), ("1024x1024", true)] {
             assert_eq!(known.allows("size", &size.into()), allowed, "{size}");
         }
@@ -259,9 +273,9 @@ mod tests {
         let lessons = Lessons::default();
         let asked = sent(&json!({ "aspect_ratio": "9:20", "resolution": "2k", "quality": "high" }));
         for name in ["aspect_ratio", "resolution", "quality"] {
-            assert!(lessons.learn(&refusal(name, "", "no"), &asked), "{name}");
+            assert!(lessons.learn(MODEL, &refusal(name, "", "no"), &asked), "{name}");
         }
-        let known = lessons.known();
+        let known = lessons.known(MODEL);
         for (name, value, allowed) in [
             ("aspect_ratio", "9:20", false),
             ("aspect_ratio", "1:1", true),
@@ -282,8 +296,22 @@ mod tests {
             refusal("size", "", "Extra inputs are not permitted"),
         ] {
             let lessons = Lessons::default();
-            assert!(lessons.learn(&failure, &sent(&json!({ "size": "1024x1024" }))));
-            assert!(!lessons.known().allows("size", &"1536x1024".into()), "{failure:?}");
+            assert!(lessons.learn(MODEL, &failure, &sent(&json!({ "size": "1024x1024" }))));
+            assert!(!lessons.known(MODEL).allows("size", &"1536x1024".into()), "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn what_one_model_refuses_is_asked_of_the_next() {
+        let lessons = Lessons::default();
+        let fields = sent(&json!({ "quality": "high", "size": "2048x2048" }));
+        for name in ["quality", "size"] {
+            assert!(lessons.learn(MODEL, &refusal(name, "", "no"), &fields));
+        }
+        for (model, allowed) in [(MODEL, false), ("the-next", true)] {
+            let known = lessons.known_for(JobId::generate(), model);
+            assert_eq!(known.allows("quality", &"high".into()), allowed, "{model}");
+            assert_eq!(known.allows("size", &"2048x2048".into()), allowed, "{model}");
         }
     }
 
@@ -291,8 +319,8 @@ mod tests {
     fn a_refusal_that_came_late_still_leads_to_another_request() {
         let lessons = Lessons::default();
         let (failure, sent) = (refusal("quality", "", "no"), sent(&json!({ "quality": "high" })));
-        assert!(lessons.learn(&failure, &sent));
-        assert!(lessons.learn(&failure, &sent));
+        assert!(lessons.learn(MODEL, &failure, &sent));
+        assert!(lessons.learn(MODEL, &failure, &sent));
     }
 
     #[test]
@@ -300,11 +328,11 @@ mod tests {
         let lessons = Lessons::default();
         let jobs: Vec<_> = (0..=MAX_EMPTY_JOBS).map(|_| JobId::generate()).collect();
         for job in &jobs {
-            assert!(!lessons.known_for(*job).insist);
+            assert!(!lessons.known_for(*job, MODEL).insist);
             lessons.was_empty(*job);
-            assert!(lessons.known_for(*job).insist);
+            assert!(lessons.known_for(*job, MODEL).insist);
         }
-        assert!(!lessons.known_for(jobs[0]).insist, "the memory is bounded");
+        assert!(!lessons.known_for(jobs[0], MODEL).insist, "the memory is bounded");
     }
 
     #[test]
@@ -312,7 +340,7 @@ mod tests {
         let lessons = Lessons::default();
         let sent = sent(&json!({ "model": "m", "prompt": "p", "n": 2 }));
         for name in ["model", "prompt", "seed"] {
-            assert!(!lessons.learn(&refusal(name, "", "no"), &sent), "{name}");
+            assert!(!lessons.learn(MODEL, &refusal(name, "", "no"), &sent), "{name}");
         }
     }
 
@@ -321,9 +349,9 @@ mod tests {
         let lessons = Lessons::default();
         for side in 0..1000 {
             let size = format!("{side}x{side}");
-            assert!(lessons.learn(&refusal("size", "", "no"), &sent(&json!({ "size": size }))));
-            assert!(lessons.known().refuses_size(&size));
+            assert!(lessons.learn(MODEL, &refusal("size", "", "no"), &sent(&json!({ "size": size }))));
+            assert!(lessons.known(MODEL).refuses_size(&size));
         }
-        assert_eq!(lessons.known().refused.len(), MAX_REFUSED_SHAPES);
+        assert_eq!(lessons.known(MODEL).refused.len(), MAX_REFUSED_SHAPES);
     }
 }

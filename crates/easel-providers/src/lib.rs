@@ -50,6 +50,7 @@ mod exchange;
 mod farewell;
 mod gather;
 mod lessons;
+mod own_engines;
 mod profile;
 mod results;
 mod rows;

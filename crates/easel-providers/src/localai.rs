@@ -5,7 +5,9 @@
 //! `|` of a person would cut their own prompt, and is disarmed, as are `LoRA` tags ([`control_words`]). Links lead to the
 //! server's own disk.
 //!
-//! `extra` goes out as it is (`step`, `response_format`, `quality` …), except:
+//! The size is asked for as [`own_engines`] says.
+//!
+//! `extra` goes out as it is (`size`, `step`, `response_format`, `quality` …), except:
 //! - `negative`: what must not be in pictures; it goes behind the prompt.
 //! - `references`: `"ref_images"` (unset), for models that edit by words; `"file"`: the first reference is what the
 //!   model starts from (img2img), and the only one.
@@ -19,13 +21,8 @@ use crate::{
     control_words,
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, content},
     lessons::Sent,
-    openai_images,
+    openai_images, own_engines,
 };
-
-/// Pictures of one request: a local machine draws them one after the other.
-const MAX_COUNT: u8 = 4;
-/// References of one request.
-const MAX_REFERENCES: usize = 4;
 
 const OWN: [&str; 3] = ["negative", "references", "mask"];
 
@@ -38,19 +35,12 @@ impl Dialect for LocalAi {
     }
 
     fn limits(&self, _: &str) -> Limits {
-        Limits::new(MAX_REFERENCES, MAX_COUNT)
+        own_engines::limits()
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let &Ask { settings, request, known, .. } = ask;
-        let extra = &settings.extra;
-        let mut fields = openai_images::base_fields(&settings.model, request, known);
-        fields.insert("prompt".to_owned(), prompt(&request.prompt, extra).into());
-        openai_images::complete(
-            &mut fields,
-            extra.iter().filter(|(name, _)| !OWN.contains(&name.as_str())),
-            known,
-        );
+        let (request, extra) = (ask.request, &ask.settings.extra);
+        let mut fields = own_engines::fields(ask, prompt(&request.prompt, extra), &OWN);
         if request.operation != Operation::Edit {
             return openai_images::generation(fields);
         }

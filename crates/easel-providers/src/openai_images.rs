@@ -180,14 +180,23 @@ pub(crate) fn fields(
 
 /// Model, prompt, and what the person wishes.
 pub(crate) fn base_fields(model: &str, request: &GenerateRequest, known: &Known) -> Map<String, Value> {
+    let refused = |(width, height)| known.refuses_size(&format!("{width}x{height}"));
+    wish_fields(model, request, sizes::choose(model, &request.output, refused))
+}
+
+/// The same with this size.
+pub(crate) fn wish_fields(
+    model: &str,
+    request: &GenerateRequest,
+    size: Option<(u32, u32)>,
+) -> Map<String, Value> {
     let mut fields = Map::new();
     fields.insert("model".to_owned(), model.into());
     fields.insert("prompt".to_owned(), (*request.prompt).into());
     if request.count > 1 {
         fields.insert("n".to_owned(), request.count.into());
     }
-    let refused = |(width, height)| known.refuses_size(&format!("{width}x{height}"));
-    if let Some((width, height)) = sizes::choose(model, &request.output, refused) {
+    if let Some((width, height)) = size {
         fields.insert("size".to_owned(), format!("{width}x{height}").into());
     }
     fields

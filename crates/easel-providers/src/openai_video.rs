@@ -25,7 +25,7 @@ use crate::{
     classify::Facts,
     clip_tasks::{self, Places},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, content},
-    lessons::{Known, Sent},
+    lessons::Known,
     rows, sizes,
     tasks::{Pace, Question, State, Tasks, segment, text_at},
 };
@@ -50,7 +50,7 @@ pub(crate) struct OpenAiVideo;
 
 impl Dialect for OpenAiVideo {
     fn limits(&self, _: &str) -> Limits {
-        Limits { clips: true, ..Limits::new(1, 1) }
+        Limits::clips(1)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -64,9 +64,7 @@ impl Dialect for OpenAiVideo {
         if let Some(size) = size(&settings.model, request, &fields, known) {
             fields.insert("size".to_owned(), size.into());
         }
-        let sent = Sent::new(&fields);
-        fields.retain(|key, value| known.allows(key, value));
-        fields.insert("model".to_owned(), settings.model.as_str().into());
+        let (mut fields, sent) = clip_tasks::settled(ask, fields);
         fields.insert("prompt".to_owned(), (*request.prompt).into());
         let mut json = JsonRequest::new();
         let payload = match request.references.first() {
@@ -114,8 +112,8 @@ fn size(
     let frame = || request.references.first().map(|first| (first.picture.width, first.picture.height));
     let shape = wished.or_else(|| frame().filter(|_| !fields.contains_key("size")))?;
     let best = |least: u32| {
-        let taken = list.iter().copied().filter(|size| !known.refuses_size(&name(*size)));
-        sizes::closest(taken.filter(|(width, height)| *width.max(height) >= least), |size| *size, shape)
+        let large = list.iter().copied().filter(|(width, height)| *width.max(height) >= least);
+        sizes::unturned(large, shape, |size| known.refuses_size(&name(size)))
     };
     let large = request.output.wished_tier().is_some_and(|tier| tier > 1);
     let large = if large { best(LARGE_SIDE) } else { None };
@@ -137,8 +135,7 @@ fn form(fields: Map<String, Value>, request: &GenerateRequest) -> Multipart {
 
 impl Tasks for OpenAiVideo {
     fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
-        let id = text_at(&answer.skeleton, IDS)?;
-        Some(RemoteTask { id, poll: String::new() })
+        clip_tasks::named(answer, IDS)
     }
 
     fn question(&self, task: &RemoteTask) -> Question {
@@ -155,5 +152,44 @@ impl Tasks for OpenAiVideo {
 
     fn pace(&self) -> Pace {
         Pace { first: Duration::from_secs(10), every: Duration::from_secs(10) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_core::ports::{Operation, Output};
+
+    use super::*;
+
+    #[test]
+    fn the_nearest_size_lies_or_stands_as_wished() {
+        #[track_caller]
+        fn check(model: &str, output: Output, refused: &[&str], expected: Option<&str>) {
+            let (operation, references) = (Operation::Clip, [].into());
+            let request = GenerateRequest { operation, prompt: "p".into(), references, output, count: 1 };
+            let known = Known::refusing("size", refused);
+            let size = size(model, &request, &Map::new(), &known);
+            assert_eq!(size.as_deref(), expected, "{model} {output:?} {refused:?}");
+        }
+        let open = Output::default();
+        let ratio = |width, height| Output { ratio: Some((width, height)), ..open };
+        let exact = |width, height| Output { size: Some((width, height)), ..open };
+        check("sora-2", open, &[], None);
+        for (model, list) in ROWS {
+            for (width, height) in *list {
+                check(model, exact(*width, *height), &[], Some(&format!("{width}x{height}")));
+            }
+        }
+        check("sora-2", exact(1024, 1792), &[], Some("720x1280"));
+        check("sora-2", ratio(4, 5), &[], Some("720x1280"));
+        check("sora-2", ratio(5, 4), &[], Some("1280x720"));
+        check("sora-2", ratio(9, 16), &["720x1280"], None);
+        check("sora-2", ratio(16, 9), &["1280x720"], None);
+        check("sora-2-pro", ratio(9, 16), &["720x1280"], Some("1024x1792"));
+        check("sora-2-pro", Output { tier: Some(4), ..ratio(9, 16) }, &[], Some("1024x1792"));
+        let large = Output { tier: Some(4), ..ratio(9, 16) };
+        check("sora-2-pro", large, &["1024x1792"], Some("720x1280"));
+        check("sora-2-pro", large, &["1024x1792", "720x1280"], None);
+        check("veo-3", exact(1000, 1400), &[], Some("1000x1400"));
     }
 }

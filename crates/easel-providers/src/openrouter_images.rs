@@ -91,15 +91,18 @@ impl Dialect for OpenRouterImages {
     }
 }
 
+/// A wish for exact pixels as the service writes it, unless they were refused.
+pub(crate) fn exact_size(wish: &Output, known: &Known) -> Option<Value> {
+    let (width, height) = wish.size.filter(|(width, height)| *width > 0 && *height > 0)?;
+    Some(Value::from(format!("{width}x{height}"))).filter(|size| known.allows("size", size))
+}
+
 /// The wish in the route's own terms.
 fn shape(wish: &Output, known: &Known) -> Map<String, Value> {
     let mut shape = Map::new();
-    if let Some((width, height)) = wish.size.filter(|(width, height)| *width > 0 && *height > 0) {
-        let size = Value::from(format!("{width}x{height}"));
-        if known.allows("size", &size) {
-            shape.insert("size".to_owned(), size);
-            return shape;
-        }
+    if let Some(size) = exact_size(wish, known) {
+        shape.insert("size".to_owned(), size);
+        return shape;
     }
     if let Some((width, height)) = sizes::nearest_ratio(&RATIOS, wish) {
         shape.insert("aspect_ratio".to_owned(), format!("{width}:{height}").into());

@@ -7,7 +7,7 @@
 //! Everything in `extra` goes to the request's top level: `duration`, `generate_audio`, `seed`, `provider`, and
 //! `aspect_ratio`, `resolution` and `size` while nobody wishes a shape.
 
-use easel_core::ports::{Output, RemoteTask};
+use easel_core::ports::RemoteTask;
 use easel_http::header::HeaderMap;
 use serde_json::{Map, Value, json};
 use std::time::Duration;
@@ -17,8 +17,7 @@ use crate::{
     classify::Facts,
     clip_tasks::{self, Places},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
-    lessons::{Known, Sent},
-    sizes,
+    openrouter_images, sizes,
     tasks::{Pace, Question, State, Tasks, segment, text_at},
 };
 
@@ -31,19 +30,17 @@ pub(crate) struct OpenRouterVideo;
 
 impl Dialect for OpenRouterVideo {
     fn limits(&self, _: &str) -> Limits {
-        Limits { clips: true, ..Limits::new(1, 1) }
+        Limits::clips(1)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let &Ask { settings, request, known, .. } = ask;
+        let &Ask { settings, request, .. } = ask;
         let mut fields = settings.extra.clone();
         if sizes::wished(&request.output).is_some() {
             fields.retain(|key, _| !SHAPE.contains(&key.as_str()));
-            fields.extend(shape(&request.output, known));
+            fields.extend(shape(ask));
         }
-        let sent = Sent::new(&fields);
-        fields.retain(|key, value| known.allows(key, value));
-        fields.insert("model".to_owned(), settings.model.as_str().into());
+        let (mut fields, sent) = clip_tasks::settled(ask, fields);
         fields.insert("prompt".to_owned(), (*request.prompt).into());
         let mut json = JsonRequest::new();
         if let Some(first) = request.references.first() {
@@ -67,20 +64,11 @@ impl Dialect for OpenRouterVideo {
 }
 
 /// Exact pixels as `size`; when they were refused, and otherwise, ratio and lines.
-fn shape(wish: &Output, known: &Known) -> Map<String, Value> {
-    let mut shape = Map::new();
-    if let Some((width, height)) = wish.size.filter(|(width, height)| *width > 0 && *height > 0) {
-        let size = Value::from(format!("{width}x{height}"));
-        if known.allows("size", &size) {
-            shape.insert("size".to_owned(), size);
-            return shape;
-        }
+fn shape(ask: &Ask<'_>) -> Map<String, Value> {
+    match openrouter_images::exact_size(&ask.request.output, ask.known) {
+        Some(size) => [("size".to_owned(), size)].into_iter().collect(),
+        None => clip_tasks::shape(RATIOS, "aspect_ratio", ask),
     }
-    let ratio = clip_tasks::ratio(RATIOS, wish, "aspect_ratio", known);
-    shape.extend(ratio.map(|ratio| ("aspect_ratio".to_owned(), ratio.into())));
-    let resolution = clip_tasks::resolution(wish, known);
-    shape.extend(resolution.map(|resolution| ("resolution".to_owned(), resolution.into())));
-    shape
 }
 
 impl Tasks for OpenRouterVideo {

@@ -185,7 +185,7 @@ impl ProfileSection {
                 say(&format!("headers.{header}"), "the value must be one line of text.");
             }
         }
-        for size in self.size_names.keys().filter(|size| pixels(size).is_none()) {
+        for size in self.size_names.keys().filter(|size| sizes::parsed(size).is_none()) {
             say(&format!("size_names.{size}"), "write the size as width x height, as in \"1024x768\".");
         }
         let chat = self.based_on == Base::OpenAiChat;
@@ -249,7 +249,7 @@ impl Profiled {
             names: profile
                 .size_names
                 .iter()
-                .filter_map(|(size, name)| Some((pixels(size)?, name.clone())))
+                .filter_map(|(size, name)| Some((sizes::parsed(size)?, name.clone())))
                 .collect(),
             words: profile.error_words.by_class().map(|(class, words)| (class, lower(words))).to_vec(),
             headers: profile
@@ -276,7 +276,7 @@ impl Profiled {
             SizeStyle::Ratio => sizes::ratio(wish).map(|(width, height)| format!("{width}:{height}")),
             SizeStyle::Tier => Some(format!(
                 "{}K",
-                match width.max(height) {
+                match wished.0.max(wished.1) {
                     0..=1792 => 1,
                     1793..=2752 => 2,
                     _ => 4,
@@ -291,7 +291,7 @@ impl Profiled {
         let is_set = !self.profile.size_field.is_empty() || self.profile.based_on == Base::OpenAiImages;
         let sized = match self.profile.based_on {
             // What the model's family takes of what is wished, less what was refused before.
-            Base::OpenAiImages => fields.get("size").and_then(Value::as_str).and_then(pixels),
+            Base::OpenAiImages => fields.get("size").and_then(Value::as_str).and_then(sizes::parsed),
             Base::OpenAiChat => sizes::wished(&ask.request.output),
         };
         if is_set && sizes::wished(&ask.request.output).is_some() {
@@ -381,9 +381,11 @@ impl Dialect for Profiled {
         if self.profile.references == References::None {
             limits.references = 0;
         }
-        // Named sizes are the gateway's own: whatever the model's family makes elsewhere does not matter.
+        // Named sizes and tiers are the gateway's own: whatever the model's family makes elsewhere does not matter.
         if !self.names.is_empty() {
-            limits.sizes = &[];
+            (limits.sizes, limits.tier) = (&[], None);
+        } else if self.profile.size_style == SizeStyle::Tier {
+            limits.tier = None;
         }
         limits.count = self.profile.max_count.unwrap_or(limits.count);
         limits
@@ -436,13 +438,6 @@ impl Dialect for Profiled {
             None => Some(failure),
         }
     }
-}
-
-/// `1024x768` in numbers.
-fn pixels(text: &str) -> Option<(u32, u32)> {
-    let (width, height) = text.trim().split_once(['x', 'X', '*', '×'])?;
-    let side = |text: &str| text.trim().parse::<u32>().ok().filter(|side| (16..=16_384).contains(side));
-    Some((side(width)?, side(height)?))
 }
 
 #[cfg(test)]

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 use chrono::Utc;
 use easel_core::{error::ProviderError, ports::ApiKey};
-use easel_http::{BaseUrl, Bytes, Call, HttpClient, HttpError, ProviderTimeouts, Redactor, StatusCode};
+use easel_http::{
+    BaseUrl, Bytes, Call, HttpClient, HttpError, Method, ProviderTimeouts, Redactor, StatusCode,
+};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 
@@ -203,6 +205,16 @@ impl Questions {
     /// The JSON at `path` (as [`Self::below`]); `None` when there is none.
     pub(crate) async fn read(&self, path: &str, key: &ApiKey) -> Option<Value> {
         let call = self.authorised(self.http.get(self.below(path)), Some(key));
+        let (_, read) = self.ask(call, Some(key)).await;
+        read.ok().filter(|value| !value.is_null())
+    }
+
+    /// The JSON that a POST without a body gets at `path`, which stands beside the last part of the base address: at
+    /// `/token` where that is `/v1`. `None` when there is none, and at addresses that are used as they stand.
+    pub(crate) async fn posted(&self, path: &str, key: &ApiKey) -> Option<Value> {
+        let base = self.base.url().as_str().trim_end_matches('/');
+        let url = url::Url::parse(base).ok().filter(|_| !self.base.is_full())?.join(path).ok()?;
+        let call = self.authorised(self.http.call(Method::POST, url.as_str()), Some(key));
         let (_, read) = self.ask(call, Some(key)).await;
         read.ok().filter(|value| !value.is_null())
     }

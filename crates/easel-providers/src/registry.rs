@@ -111,6 +111,11 @@ impl Kind {
         }
     }
 
+    /// Whether it has models that take a request as a task, which is asked about until it is done.
+    pub fn has_tasks(self) -> bool {
+        self.dialect().is_some_and(|dialect| dialect.tasks().is_some())
+    }
+
     /// Whether it is a service that needs an address and a model.
     pub fn is_remote(self) -> bool {
         self != Self::Sketch

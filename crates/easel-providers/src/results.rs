@@ -22,7 +22,7 @@ use crate::{
 /// Tries per link.
 const TRIES: u32 = 3;
 /// First bytes that tell the kind of content.
-const HEAD: usize = 64;
+pub(crate) const HEAD: usize = 64;
 
 enum Failed {
     /// Another try may help.

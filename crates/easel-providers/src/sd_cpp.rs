@@ -3,9 +3,10 @@
 //! Facts: `stable-diffusion.cpp`, `examples/server`, API document. Its Images API knows `prompt`, `n`, `size`,
 //! `output_format` and `output_compression` and answers in base64; everything else (steps, sampler, seed …) goes
 //! *inside the prompt* as `<sd_cpp_extra_args>{…}</sd_cpp_extra_args>`. So people's prompts could steer the engine: such
-//! tags of theirs are disarmed ([`control_words`]) before the owner's are added.
+//! tags of theirs are disarmed ([`control_words`]) before the owner's are added. The size is asked for as
+//! [`own_engines`] says.
 //!
-//! `extra` goes out as it is, except:
+//! `extra` goes out as it is (`size` …), except:
 //! - `args`: a table that goes into the prompt as the engine's extra arguments, for example `{ steps = 20 }`.
 //! - `lora = true`: people may write `<lora:…>` themselves.
 //! - `mask = "last"`: as in [`openai_images`].
@@ -16,13 +17,8 @@ use serde_json::{Map, Value};
 use crate::{
     control_words,
     dialect::{Ask, Dialect, Draft, Limits},
-    openai_images,
+    openai_images, own_engines,
 };
-
-/// Pictures of one request: the server draws them one after the other, so more would outlast most deadlines.
-const MAX_COUNT: u8 = 4;
-/// References of one edit.
-const MAX_REFERENCES: usize = 4;
 
 const OWN: [&str; 3] = ["args", "lora", "mask"];
 const TAG: &str = "sd_cpp_extra_args";
@@ -36,23 +32,16 @@ impl Dialect for SdCpp {
     }
 
     fn limits(&self, _: &str) -> Limits {
-        Limits::new(MAX_REFERENCES, MAX_COUNT)
+        own_engines::limits()
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
-        let &Ask { settings, request, known, .. } = ask;
-        let extra = &settings.extra;
-        let mut fields = openai_images::base_fields(&settings.model, request, known);
-        fields.insert("prompt".to_owned(), prompt(request, extra).into());
-        openai_images::complete(
-            &mut fields,
-            extra.iter().filter(|(name, _)| !OWN.contains(&name.as_str())),
-            known,
-        );
+        let (request, extra) = (ask.request, &ask.settings.extra);
+        let fields = own_engines::fields(ask, prompt(request, extra), &OWN);
         match request.operation {
             Operation::Edit => {
                 let (references, mask) = openai_images::masked(extra, &request.references);
-                openai_images::form_edit(fields, references, mask, known.plain_image_field, true)
+                openai_images::form_edit(fields, references, mask, ask.known.plain_image_field, true)
             }
             _ => openai_images::generation(fields),
         }

@@ -17,10 +17,7 @@
 
 use std::borrow::Cow;
 
-use easel_core::{
-    error::ErrorClass,
-    ports::{Operation, Output, Reference},
-};
+use easel_core::{error::ErrorClass, ports::Operation};
 use easel_http::UrlStyle;
 use serde_json::{Map, Value};
 
@@ -32,19 +29,12 @@ use crate::{
     classify::{self, Facts, Failure},
     control_words::{self, ALLOW},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
-    lessons::{Known, Sent},
+    lessons::Sent,
     sizes,
 };
 
 /// Pictures per request; they are made one after the other.
 const MAX_COUNT: u8 = 4;
-/// Sides are made of blocks of so many pixels.
-const BLOCK: u32 = 8;
-/// What most checkpoints are trained for today.
-const USUAL: (u32, u32) = (1024, 1024);
-/// Area of the largest tier that is worth a try without upscaling.
-const MOST: f64 = 2048.0 * 2048.0;
-const LEAST: f64 = 256.0 * 256.0;
 
 /// What errors say that have nothing else to go by, in lower case: their class, and the parameter that they are about.
 const SAID: &[(&str, ErrorClass, Option<&str>)] = &[
@@ -81,7 +71,7 @@ impl Dialect for SdWebUi {
     }
 
     fn limits(&self, _: &str) -> Limits {
-        Limits { tier: Some(2), ..Limits::new(1, MAX_COUNT) }
+        Limits { tier: Some(sizes::ENGINE_TIER), ..Limits::new(1, MAX_COUNT) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -162,7 +152,10 @@ fn fields(ask: &Ask<'_>) -> Map<String, Value> {
     let mut fields = extra.clone();
     fields.remove(ALLOW);
     let reference = ask.request.references.first().filter(|_| ask.request.operation == Operation::Edit);
-    if let Some((width, height)) = size(&ask.request.output, reference, native, known) {
+    let frame = reference.map(|reference| (reference.picture.width, reference.picture.height));
+    let fit = |shape, pixels| sizes::bounded(shape, (pixels, pixels), sizes::ENGINE_BLOCK);
+    let refused = |(width, height)| known.refuses_size(&format!("{width}x{height}"));
+    if let Some((width, height)) = sizes::engine(&ask.request.output, frame, native, fit, refused) {
         fields.insert("width".to_owned(), width.into());
         fields.insert("height".to_owned(), height.into());
     } else {
@@ -180,34 +173,4 @@ fn fields(ask: &Ask<'_>) -> Map<String, Value> {
     }
     fields.retain(|key, value| known.allows(key, value));
     fields
-}
-
-/// The sides to send; `None` = the engine's own. In place of sides that were too much, smaller ones of the same shape.
-fn size(
-    wish: &Output,
-    reference: Option<&Reference>,
-    native: Option<(u32, u32)>,
-    known: &Known,
-) -> Option<(u32, u32)> {
-    let area = |(width, height): (u32, u32)| f64::from(width) * f64::from(height);
-    let usual = area(native.unwrap_or(USUAL)).clamp(LEAST, MOST);
-    let shape = sizes::ratio(wish)
-        .or_else(|| reference.map(|reference| (reference.picture.width, reference.picture.height)))
-        .filter(|(width, height)| *width > 0 && *height > 0);
-    let pixels = match (wish.size, wish.tier) {
-        (Some(size), _) => area(size).clamp(LEAST, MOST),
-        (None, Some(tier)) => {
-            let side = f64::from(tier.clamp(1, 2)) * 1024.0;
-            side * side
-        }
-        (None, None) => usual,
-    };
-    if shape.is_none() && wish.tier.is_none() {
-        return native.filter(|(width, height)| !known.refuses_size(&format!("{width}x{height}")));
-    }
-    let shape = shape.or(native).unwrap_or(USUAL);
-    [pixels, pixels.min(usual), pixels.min(usual) / 2.0]
-        .map(|pixels| sizes::bounded(shape, (pixels, pixels), BLOCK))
-        .into_iter()
-        .find(|(width, height)| !known.refuses_size(&format!("{width}x{height}")))
 }

@@ -20,17 +20,14 @@ use crate::{
     classify::{Facts, Failure},
     clip_tasks::{self, Places},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
-    lessons::Sent,
+    lessons::Known,
     siliconflow::{self, SiliconFlow},
     sizes,
-    tasks::{Pace, Question, State, Tasks, text_at},
+    tasks::{Pace, Question, State, Tasks},
 };
 
 /// What `image_size` may be; the first is the default.
 const SIZES: &[(u32, u32)] = &[(1280, 720), (720, 1280), (960, 960)];
-/// Parts of names of models that work from words only, and of those that need a picture.
-const FROM_WORDS: &str = "-t2v";
-const FROM_PICTURES: &str = "-i2v";
 const PLACES: Places =
     Places { word: &["/status"], percent: &["/progress"], error: &["/reason", "/message", "/error"] };
 
@@ -39,9 +36,7 @@ pub(crate) struct SiliconFlowVideo;
 
 impl Dialect for SiliconFlowVideo {
     fn limits(&self, model: &str) -> Limits {
-        let model = model.to_ascii_lowercase();
-        let references = usize::from(!model.contains(FROM_WORDS));
-        Limits { clips: true, words_alone: !model.contains(FROM_PICTURES), ..Limits::new(references, 1) }
+        clip_tasks::limits_by_name(model)
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -49,18 +44,13 @@ impl Dialect for SiliconFlowVideo {
         let mut fields = settings.extra.clone();
         let wished = sizes::wished(&request.output);
         if wished.is_some() || !fields.contains_key("image_size") {
-            let frame =
-                || request.references.first().map(|first| (first.picture.width, first.picture.height));
-            let shape = wished.or_else(frame).or(SIZES.first().copied()).unwrap_or((16, 9));
-            let name = |(width, height): &(u32, u32)| format!("{width}x{height}");
-            let taken = SIZES.iter().filter(|size| !known.refuses("image_size", &name(size)));
-            let size = sizes::closest(taken, |size| **size, shape).map(name);
+            let frame = request.references.first();
+            let frame = frame.map(|frame| (frame.picture.width, frame.picture.height));
+            let size = size(wished.or(frame), known);
             fields.remove("image_size");
             fields.extend(size.map(|size| ("image_size".to_owned(), size.into())));
         }
-        let sent = Sent::new(&fields);
-        fields.retain(|key, value| known.allows(key, value));
-        fields.insert("model".to_owned(), settings.model.as_str().into());
+        let (mut fields, sent) = clip_tasks::settled(ask, fields);
         fields.insert("prompt".to_owned(), (*request.prompt).into());
         let mut json = JsonRequest::new();
         if let Some(first) = request.references.first() {
@@ -82,10 +72,17 @@ impl Dialect for SiliconFlowVideo {
     }
 }
 
+/// The size nearest to a shape. Where all that stand were refused, none is better than a clip that lies on its side.
+fn size(shape: Option<(u32, u32)>, known: &Known) -> Option<String> {
+    let shape = shape.or(SIZES.first().copied())?;
+    let name = |(width, height): (u32, u32)| format!("{width}x{height}");
+    let refused = |size| known.refuses("image_size", &name(size));
+    sizes::unturned(SIZES.iter().copied(), shape, refused).map(name)
+}
+
 impl Tasks for SiliconFlowVideo {
     fn created(&self, answer: &Answer, _: &HeaderMap) -> Option<RemoteTask> {
-        let id = text_at(&answer.skeleton, &["/requestId", "/request_id"])?;
-        Some(RemoteTask { id, poll: String::new() })
+        clip_tasks::named(answer, &["/requestId", "/request_id"])
     }
 
     fn question(&self, task: &RemoteTask) -> Question {
@@ -104,5 +101,33 @@ impl Tasks for SiliconFlowVideo {
 
     fn pace(&self) -> Pace {
         Pace { first: Duration::from_secs(5), every: Duration::from_secs(5) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_size_lies_or_stands_as_wished() {
+        #[track_caller]
+        fn check(shape: Option<(u32, u32)>, refused: &[&str], expected: Option<&str>) {
+            let known = Known::refusing("image_size", refused);
+            assert_eq!(size(shape, &known).as_deref(), expected, "{shape:?} {refused:?}");
+        }
+        check(None, &[], Some("1280x720"));
+        for (width, height) in SIZES {
+            let exact = format!("{width}x{height}");
+            check(Some((*width, *height)), &[], Some(&exact));
+        }
+        check(Some((3, 4)), &[], Some("720x1280"));
+        check(Some((2, 3)), &[], Some("720x1280"));
+        check(Some((1080, 1920)), &[], Some("720x1280"));
+        check(Some((1920, 1080)), &[], Some("1280x720"));
+        check(Some((1, 1)), &[], Some("960x960"));
+        check(Some((9, 16)), &["720x1280"], Some("960x960"));
+        check(Some((9, 16)), &["720x1280", "960x960"], None);
+        check(Some((16, 9)), &["1280x720", "960x960"], None);
+        check(Some((1, 1)), &["960x960"], Some("1280x720"));
     }
 }

@@ -108,6 +108,77 @@ pub(crate) fn bounded((w, h): (u32, u32), pixels: (f64, f64), step: u32) -> (u32
     }
 }
 
+/// What most checkpoints are trained for today.
+const USUAL: (u32, u32) = (1024, 1024);
+/// Pixels that an engine on somebody's own machine is asked for: beyond them most run out of memory.
+const ENGINE_PIXELS: (f64, f64) = (256.0 * 256.0, 2048.0 * 2048.0);
+/// The largest tier within them.
+pub(crate) const ENGINE_TIER: u8 = 2;
+/// Sides of an engine are made of blocks of so many pixels.
+pub(crate) const ENGINE_BLOCK: u32 = 8;
+
+/// The size to ask an engine for that takes any sides of whole blocks; `None` = its own. `native` is what the owner says
+/// that the checkpoint is trained for, `frame` a picture whose shape is kept where none is wished. `fit` finds sides of a
+/// shape for so many pixels; exact wishes pass by it. In place of what was `refused`, fewer pixels of the same shape are
+/// tried.
+pub(crate) fn engine(
+    wish: &Output,
+    frame: Option<(u32, u32)>,
+    native: Option<(u32, u32)>,
+    fit: impl Fn((u32, u32), f64) -> (u32, u32),
+    refused: impl Fn((u32, u32)) -> bool,
+) -> Option<(u32, u32)> {
+    let area = |(width, height): (u32, u32)| f64::from(width) * f64::from(height);
+    let (least, most) = ENGINE_PIXELS;
+    let usual = area(native.unwrap_or(USUAL)).clamp(least, most);
+    let shape = ratio(wish).or(frame).filter(|(width, height)| *width > 0 && *height > 0);
+    if shape.is_none() && wish.tier.is_none() {
+        return native.filter(|size| !refused(*size));
+    }
+    let pixels = match (wish.size, wish.tier) {
+        (Some(size), _) => area(size).clamp(least, most),
+        (None, Some(tier)) => {
+            let side = f64::from(tier.clamp(1, ENGINE_TIER)) * 1024.0;
+            side * side
+        }
+        (None, None) => usual,
+    };
+    let shape = shape.or(native).unwrap_or(USUAL);
+    let exact = wish.size.map(|_| bounded(shape, (pixels, pixels), ENGINE_BLOCK));
+    let steps = [pixels, pixels.min(usual), pixels.min(usual) / 2.0].map(|pixels| fit(shape, pixels));
+    exact.into_iter().chain(steps).find(|size| !refused(*size))
+}
+
+/// Sides of this shape that `step` divides, with about so many pixels.
+pub(crate) fn about((width, height): (u32, u32), pixels: f64, step: u32) -> (u32, u32) {
+    let ratio = f64::from(width.max(1)) / f64::from(height.max(1));
+    let height = (pixels / ratio).sqrt();
+    (on_grid(height * ratio, step, f64::round), on_grid(height, step, f64::round))
+}
+
+/// The sides that a text such as `512x768` names.
+pub(crate) fn parsed(text: &str) -> Option<(u32, u32)> {
+    let (width, height) = text.trim().split_once(['x', 'X', '*', '×'])?;
+    let side = |text: &str| text.trim().parse::<u32>().ok().filter(|side| (16..=16_384).contains(side));
+    Some((side(width)?, side(height)?))
+}
+
+/// Whether a shape lies on its side where the wished one stands, or the other way round.
+fn is_turned(shape: (u32, u32), wished: (u32, u32)) -> bool {
+    let lies = |(width, height): (u32, u32)| width.cmp(&height);
+    lies(shape).is_ne() && lies(shape) == lies(wished).reverse()
+}
+
+/// The nearest of `list` that was not `refused` and that lies or stands as the wished shape does.
+pub(crate) fn unturned(
+    list: impl IntoIterator<Item = (u32, u32)>,
+    wished: (u32, u32),
+    refused: impl Fn((u32, u32)) -> bool,
+) -> Option<(u32, u32)> {
+    let fits = |size: &(u32, u32)| !refused(*size) && !is_turned(*size, wished);
+    closest(list.into_iter().filter(fits), |size| *size, wished)
+}
+
 /// The ratio of a wish in lowest terms.
 pub(crate) fn ratio(wish: &Output) -> Option<(u32, u32)> {
     let (w, h) = wish.ratio.or(wish.size).filter(|(w, h)| *w > 0 && *h > 0)?;
@@ -183,7 +254,8 @@ pub(crate) fn nearest(list: &[(u32, u32)], wished: (u32, u32)) -> (u32, u32) {
     closest(list.iter().copied(), |size| *size, wished).unwrap_or((1024, 1024))
 }
 
-/// The item of the nearest shape, and among equals the nearest area. `size` gives an item's sides, or its ratio.
+/// The item of the nearest shape, and among equals the nearest area; one that lies on its side in place of one that
+/// stands, or the other way round, only where there is nothing else. `size` gives an item's sides, or its ratio.
 pub(crate) fn closest<T>(
     items: impl IntoIterator<Item = T>,
     size: impl Fn(&T) -> (u32, u32),
@@ -193,11 +265,12 @@ pub(crate) fn closest<T>(
     let area = |(w, h): (u32, u32)| (f64::from(w) * f64::from(h)).ln();
     let distance = |item: &T| {
         let size = size(item);
-        ((shape(size) - shape((w, h))).abs(), (area(size) - area((w, h))).abs())
+        let (by_shape, by_area) = (shape(size) - shape((w, h)), area(size) - area((w, h)));
+        (is_turned(size, (w, h)), by_shape.abs(), by_area.abs())
     };
     let better = |a: &T, b: &T| {
         let (a, b) = (distance(a), distance(b));
-        a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
+        a.0.cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.total_cmp(&b.2))
     };
     items.into_iter().min_by(better)
 }
@@ -304,7 +377,29 @@ mod tests {
         check(Output { size: Some((500, 500)), ..OPEN }, &[(512, 512)], None);
     }
 
+    #[test]
+    fn what_stands_never_lies_down_while_there_is_another() {
+        let check = |list: &[(u32, u32)], wished, expected| assert_eq!(nearest(list, wished), expected);
+        check(&[(1280, 720), (512, 4096)], (1000, 1100), (512, 4096));
+        check(&[(1280, 720), (720, 1280)], (1000, 1001), (720, 1280));
+        check(&[(1280, 720), (720, 1280)], (1001, 1000), (1280, 720));
+        check(&[(1280, 720)], (1000, 1001), (1280, 720));
+        assert!(is_turned((16, 9), (9, 16)) && is_turned((9, 16), (16, 9)));
+        assert!(!is_turned((1, 1), (9, 16)) && !is_turned((9, 16), (1, 1)) && !is_turned((3, 4), (9, 16)));
+    }
+
     proptest! {
+        #[test]
+        fn an_engine_is_asked_for_what_is_wished(w in 32_u32..256, h in 32_u32..256) {
+            let exact = (w * ENGINE_BLOCK, h * ENGINE_BLOCK);
+            let wish = Output { size: Some(exact), ..OPEN };
+            let fit = |shape, pixels| about(shape, pixels, 64);
+            prop_assert_eq!(engine(&wish, None, None, fit, |_| false), Some(exact));
+            let second = engine(&wish, None, None, fit, |size| size == exact).unwrap();
+            prop_assert!(second != exact && second.0 % 64 == 0 && second.1 % 64 == 0, "{second:?}");
+            prop_assert!(!is_turned(second, exact), "{exact:?} became {second:?}");
+        }
+
         #[test]
         fn bounded_sizes_stay_inside_their_area(w in 1_u32..9000, h in 1_u32..9000) {
             prop_assume!(w <= 10 * h && h <= 10 * w);

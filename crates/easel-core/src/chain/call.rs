@@ -254,13 +254,17 @@ impl Chain<'_> {
         result: &Result<Generated, ProviderError>,
     ) {
         let duration = begun.elapsed();
+        let class = result.as_ref().err().map(|error| error.class);
         // A failure of this machine says nothing about the provider.
         if result.as_ref().err().is_none_or(|error| error.local.is_none()) {
-            let class = result.as_ref().err().map(|error| error.class);
             slot.with(|state| state.health.note(Instant::now(), duration, class));
         }
-        let attempted =
-            Attempted { attempt: which.attempt(), duration, result: result.as_ref().map(Made::of) };
+        let mut attempt = which.attempt();
+        // Some choose their model in their first call. After a refusal, which is free, they may have left it behind.
+        if result.as_ref().err().is_none_or(|error| error.charged != Charged::No) {
+            attempt.model = slot.provider.model();
+        }
+        let attempted = Attempted { attempt, duration, result: result.as_ref().map(Made::of) };
         self.log.answered(attempted).await;
     }
 }

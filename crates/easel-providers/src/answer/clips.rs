@@ -1,15 +1,15 @@
 //! Where the clip of an answer is: pure, and the same for all kinds that make clips.
 //!
 //! Services put the link into a field with a telling name, into a list of files, or into words (markdown, `<video>`,
-//! a bare address, JSON inside a text). Fields named for clips come first, then what HTML and endings say, then links
-//! that nothing speaks against. What people wrote is no result: the fields that repeat the request are left out.
+//! a bare address, JSON inside a text). Bytes that are a clip come first, in whatever field or data URL they stand, then
+//! fields named for clips, then what HTML and endings say, then links that nothing speaks against. What people wrote is no result: the fields that repeat the request are left out.
 
 use std::collections::VecDeque;
 
 use serde_json::Value;
 
 use super::{
-    Answer,
+    Answer, Slot,
     candidates::{self, Choice, Found, Place, is_absolute},
     prose,
     text::{MARK_OPEN, pieces},
@@ -67,6 +67,8 @@ const STILLS: [&str; 6] = [".png", ".jpg", ".jpeg", ".webp", ".gif", ".avif"];
 /// How likely a link is the clip; the first is the likeliest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
+    /// The bytes themselves stand in the answer.
+    Carried,
     /// In a field named for it.
     Named,
     /// In a `<video>` or `<source>`.
@@ -79,11 +81,11 @@ enum Rank {
     Likely,
 }
 
-/// The links to the clip of an answer, the likeliest first. A still in place of it is told in [`Choice::unusable`].
+/// The places of an answer's clip, the likeliest first. A still in place of it is told in [`Choice::unusable`].
 pub(crate) fn choose(answer: &Answer) -> Choice {
-    let mut search = Search::default();
+    let mut search = Search { slots: &answer.slots, found: Vec::new(), inline: false };
     search.walk(&answer.skeleton);
-    let Search { mut found, inline } = search;
+    let Search { mut found, inline, .. } = search;
     if answer.skeleton.get("choices").is_some() {
         // A chat links to sources as well.
         found.retain(|(rank, _)| *rank < Rank::Likely);
@@ -104,10 +106,10 @@ pub(crate) fn choose(answer: &Answer) -> Choice {
     choice
 }
 
-#[derive(Default)]
-struct Search {
+struct Search<'a> {
+    slots: &'a [Slot],
     found: Vec<(Rank, Place)>,
-    /// Bytes stand where a link belongs.
+    /// Bytes that are no clip stand where a clip belongs.
     inline: bool,
 }
 
@@ -119,7 +121,7 @@ enum Field {
     Words,
 }
 
-impl Search {
+impl Search<'_> {
     /// The outer values first: what is wrapped deeper is rarely the service's own word.
     fn walk(&mut self, root: &Value) {
         let mut waiting = VecDeque::from([(root, Field::Words, 0_u8)]);
@@ -154,8 +156,12 @@ impl Search {
     }
 
     fn text(&mut self, text: &str, field: Field, depth: u8) {
-        if text.contains(MARK_OPEN) {
-            self.inline |= matches!(field, Field::Clip | Field::Link);
+        for index in pieces(text).filter_map(Result::err) {
+            if self.slots.get(index).is_some_and(Slot::is_clip) {
+                self.found.push((Rank::Carried, Place::Slot(index)));
+            } else {
+                self.inline |= matches!(field, Field::Clip | Field::Link);
+            }
         }
         let whole = text.trim();
         let one = !whole.is_empty() && !whole.contains([' ', '\n', '<', '"', '\\', MARK_OPEN]);

@@ -3,16 +3,20 @@
 //! A line may be tens of megabytes long, so its payload goes into the JSON reader while it arrives. Follows the
 //! event-stream rules of the WHATWG HTML standard, and also takes what gateways make of them: events without the
 //! empty line between, a last event without an end.
+//!
+//! An event is charged for while it is read. What of it is not kept is given back at its end: a model that thinks aloud
+//! sends its words one by one, in thousands of events that say little else.
 
 use serde_json::{Map, Value, json};
 
 use super::{
     AnswerError,
-    json::{End, Env, Finished, Parser, Streams},
+    json::{End, Env, Finished, Parser, Streams, weight},
     slots::Slots,
+    text::charge,
 };
 
-/// Kept of a field name and of payloads that are no JSON.
+/// Kept of a field name and of a payload that is no JSON.
 const MAX_FIELD: usize = 32;
 const MAX_PROSE: usize = 2048;
 /// What an event may say beside its result, and what is kept of it.
@@ -38,6 +42,8 @@ pub(super) struct Events {
     parser: Option<Parser>,
     raw: Vec<u8>,
     first_slot: usize,
+    /// The room at the beginning of the event, without what had been kept of earlier ones.
+    all_room: usize,
     streams: Streams,
     fold: Fold,
 }
@@ -50,6 +56,7 @@ impl Events {
             parser: None,
             raw: Vec::new(),
             first_slot: 0,
+            all_room: 0,
             streams: Streams::default(),
             fold: Fold::default(),
         }
@@ -138,6 +145,7 @@ impl Events {
     fn push_data(&mut self, value: &[u8], slots: &mut Slots, room: &mut usize) -> Result<(), AnswerError> {
         if self.parser.is_none() {
             self.first_slot = slots.len();
+            self.all_room = *room + self.streams.taken + self.fold.kept;
         }
         let parser = self.parser.get_or_insert_with(Parser::new);
         let kept = MAX_PROSE.saturating_sub(self.raw.len());
@@ -161,9 +169,10 @@ impl Events {
                 self.fold.cut = true;
                 self.fold.add(value, self.first_slot, slots);
             }
-            End::Malformed => self.fold.prose.push_str(text.trim()),
+            End::Malformed => self.fold.say(text.trim()),
         }
-        Ok(())
+        *room = self.all_room;
+        charge(room, self.streams.taken + self.fold.kept)
     }
 }
 
@@ -188,9 +197,16 @@ struct Fold {
     beside: Map<String, Value>,
     error: Option<Value>,
     prose: String,
+    /// What all of these take of the skeleton's allowance.
+    kept: usize,
     done: bool,
     cut: bool,
     previews: bool,
+}
+
+/// What a value that stood here took of the allowance.
+fn weight_of(value: Option<&Value>) -> usize {
+    value.map_or(0, weight)
 }
 
 #[derive(Debug, Default)]
@@ -219,7 +235,7 @@ impl Fold {
     fn add(&mut self, event: Value, first_slot: usize, slots: &mut Slots) {
         let Value::Object(mut event) = event else {
             if let Value::String(text) = event {
-                self.prose.push_str(&text);
+                self.say(&text);
             }
             return;
         };
@@ -230,29 +246,32 @@ impl Fold {
             return;
         }
         for key in BESIDE {
-            let told = event.remove(key).filter(is_something);
-            self.beside.extend(told.map(|value| (key.to_owned(), value)));
+            if let Some(value) = event.remove(key).filter(is_something) {
+                self.kept += weight(&value);
+                self.kept -= weight_of(self.beside.insert(key.to_owned(), value).as_ref());
+            }
         }
         let error = event.remove("error").filter(is_something);
         if let Some(error) = error {
             // Ark's sets: one picture of several failed, and the others come all the same.
             if kind.ends_with("partial_failed") {
-                self.data.push(json!({ "error": error }));
+                self.add_data([json!({ "error": error })]);
                 return;
             }
-            self.error = Some(error);
+            self.fail(error);
         } else if event.contains_key("message")
             && (event.contains_key("code") || event.contains_key("type"))
             && !event.contains_key("choices")
         {
             // Some self-hosted proxies stream the error object without its envelope.
-            self.error = Some(Value::Object(event));
+            self.fail(Value::Object(event));
             return;
         }
         if let Some(Value::Array(list)) = event.remove("data") {
-            self.data.extend(list);
+            self.add_data(list);
         }
         if let Some(Value::Array(list)) = event.remove("candidates") {
+            self.kept += list.iter().map(weight).sum::<usize>();
             self.candidates.extend(list);
         }
         if event.contains_key("b64_json") || event.contains_key("url") {
@@ -260,7 +279,7 @@ impl Fold {
             for key in ["b64_json", "url", "revised_prompt"] {
                 entry.extend(event.remove(key).map(|value| (key.to_owned(), value)));
             }
-            self.data.push(Value::Object(entry));
+            self.add_data([Value::Object(entry)]);
         }
         if let Some(Value::Array(list)) = event.remove("choices") {
             for (nth, choice) in list.into_iter().enumerate().take(16) {
@@ -273,6 +292,23 @@ impl Fold {
         }
     }
 
+    fn say(&mut self, text: &str) {
+        self.kept += text.len();
+        self.prose.push_str(text);
+    }
+
+    fn add_data(&mut self, entries: impl IntoIterator<Item = Value>) {
+        for entry in entries {
+            self.kept += weight(&entry);
+            self.data.push(entry);
+        }
+    }
+
+    fn fail(&mut self, error: Value) {
+        self.kept += weight(&error);
+        self.kept -= weight_of(self.error.replace(error).as_ref());
+    }
+
     fn add_choice(&mut self, nth: usize, choice: Value) {
         let Value::Object(mut choice) = choice else { return };
         let index = choice.get("index").and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok());
@@ -281,34 +317,45 @@ impl Fold {
             self.choices.push(Choice::default());
         }
         let Some(mine) = self.choices.get_mut(index) else { return };
+        let kept = &mut self.kept;
+        let mut weighed = |value: Value| {
+            *kept += weight(&value);
+            value
+        };
         for key in ["delta", "message"] {
             let Some(Value::Object(mut delta)) = choice.remove(key) else { continue };
             if let Some(Value::Array(list)) = delta.remove("images") {
-                mine.images.extend(list);
+                mine.images.extend(list.into_iter().map(&mut weighed));
             }
             match delta.remove("content") {
                 // Text parts are in the continued text already.
                 Some(Value::Array(list)) => mine.parts.extend(
                     list.into_iter()
-                        .filter(|part| key == "message" || part.get("text").is_none_or(Value::is_string)),
+                        .filter(|part| key == "message" || part.get("text").is_none_or(Value::is_string))
+                        .map(&mut weighed),
                 ),
-                Some(Value::String(text)) => mine.parts.push(json!({ "type": "text", "text": text })),
+                Some(Value::String(text)) => {
+                    mine.parts.push(weighed(json!({ "type": "text", "text": text })));
+                }
                 _ => {}
             }
             for key in CLIPS {
                 let told = delta.remove(key).filter(is_something);
-                mine.parts
-                    .extend(told.map(|value| Value::Object([(key.to_owned(), value)].into_iter().collect())));
+                let part = told.map(|value| Value::Object([(key.to_owned(), value)].into_iter().collect()));
+                mine.parts.extend(part.map(&mut weighed));
             }
             if let Some(Value::String(text)) = delta.remove("refusal") {
                 mine.refusal.push_str(&text);
+                weighed(text.into());
             }
         }
         if let Some(reason) = choice.remove("finish_reason").filter(is_something) {
-            mine.finish_reason = Some(reason);
+            let old = mine.finish_reason.replace(weighed(reason));
+            self.kept -= weight_of(old.as_ref());
         }
         if let Some(error) = choice.remove("error").filter(is_something) {
-            mine.error = Some(error);
+            self.kept += weight(&error);
+            self.kept -= weight_of(mine.error.replace(error).as_ref());
         }
     }
 
@@ -368,5 +415,108 @@ fn is_something(value: &Value) -> bool {
         Value::String(text) => !text.is_empty(),
         Value::Object(map) => !map.is_empty(),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_core::media::{BytesBudget, Spool};
+
+    use super::{super::SKELETON_BYTES, *};
+
+    /// What is really kept, counted anew.
+    fn held(fold: &Fold) -> usize {
+        let choices = fold.choices.iter().flat_map(|choice| {
+            let Choice { images, parts, finish_reason, error, .. } = choice;
+            images.iter().chain(parts).chain(finish_reason).chain(error)
+        });
+        let values = fold.data.iter().chain(&fold.candidates).chain(fold.beside.values()).chain(&fold.error);
+        let refusals: usize = fold.choices.iter().map(|choice| choice.refusal.len()).sum();
+        fold.prose.len() + refusals + values.chain(choices).map(weight).sum::<usize>()
+    }
+
+    /// Reads 64 MiB of an event; what is kept of them is paid from the room, and the rest is let go.
+    #[track_caller]
+    fn check(event: &[u8], ends_early: bool) {
+        const ALL: usize = 64 << 20;
+        const COUNTED: usize = 128 << 10;
+        let dir = tempfile::tempdir().unwrap();
+        let budget = BytesBudget::new(1 << 20);
+        let mut slots = Slots::new(Spool::new(budget.clone(), dir.path()).unwrap(), 0);
+        let (mut events, mut room, mut read) = (Events::new(), SKELETON_BYTES, 0);
+        let error = loop {
+            if read >= ALL {
+                break None;
+            }
+            read += event.len();
+            if let Err(error) = events.push(event, &mut slots, &mut room) {
+                break Some(error);
+            }
+            assert!(events.raw.len() <= MAX_PROSE, "{} bytes of one event", events.raw.len());
+            // Counting costs as much as is kept.
+            if read / COUNTED > (read - event.len()) / COUNTED {
+                let kept = held(&events.fold) + events.streams.taken;
+                assert!(kept + room <= SKELETON_BYTES, "{kept} bytes are kept after {read}, and {room} left");
+            }
+        };
+        assert_eq!(
+            matches!(error, Some(AnswerError::TooMuch(_))),
+            ends_early,
+            "{error:?} after {read} bytes"
+        );
+        let shown = String::from_utf8_lossy(event.get(..40).unwrap_or(event)).into_owned();
+        assert_eq!(budget.free(), 1 << 20, "{shown}");
+        if !ends_early {
+            let folded = events.finish(false, &mut slots, &mut room).unwrap();
+            let text = folded.skeleton.as_str().map_or(0, str::len);
+            assert!(text <= MAX_PROSE, "{text} bytes of {shown}");
+        }
+    }
+
+    #[test]
+    fn what_is_kept_of_events_that_are_none_is_bounded() {
+        let long = "x".repeat(2042);
+        check(format!("data: {long}\n\n").as_bytes(), true);
+        check(format!("data: {long}\r\rdata: {{\"a\": ]{long}\r\r").as_bytes(), true);
+        check(format!("data: {}\n\n", "no ".repeat(40)).as_bytes(), true);
+        check(format!("data: {{{long}\n\n").as_bytes(), true);
+        check(format!("data: \"{long}\"\n\n").as_bytes(), true);
+        // Each of these bytes is three in the text that is kept.
+        check(&[&b"data: {"[..], &[0xff; 1000], b"\n\n"].concat(), true);
+        // Events that are events, and too many of them to be one answer's.
+        for results in [
+            r#"{"data": [{"url": "https://a.example/1.png"}], "candidates": [{}]}"#,
+            r#"{"choices": [{"index": 3, "message": {"images": ["a"], "content": "b", "refusal": "c"}}]}"#,
+            r#"{"choices": [{"delta": {"content": [{"type": "image_url"}], "video": "d"}}]}"#,
+            r#"{"type": "image_generation.partial_failed", "error": {"code": "e"}}"#,
+        ] {
+            check(format!("data: {results}\n\n").as_bytes(), true);
+        }
+        // One payload without an end, comments, and fields that nobody reads: nothing of them is kept.
+        check(&[&b"data: }"[..], &vec![b'x'; 64 << 20]].concat(), false);
+        check(format!("data: {long}\n").as_bytes(), false);
+        check(format!(": {long}\n\nevent: {long}\n{}: {long}\n", "name".repeat(10)).as_bytes(), false);
+    }
+
+    #[test]
+    fn a_model_may_think_aloud_for_as_long_as_it_likes() {
+        const WORDS: usize = 20_000;
+        let dir = tempfile::tempdir().unwrap();
+        let mut slots = Slots::new(Spool::new(BytesBudget::new(1 << 20), dir.path()).unwrap(), 0);
+        let (mut events, mut room) = (Events::new(), SKELETON_BYTES);
+        for word in 0..WORDS {
+            let event = json!({
+                "id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "m",
+                "choices": [{ "index": 0, "delta": { "reasoning_content": "hm, " }, "finish_reason": "x" }],
+                "usage": { "total_tokens": word, "details": { "words": word } }, "error": { "last": word }
+            });
+            events.push(format!("data: {event}\n\n").as_bytes(), &mut slots, &mut room).unwrap();
+        }
+        assert_eq!(events.fold.kept, held(&events.fold), "what was replaced is given back");
+        assert_eq!(room + events.fold.kept + events.streams.taken, SKELETON_BYTES);
+        let folded = events.finish(false, &mut slots, &mut room).unwrap();
+        let said = folded.skeleton["choices"][0]["message"]["reasoning_content"].as_str().unwrap();
+        assert_eq!(said.len(), 4 * WORDS);
+        assert_eq!(folded.skeleton["usage"]["total_tokens"], WORDS - 1);
     }
 }

@@ -19,6 +19,17 @@ const MAX_KEY: usize = 256;
 /// What one value costs beside its text, in bytes of the skeleton's allowance.
 const NODE_COST: usize = 64;
 
+/// What a value takes of the skeleton's allowance.
+pub(super) fn weight(value: &Value) -> usize {
+    let inside = match value {
+        Value::String(text) => text.len(),
+        Value::Array(list) => list.iter().map(weight).sum(),
+        Value::Object(map) => map.iter().map(|(key, value)| key.len() + weight(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+    };
+    NODE_COST + inside
+}
+
 /// A text that continues over several events of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Continued {
@@ -44,6 +55,8 @@ const MAX_CHOICES: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     texts: Vec<[Option<TextScanner>; 2]>,
+    /// What they took of the skeleton's allowance.
+    pub(super) taken: usize,
 }
 
 impl Streams {
@@ -451,7 +464,12 @@ fn emit(target: &mut Target, run: &[u8], env: &mut Env<'_>) -> Result<(), Answer
         }
         Target::Own(scanner) => scanner.push(run, env.slots, env.room),
         Target::Continued(which) => match env.streams.as_deref_mut() {
-            Some(streams) => streams.get(*which).push(run, env.slots, env.room),
+            Some(streams) => {
+                let before = *env.room;
+                streams.get(*which).push(run, env.slots, env.room)?;
+                streams.taken += before.saturating_sub(*env.room);
+                Ok(())
+            }
             None => Ok(()),
         },
     }

@@ -31,7 +31,7 @@ pub enum Content {
 /// The bytes of one base64 text.
 #[derive(Clone, Debug)]
 pub struct Slot {
-    /// The bytes; gone when another picture superseded this one or when it is no picture.
+    /// The bytes; gone when another picture superseded this one, and of what is neither picture nor clip.
     pub body: Option<Body>,
     /// What the bytes are.
     pub content: Content,
@@ -47,6 +47,11 @@ impl Slot {
     /// A whole picture that is larger than the 1×1 placeholders that gateways send instead of one.
     pub fn is_picture(&self) -> bool {
         !self.broken && self.is_large() && matches!(self.content, Content::Picture(_))
+    }
+
+    /// A whole clip.
+    pub fn is_clip(&self) -> bool {
+        !self.broken && self.content == Content::Video && self.body.is_some()
     }
 
     /// Not one of the placeholders.
@@ -114,9 +119,10 @@ impl Slots {
         self.list.iter().skip(first).flatten().any(Slot::is_picture)
     }
 
-    /// Frees the bytes of finished slots in `range`: something better came, or they are previews.
+    /// Frees the bytes of finished pictures in `range`: something better came, or they are previews.
     pub(super) fn free(&mut self, range: std::ops::Range<usize>) {
-        for slot in self.list.iter_mut().take(range.end).skip(range.start).flatten() {
+        let slots = self.list.iter_mut().take(range.end).skip(range.start).flatten();
+        for slot in slots.filter(|slot| matches!(slot.content, Content::Picture(_))) {
             slot.body = None;
         }
     }
@@ -128,7 +134,7 @@ impl Slots {
             Content::Picture(format) => picture::dimensions(format, &body),
             _ => None,
         };
-        let keep = matches!(content, Content::Picture(_)) && !broken;
+        let keep = matches!(content, Content::Picture(_) | Content::Video) && !broken;
         Slot { body: keep.then_some(body), content, size, len, broken }
     }
 }

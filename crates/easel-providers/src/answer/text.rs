@@ -34,6 +34,12 @@ pub(crate) fn pieces(text: &str) -> impl Iterator<Item = Result<&str, usize>> {
     })
 }
 
+/// Takes `bytes` of text out of what an answer's texts may still hold.
+pub(super) fn charge(room: &mut usize, bytes: usize) -> Result<(), AnswerError> {
+    *room = room.checked_sub(bytes).ok_or(AnswerError::TooMuch("more text than a picture answer has"))?;
+    Ok(())
+}
+
 #[derive(Debug)]
 enum Mode {
     Plain,
@@ -129,7 +135,7 @@ impl TextScanner {
         room: &mut usize,
     ) -> Result<&'a [u8], AnswerError> {
         for (at, &byte) in piece.iter().enumerate() {
-            *room = room.checked_sub(1).ok_or(AnswerError::TooMuch("more text than a picture answer has"))?;
+            charge(room, 1)?;
             self.out.push(byte);
             // Wrapped lines and the escapes of JSON inside JSON belong to a run; the decoder judges them.
             let joins =

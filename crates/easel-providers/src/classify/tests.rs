@@ -217,6 +217,82 @@ fn other_bodies_are_understood() {
 }
 
 #[test]
+fn only_a_refusal_that_speaks_of_the_model_is_about_it() {
+    const MODEL: &str = "gemini-3-pro-image";
+    #[track_caller]
+    fn check(status: u16, body: &str, lacks: bool) {
+        let failure = judged(status, body).unwrap();
+        assert_eq!(failure.class, ErrorClass::NotFound, "{body}");
+        assert_eq!(failure.lacks(MODEL), lacks, "{body}: {failure:?}");
+    }
+    let sample = |name: &str| samples::text(&format!("{name}.json"));
+    for (name, status, lacks) in [
+        ("openai/error_model_retired", 404, true),
+        ("openai/error_unsupported_region", 403, false),
+        ("chat_gateways/error_no_channel", 503, true),
+        ("chat_gateways/error_route_missing", 404, false),
+        ("gemini_native/error_not_found", 404, false), // It names another model than the one asked for.
+        ("openrouter/error_free_variant_ended", 404, true),
+        ("siliconflow/error_not_found", 404, false),
+        ("volcengine_ark/error_model_not_found", 404, true),
+        ("volcengine_ark/error_model_not_open", 404, true),
+        ("a1111/error_api_disabled", 404, false),
+    ] {
+        check(status, &sample(name), lacks);
+    }
+    let error = |message: &str| json!({ "error": { "message": message } }).to_string();
+    for (status, message, lacks) in [
+        (404, "The model 'x' does not exist or you do not have access to it.", true),
+        (404, "models/gemini-3-pro-image is not found for API version v1beta", true),
+        (404, "No such model: x", true),
+        (404, "gemini-3-pro-image: gone", true),
+        (404, "Gemini-3-Pro-Image has been shut down", true),
+        (404, "No endpoints found matching your data policy.", true),
+        (404, "No provider for x", true),
+        (404, "模型不存在，请检查", true),
+        (404, "该模型已停用", true),
+        (404, "Not Found", false),
+        (404, "", false),
+        (404, "404 page not found", false),
+        (404, "Invalid URL (POST /v1/models/gemini-3-pro-image:generateContent)", false),
+        (404, "no route for https://gw.example/v1beta/models/gemini-3-pro-image:generateContent", false),
+        (404, "Organisation not found", false),
+        (404, "The image was not found. Supermodels are nice.", false),
+        (405, "Method Not Allowed", false),
+        (302, "", false),
+    ] {
+        check(status, &error(message), lacks);
+    }
+    check(404, r#"{"detail":"Not Found"}"#, false);
+    check(404, r#"{"status":404,"error":"Not Found","path":"/v1/models/gemini-3-pro-image"}"#, false);
+    check(404, "<html><title>gemini-3-pro-image: model not found</title></html>", false);
+    // What is missing for one key alone is not missing.
+    let mut failure = judged(404, &sample("openai/error_model_retired")).unwrap();
+    failure.retry = Retry::NextKey;
+    assert!(!failure.lacks(MODEL));
+}
+
+#[test]
+fn an_owner_learns_that_the_address_is_wrong() {
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: &str) {
+        let (headers, answer) = (HeaderMap::new(), read(body));
+        let redactor = Redactor::new([]);
+        let advice = RetryAdvice::from_headers(&headers, chrono::Utc::now());
+        let facts =
+            Facts { status, headers: &headers, advice, answer: &answer, prompt: "猫", redactor: &redactor };
+        assert_eq!(failure(&facts).unwrap().into_error("p", &facts).detail, expected);
+    }
+    check(404, r#"{"detail":"Not Found"}"#, &format!("{NO_ADDRESS}: Not Found"));
+    check(404, "<title>404</title><html>", &format!("{NO_ADDRESS}: 404"));
+    check(302, "", NO_ADDRESS);
+    let no_model = r#"{"error":{"message":"No such model","code":"model_not_found"}}"#;
+    check(404, no_model, "model_not_found: No such model");
+    check(404, r#"{"error":"Organisation not found"}"#, "Organisation not found");
+    check(500, r#"{"detail":"Not Found"}"#, "Not Found");
+}
+
+#[test]
 fn a_suspended_resource_opens_the_circuit() {
     let failure = judged(403, &samples::text("openai/error_azure_resource_blocked.json")).unwrap();
     assert!(failure.suspended);

@@ -136,10 +136,61 @@ pub(super) const NOT_FOUND: Words = Words {
         "invalid url (",
         "no available channel",
         "no endpoints found",
+        "no provider for",
         "无可用渠道",
         "model not found",
     ],
 };
+
+/// Of those, the ones that speak of the model (codes by their beginnings).
+pub(super) const NO_MODEL: Words = Words {
+    codes: &[
+        "model_not_found",
+        "modelnotfound",
+        "model_not_supported",
+        "modelnotopen",
+        "model.accessdenied",
+        "deploymentnotfound",
+        "invalidendpoint",
+        "free_variant_ended",
+    ],
+    phrases: &["no available channel", "no endpoints found", "no provider for", "无可用渠道"],
+};
+
+/// How a service names a model without its name; what is said of it is one of [`ABSENT`].
+pub(super) const MODEL: &[&str] = &["model", "模型"];
+/// How services say that something is not there, or not for this account.
+pub(super) const ABSENT: &[&str] = &[
+    "not found",
+    "not exist",
+    "n't exist",
+    "n’t exist",
+    "no such",
+    "unknown",
+    "invalid",
+    "not support",
+    "unsupported",
+    "not available",
+    "unavailable",
+    "not activated",
+    "no access",
+    "deprecated",
+    "retired",
+    "no longer",
+    "has ended",
+    "不存在",
+    "未找到",
+    "不可用",
+    "不支持",
+    "未开通",
+    "停用",
+    "下线",
+];
+/// The service is not offered here: neither another model nor another address would help.
+pub(super) const NO_SERVICE: &[&str] = &["unsupported_country_region_territory", "failed_precondition"];
+/// Words that say that the address is what is not there.
+pub(super) const ADDRESS: &[&str] =
+    &["url", "uri", "route", "path", "page", "endpoint", "method", "resource"];
 
 pub(super) const TOO_LARGE: Words =
     Words { codes: &["image_too_large", "payload_too_large", "request_too_large"], phrases: &[] };

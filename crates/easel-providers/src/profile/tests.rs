@@ -29,12 +29,16 @@ struct Gateway {
 }
 
 async fn gateway(kind: &str, profile: Value) -> Gateway {
+    gateway_of("some-model", kind, profile).await
+}
+
+async fn gateway_of(model: &str, kind: &str, profile: Value) -> Gateway {
     let service = FakeProvider::start().await;
     let profile: ProfileSection = serde_json::from_value(profile).unwrap();
     assert_eq!(profile.validate("gate"), []);
     let section: ProviderSection = serde_json::from_value(json!({
         "kind": kind, "base_url": service.base_url(), "api_keys": ["sk-test-0123456789"],
-        "model": "some-model", "profile": "gate"
+        "model": model, "profile": "gate"
     }))
     .unwrap();
     let clients = HttpClients::new(NetworkSection::default());
@@ -132,6 +136,23 @@ async fn sizes_are_spelled_as_the_profile_says() {
         let body = gate.got(0, wish).await.json.unwrap();
         assert_eq!(body[field], expected, "{profile}");
         assert_eq!(body.get("size").is_some(), field == "size" && !expected.is_null(), "{profile}");
+    }
+}
+
+/// Elsewhere gpt-image-1 and dall-e-3 end at 1K.
+#[tokio::test]
+async fn a_gateways_own_sizes_reach_beyond_the_models_family() {
+    let large = Output { tier: Some(2), ..OPEN };
+    for (profile, tier, sent) in [
+        (json!({ "size_names": { "1024x1024": "square", "2048x2048": "square_xl" } }), None, "square_xl"),
+        (json!({ "size_style": "tier" }), None, "2K"),
+        (json!({}), Some(1), "1024x1024"),
+    ] {
+        for model in ["gpt-image-1", "dall-e-3"] {
+            let gate = gateway_of(model, "openai_images", profile.clone()).await;
+            assert_eq!(gate.provider.capabilities().max_tier, tier, "{model} {profile}");
+            assert_eq!(gate.got(0, large).await.json.unwrap()["size"], sent, "{model} {profile}");
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     clips::{self, Life, Says, frame, words},
-    suite::{Bench, Case, Shown, Wire, case, openai_echoes, wire::cases},
+    suite::{Bench, Case, Wire, case, wire::cases},
 };
 
 const MODEL: &str = "doubao-seedance-1-5-pro-251215";
@@ -16,10 +16,6 @@ const MODEL: &str = "doubao-seedance-1-5-pro-251215";
 pub(crate) fn wire() -> Wire {
     use ErrorClass::{Auth, BadRequest, ModerationInput, ModerationOutput, NotFound, Overload, Quota, Rate};
     Wire {
-        section: clips::fast(),
-        inline: false,
-        tasks: true,
-        clips: true,
         empty: vec![vec![created(), Answer::json(200, &json!({ "status": "succeeded", "content": {} }))]],
         moderated_input: vec![
             case("text", sample(400, "error_input_text_sensitive"), ModerationInput),
@@ -44,7 +40,9 @@ pub(crate) fn wire() -> Wire {
             cases("expired", ended("expired"), ErrorClass::ResultLost),
         ],
         echoes,
-        ..Wire::new("ark_video", MODEL, |_, results| vec![created(), running(), done(&results[0])])
+        ..clips::wire("ark_video", MODEL, |_, results| {
+            vec![created(), running(), done(clips::link(&results[0]))]
+        })
     }
 }
 
@@ -69,12 +67,7 @@ fn failed(code: &str) -> [Answer; 2] {
     [created(), Answer::json(200, &json!({ "status": "failed", "error": error }))]
 }
 
-fn done(shown: &Shown) -> Answer {
-    let Shown::Link(link) = shown else { panic!("there are links only") };
-    done_at(link)
-}
-
-fn done_at(link: &str) -> Answer {
+fn done(link: &str) -> Answer {
     let mut done = samples::json("volcengine_ark/video_task_succeeded.json");
     done["content"]["video_url"] = link.into();
     Answer::json(200, &done)
@@ -82,9 +75,7 @@ fn done_at(link: &str) -> Answer {
 
 fn echoes(text: &str) -> Vec<Case> {
     let failed = json!({ "status": "failed", "error": { "code": "InternalServiceError", "message": text } });
-    let mut cases_ = openai_echoes(text);
-    cases_.push(cases("task", [created(), Answer::json(200, &failed)], ErrorClass::Overload));
-    cases_
+    clips::echoes(text, [created(), Answer::json(200, &failed)])
 }
 
 fn life() -> Life {
@@ -92,7 +83,7 @@ fn life() -> Life {
         wire: wire(),
         created: created(),
         working: (running(), None),
-        done: done_at,
+        done,
         id: "cgt-20260909-abc",
         question: ("GET", "/api/v3/contents/generations/tasks/cgt-20260909-abc"),
     }
@@ -118,7 +109,7 @@ async fn every_sample_is_understood() {
 async fn the_price_of_a_clip_is_told() {
     let bench = Bench::new(&wire()).await;
     let link = bench.peer.host(".mp4", Answer::raw(200, "video/mp4", crate::suite::clip(1)));
-    bench.peer.answers([created(), done_at(&link)]);
+    bench.peer.answers([created(), done(&link)]);
     let made = bench.provider.generate(&words(), &bench.cx).await.unwrap();
     assert_eq!(made.usage.output_tokens, Some(108_900));
 }
@@ -126,13 +117,9 @@ async fn the_price_of_a_clip_is_told() {
 #[tokio::test]
 async fn words_and_wishes_go_out_as_ark_names_them() {
     let check = async |extra: Value, output: Output, fields: Value| {
-        let bench = clips::with(wire(), MODEL, extra).await;
-        let mut request = words();
-        request.output = output;
-        let sent = clips::sent(&bench, created(), &request).await;
+        let sent = clips::writes(&life(), &extra, output).await;
         let content = json!([{ "type": "text", "text": "一只奔跑的柯基" }]);
-        let mut expected = json!({ "model": MODEL, "content": content });
-        expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let expected = clips::and(json!({ "model": MODEL, "content": content }), &fields);
         assert_eq!(
             (sent.path(), sent.http.json().unwrap()),
             ("/api/v3/contents/generations/tasks", expected),

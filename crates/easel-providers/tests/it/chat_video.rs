@@ -1,11 +1,20 @@
 //! Clips through chat completions.
 
+use std::{collections::HashMap, sync::Arc};
+
+use async_trait::async_trait;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use easel_core::{
+    chain::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, KeyPool, Link, ProviderSlot, Success},
     error::{Charged, ErrorClass, Retry},
-    ports::{GenerateRequest, Output},
+    media::{BytesBudget, Spool},
+    ports::{ClipLimits, GenerateRequest, Output, RemoteTask, StoreError, TaskIntent},
 };
-use easel_testkit::{pictures, provider::Answer};
+use easel_http::NetworkSection;
+use easel_testkit::{
+    pictures,
+    provider::{Answer, FakeProvider},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -16,14 +25,26 @@ use crate::{
 /// How the service answers, for the suite.
 pub(crate) fn wire() -> Wire {
     Wire {
-        inline: false,
         clips: true,
         empty: vec![vec![stream(&["I thought about it."])], vec![Answer::json(200, &chat("   "))]],
         ..Wire::new("chat_video", "grok-imagine-0.9", |_, results| {
-            let Shown::Link(link) = &results[0] else { panic!("there are links only") };
-            vec![stream(&["<video src=\"", link, "\" controls></video>"])]
+            let data_url;
+            let source = match &results[0] {
+                Shown::Link(link) => link,
+                Shown::Inline(bytes) => {
+                    data_url = inline(bytes);
+                    &data_url
+                }
+            };
+            let (start, rest) = source.split_at(source.len() / 2);
+            vec![stream(&["<video src=\"", start, rest, "\" controls></video>"])]
         })
     }
+}
+
+/// A clip as a data URL.
+fn inline(bytes: &[u8]) -> String {
+    format!("data:video/mp4;base64,{}", STANDARD.encode(bytes))
 }
 
 fn chat(content: &str) -> Value {
@@ -76,6 +97,140 @@ async fn clips_are_found_in_every_shape() {
         Answer::raw(200, "text/event-stream", format!("data: {chunk}\n\ndata: [DONE]\n\n"))
     })
     .await;
+}
+
+#[tokio::test]
+async fn clips_stand_in_the_answer_itself() {
+    let film = clip(3);
+    let (data_url, base64) = (inline(&film), STANDARD.encode(&film));
+    let delta = |delta: Value| {
+        let chunk = json!({ "choices": [{ "delta": delta, "finish_reason": "stop" }] });
+        Answer::raw(200, "text/event-stream", format!("data: {chunk}\n\ndata: [DONE]\n\n")).chunked(1000)
+    };
+    let still = format!("data:image/png;base64,{}", STANDARD.encode(pictures::png(64, 64, 1)));
+    for (nth, answer) in [
+        stream(&["Done! ![video](", &data_url, ")"]),
+        stream(&["![cover](", &still, ") and [video](", &data_url, ")"]),
+        Answer::json(200, &chat(&data_url)),
+        Answer::json(200, &chat(&format!("<video src='{data_url}'></video>"))),
+        Answer::json(200, &chat(&json!({ "video": data_url }).to_string())),
+        Answer::json(200, &json!({ "data": [{ "b64_json": base64 }] })),
+        Answer::json(200, &json!({ "video": { "b64": base64, "duration": 5 } })),
+        Answer::json(200, &json!({ "video_url": data_url, "thumbnail": still })),
+        Answer::raw(200, "text/plain", data_url.clone()),
+        delta(json!({ "video": { "url": data_url } })),
+        delta(json!({ "content": [{ "type": "video_url", "video_url": { "url": data_url } }] })),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let bench = Bench::new(&wire()).await;
+        bench.peer.answer(answer);
+        assert_eq!(bench.ask(&words()).await.unwrap(), std::slice::from_ref(&film), "{nth}");
+        assert_eq!(bench.peer.downloads().len(), 0, "{nth}");
+    }
+}
+
+#[tokio::test]
+async fn a_clip_in_the_answer_has_the_bounds_of_one_behind_a_link() {
+    let film = clip(4);
+    let length = u64::try_from(film.len()).unwrap();
+    let mut bench = Bench::new(&wire()).await;
+    for (max_bytes, fits) in [(length - 1, false), (length, true)] {
+        bench.cx.clip_limits = ClipLimits { max_bytes, ..ClipLimits::default() };
+        bench.succeeds(&[Shown::Inline(film.clone())]);
+        let made = bench.ask(&words()).await;
+        assert_eq!(made.is_ok(), fits);
+        let class = made.err().map(|error| (error.class, error.retry));
+        assert_eq!(class, (!fits).then_some((ErrorClass::ResultLost, Retry::Never)));
+    }
+    // Without memory it goes to the disk, and is longer than the answers of pictures may be.
+    let network = NetworkSection { max_answer_bytes: length, ..NetworkSection::default() };
+    let place = tempfile::tempdir().unwrap();
+    let peer = FakeProvider::start().await;
+    let base = peer.origin().clone();
+    let mut bench = Bench::in_network(&wire(), peer, &base, network);
+    bench.cx.spool = Spool::new(BytesBudget::new(0), place.path()).unwrap();
+    bench.succeeds(&[Shown::Inline(film.clone())]);
+    let made = bench.provider.generate(&words(), &bench.cx).await.unwrap().clip.unwrap();
+    assert!(made.body.in_file().is_some());
+    assert_eq!((made.body.read().unwrap(), made.link), (film, None));
+}
+
+/// Keeps no ledger.
+struct NoLedger;
+
+#[async_trait]
+impl AttemptLog for NoLedger {
+    async fn asking(&self, _: Attempt<'_>, _: Option<&TaskIntent>) -> Result<(), StoreError> {
+        Ok(())
+    }
+    async fn created(&self, _: Attempt<'_>, _: &RemoteTask) -> Result<(), StoreError> {
+        Ok(())
+    }
+    fn progress(&self, _: Option<u8>) {}
+    async fn answered(&self, _: Attempted<'_>) {}
+    async fn key_disabled(&self, _: &str, _: &str, _: Option<u16>) {}
+}
+
+/// What the chain makes of a job for this provider alone, with as many attempts as an owner may allow.
+async fn walk(bench: &Bench) -> Result<Success, ChainFailure> {
+    let keys = KeyPool::new(bench.cx.key.clone().into_iter().collect(), &HashMap::new());
+    let slot = ProviderSlot::new(Arc::clone(&bench.provider), keys, 5);
+    let log: Arc<dyn AttemptLog> = Arc::new(NoLedger);
+    let mut chain = Chain {
+        links: &[Link::new(Arc::new(slot), Output::default())],
+        job: bench.cx.job,
+        deadline: bench.cx.deadline,
+        cancel: &bench.cx.cancel,
+        stop: &bench.cx.cancel,
+        spool: &bench.cx.spool,
+        log: &log,
+        shrink: |_| None,
+        collage: |_, _| None,
+        attempts: 0,
+        unanswered: false,
+        clip_limits: ClipLimits::default(),
+    };
+    chain.run(&words()).await
+}
+
+#[tokio::test]
+async fn only_an_answer_that_ended_without_a_clip_is_asked_for_again() {
+    let again = (ErrorClass::Empty, Retry::SameKey);
+    let never = (ErrorClass::ResultLost, Retry::Never);
+    let words_of = |words: &str| json!({ "choices": [{ "delta": { "content": words } }] });
+    let unended = format!("data: {}\n\n", words_of("I am rendering."));
+    let events = |body: &str| Answer::raw(200, "text/event-stream", body.to_owned());
+    let finished = json!({ "choices": [{ "delta": {}, "finish_reason": "stop" }] });
+    for (what, answer, expected) in [
+        ("a whole stream", stream(&["I thought about it."]), again),
+        ("a finish reason", events(&format!("{unended}data: {finished}\n\n")), again),
+        ("a whole answer", Answer::json(200, &chat("I thought about it.")), again),
+        ("nothing at all", Answer::raw(200, "application/json", ""), again),
+        ("a stream that stops", events(&unended), never),
+        ("a stream that is cut", stream(&["I thought about it."]).cut_chunked(), never),
+        ("an answer that is cut", Answer::json(200, &chat("I thought about it.")).cut(), never),
+        ("cut before the first byte", events("x").cut(), never),
+        ("a clip that is cut", stream(&[&inline(&clip(1))]).cut(), never),
+    ] {
+        let bench = Bench::new(&wire()).await;
+        bench.peer.answer(answer);
+        let error = bench.refuses(&words()).await;
+        assert_eq!(
+            (error.class, error.retry, error.charged),
+            (expected.0, expected.1, Charged::Maybe),
+            "{what}"
+        );
+        assert_eq!(bench.creates().len(), 1, "{what}");
+    }
+    // What the chain makes of it: no second order after the first that was not answered.
+    for (answer, orders) in [(Answer::reset(), 1), (events(&unended), 1), (stream(&["Not today."]), 2)] {
+        let bench = Bench::new(&wire()).await;
+        bench.peer.always(answer);
+        assert!(walk(&bench).await.is_err());
+        assert_eq!(bench.creates().len(), orders);
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     media::{BytesBudget, ClipFormat, PictureFormat, Spool},
-    ports::{ClipLimits, GenerateRequest, Generated, Operation, RemoteTask, StoreError, TaskLog},
+    ports::{ClipLimits, GenerateRequest, Generated, Operation, Output, RemoteTask, StoreError, TaskLog},
 };
 use easel_testkit::{
     provider::{Answer, FakeProvider, ProviderRequest},
@@ -15,11 +15,32 @@ use easel_testkit::{
 };
 use serde_json::{Value, json};
 
-use crate::suite::{Bench, Wire, clip};
+use crate::suite::{
+    Bench, Case, Shown, Wire, clip, openai_echoes,
+    wire::{Success, cases},
+};
 
 /// Every wire of clips is asked as often as it goes.
 pub(crate) fn fast() -> Value {
     json!({ "extra": { "poll_seconds": 0.05 } })
+}
+
+/// The wire of a kind that makes clips as tasks and answers with links.
+pub(crate) fn wire(kind: &'static str, model: &'static str, success: Success) -> Wire {
+    Wire { section: fast(), inline: false, tasks: true, clips: true, ..Wire::new(kind, model, success) }
+}
+
+/// The link of a result.
+pub(crate) fn link(shown: &Shown) -> &str {
+    let Shown::Link(link) = shown else { panic!("there are links only") };
+    link
+}
+
+/// The usual places of an echo, and a task that fails with it.
+pub(crate) fn echoes(text: &str, failed: [Answer; 2]) -> Vec<Case> {
+    let mut all = openai_echoes(text);
+    all.push(cases("task", failed, ErrorClass::Overload));
+    all
 }
 
 /// How a service answers while one task lives.
@@ -71,6 +92,18 @@ pub(crate) async fn with(wire: Wire, model: &'static str, extra: Value) -> Bench
     let mut section = fast();
     section["extra"].as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     Bench::new(&Wire { model, section, ..wire }).await
+}
+
+/// The create call for words and a wished shape, with `extra` in the section.
+pub(crate) async fn writes(life: &Life, extra: &Value, output: Output) -> ProviderRequest {
+    let bench = with(life.wire.clone(), life.wire.model, extra.clone()).await;
+    sent(&bench, life.created.clone(), &GenerateRequest { output, ..words() }).await
+}
+
+/// An object with the fields of another one.
+pub(crate) fn and(mut object: Value, fields: &Value) -> Value {
+    object.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+    object
 }
 
 /// The create call for a request, whose task then fails.

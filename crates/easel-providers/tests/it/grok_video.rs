@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     clips::{self, Life, Says, frame, words},
-    suite::{Case, Shown, Wire, case, openai_echoes, wire::cases},
+    suite::{Case, Wire, case, wire::cases},
 };
 
 /// How the service answers, for the suite.
@@ -21,10 +21,6 @@ pub(crate) fn wire() -> Wire {
         [created(), Answer::json(200, &json!({ "status": "failed", "error": error }))]
     };
     Wire {
-        section: clips::fast(),
-        inline: false,
-        tasks: true,
-        clips: true,
         empty: vec![vec![created(), Answer::json(200, &json!({ "status": "done", "video": { "url": "" } }))]],
         moderated_input: vec![
             case("at once", plain(400, "Content violates usage guidelines."), ModerationInput),
@@ -46,8 +42,8 @@ pub(crate) fn wire() -> Wire {
             cases("expired", [created(), sample(200, "video_expired")], ErrorClass::ResultLost),
         ],
         echoes,
-        ..Wire::new("grok_video", "grok-imagine-video", |_, results| {
-            vec![created(), pending(), done(&results[0])]
+        ..clips::wire("grok_video", "grok-imagine-video", |_, results| {
+            vec![created(), pending(), done(clips::link(&results[0]))]
         })
     }
 }
@@ -64,12 +60,7 @@ fn pending() -> Answer {
     sample(202, "video_pending")
 }
 
-fn done(shown: &Shown) -> Answer {
-    let Shown::Link(link) = shown else { panic!("there are links only") };
-    done_at(link)
-}
-
-fn done_at(link: &str) -> Answer {
+fn done(link: &str) -> Answer {
     let mut done = samples::json("xai/video_done.json");
     done["video"]["url"] = link.into();
     Answer::json(200, &done)
@@ -81,9 +72,7 @@ fn plain(status: u16, text: &str) -> Answer {
 
 fn echoes(text: &str) -> Vec<Case> {
     let failed = json!({ "status": "failed", "error": { "code": "internal", "message": text } });
-    let mut cases_ = openai_echoes(text);
-    cases_.push(cases("task", [created(), Answer::json(200, &failed)], ErrorClass::Overload));
-    cases_
+    clips::echoes(text, [created(), Answer::json(200, &failed)])
 }
 
 fn life() -> Life {
@@ -91,7 +80,7 @@ fn life() -> Life {
         wire: wire(),
         created: created(),
         working: (pending(), Some(35)),
-        done: done_at,
+        done,
         id: "req-123",
         question: ("GET", "/v1/videos/req-123"),
     }
@@ -138,12 +127,9 @@ async fn an_expired_task_is_never_ordered_again() {
 #[tokio::test]
 async fn requests_are_written_as_xai_names_them() {
     let check = async |extra: Value, output: Output, fields: Value| {
-        let bench = clips::with(wire(), "grok-imagine-video", extra).await;
-        let mut request = words();
-        request.output = output;
-        let sent = clips::sent(&bench, created(), &request).await;
-        let mut expected = json!({ "model": "grok-imagine-video", "prompt": "一只奔跑的柯基" });
-        expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let sent = clips::writes(&life(), &extra, output).await;
+        let expected =
+            clips::and(json!({ "model": "grok-imagine-video", "prompt": "一只奔跑的柯基" }), &fields);
         assert_eq!((sent.path(), sent.http.json().unwrap()), ("/v1/videos/generations", expected));
     };
     let open = Output::default();

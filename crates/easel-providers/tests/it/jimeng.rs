@@ -1,18 +1,23 @@
 //! Jimeng and Doubao in both forms.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use async_trait::async_trait;
+use chrono::NaiveDate;
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
     media::{Picture, PictureFormat},
     ports::{GenerateRequest, Output, PublishMedia, Published, StoreError},
 };
 use easel_http::{HttpClients, NetworkSection};
-use easel_providers::{ProviderSection, Tools, build};
+use easel_providers::{ProviderSection, Tools, balance, build, questions::Questions};
 use easel_testkit::{
     pictures,
     provider::{Answer, FakeProvider, ProviderRequest},
+    samples,
 };
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
@@ -338,5 +343,44 @@ async fn a_session_that_is_over_or_empty_gives_way_to_the_next() {
     for (sample, key) in [("token_expired", KeyVerdict::Disable), ("no_points", KeyVerdict::OutOfQuota)] {
         bench.peer.answer(Answer::sample(200, &format!("jimeng/free_api_error_{sample}.json")));
         assert_eq!(bench.fails().await.key, key, "{sample}");
+    }
+}
+
+#[tokio::test]
+async fn the_points_of_an_account_are_told_and_its_session_is_not() {
+    const SESSION: &str = "0123456789abcdef0123456789abcdef";
+    let points = |session: &str| {
+        let points = json!({ "giftCredit": 60, "purchaseCredit": 2.5, "vipCredit": 0, "totalCredit": 62.5 });
+        json!([{ "token": session, "points": points }])
+    };
+    let expired = samples::json("jimeng/free_api_error_token_expired.json");
+    let odd = json!([{ "token": SESSION, "points": null }]);
+    for (form, base, answer, expected) in [
+        ("free_api", "", points(SESSION), Some(62.5)),
+        ("free_api", "/v1", points(SESSION), Some(62.5)),
+        ("free_api", "", expired, None),
+        ("free_api", "", odd, None),
+        ("aggregator", "/api/jimeng", points(SESSION), None),
+    ] {
+        let peer = FakeProvider::start().await;
+        peer.when_path("/token/points", Answer::json(200, &answer));
+        let section = json!({ "kind": "jimeng", "base_url": format!("{}{base}", peer.origin()),
+            "api_keys": [SESSION], "extra": { "form": form } });
+        let section: ProviderSection = serde_json::from_value(section).unwrap();
+        let tools = Tools::new(HttpClients::new(NetworkSection::default()));
+        let questions = Questions::new("p", &section, &tools, Duration::from_secs(30)).unwrap();
+        let today = NaiveDate::from_ymd_opt(2026, 11, 21).unwrap();
+        let told = balance::ask(&questions, &section.keys()[0], today).await;
+        assert_eq!(told.map(|told| told.left), expected.map(Some), "{form} {answer}");
+        assert!(!format!("{told:?} {questions:?}").contains(SESSION));
+        let requests = peer.requests();
+        let asked: Vec<_> = requests.iter().map(|asked| (&*asked.http.method, asked.path())).collect();
+        let question = [("POST", "/token/points")];
+        assert_eq!(asked, if form == "aggregator" { &[][..] } else { &question });
+        for asked in &requests {
+            let bearer = format!("Bearer {SESSION}");
+            assert_eq!(asked.headers().get("authorization"), Some(&*bearer));
+            assert!(!asked.http.query.contains(SESSION));
+        }
     }
 }

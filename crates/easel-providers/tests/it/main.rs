@@ -21,6 +21,7 @@ mod grok;
 mod grok_video;
 mod jimeng;
 mod localai;
+mod model_order;
 mod modelscope;
 mod openai_chat;
 mod openai_images;

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     clips::{self, Life, Says, frame, words},
-    suite::{Bench, Case, KEY, Shown, Wire, case, clip, openai_echoes, openai_failures, wire::cases},
+    suite::{Bench, Case, KEY, Wire, case, clip, openai_failures, wire::cases},
 };
 
 /// How the service answers, for the suite.
@@ -31,10 +31,6 @@ pub(crate) fn wire() -> Wire {
         ),
     ]);
     Wire {
-        section: clips::fast(),
-        inline: false,
-        tasks: true,
-        clips: true,
         empty: vec![vec![created(), Answer::json(200, &json!({ "status": "completed" }))]],
         moderated_input: vec![
             case("at once", Answer::moderation_input(), ModerationInput),
@@ -48,7 +44,9 @@ pub(crate) fn wire() -> Wire {
         moderated_output: vec![],
         failures,
         echoes,
-        ..Wire::new("openai_video", "sora-2", |_, results| vec![created(), working(), done(&results[0])])
+        ..clips::wire("openai_video", "sora-2", |_, results| {
+            vec![created(), working(), done(clips::link(&results[0]))]
+        })
     }
 }
 
@@ -68,27 +66,18 @@ fn ended(answer: &Value) -> [Answer; 2] {
     [created(), Answer::json(200, answer)]
 }
 
-fn done(shown: &Shown) -> Answer {
-    let Shown::Link(link) = shown else { panic!("there are links only") };
-    done_at(link)
-}
-
-fn done_at(link: &str) -> Answer {
+fn done(link: &str) -> Answer {
     let mut done = samples::json("sora_video/gateway_completed_with_url.json");
     done["video_url"] = link.into();
     Answer::json(200, &done)
 }
 
 fn echoes(text: &str) -> Vec<Case> {
-    let mut cases_ = openai_echoes(text);
     let error = json!({ "status": "failed", "error": { "code": "upstream", "message": text } });
-    cases_.push(cases("task", ended(&error), ErrorClass::Overload));
-    cases_.push(cases(
-        "reason",
-        ended(&json!({ "status": "failed", "fail_reason": text })),
-        ErrorClass::Overload,
-    ));
-    cases_
+    let mut all = clips::echoes(text, ended(&error));
+    let reason = ended(&json!({ "status": "failed", "fail_reason": text }));
+    all.push(cases("reason", reason, ErrorClass::Overload));
+    all
 }
 
 fn life() -> Life {
@@ -96,7 +85,7 @@ fn life() -> Life {
         wire: wire(),
         created: created(),
         working: (working(), Some(42)),
-        done: done_at,
+        done,
         id: "video_123",
         question: ("GET", "/v1/videos/video_123"),
     }
@@ -132,6 +121,22 @@ async fn without_a_link_the_content_is_fetched_with_the_key() {
 }
 
 #[tokio::test]
+async fn a_finished_task_may_hold_the_clip_itself() {
+    let film = clip(3);
+    let base64 = STANDARD.encode(&film);
+    for end in [
+        json!({ "status": "completed", "data": [{ "b64_json": base64 }] }),
+        json!({ "status": "completed", "video_url": format!("data:video/mp4;base64,{base64}") }),
+        json!({ "data": { "status": "success", "output": { "video": base64 } } }),
+    ] {
+        let bench = Bench::new(&wire()).await;
+        bench.peer.answers([created(), Answer::json(200, &end)]);
+        assert_eq!(bench.ask(&words()).await.unwrap(), std::slice::from_ref(&film));
+        assert_eq!((bench.creates().len(), bench.peer.downloads().len()), (1, 0));
+    }
+}
+
+#[tokio::test]
 async fn tasks_are_named_in_many_ways_and_ends_spelled_in_many() {
     let film = clip(2);
     for (named, word) in [
@@ -162,8 +167,7 @@ async fn sent(
 async fn words_and_wishes_go_out_as_json() {
     let check = async |model: &'static str, extra: Value, output: Output, fields: Value| {
         let sent = sent(model, extra, GenerateRequest { output, ..words() }).await;
-        let mut expected = json!({ "model": model, "prompt": "一只奔跑的柯基" });
-        expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let expected = clips::and(json!({ "model": model, "prompt": "一只奔跑的柯基" }), &fields);
         assert_eq!((sent.path(), sent.http.json().unwrap()), ("/v1/videos", expected), "{model} {output:?}");
     };
     let open = Output::default();

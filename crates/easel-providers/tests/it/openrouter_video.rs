@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::{
     clips::{self, Life, Notes, Says, frame, words},
-    suite::{Bench, Case, KEY, Shown, Wire, case, clip, openai_echoes, openai_failures, wire::cases},
+    suite::{Bench, Case, KEY, Wire, case, clip, openai_failures, wire::cases},
 };
 use std::sync::Arc;
 
@@ -23,10 +23,6 @@ pub(crate) fn wire() -> Wire {
     failures.push(cases("cancelled", ended("cancelled"), ErrorClass::Overload));
     failures.push(cases("expired", ended("expired"), ErrorClass::ResultLost));
     Wire {
-        section: clips::fast(),
-        inline: false,
-        tasks: true,
-        clips: true,
         empty: vec![vec![
             created(),
             Answer::json(200, &json!({ "status": "completed", "unsigned_urls": [] })),
@@ -38,7 +34,9 @@ pub(crate) fn wire() -> Wire {
         moderated_output: vec![],
         failures,
         echoes,
-        ..Wire::new("openrouter_video", MODEL, |_, results| vec![created(), working(), done(&results[0])])
+        ..clips::wire("openrouter_video", MODEL, |_, results| {
+            vec![created(), working(), done(clips::link(&results[0]))]
+        })
     }
 }
 
@@ -62,21 +60,14 @@ fn failed(error: &str) -> [Answer; 2] {
     [created(), Answer::json(200, &json!({ "id": "job-abc123", "status": "failed", "error": error }))]
 }
 
-fn done(shown: &Shown) -> Answer {
-    let Shown::Link(link) = shown else { panic!("there are links only") };
-    done_at(link)
-}
-
-fn done_at(link: &str) -> Answer {
+fn done(link: &str) -> Answer {
     let mut done = samples::json("openrouter/video_completed.json");
     done["unsigned_urls"] = json!([link]);
     Answer::json(200, &done)
 }
 
 fn echoes(text: &str) -> Vec<Case> {
-    let mut cases_ = openai_echoes(text);
-    cases_.push(cases("task", failed(text), ErrorClass::Overload));
-    cases_
+    clips::echoes(text, failed(text))
 }
 
 fn life() -> Life {
@@ -84,7 +75,7 @@ fn life() -> Life {
         wire: wire(),
         created: created(),
         working: (working(), None),
-        done: done_at,
+        done,
         id: "job-abc123",
         question: ("GET", "/v1/videos/job-abc123"),
     }
@@ -115,10 +106,10 @@ async fn the_key_goes_to_the_service_and_nowhere_else() {
     let at =
         |poll: &str| Answer::json(202, &json!({ "id": "j-1", "polling_url": poll, "status": "pending" }));
     let ours = format!("{}/v1/elsewhere/j-1", bench.peer.origin());
-    bench.peer.answers([at(&ours), done_at(&link)]);
+    bench.peer.answers([at(&ours), done(&link)]);
     assert_eq!(bench.ask(&words()).await.unwrap(), std::slice::from_ref(&film));
     let foreign = "https://thief.example/videos/j-1";
-    bench.peer.answers([at(foreign), done_at(&link)]);
+    bench.peer.answers([at(foreign), done(&link)]);
     assert_eq!(bench.ask(&words()).await.unwrap(), [film]);
     let paths: Vec<_> = bench.peer.requests().iter().map(|request| request.path().to_owned()).collect();
     assert_eq!(paths, ["/v1/videos", "/v1/elsewhere/j-1", "/v1/videos", "/v1/videos/j-1"]);
@@ -132,12 +123,8 @@ async fn the_key_goes_to_the_service_and_nowhere_else() {
 #[tokio::test]
 async fn requests_are_written_as_openrouter_names_them() {
     let check = async |extra: Value, output: Output, fields: Value| {
-        let bench = clips::with(wire(), MODEL, extra).await;
-        let mut request = words();
-        request.output = output;
-        let sent = clips::sent(&bench, created(), &request).await;
-        let mut expected = json!({ "model": MODEL, "prompt": "一只奔跑的柯基" });
-        expected.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        let sent = clips::writes(&life(), &extra, output).await;
+        let expected = clips::and(json!({ "model": MODEL, "prompt": "一只奔跑的柯基" }), &fields);
         assert_eq!((sent.path(), sent.http.json().unwrap()), ("/v1/videos", expected), "{output:?}");
     };
     let open = Output::default();

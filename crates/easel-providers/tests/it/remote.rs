@@ -6,11 +6,9 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use easel_core::{
     error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
-    ids::JobId,
-    media::{Body, BytesBudget, Picture, PictureFormat, Spool},
+    media::{Body, Picture, PictureFormat},
     ports::{
-        ApiKey, CallContext, ClipLimits, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider,
-        PublishMedia, Reference,
+        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, Provider, PublishMedia, Reference,
     },
 };
 use easel_http::{HttpClients, NetworkSection};
@@ -22,7 +20,8 @@ use easel_testkit::{
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
+
+use crate::suite::call_context;
 
 pub(crate) struct Bench {
     pub(crate) peer: FakeProvider,
@@ -59,16 +58,7 @@ impl Bench {
         assert_eq!(section.validate("fake"), []);
         let provider = build("fake", &section, &tools).unwrap();
         let dir = tempfile::tempdir().unwrap();
-        let cx = CallContext {
-            job: JobId::generate(),
-            key: section.keys().into_iter().next(),
-            deadline: Instant::now() + Duration::from_mins(1),
-            cancel: CancellationToken::new(),
-            spool: Spool::new(BytesBudget::new(budget), dir.path()).unwrap(),
-            tasks: Arc::new(NoTaskLog),
-            intent: None,
-            clip_limits: ClipLimits::default(),
-        };
+        let cx = call_context(&section, budget, dir.path());
         Self { peer, provider, cx, _dir: dir }
     }
 
@@ -702,42 +692,4 @@ async fn what_an_answer_took_of_the_budget_comes_back_however_it_ends() {
             assert_eq!(bench.cx.spool.budget().free(), free, "answer {nth}");
         }
     }
-}
-
-/// The models that were asked for by the paid requests.
-fn asked(bench: &Bench) -> Vec<String> {
-    bench.peer.requests().iter().filter_map(easel_testkit::provider::ProviderRequest::model).collect()
-}
-
-#[tokio::test]
-async fn without_a_model_the_first_of_the_order_is_taken_that_the_service_lists() {
-    let bench = Bench::new("openai_images", json!({ "model": "" })).await;
-    bench.peer.set_models(&["gpt-5", "gpt-image-2.6-flare", "GPT-Image-2.5-Sunburst"]);
-    bench.draws().await;
-    bench.draws().await;
-    assert_eq!(asked(&bench), ["gpt-image-2.5-sunburst"; 2]);
-    assert_eq!(bench.provider.model(), "gpt-image-2.5-sunburst");
-    assert_eq!(bench.peer.requests().len(), 3, "the list is asked for once");
-    // An owner's model is taken as it is, and nothing is listed.
-    let bench = Bench::new("openai_images", json!({ "model": "mine" })).await;
-    bench.draws().await;
-    assert_eq!((asked(&bench), bench.peer.requests().len()), (vec!["mine".to_owned()], 1));
-}
-
-#[tokio::test]
-async fn without_a_list_the_order_is_walked_by_real_requests() {
-    let bench = Bench::new("openai_images", json!({ "model": "" })).await;
-    bench.peer.when_path("/models", Answer::status(404));
-    let order = models::order(easel_providers::Kind::OpenAiImages);
-    bench.peer.answers((0..order.len()).map(|_| Answer::model_not_found()));
-    for (index, _) in order.iter().enumerate() {
-        let error = bench.fails().await;
-        assert_eq!(error.class, ErrorClass::NotFound);
-        // The last one has nobody behind it.
-        let last = index + 1 == order.len();
-        assert_eq!(error.retry, if last { Retry::NextProvider } else { Retry::Corrected }, "{index}");
-    }
-    assert_eq!(asked(&bench), order);
-    bench.draws().await;
-    assert_eq!(asked(&bench).last().unwrap(), order.last().unwrap(), "what is gone is remembered");
 }

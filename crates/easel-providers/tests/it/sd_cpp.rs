@@ -59,3 +59,19 @@ async fn edits_go_as_a_form_with_a_mask_where_it_is_one() {
     let names: Vec<_> = sent.pictures().into_iter().map(|picture| picture.name).collect();
     assert_eq!(names, ["image[]", "mask"]);
 }
+
+#[tokio::test]
+async fn small_checkpoints_are_asked_for_small_pictures() {
+    let bench = with(json!({ "size": "512x512" })).await;
+    let wide = Output { ratio: Some((16, 9)), ..Output::default() };
+    for (output, size) in [(Output::default(), "512x512"), (wide, "704x384")] {
+        let sent = bench.sends(&GenerateRequest { output, ..bench.words("猫") }).await;
+        assert_eq!(sent.size().as_deref(), Some(size));
+    }
+    let bench = with(json!({})).await;
+    let exact = Output { size: Some((512, 512)), ..Output::default() };
+    for (output, size) in [(exact, Some("512x512")), (Output::default(), None)] {
+        let sent = bench.sends(&GenerateRequest { output, ..bench.words("猫") }).await;
+        assert_eq!(sent.size().as_deref(), size);
+    }
+}

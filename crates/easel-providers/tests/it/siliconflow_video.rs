@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{
     clips::{self, Life, Says, frame, words},
-    suite::{Bench, Case, Shown, Wire, case, openai_echoes, wire::cases},
+    suite::{Bench, Case, Wire, case, wire::cases},
 };
 
 const MODEL: &str = "Wan-AI/Wan2.2-T2V-A14B";
@@ -18,10 +18,6 @@ const FRAMED: &str = "Wan-AI/Wan2.2-I2V-A14B";
 pub(crate) fn wire() -> Wire {
     use ErrorClass::{Auth, BadRequest, ModerationInput, NotFound, Overload, Quota, Rate};
     Wire {
-        section: clips::fast(),
-        inline: false,
-        tasks: true,
-        clips: true,
         empty: vec![vec![
             created(),
             Answer::json(200, &json!({ "status": "Succeed", "reason": "", "results": { "videos": [] } })),
@@ -44,7 +40,9 @@ pub(crate) fn wire() -> Wire {
         ],
         echoes,
         is_create: |request| request.path().ends_with("/video/submit"),
-        ..Wire::new("siliconflow_video", MODEL, |_, results| vec![created(), queued(), done(&results[0])])
+        ..clips::wire("siliconflow_video", MODEL, |_, results| {
+            vec![created(), queued(), done(clips::link(&results[0]))]
+        })
     }
 }
 
@@ -68,22 +66,16 @@ fn failed(reason: &str) -> [Answer; 2] {
     [created(), Answer::json(200, &json!({ "status": "Failed", "reason": reason, "results": null }))]
 }
 
-fn done(shown: &Shown) -> Answer {
-    let Shown::Link(link) = shown else { panic!("there are links only") };
-    done_at(link)
-}
-
-fn done_at(link: &str) -> Answer {
+fn done(link: &str) -> Answer {
     let mut done = samples::json("siliconflow/video_status_succeed.json");
     done["results"]["videos"][0]["url"] = link.into();
     Answer::json(200, &done)
 }
 
 fn echoes(text: &str) -> Vec<Case> {
-    let mut cases_ = openai_echoes(text);
-    cases_.push(case("own shape", refused(400, 20_015, text), ErrorClass::BadRequest));
-    cases_.push(cases("task", failed(text), ErrorClass::Overload));
-    cases_
+    let mut all = clips::echoes(text, failed(text));
+    all.push(case("own shape", refused(400, 20_015, text), ErrorClass::BadRequest));
+    all
 }
 
 fn life() -> Life {
@@ -91,7 +83,7 @@ fn life() -> Life {
         wire: wire(),
         created: created(),
         working: (queued(), None),
-        done: done_at,
+        done,
         id: "r-7",
         question: ("POST", "/v1/video/status"),
     }
@@ -115,12 +107,8 @@ async fn every_sample_is_understood() {
 #[tokio::test]
 async fn a_size_is_always_told() {
     let check = async |extra: Value, output: Output, size: &str| {
-        let bench = clips::with(wire(), MODEL, extra.clone()).await;
-        let mut request = words();
-        request.output = output;
-        let sent = clips::sent(&bench, created(), &request).await;
-        let mut expected = json!({ "model": MODEL, "prompt": "一只奔跑的柯基" });
-        expected.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let sent = clips::writes(&life(), &extra, output).await;
+        let mut expected = clips::and(json!({ "model": MODEL, "prompt": "一只奔跑的柯基" }), &extra);
         expected["image_size"] = size.into();
         assert_eq!((sent.path(), sent.http.json().unwrap()), ("/v1/video/submit", expected), "{output:?}");
     };

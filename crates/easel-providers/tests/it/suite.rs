@@ -21,7 +21,7 @@ use easel_testkit::{
 };
 use tokio::{task::JoinSet, time::Instant};
 
-pub(crate) use bench::{Bench, KEY, shown};
+pub(crate) use bench::{Bench, KEY, call_context, shown};
 pub(crate) use wire::{Case, Shown, Wire, case, openai_echoes, openai_failures};
 
 /// All wires that have to pass.

@@ -319,3 +319,6 @@ pub(crate) fn needs_restart(path: &KeyPath) -> bool {
     }
     marked(&SCHEMA, &path.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ fn is_section_key(text: &str) -> bool {
 }
 
 /// The texts in quotes of a file, without its tests. Escapes do not matter here: no key holds one.
-fn literals(source: &Source) -> impl Iterator<Item = &str> {
+pub(crate) fn literals(source: &Source) -> impl Iterator<Item = &str> {
     source
         .code()
         .lines()
@@ -57,7 +57,7 @@ fn composed(source: &Source, literal: &str) -> Vec<String> {
     composed
 }
 
-fn product() -> Vec<Source> {
+pub(crate) fn product() -> Vec<Source> {
     sources().into_iter().filter(|source| !source.is_test() && source.path.contains("/src/")).collect()
 }
 

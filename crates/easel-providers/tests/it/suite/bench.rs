@@ -1,6 +1,7 @@
 //! One wire's provider, built from its section, in front of its fake service.
 
 use std::{
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -13,8 +14,8 @@ use easel_core::{
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
     ports::{
-        CallContext, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider, PublishMedia,
-        Published, Reference, StoreError,
+        CallContext, ClipLimits, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider,
+        PublishMedia, Published, Reference, StoreError,
     },
 };
 use easel_http::{HttpClients, NetworkSection};
@@ -49,6 +50,20 @@ pub(crate) struct Bench {
     _dir: tempfile::TempDir,
 }
 
+/// A call with the first key of a section, which keeps at most `budget` bytes in memory and the rest in `dir`.
+pub(crate) fn call_context(section: &ProviderSection, budget: u64, dir: &Path) -> CallContext {
+    CallContext {
+        job: JobId::generate(),
+        key: section.keys().into_iter().next(),
+        deadline: Instant::now() + Duration::from_mins(1),
+        cancel: CancellationToken::new(),
+        spool: Spool::new(BytesBudget::new(budget), dir).unwrap(),
+        tasks: Arc::new(NoTaskLog),
+        intent: None,
+        clip_limits: ClipLimits::default(),
+    }
+}
+
 impl Bench {
     pub(crate) async fn new(wire: &Wire) -> Self {
         let peer = FakeProvider::start().await;
@@ -58,6 +73,11 @@ impl Bench {
 
     /// A provider whose service is at `base`, wherever `peer` is.
     pub(crate) fn at(wire: &Wire, peer: FakeProvider, base: &str) -> Self {
+        Self::in_network(wire, peer, base, NetworkSection::default())
+    }
+
+    /// The same with an owner's `[network]`.
+    pub(crate) fn in_network(wire: &Wire, peer: FakeProvider, base: &str, network: NetworkSection) -> Self {
         let mut section =
             json!({ "kind": wire.kind, "base_url": base, "model": wire.model, "api_keys": [KEY] });
         for (key, value) in wire.section.as_object().into_iter().flatten() {
@@ -67,21 +87,12 @@ impl Bench {
         assert_eq!(section.validate("fake"), [], "{}", wire.kind);
         let peer = Arc::new(peer);
         let published = Arc::new(Publisher { peer: Arc::clone(&peer), links: Mutex::default() });
-        let mut tools = Tools::new(HttpClients::new(NetworkSection::default()));
+        let mut tools = Tools::new(HttpClients::new(network));
         tools.publish = Some(Arc::<Publisher>::clone(&published));
         let provider = build("fake", &section, &tools).unwrap();
         let address = section.address().unwrap().url().as_str().trim_end_matches('/').to_owned();
         let dir = tempfile::tempdir().unwrap();
-        let cx = CallContext {
-            job: JobId::generate(),
-            key: section.keys().into_iter().next(),
-            deadline: Instant::now() + Duration::from_mins(1),
-            cancel: CancellationToken::new(),
-            spool: Spool::new(BytesBudget::new(BUDGET), dir.path()).unwrap(),
-            tasks: Arc::new(NoTaskLog),
-            intent: None,
-            clip_limits: easel_core::ports::ClipLimits::default(),
-        };
+        let cx = call_context(&section, BUDGET, dir.path());
         Self { wire: wire.clone(), peer, published, provider, cx, address, _dir: dir }
     }
 

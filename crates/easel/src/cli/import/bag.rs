@@ -79,6 +79,11 @@ impl<'a> Bag<'a> {
         self.read(key, whole)
     }
 
+    /// A number with its fraction, also one in quotes.
+    pub(super) fn number(&mut self, key: &str) -> Option<f64> {
+        self.read(key, number)
+    }
+
     /// A flag, also one in words.
     pub(super) fn flag(&mut self, key: &str) -> Option<bool> {
         self.read(key, flag)
@@ -160,17 +165,19 @@ fn text(value: &Json) -> Option<String> {
 }
 
 fn whole(value: &Json) -> Option<i64> {
-    let read = |text: &str| {
-        let number: f64 = text.trim().parse().ok()?;
-        #[expect(clippy::cast_possible_truncation, reason = "the range is checked")]
-        let whole = number as i64;
-        number.is_finite().then_some(whole).filter(|_| number.abs() < 1e15)
-    };
-    match value {
-        Json::Number(number) => number.as_i64().or_else(|| read(&number.to_string())),
-        Json::String(text) => read(text),
+    #[expect(clippy::cast_possible_truncation, reason = "numbers are small")]
+    let cut = |number: f64| number as i64;
+    value.as_i64().or_else(|| number(value).map(cut))
+}
+
+/// A number below 10¹⁵.
+fn number(value: &Json) -> Option<f64> {
+    let number = match value {
+        Json::Number(number) => number.as_f64(),
+        Json::String(text) => text.trim().parse().ok(),
         _ => None,
-    }
+    };
+    number.filter(|number: &f64| number.abs() < 1e15)
 }
 
 fn flag(value: &Json) -> Option<bool> {
@@ -228,6 +235,20 @@ mod tests {
         number(&json!("1e300"), None);
         number(&json!("NaN"), None);
         number(&json!([3]), None);
+    }
+
+    #[test]
+    fn fractions_are_kept_where_they_matter() {
+        for (value, expected) in [
+            (json!(1.5), Some(1.5)),
+            (json!(" 0.25 "), Some(0.25)),
+            (json!(5), Some(5.0)),
+            (json!("NaN"), None),
+            (json!("inf"), None),
+            (json!(true), None),
+        ] {
+            assert_eq!(with(&json!({"k": value}), |bag| bag.number("k")).0, expected, "{value}");
+        }
     }
 
     #[test]

@@ -32,17 +32,19 @@ const FIELDS: [&str; 4] = ["negative_prompt", "num_inference_steps", "guidance_s
 /// Fields that are the request itself and can't be set beside it.
 const RESERVED: [&str; 4] = ["prompt", "messages", "image", "images"];
 
+/// Flags that ask for an event stream, and the choice that does.
+const STREAMS: [&str; 2] = ["stream", "enable_stream"];
+const MODE: &str = "request_mode";
+/// The kinds that stream when `extra.stream` is true. Others have no stream, or always one.
+const STREAMING: [Kind; 5] =
+    [Kind::OpenAiImages, Kind::OpenAiChat, Kind::OpenRouterImages, Kind::GeminiNative, Kind::Ark];
+
 /// Keys that easel needs not: it does this by itself, without a setting.
-const NEEDLESS: [(&str, &str); 9] = [
+const NEEDLESS: [(&str, &str); 4] = [
     ("label", "import-why-label"),
     ("output_format", "import-why-encoding"),
-    ("poll_interval", "import-why-polling"),
-    ("poll_timeout", "import-why-polling"),
     ("retry_delay", "import-why-pauses"),
     ("empty_response_retry", "import-why-pauses"),
-    ("request_mode", "import-why-streaming"),
-    ("stream", "import-why-streaming"),
-    ("enable_stream", "import-why-streaming"),
 ];
 
 /// A service, read.
@@ -102,6 +104,8 @@ pub(super) fn read(
     reader.numbers(around.retries);
     reader.proxy();
     reader.supports_edit();
+    reader.polling(kind);
+    reader.streaming(kind);
     reader.extra(kind);
     let output = reader.output();
     for (key, why) in NEEDLESS {
@@ -355,6 +359,43 @@ impl Reader<'_, '_> {
         if let Some(flag) = self.bag.flag("supports_edit") {
             self.moved("supports_edit", "supports_edit", &flag.to_string());
             self.section.set("supports_edit", flag);
+        }
+    }
+
+    /// How often a task is asked about, and for how long.
+    fn polling(&mut self, kind: Kind) {
+        if !kind.has_tasks() {
+            let home = self.section.name();
+            let keys = ["poll_interval", "poll_timeout"];
+            return self.plan.needless(self.bag, &home, &keys, "import-why-polling");
+        }
+        if let Some(seconds) = self.bag.number("poll_interval") {
+            let seconds = json!(seconds.clamp(0.05, 600.0));
+            self.moved("poll_interval", "extra.poll_seconds", &shown(&seconds));
+            self.extra_field("poll_seconds", seconds);
+        }
+        if let Some(seconds) = self.bag.whole("poll_timeout") {
+            let seconds = seconds.clamp(10, 86_400);
+            self.moved("poll_timeout", "task_timeout_seconds", &seconds.to_string());
+            self.section.set("task_timeout_seconds", seconds);
+        }
+    }
+
+    /// Whether answers come as an event stream. They do not unless that is asked for.
+    fn streaming(&mut self, kind: Kind) {
+        let home = self.section.name();
+        let by_mode = self.bag.text(MODE).map(|mode| mode.eq_ignore_ascii_case("stream"));
+        let by_flags = STREAMS.map(|key| (key, self.bag.flag(key)));
+        for (key, wanted) in by_flags.into_iter().chain([(MODE, by_mode)]) {
+            match wanted {
+                Some(true) if STREAMING.contains(&kind) => {
+                    self.moved(key, "extra.stream", "true");
+                    self.extra_field("stream", json!(true));
+                }
+                Some(true) => self.plan.needless(self.bag, &home, &[key], "import-why-streaming-kind"),
+                Some(false) => self.plan.needless(self.bag, &home, &[key], "import-why-streaming"),
+                None => {}
+            }
         }
     }
 

@@ -225,6 +225,57 @@ fn options_of_a_service() {
 }
 
 #[test]
+fn tasks_are_asked_about_as_often_and_as_long_as_before() {
+    service(
+        "gitee_async",
+        json!({"poll_interval": 5, "poll_timeout": "300"}),
+        json!({"extra": {"poll_seconds": 5.0}, "task_timeout_seconds": 300}),
+    );
+    service(
+        "grok_video",
+        json!({"base_url": "https://api.x.ai", "poll_interval": "1.5"}),
+        json!({"extra": {"poll_seconds": 1.5}}),
+    );
+    service(
+        "modelscope_openai_images",
+        json!({"poll_interval": 0}),
+        json!({"extra": {"poll_seconds": 0.05}}),
+    );
+    service("gitee_async", json!({"poll_timeout": 1}), json!({"task_timeout_seconds": 10, "extra": null}));
+    service(
+        "openai_images",
+        json!({"poll_interval": 5}),
+        json!({"extra": null, "task_timeout_seconds": null}),
+    );
+    let at_once = json!({"id": "x", "__template_key": "openai_chat", "api_keys": ["k"], "model": "m",
+        "base_url": "https://gateway.example/v1", "poll_timeout": 300});
+    skips(json!({"providers": [at_once]}), "providers[0].poll_timeout", "import-why-polling");
+}
+
+#[test]
+fn streams_stay_where_the_kind_has_them() {
+    for (template, options) in [
+        ("openai_images", json!({"stream": true})),
+        ("openai_chat", json!({"enable_stream": "true"})),
+        ("gemini_native", json!({"request_mode": "stream"})),
+        ("flow2api", json!({"stream": false, "request_mode": "Stream"})),
+    ] {
+        service(template, options, json!({"extra": {"stream": true}}));
+    }
+    let told = |template: &str, key: &str, value: Json, why: &str| {
+        let mut old = json!({"id": "x", "__template_key": template, "api_keys": ["k"], "model": "m",
+            "base_url": "https://gateway.example/v1"});
+        old[key] = value;
+        skips(json!({"providers": [old.clone()]}), &format!("providers[0].{key}"), why);
+        service(template, old, json!({"extra": null}));
+    };
+    told("openai_chat", "stream", json!(false), "import-why-streaming");
+    told("gemini_native", "request_mode", json!("auto"), "import-why-streaming");
+    told("gitee_images", "stream", json!(true), "import-why-streaming-kind");
+    told("openai_chat", "stream", json!("perhaps"), "import-why-unreadable");
+}
+
+#[test]
 fn full_addresses_stay_as_they_are() {
     service(
         "openai_full_url_images",
