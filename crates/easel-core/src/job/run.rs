@@ -388,9 +388,11 @@ impl Engine {
         self.release(job, outcome.clone(), counts);
         self.book(job);
         // Before it is durable: the person may ask for the result again at once.
-        self.keeper.finished(job.id, outcome).await;
+        self.keeper.finished(job.id, outcome.clone()).await;
         if let Err(error) = durable.await {
             Self::store_failed(&error);
+            // Without what was held: a nearly full disk may have room for the end alone, which matters most.
+            drop(job.journal.append([Event::Finished { outcome }]));
         }
     }
 }
