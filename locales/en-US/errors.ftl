@@ -27,7 +27,6 @@ error-no-clip = No service that makes clips is set up here yet. Please ask the a
 error-clip-needs-picture = The configured services make clips from a picture only. Send or quote a picture with the command. [{ $code }]
 error-no-public-url = This service fetches the pictures that it is given from a public address, which easel can’t offer yet, so it can’t edit. Please ask the admin to add another service. [{ $code }]
 error-clip-words-only = The configured services make clips from words only. Try without a picture. [{ $code }]
-error-no-public-url = This service fetches reference pictures from a public address, and easel has none yet. Please ask the admin to set public_url or to add another service. [{ $code }]
 error-too-large-wish = The configured services draw { $tier }K at most. Try a smaller size. [{ $code }]
 error-wrong-shape = The configured services can’t draw that shape, only { $sizes }. Try another size. [{ $code }]
 error-named-clips-only = “{ $provider }” makes clips, no pictures. Try without @{ $provider }. [{ $code }]

@@ -23,7 +23,6 @@ error-no-clip = 这里还没有接入会做视频的服务。请联系管理员�
 error-clip-needs-picture = 设定的视频服务要有一张图才能做。发图或引用一张图，再试试吧。[{ $code }]
 error-no-public-url = 这个服务要从公网地址取参考图，画架还给不了，没法改图。请联系管理员换一个服务。[{ $code }]
 error-clip-words-only = 设定的视频服务只会按文字做视频，用不了图。去掉图再试试吧。[{ $code }]
-error-no-public-url = 这个服务要通过公网地址取参考图，而 easel 还没有公网地址，没法改图。请联系管理员设置 public_url，或换一个服务。[{ $code }]
 error-too-large-wish = 设定的服务最大只能画 { $tier }K。把尺寸改小一点再试试吧。[{ $code }]
 error-wrong-shape = 设定的服务画不出这个形状，只能画 { $sizes }。换个尺寸再试试吧。[{ $code }]
 error-named-clips-only = “{ $provider }”只做视频，不画图。去掉 @{ $provider } 再试试吧。[{ $code }]

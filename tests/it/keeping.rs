@@ -148,13 +148,23 @@ async fn the_inputs_of_a_waiting_job_go_with_it() {
     assert!(!has_input() && kept.len() == 2, "{kept:?}");
 }
 
-/// What makes the data directory of a running easel read-only, whatever it has open.
-struct Switch {
+/// What a disk suddenly refuses.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Refuses {
+    /// It is read-only.
+    Changes,
+    /// It is full.
+    Bytes,
+}
+
+/// What makes the disk under the data directory of a running easel refuse something, whatever easel has open.
+pub struct Switch {
     flag: PathBuf,
 }
 
 impl Switch {
-    fn read_only(&self, yes: bool) {
+    /// Whether it refuses from now on.
+    pub fn refuses(&self, yes: bool) {
         if yes {
             fs::write(&self.flag, "").unwrap();
         } else {
@@ -177,27 +187,39 @@ fn preload(dir: &Path) -> PathBuf {
     library
 }
 
-#[tokio::test]
-async fn a_directory_that_turns_read_only_under_a_running_easel_is_told_and_works_again_afterwards() {
+/// A world whose disk can be switched.
+pub async fn world_with_switch(
+    configuration: impl FnOnce(&str) -> String,
+    refuses: Refuses,
+) -> (World, Switch) {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path().canonicalize().unwrap();
     let provider = FakeProvider::start().await;
-    // Limits are on, so that there is something for the database to write, too.
-    let text = configuration(&provider.base_url())
-        .replace("[access]\n", "[access]\nrate_limit_max_calls_per_user = 50\n");
-    fs::write(root.join("easel.toml"), text).unwrap();
-    let switch = Switch { flag: root.join("read-only-now") };
+    fs::write(root.join("easel.toml"), configuration(&provider.base_url())).unwrap();
+    let switch = Switch { flag: root.join("refuses-now") };
     let mut command = easel(&root);
     command.args(["run", "--config", "easel.toml"]).env("LD_PRELOAD", preload(&root));
     command.env("READ_ONLY_DIR", root.join("data")).env("READ_ONLY_WHEN", &switch.flag);
+    if refuses == Refuses::Bytes {
+        command.env("READ_ONLY_FULL", "1");
+    }
     let easel = Easel::start(command);
     let bot = FakeOneBot::new();
     bot.connect_when_up(easel.onebot.as_ref().unwrap()).await;
-    let mut world = World { dir, easel: Some(easel), bot, provider };
+    (World { dir, easel: Some(easel), bot, provider }, switch)
+}
+
+#[tokio::test]
+async fn a_directory_that_turns_read_only_under_a_running_easel_is_told_and_works_again_afterwards() {
+    // Limits are on, so that there is something for the database to write, too.
+    let limited = |provider: &str| {
+        configuration(provider).replace("[access]\n", "[access]\nrate_limit_max_calls_per_user = 50\n")
+    };
+    let (mut world, switch) = world_with_switch(limited, Refuses::Changes).await;
     world.says("/生图 之前").await;
     world.bot.next_picture().await;
 
-    switch.read_only(true);
+    switch.refuses(true);
     for _ in 0..3 {
         world.says("/生图 只读").await;
         let told = world.hears().await;
@@ -211,7 +233,7 @@ async fn a_directory_that_turns_read_only_under_a_running_easel_is_told_and_work
     world.easel().logs("could not be stored").await;
     assert!(world.asks("/任务").await.contains("没有"));
 
-    switch.read_only(false);
+    switch.refuses(false);
     let message = world.says("/生图 之后").await;
     let after = world
         .bot

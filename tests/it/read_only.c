@@ -1,8 +1,9 @@
 /* Preloaded into easel by a test: while a flag file exists, everything below a folder is as read-only as after a forced
  * remount, open files included. Linux refuses an ordinary remount while files are open for writing, and the forced one
- * of a failing disk can't be had in a test.
+ * of a failing disk can't be had in a test. Or the disk is full to the last byte, also where a file has room of its own.
  *
- * READ_ONLY_DIR: the folder, absolute. READ_ONLY_WHEN: the flag file, absolute, outside of the folder. */
+ * READ_ONLY_DIR: the folder, absolute. READ_ONLY_WHEN: the flag file, absolute, outside of the folder.
+ * READ_ONLY_FULL: set = a full disk, on which only writing fails. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -48,16 +49,20 @@ static int refuses_file(int file) {
     return is_below(path);
 }
 
+static int is_full(void) { return getenv("READ_ONLY_FULL") != NULL; }
+
 #define REAL(name) \
     static __typeof__(name) *real; \
     if (!real) real = (__typeof__(name) *)dlsym(RTLD_NEXT, #name)
 #define REFUSE_IF(condition) \
-    if (condition) { errno = EROFS; return -1; }
+    if (condition) { errno = is_full() ? ENOSPC : EROFS; return -1; }
 
-#define ON_FILE(result, name, parameters, arguments) \
+#define ON_WRITE(result, name, parameters, arguments) \
     result name parameters { REAL(name); REFUSE_IF(refuses_file(file)); return real arguments; }
+#define ON_FILE(result, name, parameters, arguments) \
+    result name parameters { REAL(name); REFUSE_IF(!is_full() && refuses_file(file)); return real arguments; }
 #define ON_PATH(result, name, parameters, arguments) \
-    result name parameters { REAL(name); REFUSE_IF(refuses_path(path)); return real arguments; }
+    result name parameters { REAL(name); REFUSE_IF(!is_full() && refuses_path(path)); return real arguments; }
 #define ON_OPEN(name) \
     int name(const char *path, int flags, ...) { \
         REAL(name); \
@@ -65,14 +70,14 @@ static int refuses_file(int file) {
         va_start(more, flags); \
         mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(more, mode_t) : 0; \
         va_end(more); \
-        REFUSE_IF((flags & (O_ACCMODE | O_CREAT | O_TRUNC)) && refuses_path(path)); \
+        REFUSE_IF(!is_full() && (flags & (O_ACCMODE | O_CREAT | O_TRUNC)) && refuses_path(path)); \
         return real(path, flags, mode); \
     }
 
-ON_FILE(ssize_t, write, (int file, const void *bytes, size_t count), (file, bytes, count))
-ON_FILE(ssize_t, writev, (int file, const struct iovec *parts, int count), (file, parts, count))
-ON_FILE(ssize_t, pwrite, (int file, const void *bytes, size_t count, off_t at), (file, bytes, count, at))
-ON_FILE(ssize_t, pwrite64, (int file, const void *bytes, size_t count, off64_t at), (file, bytes, count, at))
+ON_WRITE(ssize_t, write, (int file, const void *bytes, size_t count), (file, bytes, count))
+ON_WRITE(ssize_t, writev, (int file, const struct iovec *parts, int count), (file, parts, count))
+ON_WRITE(ssize_t, pwrite, (int file, const void *bytes, size_t count, off_t at), (file, bytes, count, at))
+ON_WRITE(ssize_t, pwrite64, (int file, const void *bytes, size_t count, off64_t at), (file, bytes, count, at))
 ON_FILE(int, ftruncate, (int file, off_t length), (file, length))
 ON_FILE(int, ftruncate64, (int file, off64_t length), (file, length))
 ON_PATH(int, rename, (const char *path, const char *to), (path, to))

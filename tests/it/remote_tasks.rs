@@ -10,6 +10,7 @@ use easel_testkit::{
 };
 use serde_json::{Value, json};
 
+use crate::keeping::{Refuses, world_with_switch};
 use crate::world::{GROUP, USER, World, configuration, journal, until, world_with};
 
 const TASK: &str = "TASK00000000000000000000000001";
@@ -155,6 +156,37 @@ async fn what_the_first_task_made_survives_a_kill_while_the_second_renders() {
     world.start().await;
     both_are_delivered_once(&world, message, [first, second]).await;
     assert_eq!(to(&world, "/async/images/edits").len(), 2, "each was ordered once");
+}
+
+#[tokio::test]
+async fn a_task_that_ends_on_a_full_disk_is_told_and_comes_once_when_there_is_room() {
+    let (mut world, disk) = world_with_switch(|provider| gitee(provider, KEYS), Refuses::Bytes).await;
+    takes(&world, TASK);
+    let (_files, message) = asks(&world).await;
+    until("a question about the task", || !to(&world, TASK).is_empty()).await;
+    disk.refuses(true);
+    let picture = finishes(&world);
+    let told = world.bot.next_send_where("that it waits", |sent| sent.text.contains("[E-STORE]")).await;
+    assert_eq!(told.quote, Some(message.to_string()));
+    let output = world.easel().output();
+    let line = output.lines().find(|line| line.contains("a result waits until it can be recorded"));
+    let line = line.unwrap_or_else(|| panic!("the owner is not told:\n{output}"));
+    assert!(line.contains("ERROR") && line.contains("the disk is full"), "{line}");
+    assert!(events(&world, "answered").is_empty());
+    assert!(world.asks("/img帮助").await.contains("生图"), "the rest works on");
+
+    disk.refuses(false);
+    let sent = world.bot.next_picture().await;
+    assert_eq!((sent.picture(), sent.quote), (picture.clone(), Some(message.to_string())));
+    assert!(outcome(&world).await.contains("delivered"));
+    world.kill_and_start().await;
+    world.asks("/任务").await;
+    let delivered = world.bot.delivered();
+    assert_eq!(delivered.iter().filter(|sent| !sent.pictures.is_empty()).count(), 1);
+    assert_eq!(delivered.iter().filter(|sent| sent.text.contains("[E-")).count(), 1, "{delivered:?}");
+    assert_eq!(to(&world, "/async/images/edits").len(), 1, "ordered once");
+    world.says("/重发图片").await;
+    assert_eq!(world.bot.next_picture().await.picture(), picture, "it was stored as every other result");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 mod active;
 mod ask;
 mod bad_keys;
+mod begun;
 mod booking;
 pub mod collect;
 pub mod delivery;

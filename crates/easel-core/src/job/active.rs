@@ -7,9 +7,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Outcome,
+    begun::Begun,
     engine::{Brought, Phase},
     journal::Journal,
-    ledger::{MadeSoFar, StoredRequest},
+    ledger::{JobRecord, MadeSoFar, StoredRequest},
     usage::Spent,
 };
 use crate::{
@@ -47,6 +48,20 @@ pub(super) struct Earlier {
     pub(super) spent: Vec<Spent>,
     /// What they made and kept.
     pub(super) made: MadeSoFar,
+    /// The attempt that they saw no answer of.
+    pub(super) begun: Option<Begun>,
+}
+
+impl Earlier {
+    /// What a record tells.
+    pub(super) fn of(record: &JobRecord) -> Self {
+        Self {
+            attempts: record.attempts,
+            spent: record.spent.clone(),
+            made: record.made.clone(),
+            begun: Begun::left_by(record),
+        }
+    }
 }
 
 impl Active {
@@ -94,6 +109,11 @@ impl Active {
     /// More of it is made and kept.
     pub(super) fn add_made(&self, more: MadeSoFar) {
         self.made.lock().unwrap_or_else(PoisonError::into_inner).add(more);
+    }
+
+    /// Whether it may cost something: a provider was asked in this run, or an earlier one made a part.
+    pub(super) fn may_cost(&self) -> bool {
+        self.journal.has_asked() || self.kept() > 0
     }
 
     /// Whether somebody waits for its end who will not be there in a later run (the command line).

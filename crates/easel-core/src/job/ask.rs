@@ -113,7 +113,8 @@ impl Engine {
         Ok(asked)
     }
 
-    /// Asks about the task of an earlier run. `None`: the service never saw it, and it may be ordered again.
+    /// Asks about the task of an earlier run. `None`: the service does not know it, nothing is charged, and it may be ordered
+    /// again.
     pub(super) async fn ask_about(
         &self,
         job: &Active,
@@ -155,9 +156,10 @@ impl Engine {
             }
             Err(ChainFailure::ProviderChanged) => Err(gone()),
             Err(ChainFailure::Provider(error))
-                if task.created.is_none()
-                    && error.class == ErrorClass::NotFound
-                    && error.retry == Retry::SameKey =>
+                // Also of a task that it took: an engine that was restarted has forgotten it, and nothing was charged.
+                if error.class == ErrorClass::NotFound
+                    && error.retry == Retry::SameKey
+                    && error.charged == Charged::No =>
             {
                 Ok(None)
             }

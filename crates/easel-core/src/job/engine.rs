@@ -291,7 +291,7 @@ impl Engine {
             record.request.clone(),
             Brought::default(),
             record.accepted_at,
-            Earlier { attempts: record.attempts, spent: record.spent.clone(), made: record.made.clone() },
+            Earlier::of(record),
         );
         if matches!(beginning, Beginning::Deliver { .. } | Beginning::DeliverMade { .. }) {
             // At once: nobody can cancel what is made and paid for.
@@ -309,8 +309,9 @@ impl Engine {
         accepted_at: UnixMillis,
         mut earlier: Earlier,
     ) -> Arc<Active> {
-        let (ledger, keys) = (self.store.ledger.clone(), self.store.keys.clone());
-        let journal = Journal::new(id, ledger, keys, self.clock.clone(), std::mem::take(&mut earlier.spent));
+        let files = (self.store.ledger.clone(), self.store.keys.clone());
+        let (spent, begun) = (std::mem::take(&mut earlier.spent), earlier.begun.take());
+        let journal = Journal::new(id, files, self.clock.clone(), spent, begun);
         let deadline = Instant::now() + self.settings.load().deadline;
         let job = Active::new((id, number, accepted_at), (request, brought), journal, deadline, earlier);
         let job = Arc::new(job);
@@ -434,7 +435,9 @@ impl Engine {
             }
             (Some(job), _) => match job.try_cancel() {
                 Some(phase) => {
-                    CancelOutcome::Cancelled { number: job.number, begun: phase == Phase::Running }
+                    // A job of an earlier run may have been begun there, and wait for its turn here.
+                    let begun = phase == Phase::Running || job.may_cost();
+                    CancelOutcome::Cancelled { number: job.number, begun }
                 }
                 None => CancelOutcome::TooLate { number: job.number },
             },
@@ -452,8 +455,7 @@ impl Engine {
             state.active.values().find(asked_there).cloned()
         });
         let Some(job) = found else { return false };
-        let free = !job.journal.has_asked() && job.kept() == 0;
-        let cancelled = free && job.try_cancel().is_some();
+        let cancelled = !job.may_cost() && job.try_cancel().is_some();
         tracing::info!(job = %job.id, cancelled, "the request of a job was taken back");
         cancelled
     }

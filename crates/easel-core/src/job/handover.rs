@@ -53,7 +53,7 @@ pub(super) struct Handed<'a> {
 /// Why a result is not on record.
 enum Unrecorded {
     /// The ledger can't be written now, and as it is the next start would deliver the result, or a part of it, again.
-    Now,
+    Now(StoreError),
     /// The job ends here.
     Stopped(Stopped),
 }
@@ -87,7 +87,8 @@ impl Engine {
     ) -> Result<Outcome, Stopped> {
         let target = &speaker.target;
         let Handed { caption, media, kept, .. } = handed;
-        let record = self.record(job, adapter, speaker, handed);
+        let mut waiting = Waiting::new();
+        let record = self.record(job, adapter, speaker, handed, &mut waiting);
         let early = matches!(media, [Media::Picture(picture)] if picture.body.len() <= EARLY_BYTES)
             && kept.is_empty()
             && adapter.is_connected(&job.request.chat.account);
@@ -109,8 +110,8 @@ impl Engine {
         let transmitted = match transmitted {
             Ok(transmitted) => transmitted,
             Err(Unrecorded::Stopped(stopped)) => return Err(stopped),
-            Err(Unrecorded::Now) => {
-                self.record_at_last(job, adapter, speaker, handed).await?;
+            Err(Unrecorded::Now(error)) => {
+                self.record_at_last(job, adapter, speaker, handed, (&mut waiting, error)).await?;
                 None
             }
         };
@@ -138,7 +139,7 @@ impl Engine {
             });
         }
         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
-        self.record_sending(job, adapter, speaker).await?;
+        self.record_sending(job, adapter, speaker, &mut Waiting::new()).await?;
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let transmitted =
             self.transmit(job, adapter, &speaker.target, caption.as_deref(), &media, None).await;
@@ -160,15 +161,19 @@ impl Engine {
         adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
         handed: Handed<'_>,
+        waiting: &mut Waiting,
     ) -> Result<(), Unrecorded> {
         let Handed { media, kept, provider, .. } = handed;
         let fresh = media.get(kept.len()..).unwrap_or_default();
-        let fresh_artifacts = artifacts_of(job.id, job.kept(), fresh);
-        let artifacts = [kept, &fresh_artifacts].concat();
-        if let Err(error) = self.keep(&fresh_artifacts, fresh).await {
-            without_copy(job, &error);
-            return self.forget_task(job, kept).await;
+        let mut artifacts = artifacts_of(job.id, job.kept(), fresh);
+        let copied = self.keep(&artifacts, fresh).await;
+        if let Err(error) = &copied {
+            if kept.is_empty() {
+                return self.forget_task(job, error).await;
+            }
+            artifacts.clear();
         }
+        let artifacts = [kept, &artifacts].concat();
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let stored = Event::Stored { artifacts, provider: provider.to_owned() };
         let connected = adapter.is_connected(&job.request.chat.account);
@@ -178,52 +183,47 @@ impl Engine {
             job.journal.write([stored]).await
         };
         match written {
-            Ok(()) if connected => Ok(()),
-            Ok(()) => Ok(self.record_sending(job, adapter, speaker).await?),
-            Err(error) => {
-                without_copy(job, &error);
-                self.forget_task(job, kept).await
+            Ok(()) => {
+                if let Err(error) = &copied {
+                    without_copy(job, error);
+                }
+                if !connected {
+                    self.record_sending(job, adapter, speaker, waiting).await?;
+                }
+                Ok(())
             }
+            Err(error) if kept.is_empty() => self.forget_task(job, &error).await,
+            Err(error) => Err(Unrecorded::Now(error)),
         }
     }
 
-    /// Sees to it, if it can be done now, that the next start does not fetch again what is sent now without a record.
-    async fn forget_task(&self, job: &Active, kept: &[StoredArtifact]) -> Result<(), Unrecorded> {
-        if !kept.is_empty() {
-            return Err(Unrecorded::Now);
-        }
-        job.journal.end_task().await.map_err(|error| {
-            Self::store_failed(&error);
-            Unrecorded::Now
-        })
+    /// Sees to it, if it can be done now, that the next start does not fetch again what is sent now without a record,
+    /// because of this error.
+    async fn forget_task(&self, job: &Active, error: &StoreError) -> Result<(), Unrecorded> {
+        job.journal.end_task().await.map_err(Unrecorded::Now)?;
+        without_copy(job, error);
+        Ok(())
     }
 
-    /// Waits until the ledger takes what keeps the next start from delivering this result again: that its task has ended,
-    /// or that the part of it that is kept is being sent. When easel ends before, the next start delivers what the service
-    /// and the store have.
+    /// Waits until the ledger takes the result, or at least what keeps the next start from delivering it again: that its
+    /// task has ended, or that the part of it that is kept is being sent. When easel ends before, the next start delivers
+    /// what the service and the store have.
     async fn record_at_last(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
         handed: Handed<'_>,
+        (waiting, mut error): (&mut Waiting, StoreError),
     ) -> Result<(), Stopped> {
-        let mut waiting = Waiting::new();
         loop {
-            let written = if handed.kept.is_empty() {
-                job.journal.end_task().await
-            } else {
-                let (artifacts, provider) = (handed.kept.to_vec(), handed.provider.to_owned());
-                job.journal.write([Event::Stored { artifacts, provider }]).await
+            self.wait_for_ledger(job, speaker, &error, waiting).await?;
+            error = match self.record(job, adapter, speaker, handed, waiting).await {
+                Ok(()) => return Ok(()),
+                Err(Unrecorded::Stopped(stopped)) => return Err(stopped),
+                Err(Unrecorded::Now(error)) => error,
             };
-            let Err(error) = written else { break };
-            self.wait_for_ledger(job, speaker, &error, &mut waiting).await?;
         }
-        if handed.kept.is_empty() {
-            return Ok(());
-        }
-        self.keeper.note_artifacts(job.id, &job.request, handed.kept);
-        self.record_sending(job, adapter, speaker).await
     }
 
     /// Records that a stored result is about to be sent, as soon as its account can be spoken to. It is not sent without
@@ -233,12 +233,12 @@ impl Engine {
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
+        waiting: &mut Waiting,
     ) -> Result<(), Stopped> {
-        let mut waiting = Waiting::new();
         loop {
             self.await_peer(job, adapter).await?;
             let Err(error) = job.journal.write([Event::Sending]).await else { return Ok(()) };
-            self.wait_for_ledger(job, speaker, &error, &mut waiting).await?;
+            self.wait_for_ledger(job, speaker, &error, waiting).await?;
         }
     }
 
@@ -251,9 +251,13 @@ impl Engine {
         error: &StoreError,
         waiting: &mut Waiting,
     ) -> Result<(), Stopped> {
-        Self::store_failed(error);
         self.vacate(job);
+        if waiting.pause == PAUSE {
+            Self::store_failed(error);
+        }
         if waiting.pause == PAUSE_MAX && !std::mem::replace(&mut waiting.told, true) {
+            // Once more, and not at every try: a disk may be full for days.
+            tracing::error!(job = %job.id, %error, code = "E-STORE", "a result waits until it can be recorded");
             let speaker = speaker.clone();
             // Beside the waiting: the chat may be away as well.
             self.tracker().spawn(async move {
@@ -336,6 +340,8 @@ impl Engine {
 
     /// The end of a job whose results were sent; the person is told what did not arrive.
     async fn delivered(&self, job: &Active, transmitted: Transmitted, speaker: &Speaker) -> Outcome {
+        // Whatever is told from here on may wait for a peer.
+        self.vacate(job);
         let Transmitted { message, unknown, failed } = transmitted;
         let Some(failure) = failed else {
             return if unknown { Outcome::Unknown } else { Outcome::Delivered { message } };

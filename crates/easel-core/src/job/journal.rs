@@ -12,6 +12,7 @@ use async_trait::async_trait;
 
 use super::{
     bad_keys::{BadKey, remember_bad},
+    begun::Begun,
     ledger::{Entry, Event, StoredFailure, StoredUsage},
     usage::{Spent, spend},
 };
@@ -44,20 +45,22 @@ pub(super) struct Journal {
     percent: AtomicU8,
     /// Called once, when a service has taken a task.
     on_created: Mutex<Option<Callback>>,
-    /// The entry after which the ledger takes the task for ended.
-    task_end: Mutex<Option<Event>>,
+    /// The attempt that has no answer yet.
+    begun: Mutex<Option<Begun>>,
+    /// Whether the ledger takes a task for under way until the held entries are written.
+    ends_task: AtomicBool,
     /// What the attempts came to, those of earlier runs included.
     spent: Mutex<Vec<Spent>>,
 }
 
 impl Journal {
-    /// A journal for one job; `spent` is what earlier runs recorded.
+    /// A journal for one job; `spent` is what earlier runs recorded, and `begun` what they saw no answer of.
     pub(super) fn new(
         job: JobId,
-        ledger: Arc<dyn Ledger>,
-        keys: Arc<dyn KeyValue>,
+        (ledger, keys): (Arc<dyn Ledger>, Arc<dyn KeyValue>),
         clock: Arc<dyn Clock>,
         spent: Vec<Spent>,
+        begun: Option<Begun>,
     ) -> Self {
         Self {
             job,
@@ -71,7 +74,8 @@ impl Journal {
             rendering: AtomicBool::new(false),
             percent: AtomicU8::new(0),
             on_created: Mutex::default(),
-            task_end: Mutex::default(),
+            begun: Mutex::new(begun),
+            ends_task: AtomicBool::new(false),
             spent: Mutex::new(spent),
         }
     }
@@ -91,14 +95,15 @@ impl Journal {
     /// # Errors
     /// See [`StoreError`]; it may be tried again.
     pub(super) async fn end_task(&self) -> Result<(), StoreError> {
-        let end = self.task_end.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        // Still among the held entries, unless a group that had it could not be written.
         let held = !self.pending.lock().unwrap_or_else(PoisonError::into_inner).is_empty();
-        match end {
-            Some(end) if !held => self.write([end]).await,
-            Some(_) => self.write([]).await,
-            None => Ok(()),
-        }
+        if held && self.ends_task.load(Ordering::Acquire) { self.write([]).await } else { Ok(()) }
+    }
+
+    /// The job ends: an attempt that has no answer will never have one. It may have been paid.
+    pub(super) fn give_up(&self) {
+        let Some(begun) = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let lost = begun.lost(&mut self.spent.lock().unwrap_or_else(PoisonError::into_inner));
+        self.hold(lost);
     }
 
     /// The job goes on with a task that an earlier run ordered.
@@ -152,14 +157,22 @@ impl Journal {
 
     /// Appends entries behind the held ones as one group; it is in the file at once and durable when the future says so.
     pub(super) fn append(&self, events: impl IntoIterator<Item = Event>) -> Durable {
-        let mut group = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let group = self.take_held();
+        self.append_behind(group, events)
+    }
+
+    fn take_held(&self) -> Vec<Entry> {
+        std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn append_behind(&self, mut group: Vec<Entry>, events: impl IntoIterator<Item = Event>) -> Durable {
         group.extend(events.into_iter().map(|event| self.entry(event)));
         self.ledger.append(group)
     }
 
     /// As [`append`](Self::append), without hurry: see [`Ledger::append_later`].
     pub(super) fn append_later(&self, event: Event) -> Durable {
-        let mut group = std::mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut group = self.take_held();
         group.push(self.entry(event));
         self.ledger.append_later(group)
     }
@@ -173,7 +186,7 @@ impl Journal {
         if holds { self.write([]).await } else { Ok(()) }
     }
 
-    /// Appends and waits until a power cut can't undo it.
+    /// Appends and waits until a power cut can't undo it. When it fails, what was held is held still, for the next group.
     ///
     /// # Errors
     /// See [`StoreError`].
@@ -181,7 +194,11 @@ impl Journal {
         &self,
         events: impl IntoIterator<Item = Event> + Send,
     ) -> Result<(), StoreError> {
-        self.append(events).await?;
+        let held = self.take_held();
+        if let Err(error) = self.append_behind(held.clone(), events).await {
+            self.pending.lock().unwrap_or_else(PoisonError::into_inner).splice(0..0, held);
+            return Err(error);
+        }
         self.is_durable();
         Ok(())
     }
@@ -191,7 +208,7 @@ impl Journal {
 impl AttemptLog for Journal {
     async fn asking(&self, attempt: Attempt<'_>, intent: Option<&TaskIntent>) -> Result<(), StoreError> {
         self.asked.store(true, Ordering::Release);
-        *self.task_end.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.ends_task.store(false, Ordering::Release);
         let Attempt { provider, key, number, .. } = attempt;
         let event = Event::Asking {
             provider: provider.to_owned(),
@@ -199,7 +216,10 @@ impl AttemptLog for Journal {
             attempt: number,
             intent: intent.cloned(),
         };
-        self.write([event]).await
+        self.write([event]).await?;
+        let begun = Begun::of(attempt, intent.is_some());
+        *self.begun.lock().unwrap_or_else(PoisonError::into_inner) = Some(begun);
+        Ok(())
     }
 
     async fn created(&self, attempt: Attempt<'_>, task: &RemoteTask) -> Result<(), StoreError> {
@@ -225,7 +245,10 @@ impl AttemptLog for Journal {
     async fn answered(&self, attempted: Attempted<'_>) {
         let Attempted { attempt, duration, result } = attempted;
         let Attempt { provider, model, operation, key, number: attempt } = attempt;
-        let had_task = self.rendering.swap(false, Ordering::AcqRel);
+        self.rendering.store(false, Ordering::Release);
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Whether or not it could be recorded that the service took it: the next start would ask about it.
+        let orders = begun.is_some_and(|begun| begun.orders);
         let (made, error) = match result {
             Ok(made) => (made, None),
             Err(error) => (Made::default(), Some(error)),
@@ -276,9 +299,7 @@ impl AttemptLog for Journal {
             // At once: a job killed during the following pause has not been paid and may run again.
             drop(self.append([event]));
         } else {
-            if had_task {
-                *self.task_end.lock().unwrap_or_else(PoisonError::into_inner) = Some(event.clone());
-            }
+            self.ends_task.store(orders, Ordering::Release);
             // A success joins the group that records its artifacts.
             self.hold(event);
         }

@@ -6,12 +6,14 @@
 //! | the same, a part made | asks for the rest, delivers all together |
 //! | a provider asked, no answer | failed `interrupted` (may have been paid), told |
 //! | the same, a part made | the part is delivered, with how many there are |
-//! | a task ordered, its id known | asked about with the same key, fetched, delivered |
+//! | a task ordered, its id known | asked about with the same key, fetched, delivered; runs if the service forgot it unpaid |
 //! | the same, a part made | the same, and what lacks then is asked for; all is delivered together |
 //! | a task intended, no id | `unknown`, told, never ordered again |
 //! | the same, a part made | the part is delivered, with the same sentence |
 //! | artifacts stored, not sending | delivered |
 //! | sending, no outcome | `unknown`, not sent again; `/重发图片` fetches it |
+//!
+//! A call whose answer was never seen counts as a failed attempt that may have been paid, when its job ends.
 //!
 //! “Made” are the pictures of earlier rounds of a job that asks several times; see `made`.
 
@@ -19,6 +21,7 @@ use std::sync::Arc;
 
 use super::{
     Outcome,
+    begun::Begun,
     delivery::send_when_connected,
     engine::Engine,
     ledger::{Entry, Event, INTERRUPTED, JobRecord, Stage},
@@ -140,11 +143,13 @@ impl Engine {
     }
 
     async fn close(&self, record: &JobRecord, outcome: Outcome) {
-        let event = Event::Finished { outcome: outcome.clone() };
-        let entry = Entry { job: record.id, at: self.clock.now(), event };
-        drop(self.store.ledger.append(vec![entry]));
+        let mut spent = record.spent.clone();
+        let lost = Begun::left_by(record).map(|begun| begun.lost(&mut spent));
+        let events = lost.into_iter().chain([Event::Finished { outcome: outcome.clone() }]);
+        let entry = |event| Entry { job: record.id, at: self.clock.now(), event };
+        drop(self.store.ledger.append(events.map(entry).collect()));
         self.keeper.finished(record.id, outcome).await;
-        self.usage.note(ended(record), |spent| self.price(spent));
+        self.usage.note(Ended { spent: &spent, ..ended(record) }, |spent| self.price(spent));
     }
 
     /// Tells the person that a job was cut off, then closes it, so that a crash before it is told tells it next time. It

@@ -123,18 +123,19 @@ impl Engine {
                     Outcome::Failed { .. } => Some(Reaction::Failed),
                     Outcome::Cancelled | Outcome::Unknown => None,
                 };
+                job.journal.give_up();
                 let finished = Event::Finished { outcome: outcome.clone() };
                 let durable = if matches!(outcome, Outcome::Delivered { .. }) {
                     job.journal.append_later(finished)
                 } else {
                     job.journal.append([finished])
                 };
-                self.conclude(&job, outcome).await;
+                self.conclude(&job, outcome.clone()).await;
                 if let Some(mark) = mark {
                     job.announced().await;
                     speaker.react(mark).await;
                 }
-                self.recorded(durable).await;
+                self.recorded(&job, outcome, durable).await;
             }
             Err(Stopped::Later) => tracing::info!(job = %job.id, "kept for the next start"),
             Err(Stopped::Cancelled { charged }) => {
@@ -216,7 +217,7 @@ impl Engine {
                 job.journal.resumes();
                 let edits =
                     job.request.feature == "edit" || inputs.as_ref().is_some_and(|kept| !kept.is_empty());
-                // `None`: the service never saw it, so nothing is paid.
+                // `None`: the service does not know it, so nothing is paid.
                 if let Some(mut asked) = self.ask_about(job, &task, edits).await? {
                     if asked.lacks(job) {
                         self.keep_made(job, &mut asked).await;
@@ -402,11 +403,18 @@ impl Engine {
 
     /// The same; `counts` = the limits keep what they counted.
     async fn finish_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
+        job.journal.give_up();
         let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
-        self.conclude_counting(job, outcome, counts).await;
+        self.conclude_counting(job, outcome.clone(), counts).await;
         if let Err(error) = durable.await {
-            Self::store_failed(&error);
+            Self::end_alone(job, outcome, &error);
         }
+    }
+
+    /// The end of a job once more, without what was held: a nearly full disk may have room for that, which matters most.
+    fn end_alone(job: &Active, outcome: Outcome, error: &StoreError) {
+        Self::store_failed(error);
+        drop(job.journal.append([Event::Finished { outcome }]));
     }
 
     /// Frees the place of a job whose end is handed to the ledger.
@@ -424,7 +432,7 @@ impl Engine {
 
     /// Waits for a record that hurries nobody. Where jobs follow each other it shares the fsync of the next one's; where
     /// nothing follows soon it gets its own.
-    async fn recorded(&self, mut durable: Durable) {
+    async fn recorded(&self, job: &Active, outcome: Outcome, mut durable: Durable) {
         let shared = tokio::select! {
             biased;
             recorded = &mut durable => Some(recorded),
@@ -436,7 +444,7 @@ impl Engine {
             None => self.store.ledger.append(Vec::new()).await.and(durable.await),
         };
         if let Err(error) = recorded {
-            Self::store_failed(&error);
+            Self::end_alone(job, outcome, &error);
         }
     }
 }

@@ -712,16 +712,18 @@ async fn inputs_beyond_the_budget_never_wait_for_themselves() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_free_is_no_unknown_price() {
+async fn what_is_free_is_no_unknown_price_and_was_never_paid() {
     for (free, unpriced) in [(true, 0), (false, 2)] {
         let capabilities = Capabilities { generate: true, max_count: 2, free, ..Capabilities::default() };
-        let provider = ScriptedProvider::with_capabilities("p", capabilities, []);
+        let unanswered = Step::Fail(ErrorClass::Unanswered);
+        let provider = ScriptedProvider::with_capabilities("p", capabilities, [unanswered]);
         let w = world_of(MemoryStore::default(), provider, &[]);
         w.asks(StoredRequest { count: 2, ..request("u", "m1") });
         w.ended().await;
         let told = w.engine.usage().spending(1, By::Provider).await.unwrap();
         let [(_, sum)] = &told[..] else { panic!("one provider: {told:?}") };
         assert_eq!((sum.made, sum.untold, sum.unpriced), (2, 2, unpriced));
+        assert_eq!((sum.failures, sum.maybe_paid), (1, u64::from(!free)), "nobody pays for what is free");
         assert_eq!((sum.cost, sum.estimate), (0.0, 0.0));
     }
 }

@@ -53,7 +53,7 @@ pub struct Totals {
     pub attempts: u64,
     /// Those of them that failed.
     pub failures: u64,
-    /// Failures after which money may be gone.
+    /// Failures after which money may be gone; in the book none at what is free.
     pub maybe_paid: u64,
     /// Pictures, and clips.
     pub made: u64,
@@ -240,6 +240,8 @@ impl UsageBook {
         for spent in ended.spent {
             let mut totals = spent.totals.clone();
             match price(spent) {
+                // What is free can't have been paid.
+                Some(price) if price <= 0.0 => totals.maybe_paid = 0,
                 #[expect(clippy::cast_precision_loss, reason = "a number of pictures")]
                 Some(price) => totals.estimate += price * totals.untold as f64,
                 None => totals.unpriced += totals.untold,

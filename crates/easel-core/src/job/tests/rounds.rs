@@ -218,7 +218,11 @@ async fn cancelling_stays_a_cancel_and_is_not_free() {
     next.engine.recover(records, &"cli".into()).await;
     assert!(!next.engine.recalled(&group("g"), &"m1".into()));
     let number = next.engine.jobs(&group("g"), None)[0].number;
-    next.engine.cancel(&group("g"), &"u".into(), false, Some(number));
+    assert_eq!(
+        next.engine.cancel(&group("g"), &"u".into(), false, Some(number)),
+        CancelOutcome::Cancelled { number, begun: true },
+        "it has cost something, though it was not its turn"
+    );
     while next.settled.lock().unwrap().is_empty() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -322,7 +326,8 @@ async fn a_kept_part_is_never_delivered_twice_because_of_a_full_disk() {
             w.store.set_broken(false);
             w.ended().await;
             assert_eq!(got(&w)[1..], ["picture", "picture"]);
-            assert_eq!(w.events()[5..], ["stored", "sending", "finished:delivered"]);
+            assert_eq!(w.events()[5..], ["answered", "stored", "sending", "finished:delivered"]);
+            assert_eq!(w.store.blob_names().len(), 2, "both can be sent again");
         }
     }
 }
