@@ -131,11 +131,14 @@ impl Engine {
                     job.journal.append([finished])
                 };
                 self.conclude(&job, outcome.clone()).await;
-                if let Some(mark) = mark {
-                    job.announced().await;
-                    speaker.react(mark).await;
-                }
-                self.recorded(&job, outcome, durable).await;
+                let marked = async {
+                    if let Some(mark) = mark {
+                        job.announced().await;
+                        speaker.react(mark).await;
+                    }
+                };
+                // A peer may take its time with the mark; the record does not.
+                tokio::join!(marked, self.recorded(&job, outcome, durable));
             }
             Err(Stopped::Later) => tracing::info!(job = %job.id, "kept for the next start"),
             Err(Stopped::Cancelled { charged }) => {

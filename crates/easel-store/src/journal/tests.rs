@@ -211,6 +211,7 @@ async fn what_hurries_nobody_goes_with_the_next_append_or_the_end() {
     journal.append(vec![accepted(JobId::generate(), 3, "third")]).await.unwrap();
     second.await.unwrap();
     let last = journal.append_later(vec![accepted(JobId::generate(), 4, "last")]);
+    assert_eq!(journal.health(), (None, None), "nothing waits for the disk");
     journal.close();
     last.await.unwrap();
     let (journal, _) = open(dir.path(), &at_time(5));

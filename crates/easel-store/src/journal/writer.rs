@@ -75,6 +75,7 @@ struct Group {
     entries: Vec<Entry>,
     done: oneshot::Sender<Result<(), StoreError>>,
     since: Instant,
+    hurry: Hurry,
 }
 
 fn refuse(groups: Vec<Group>, error: &StoreError) {
@@ -135,7 +136,7 @@ impl Writer {
             ));
         }
         state.lines.extend_from_slice(lines);
-        state.queued.push(Group { entries, done, since: Instant::now() });
+        state.queued.push(Group { entries, done, since: Instant::now(), hurry });
         drop(state);
         if hurry == Hurry::Yes {
             self.shared.wake.notify_one();
@@ -149,8 +150,11 @@ impl Writer {
 
     pub(super) fn health(&self) -> (Option<Duration>, Option<String>) {
         let state = self.shared.lock();
-        let first = |groups: &[Group]| groups.first().map(|group| group.since);
-        let oldest = [state.syncing_since, state.writing_since, first(&state.written), first(&state.queued)];
+        let oldest_written = state.written.first().map(|group| group.since);
+        // What is in no hurry waits for company, not for the disk.
+        let oldest_queued =
+            state.queued.iter().find(|group| group.hurry == Hurry::Yes).map(|group| group.since);
+        let oldest = [state.syncing_since, state.writing_since, oldest_written, oldest_queued];
         (oldest.into_iter().flatten().min().map(|since| since.elapsed()), state.last_error.clone())
     }
 
