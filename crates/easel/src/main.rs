@@ -31,11 +31,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     easel_http::crypto::install();
     log(matches!(cli.command, None | Some(Command::Run)));
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(workers())
-        .max_blocking_threads(32)
-        .enable_all()
-        .build();
+    let runtime = runtime().max_blocking_threads(32).enable_all().build();
     let exit = match runtime {
         Ok(runtime) => runtime.block_on(execute(cli)),
         Err(error) => {
@@ -44,6 +40,18 @@ fn main() -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// A single worker is the main thread itself: it wakes nobody and has less to look after, which chatter feels most.
+fn runtime() -> tokio::runtime::Builder {
+    match workers() {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        several => {
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            builder.worker_threads(several);
+            builder
+        }
+    }
 }
 
 /// Half of the cores, for the others have work as well (files, the journal, pictures that are turned or shrunk, and the
