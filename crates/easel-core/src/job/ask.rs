@@ -3,6 +3,7 @@
 
 use super::{
     active::Active,
+    collect::Inputs,
     engine::{Engine, Plan},
     ledger::StoredTask,
     made::fewer,
@@ -63,12 +64,13 @@ impl Asked {
 
 impl Engine {
     /// Asks the chain until there are as many pictures as wished, those included that are kept. A failure after the first
-    /// picture delivers what there is, with a sentence about the rest.
+    /// picture delivers what there is, with a sentence about the rest. `unrecorded`: see [`keep_made`](Self::keep_made).
     pub(super) async fn ask(
         &self,
         job: &Active,
         plan: &Plan,
         references: Vec<Reference>,
+        mut unrecorded: Option<Inputs>,
     ) -> Result<Asked, Stopped> {
         let mut request = request_of(job, plan, references);
         let mut asked = Asked::default();
@@ -86,7 +88,7 @@ impl Engine {
                 Ok(success) => {
                     asked.take(success.generated, request.count, success.provider);
                     if asked.lacks(job) {
-                        self.keep_made(job, &mut asked).await;
+                        self.keep_made(job, &mut asked, &mut unrecorded).await;
                         if self.stop.is_cancelled() && asked.pictures.is_empty() && !job.is_watched() {
                             // Nothing is ordered that this run might not live to see; the next one goes on.
                             return Err(Stopped::Later);

@@ -357,3 +357,49 @@ async fn a_lost_answer_is_remembered_over_a_restart() {
     assert_eq!(next.provider.requests().len(), 1, "one further call at most");
     assert_eq!(got(&next), ["picture", "note-fewer-charged made=1 wished=2"]);
 }
+
+/// A picture that came in the message itself is nowhere else, and a link may have expired.
+#[tokio::test(start_paused = true)]
+async fn the_rest_is_made_from_the_same_pictures_after_a_restart() {
+    let one_by_one = |script| {
+        let capabilities = Capabilities {
+            generate: true,
+            edit: true,
+            max_references: 4,
+            max_count: 1,
+            ..Capabilities::default()
+        };
+        ScriptedProvider::with_capabilities("p", capabilities, script)
+    };
+    let first =
+        world_of(MemoryStore::default(), one_by_one(vec![Step::Picture, Step::Picture, Step::Hang]), &[]);
+    first.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    let brought = Brought { inline: vec![url("http://x/a.png")], watch: None };
+    let job = first.engine.accept(several(3), brought).unwrap().job;
+    first.provider.arrivals(3).await;
+    let events =
+        ["accepted", "asking", "answered", "collected", "made", "asking", "answered", "made", "asking"];
+    assert_eq!(first.events(), events, "once, and with the first picture");
+    first.store.forget_after(5);
+    let next = world_of(first.store.clone(), one_by_one(vec![]), &[]);
+    assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
+    next.ended().await;
+    assert!(next.adapter.downloads().is_empty());
+    let asked: Vec<_> = next
+        .provider
+        .requests()
+        .iter()
+        .map(|request| (request.operation, request.references.len()))
+        .collect();
+    assert_eq!((asked, got(&next).len()), (vec![(Operation::Edit, 1); 2], 3));
+    let names = [0, 1, 2].map(|index| format!("{job}-{index}.png"));
+    while next.store.blob_names() != names {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Of a job that gets everything with one answer no input is written.
+    let at_once = world(vec![]);
+    at_once.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    at_once.asks(StoredRequest { pictures: vec![url("http://x/a.png")], ..several(3) });
+    at_once.ended().await;
+    assert!(!at_once.events().contains(&"collected".to_owned()));
+}
