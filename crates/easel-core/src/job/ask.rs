@@ -76,7 +76,7 @@ impl Engine {
         let mut asked = Asked::default();
         let log: Arc<dyn AttemptLog> = job.journal.clone();
         let mut attempts = job.attempts;
-        let mut unanswered = job.journal.spent().iter().any(|spent| spent.totals.maybe_paid > 0);
+        let mut unanswered = job.journal.lost() == Charged::Maybe;
         while asked.lacks(job) {
             let made = job.kept() + asked.pictures.len();
             request.count = u8::try_from(job.wished() - made).unwrap_or(u8::MAX);
@@ -95,7 +95,7 @@ impl Engine {
                         }
                     }
                 }
-                Err(failure) if made == 0 => return Err(self.stopped(&failure, plan)),
+                Err(failure) if made == 0 => return Err(self.stopped(job, &failure, plan)),
                 Err(ChainFailure::Later) => return Err(Stopped::Later),
                 // What is there may have been paid, whatever the last call was.
                 Err(ChainFailure::Cancelled { .. }) => {
@@ -103,10 +103,10 @@ impl Engine {
                 }
                 Err(failure) => {
                     tracing::info!(job = %job.id, %failure, made, "fewer pictures than wished");
-                    asked.note = Some(match self.stopped(&failure, plan) {
+                    asked.note = Some(match self.stopped(job, &failure, plan) {
                         Stopped::Unknown { sentence } => sentence,
                         Stopped::Failed { charged, .. } => fewer(made, job.wished(), charged),
-                        _ => fewer(made, job.wished(), Charged::No),
+                        _ => fewer(made, job.wished(), job.journal.lost()),
                     });
                     break;
                 }
@@ -165,7 +165,7 @@ impl Engine {
             {
                 Ok(None)
             }
-            Err(failure) => Err(self.stopped(&failure, plan)),
+            Err(failure) => Err(self.stopped(job, &failure, plan)),
         }
     }
 
@@ -188,12 +188,14 @@ impl Engine {
         }
     }
 
-    fn stopped(&self, failure: &ChainFailure, plan: &Plan) -> Stopped {
+    /// What a chain's end means for the job. What an earlier round or run may have paid is told by whatever ends this one.
+    fn stopped(&self, job: &Active, failure: &ChainFailure, plan: &Plan) -> Stopped {
         if matches!(failure, ChainFailure::Later) {
             return Stopped::Later;
         }
         let clip = plan.operation == Some(Operation::Clip);
         let (sentence, charged) = chain_sentence(failure, self.settings.load().deadline, clip);
+        let charged = if job.journal.lost() == Charged::Maybe { Charged::Maybe } else { charged };
         match (sentence, failure) {
             (Some(sentence), ChainFailure::TaskUnknown(_)) => Stopped::Unknown { sentence },
             (Some(sentence), _) => Stopped::Failed { sentence, charged },

@@ -310,8 +310,9 @@ impl Engine {
             let sentence = class_sentence(lost, is_clip);
             return Err(Stopped::Failed { sentence, charged: Charged::Maybe });
         }
-        let note = note
-            .or_else(|| (media.len() < job.wished()).then(|| fewer(media.len(), job.wished(), Charged::No)));
+        let note = note.or_else(|| {
+            (media.len() < job.wished()).then(|| fewer(media.len(), job.wished(), job.journal.lost()))
+        });
         let handed = Handed { caption: caption.as_deref(), media: &media, kept: &kept, provider: &provider };
         let outcome = self.hand_over(job, adapter, speaker, handed).await?;
         if let Some(sentence) = note {

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     chain::{KeyPool, Link, ProviderSlot},
-    error::{Arg, ErrorClass, UserError},
+    error::{Arg, ErrorClass, ProviderError, Retry, UserError},
     ids::{Chat, ChatKind, Platform},
     message::{PictureLocator, PictureOrigin, PictureRef, Quote},
     ports::{Adapter, ApiKey, Capabilities, Operation, Output, SendError},
