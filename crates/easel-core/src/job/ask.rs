@@ -103,10 +103,10 @@ impl Engine {
                 }
                 Err(failure) => {
                     tracing::info!(job = %job.id, %failure, made, "fewer pictures than wished");
-                    asked.note = Some(match self.stopped(job, &failure, plan) {
+                    asked.note = Some(match self.priced(job, self.stopped(job, &failure, plan)) {
                         Stopped::Unknown { sentence } => sentence,
                         Stopped::Failed { charged, .. } => fewer(made, job.wished(), charged),
-                        _ => fewer(made, job.wished(), job.journal.lost()),
+                        _ => fewer(made, job.wished(), self.lost(job)),
                     });
                     break;
                 }

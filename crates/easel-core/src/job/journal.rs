@@ -93,6 +93,15 @@ impl Journal {
         if lost { Charged::Maybe } else { Charged::No }
     }
 
+    /// What the attempts came to, as if the one that has no answer never got any.
+    pub(super) fn begun_or_spent(&self) -> Vec<Spent> {
+        let mut spent = self.spent();
+        if let Some(begun) = self.begun.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            begun.lost(&mut spent);
+        }
+        spent
+    }
+
     /// How far the task is that a service works on, in percent (0 where it does not tell); `None` when there is none.
     pub(super) fn rendering(&self) -> Option<u8> {
         self.rendering.load(Ordering::Acquire).then(|| self.percent.load(Ordering::Relaxed))

@@ -106,6 +106,7 @@ impl Engine {
         speaker: &Speaker,
         stopped: Stopped,
     ) -> Result<Outcome, Stopped> {
+        let stopped = self.priced(job, stopped);
         if job.kept() == 0 || job.phase() == Phase::Delivering {
             return Err(stopped);
         }

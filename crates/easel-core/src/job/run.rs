@@ -311,7 +311,7 @@ impl Engine {
             return Err(Stopped::Failed { sentence, charged: Charged::Maybe });
         }
         let note = note.or_else(|| {
-            (media.len() < job.wished()).then(|| fewer(media.len(), job.wished(), job.journal.lost()))
+            (media.len() < job.wished()).then(|| fewer(media.len(), job.wished(), self.lost(job)))
         });
         let handed = Handed { caption: caption.as_deref(), media: &media, kept: &kept, provider: &provider };
         let outcome = self.hand_over(job, adapter, speaker, handed).await?;
