@@ -213,6 +213,26 @@ async fn a_retired_model_comes_with_its_replacement() {
     says(&told, &["ended the model gpt-image-1 on 2026-10-23", "model = \"gpt-image-2\"", "Drawing fails"]);
 }
 
+/// As a real request does; asking for the picture in another way would cost a picture more.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_listed_model_is_tried_before_another_way_is() {
+    let (provider, dir) = probed("openai_images", "", "supports_edit = false").await;
+    provider.set_models(&[
+        "gpt-image-2",
+        "gpt-image-2.6-sunburst",
+        "gpt-image-2.5-sunburst",
+        "gpt-image-2.6-flare",
+    ]);
+    provider.when_path("/subscription", Answer::route_missing());
+    provider.answers(std::iter::repeat_n(Answer::model_not_found(), 3));
+    provider.answer(Answer::unknown_parameter("stream"));
+    let (code, told) = check(dir.path(), &["--probe", "--yes"]);
+    assert_eq!(code, Some(0), "{told}");
+    says(&told, &["Drawing works", "refuses to stream and draws without"]);
+    assert_eq!(paid(&provider), ["/v1/images/generations"; 5]);
+    assert!(!told.contains("leaves it out by itself"), "{told}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn where_only_chat_works_the_kind_is_proposed() {
     let (provider, dir) = probed("openai_images", "gpt-image-2", "").await;

@@ -128,6 +128,14 @@ async fn drawing_asks_the_configured_provider() {
     assert_eq!(code, Some(0), "{told}");
     let asked = provider.next_request().await;
     assert_eq!((asked.path(), &asked.pictures()[0].bytes), ("/v1/images/edits", &made));
+    // Fewer than wished: the files, and beside them a sentence about the rest.
+    provider.answer(Answer::b64([made.clone(), made.clone()]));
+    provider.answer(Answer::content_policy());
+    let few = run(dir.path(), &[&["draw", "一只猫", "--count", "4", "-o", "few.png"][..], &CONFIG].concat());
+    assert_eq!(few.status.code(), Some(0), "{}", said(&few));
+    assert_eq!(String::from_utf8_lossy(&few.stdout).lines().count(), 2, "{}", said(&few));
+    let told = String::from_utf8_lossy(&few.stderr);
+    assert!(told.contains("要了 4 张，画成了 2 张"), "{told}");
     // A paid provider's failure is told; nothing else steps in.
     provider.always(Answer::content_policy());
     let (code, told) = command(dir.path(), &["draw", "一只猫", "-o", "none.png"]);
@@ -152,6 +160,10 @@ async fn drawing_goes_through_the_running_easel() {
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     assert_eq!(names(elsewhere.path()).len(), 1);
     world.provider.next_request().await;
+    world.provider.answer(Answer::b64([made]));
+    world.provider.answer(Answer::content_policy());
+    let (code, told) = command(world.dir.path(), &["draw", "一只猫", "--count", "2", "-o", "few.png"]);
+    assert!(code == Some(0) && told.contains("要了 2 张，画成了 1 张"), "{told}");
     world.provider.answer(Answer::content_policy());
     let (code, told) = command(world.dir.path(), &["draw", "一只猫", "-o", "none.png"]);
     assert!(code == Some(1) && told.contains("[E-"), "{told}");

@@ -20,7 +20,7 @@ use crate::{
         control::{Answer, ControlCommand, MAX_LINE, Request, VERSION, socket_path},
         usage::UsageLine,
     },
-    wiring::{App, DrawRequest},
+    wiring::{App, DrawRequest, Drawn},
 };
 
 /// Connections served at once; the next ones wait in the socket's own queue.
@@ -146,7 +146,9 @@ async fn answer(command: ControlCommand, app: &App) -> Vec<Answer> {
             let request = DrawRequest { prompt, images, provider, size, count };
             let output = output.unwrap_or_else(|| PathBuf::from("."));
             vec![match app.draw(request, &output).await {
-                Ok(files) => done([("files", json!(files))]),
+                Ok(Drawn { files, sentences }) => {
+                    done([("files", json!(files)), ("sentences", json!(sentences))])
+                }
                 Err(sentence) => refused("", sentence),
             }]
         }

@@ -31,6 +31,8 @@ pub(crate) const PLATFORM: &str = "cli";
 pub(crate) enum Heard {
     /// A sentence.
     Text(String),
+    /// Words that come with a picture.
+    Caption(String),
     /// A picture or a clip.
     Media(Media),
 }
@@ -134,8 +136,10 @@ impl Adapter for Local {
             .get(&target.chat.id)
             .cloned()
             .ok_or_else(gone)?;
+        let carries = reply.parts.iter().any(|part| !matches!(part, Part::Text(_)));
         for part in &reply.parts {
             let heard = match part {
+                Part::Text(text) if carries => Heard::Caption(text.clone()),
                 Part::Text(text) => Heard::Text(text.clone()),
                 Part::Picture(picture) => Heard::Media(Media::Picture(picture.picture.clone())),
                 Part::Clip(clip) => Heard::Media(Media::Clip(clip.clip.clone())),

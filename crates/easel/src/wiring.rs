@@ -28,7 +28,10 @@ use tokio::task::JoinSet;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::chains::{Drawing, Factory};
-pub(crate) use self::{chains::settled, draw::DrawRequest};
+pub(crate) use self::{
+    chains::settled,
+    draw::{DrawRequest, Drawn},
+};
 use crate::{config::Config, local::Local};
 
 mod chains;

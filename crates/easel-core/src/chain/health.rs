@@ -88,16 +88,21 @@ impl Health {
 
     /// What speaks for and against asking it before others; `bounded` = the job's deadline bounds its calls.
     pub(super) fn vital(&self, bounded: bool, now: Instant) -> Vital {
-        let judged = self.notes.iter().rev().filter(|note| note.failed.is_none_or(is_about_provider));
+        let judged = self.lately(now).rev().filter(|note| note.failed.is_none_or(is_about_provider));
         let worked =
             precedence::worked(judged.map(|note| (now.duration_since(note.at), note.failed.is_none())));
-        Vital { worked, usual: bounded.then(|| precedence::usual(&self.took())).flatten() }
+        Vital { worked, usual: bounded.then(|| precedence::usual(&self.took(now))).flatten() }
+    }
+
+    /// What is in the window; who is not asked any more has notes that nobody forgot.
+    fn lately(&self, now: Instant) -> impl DoubleEndedIterator<Item = &Note> {
+        self.notes.iter().filter(move |note| now.duration_since(note.at) <= WINDOW)
     }
 
     /// How long the successes took, the shortest first.
-    fn took(&self) -> Vec<Duration> {
+    fn took(&self, now: Instant) -> Vec<Duration> {
         let mut took: Vec<_> =
-            self.notes.iter().filter(|note| note.failed.is_none()).map(|note| note.took).collect();
+            self.lately(now).filter(|note| note.failed.is_none()).map(|note| note.took).collect();
         took.sort_unstable();
         took
     }
@@ -105,7 +110,7 @@ impl Health {
     /// What there is to say.
     pub(super) fn report(&mut self, circuit: &Circuit, now: Instant) -> HealthReport {
         self.forget(now);
-        let took = self.took();
+        let took = self.took(now);
         let judged = self.notes.iter().filter(|note| note.failed.is_none_or(is_about_provider)).count();
         HealthReport {
             attempts: self.notes.len(),
@@ -200,6 +205,19 @@ mod tests {
         assert_eq!(health.vital(true, now).usual, Some(SECOND * 9));
         assert_eq!(health.vital(false, now).usual, None);
         assert_eq!(report(&mut health, now).standing, Standing::Asked);
+    }
+
+    /// Who stands behind for being slow is not asked, so nothing but time can bring it back.
+    #[test]
+    fn who_is_not_asked_is_taken_for_slow_no_longer_than_the_window() {
+        let (mut health, start) = (Health::default(), Instant::now());
+        for n in 0..5 {
+            health.note(start + SECOND * n, SECOND * 900, None);
+        }
+        let slow = |now| precedence::doubt(health.vital(true, now), SECOND * 60).is_some();
+        assert!(slow(start + SECOND * 5));
+        assert!(slow(start + WINDOW));
+        assert!(!slow(start + WINDOW + SECOND));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::{
     active::Active,
+    collect::Inputs,
     engine::{Engine, Plan},
     ledger::StoredTask,
     made::fewer,
@@ -63,18 +64,19 @@ impl Asked {
 
 impl Engine {
     /// Asks the chain until there are as many pictures as wished, those included that are kept. A failure after the first
-    /// picture delivers what there is, with a sentence about the rest.
+    /// picture delivers what there is, with a sentence about the rest. `unrecorded`: see [`keep_made`](Self::keep_made).
     pub(super) async fn ask(
         &self,
         job: &Active,
         plan: &Plan,
         references: Vec<Reference>,
+        mut unrecorded: Option<Inputs>,
     ) -> Result<Asked, Stopped> {
         let mut request = request_of(job, plan, references);
         let mut asked = Asked::default();
         let log: Arc<dyn AttemptLog> = job.journal.clone();
         let mut attempts = job.attempts;
-        let mut unanswered = job.journal.spent().iter().any(|spent| spent.totals.maybe_paid > 0);
+        let mut unanswered = job.journal.lost() == Charged::Maybe;
         while asked.lacks(job) {
             let made = job.kept() + asked.pictures.len();
             request.count = u8::try_from(job.wished() - made).unwrap_or(u8::MAX);
@@ -86,14 +88,14 @@ impl Engine {
                 Ok(success) => {
                     asked.take(success.generated, request.count, success.provider);
                     if asked.lacks(job) {
-                        self.keep_made(job, &mut asked).await;
+                        self.keep_made(job, &mut asked, &mut unrecorded).await;
                         if self.stop.is_cancelled() && asked.pictures.is_empty() && !job.is_watched() {
                             // Nothing is ordered that this run might not live to see; the next one goes on.
                             return Err(Stopped::Later);
                         }
                     }
                 }
-                Err(failure) if made == 0 => return Err(self.stopped(&failure, plan)),
+                Err(failure) if made == 0 => return Err(self.stopped(job, &failure, plan)),
                 Err(ChainFailure::Later) => return Err(Stopped::Later),
                 // What is there may have been paid, whatever the last call was.
                 Err(ChainFailure::Cancelled { .. }) => {
@@ -101,10 +103,10 @@ impl Engine {
                 }
                 Err(failure) => {
                     tracing::info!(job = %job.id, %failure, made, "fewer pictures than wished");
-                    asked.note = Some(match self.stopped(&failure, plan) {
+                    asked.note = Some(match self.priced(job, self.stopped(job, &failure, plan)) {
                         Stopped::Unknown { sentence } => sentence,
                         Stopped::Failed { charged, .. } => fewer(made, job.wished(), charged),
-                        _ => fewer(made, job.wished(), Charged::No),
+                        _ => fewer(made, job.wished(), self.lost(job)),
                     });
                     break;
                 }
@@ -163,7 +165,7 @@ impl Engine {
             {
                 Ok(None)
             }
-            Err(failure) => Err(self.stopped(&failure, plan)),
+            Err(failure) => Err(self.stopped(job, &failure, plan)),
         }
     }
 
@@ -186,12 +188,14 @@ impl Engine {
         }
     }
 
-    fn stopped(&self, failure: &ChainFailure, plan: &Plan) -> Stopped {
+    /// What a chain's end means for the job. What an earlier round or run may have paid is told by whatever ends this one.
+    fn stopped(&self, job: &Active, failure: &ChainFailure, plan: &Plan) -> Stopped {
         if matches!(failure, ChainFailure::Later) {
             return Stopped::Later;
         }
         let clip = plan.operation == Some(Operation::Clip);
         let (sentence, charged) = chain_sentence(failure, self.settings.load().deadline, clip);
+        let charged = if job.journal.lost() == Charged::Maybe { Charged::Maybe } else { charged };
         match (sentence, failure) {
             (Some(sentence), ChainFailure::TaskUnknown(_)) => Stopped::Unknown { sentence },
             (Some(sentence), _) => Stopped::Failed { sentence, charged },

@@ -3,8 +3,11 @@
 use super::{
     active::Active,
     engine::Engine,
+    run::Stopped,
+    sentences::uncharged,
     usage::{Ended, Spent, UsageBook},
 };
+use crate::error::Charged;
 
 impl Engine {
     /// What jobs cost.
@@ -15,6 +18,28 @@ impl Engine {
     /// What one result of an attempt costs as far as its answer did not tell.
     pub(super) fn price(&self, spent: &Spent) -> Option<f64> {
         self.planner.provider(&spent.provider)?.price(&spent.operation, spent.tier)
+    }
+
+    /// Whether attempts were made and none of them can have cost anything.
+    pub(super) fn were_free(&self, spent: &[Spent]) -> bool {
+        !spent.is_empty() && spent.iter().all(|spent| self.price(spent).is_some_and(|price| price <= 0.0))
+    }
+
+    /// Whether an attempt of the job may have been paid that brought nothing.
+    pub(super) fn lost(&self, job: &Active) -> Charged {
+        if self.were_free(&job.journal.begun_or_spent()) { Charged::No } else { job.journal.lost() }
+    }
+
+    /// The same end without a word about charges where there can be none.
+    pub(super) fn priced(&self, job: &Active, stopped: Stopped) -> Stopped {
+        if !self.were_free(&job.journal.begun_or_spent()) {
+            return stopped;
+        }
+        match stopped {
+            Stopped::Failed { sentence, .. } => Stopped::failed(uncharged(sentence)),
+            Stopped::Unknown { sentence } => Stopped::Unknown { sentence: uncharged(sentence) },
+            other => other,
+        }
     }
 
     /// Books a job that has ended.

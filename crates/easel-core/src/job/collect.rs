@@ -35,7 +35,7 @@ pub struct Collector {
 }
 
 /// A job's inputs.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// In order.
     pub pictures: Vec<Input>,
@@ -44,7 +44,7 @@ pub struct Inputs {
 }
 
 /// One input.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Input {
     /// In memory, counted by the budget.
     Ready(Reference),

@@ -145,7 +145,7 @@ impl Engine {
             self.transmit(job, adapter, &speaker.target, caption.as_deref(), &media, None).await;
         let outcome = self.delivered(job, transmitted, speaker).await;
         if media.len() < job.wished() {
-            speaker.say(&fewer(media.len(), job.wished(), Charged::No)).await;
+            speaker.say(&fewer(media.len(), job.wished(), self.lost(job))).await;
         }
         Ok(outcome)
     }

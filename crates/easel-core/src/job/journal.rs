@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     chain::{Attempt, AttemptLog, Attempted, Made},
-    error::ErrorClass,
+    error::{Charged, ErrorClass},
     ids::JobId,
     ports::{Clock, Durable, KeyValue, Ledger, RemoteTask, StoreError, TaskIntent},
 };
@@ -83,6 +83,23 @@ impl Journal {
     /// What the attempts came to so far.
     pub(super) fn spent(&self) -> Vec<Spent> {
         self.spent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether an attempt may have been paid that brought nothing, in this run or an earlier one; one that has no answer
+    /// is among them.
+    pub(super) fn lost(&self) -> Charged {
+        let begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        let lost = begun || self.spent().iter().any(|spent| spent.totals.maybe_paid > 0);
+        if lost { Charged::Maybe } else { Charged::No }
+    }
+
+    /// What the attempts came to, as if the one that has no answer never got any.
+    pub(super) fn begun_or_spent(&self) -> Vec<Spent> {
+        let mut spent = self.spent();
+        if let Some(begun) = self.begun.lock().unwrap_or_else(PoisonError::into_inner).clone() {
+            begun.lost(&mut spent);
+        }
+        spent
     }
 
     /// How far the task is that a service works on, in percent (0 where it does not tell); `None` when there is none.

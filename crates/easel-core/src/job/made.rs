@@ -9,6 +9,7 @@ use super::{
     Outcome,
     active::Active,
     ask::Asked,
+    collect::Inputs,
     engine::{Engine, Phase},
     ledger::{Event, MadeSoFar, StoredArtifact},
     run::{Speaker, Stopped},
@@ -23,14 +24,18 @@ use crate::{
 impl Engine {
     /// Keeps and records the pictures of `asked`, because more are to come. Those that can't be kept stay in it: they are
     /// paid and will be delivered, but a crash would lose them.
-    pub(super) async fn keep_made(&self, job: &Active, asked: &mut Asked) {
+    ///
+    /// `unrecorded` are the inputs of which the ledger does not know. They are kept with the first pictures, because a later
+    /// run could not fetch them again: links expire, and what came in the message itself is nowhere else.
+    pub(super) async fn keep_made(&self, job: &Active, asked: &mut Asked, unrecorded: &mut Option<Inputs>) {
         let media: Vec<_> = asked.pictures.iter().cloned().map(Media::Picture).collect();
         let artifacts = artifacts_of(job.id, job.kept(), &media);
         let made = MadeSoFar { artifacts, provider: asked.provider.clone() };
-        match self.record_made(job, &made, &media).await {
+        match self.record_made(job, &made, &media, unrecorded.as_mut()).await {
             Ok(()) => {
                 job.add_made(made);
                 asked.pictures.clear();
+                *unrecorded = None;
             }
             Err(error) => {
                 let code = Self::store_failed(&error).code;
@@ -39,12 +44,23 @@ impl Engine {
         }
     }
 
-    async fn record_made(&self, job: &Active, made: &MadeSoFar, media: &[Media]) -> Result<(), StoreError> {
+    async fn record_made(
+        &self,
+        job: &Active,
+        made: &MadeSoFar,
+        media: &[Media],
+        inputs: Option<&mut Inputs>,
+    ) -> Result<(), StoreError> {
         let MadeSoFar { artifacts, provider } = made.clone();
+        let collected = match inputs {
+            Some(inputs) => Some(Event::Collected { inputs: self.collector.keep_all(job.id, inputs).await? }),
+            None => None,
+        };
         // Noted first: whatever becomes of the job, its end removes them.
         self.keeper.note_made(job.id, &artifacts);
         self.keep(&artifacts, media).await?;
-        job.journal.write([Event::Made { artifacts, provider }]).await
+        // As one group: a run that finds the part finds what the rest is made from.
+        job.journal.write(collected.into_iter().chain([Event::Made { artifacts, provider }])).await
     }
 
     /// The kept pictures of a job again, read from their files while they are sent; those that are gone are left out.
@@ -90,6 +106,7 @@ impl Engine {
         speaker: &Speaker,
         stopped: Stopped,
     ) -> Result<Outcome, Stopped> {
+        let stopped = self.priced(job, stopped);
         if job.kept() == 0 || job.phase() == Phase::Delivering {
             return Err(stopped);
         }

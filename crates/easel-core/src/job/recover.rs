@@ -26,6 +26,7 @@ use super::{
     engine::Engine,
     ledger::{Entry, Event, INTERRUPTED, JobRecord, Stage},
     run::Beginning,
+    sentences::uncharged,
     usage::Ended,
 };
 use crate::{
@@ -155,6 +156,11 @@ impl Engine {
     /// Tells the person that a job was cut off, then closes it, so that a crash before it is told tells it next time. It
     /// keeps what it took of the limits, because it may have been paid.
     fn tell_and_close(self: &Arc<Self>, record: JobRecord, sentence: UserError) {
+        let mut spent = record.spent.clone();
+        if let Some(begun) = Begun::left_by(&record) {
+            begun.lost(&mut spent);
+        }
+        let sentence = if self.were_free(&spent) { uncharged(sentence) } else { sentence };
         let engine = Arc::clone(self);
         self.tracker().spawn(async move {
             let outcome = if sentence.code == TASK_UNKNOWN {

@@ -223,7 +223,7 @@ impl Engine {
                 // `None`: the service does not know it, so nothing is paid.
                 if let Some(mut asked) = self.ask_about(job, &task, edits).await? {
                     if asked.lacks(job) {
-                        self.keep_made(job, &mut asked).await;
+                        self.keep_made(job, &mut asked, &mut None).await;
                     }
                     if !asked.is_empty() {
                         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
@@ -256,12 +256,15 @@ impl Engine {
                 );
             }
         }
-        let inputs = match beginning {
+        let (inputs, recorded) = match beginning {
             Beginning::Again { inputs: Some(kept) } => {
-                Inputs { pictures: kept.into_iter().map(Input::Kept).collect(), first_frame: false }
+                (Inputs { pictures: kept.into_iter().map(Input::Kept).collect(), first_frame: false }, true)
             }
-            _ if needs_collecting => self.collect(job, adapter, position.is_some()).await?,
-            _ => Inputs::default(),
+            _ if needs_collecting => {
+                let keep = position.is_some();
+                (self.collect(job, adapter, keep).await?, keep)
+            }
+            _ => (Inputs::default(), true),
         };
         if plan.needs_picture && inputs.pictures.is_empty() {
             return Err(Stopped::failed(UserError::new("error-needs-picture", "E-NEEDS-PICTURE")));
@@ -272,13 +275,14 @@ impl Engine {
             accepted.await.map_err(|_| StoreError::Closed)??;
         }
         let first_frame = inputs.first_frame;
+        let unrecorded = (!recorded && job.wished() > 1).then(|| inputs.clone());
         let references = tokio::select! {
             biased;
             () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
             references = self.collector.load(inputs.pictures) => references?,
         };
         self.tell_of_task(job, &plan, speaker);
-        let asked = self.ask(job, &plan, references).await?;
+        let asked = self.ask(job, &plan, references, unrecorded).await?;
         let note =
             first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
         let caption: Vec<String> = plan.caption.clone().into_iter().chain(note).collect();
@@ -309,8 +313,9 @@ impl Engine {
             let sentence = class_sentence(lost, is_clip);
             return Err(Stopped::Failed { sentence, charged: Charged::Maybe });
         }
-        let note = note
-            .or_else(|| (media.len() < job.wished()).then(|| fewer(media.len(), job.wished(), Charged::No)));
+        let note = note.or_else(|| {
+            (media.len() < job.wished()).then(|| fewer(media.len(), job.wished(), self.lost(job)))
+        });
         let handed = Handed { caption: caption.as_deref(), media: &media, kept: &kept, provider: &provider };
         let outcome = self.hand_over(job, adapter, speaker, handed).await?;
         if let Some(sentence) = note {

@@ -67,19 +67,28 @@ pub fn chain_sentence(
     }
 }
 
-/// Sentences that say themselves that something may have been charged.
-const TELL_OF_CHARGES: &[&str] = &[
-    "error-unanswered",
-    "error-result-lost",
-    "error-clip-lost",
-    "error-interrupted",
-    "error-task-unknown",
-    "error-task-late",
+/// Sentences that say themselves that something may have been charged, and what is said instead where nothing can have
+/// been, because the engine is free.
+const TELL_OF_CHARGES: &[(&str, &str)] = &[
+    ("error-unanswered", "error-unanswered-free"),
+    ("error-result-lost", "error-result-lost-free"),
+    ("error-clip-lost", "error-clip-lost-free"),
+    ("error-interrupted", "error-interrupted-free"),
+    ("error-task-unknown", "error-task-unknown-free"),
+    ("error-task-late", "error-task-late-free"),
 ];
+
+/// The same sentence without a word about charges.
+pub fn uncharged(sentence: UserError) -> UserError {
+    match TELL_OF_CHARGES.iter().find(|(key, _)| *key == sentence.key) {
+        Some((_, key)) => UserError { key, ..sentence },
+        None => sentence,
+    }
+}
 
 /// What has to be said beside a sentence when something may have been charged and it does not say so.
 pub fn charge_note(sentence: &UserError, charged: Charged) -> Option<UserError> {
-    let is_silent = charged == Charged::Maybe && !TELL_OF_CHARGES.contains(&sentence.key);
+    let is_silent = charged == Charged::Maybe && TELL_OF_CHARGES.iter().all(|(key, _)| *key != sentence.key);
     is_silent.then(|| UserError::new("note-maybe-charged", ""))
 }
 
@@ -164,8 +173,8 @@ mod tests {
         for (locale, word) in [(Locale::ZhCn, "可能已经扣费"), (Locale::EnUs, "may have been charged")]
         {
             let says = |key: &str| texts.get(locale, key, &Args::new()).contains(word);
-            for key in TELL_OF_CHARGES {
-                assert!(says(key), "{key}");
+            for (key, free) in TELL_OF_CHARGES {
+                assert!(says(key) && !says(free), "{key}");
             }
             assert!(says("note-maybe-charged"));
         }

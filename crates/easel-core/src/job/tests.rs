@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     chain::{KeyPool, Link, ProviderSlot},
-    error::{Arg, ErrorClass, UserError},
+    error::{Arg, ErrorClass, ProviderError, Retry, UserError},
     ids::{Chat, ChatKind, Platform},
     message::{PictureLocator, PictureOrigin, PictureRef, Quote},
     ports::{Adapter, ApiKey, Capabilities, Operation, Output, SendError},
@@ -725,5 +725,37 @@ async fn what_is_free_is_no_unknown_price_and_was_never_paid() {
         assert_eq!((sum.made, sum.untold, sum.unpriced), (2, 2, unpriced));
         assert_eq!((sum.failures, sum.maybe_paid), (1, u64::from(!free)), "nobody pays for what is free");
         assert_eq!((sum.cost, sum.estimate), (0.0, 0.0));
+    }
+}
+
+/// Neither at once, nor by a job that was cut off, nor behind a part.
+#[tokio::test(start_paused = true)]
+async fn nobody_hears_of_charges_where_everything_is_free() {
+    for (free, lost, cut, fewer) in [
+        (false, "error-unanswered", "error-interrupted", "note-fewer-charged made=1 wished=2"),
+        (true, "error-unanswered-free", "error-interrupted-free", "note-fewer made=1 wished=2"),
+    ] {
+        let capabilities = Capabilities { generate: true, max_count: 1, free, ..Capabilities::default() };
+        let world = |store, script: Vec<Step>| {
+            world_of(store, ScriptedProvider::with_capabilities("p", capabilities.clone(), script), &[])
+        };
+        let unanswered = || Step::Fail(ErrorClass::Unanswered);
+        let w = world(MemoryStore::default(), vec![unanswered(), unanswered()]);
+        w.asks(request("u", "m1"));
+        w.ended().await;
+        let sends: Vec<_> = w.adapter.sends().into_iter().map(|send| send.text).collect();
+        assert_eq!((sends, w.provider.requests().len()), (vec![lost.to_owned()], 2), "ordered no more often");
+
+        let w = world(MemoryStore::default(), vec![Step::Picture, unanswered(), unanswered()]);
+        w.asks(StoredRequest { count: 2, ..request("u", "m1") });
+        w.ended().await;
+        assert_eq!(w.adapter.sends().last().unwrap().text, fewer);
+
+        let w = world(MemoryStore::default(), vec![Step::Hang]);
+        w.asks(request("u", "m1"));
+        w.provider.arrivals(1).await;
+        let next = world(w.store.clone(), vec![]);
+        assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
+        assert_eq!(next.adapter.send_number(1).await.text, cut);
     }
 }

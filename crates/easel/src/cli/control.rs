@@ -15,7 +15,7 @@
 //! → {"v":1,"cmd":"draw","prompt":"…","images":["/absolute.png"],"output":"/absolute.png"|null,
 //!    "provider":null,"size":null,"count":1}
 //! ← {"v":1,"event":"progress","text":"…"}
-//! ← {"v":1,"ok":true,"files":["/absolute.png"]}
+//! ← {"v":1,"ok":true,"files":["/absolute.png"],"sentences":["what a chat would hear beside them"]}
 //!
 //! → {"v":1,"cmd":"keys"}
 //! ← {"v":1,"event":"key","provider":"main","key":"0a1b2c3d","account":null,"state":"disabled","since_seconds":60,

@@ -16,15 +16,18 @@ use crate::{
         problem::{ProblemArg, ProblemText},
     },
     tell, warn,
-    wiring::{App, DrawRequest},
+    wiring::{App, DrawRequest, Drawn},
 };
 
 /// Draws and saves.
 pub(crate) async fn run(options: &Draw, config: &Config, speech: &Speech) -> Exit {
     match draw(options, config, speech).await {
-        Ok(files) => {
+        Ok(Drawn { files, sentences }) => {
             for file in files {
                 tell(speech.say(&ProblemText::new("cli-saved").with("path", file.display().to_string())));
+            }
+            for sentence in sentences {
+                warn(sentence);
             }
             Exit::Done
         }
@@ -62,7 +65,7 @@ fn mistake(options: &Draw, config: &Config) -> Option<ProblemText> {
     Some(ProblemText::new("cli-no-folder").with("path", folder.display().to_string()))
 }
 
-async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Vec<PathBuf>, String> {
+async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Drawn, String> {
     if let Some(mistake) = mistake(options, config) {
         return Err(speech.say(&mistake));
     }
@@ -95,9 +98,16 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Vec<Pa
         });
         let command = ControlCommand::Draw { prompt, images, output, provider, size, count };
         let answer = control.call(command, |_| {}).await.map_err(|error| error.to_string())?;
-        let files =
-            answer.rest.get("files").and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
-        return Ok(files.iter().filter_map(|file| file.as_str()).map(PathBuf::from).collect());
+        let list = |name: &str| {
+            let values = answer.rest.get(name).and_then(serde_json::Value::as_array);
+            values
+                .into_iter()
+                .flatten()
+                .filter_map(|value| value.as_str().map(str::to_owned))
+                .collect::<Vec<_>>()
+        };
+        let files = list("files").into_iter().map(PathBuf::from).collect();
+        return Ok(Drawn { files, sentences: list("sentences") });
     }
     let app = App::open(config, data_dir, false).await.map_err(|error| format!("{error:#}"))?;
     let output = output.unwrap_or_else(|| PathBuf::from("."));

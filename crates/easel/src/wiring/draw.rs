@@ -35,13 +35,22 @@ pub(crate) struct DrawRequest {
     pub(crate) count: u8,
 }
 
+/// What came of a request from the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    /// The saved pictures, in order.
+    pub(crate) files: Vec<PathBuf>,
+    /// What else the person has to hear, such as that there are fewer pictures than wished.
+    pub(crate) sentences: Vec<String>,
+}
+
 impl App {
     /// One generation for the command line, through the engine. Pictures are saved at `output` (see
-    /// [`crate::cli::draw::target`]); the paths come back.
+    /// [`crate::cli::draw::target`]); the paths come back, with what a chat would hear beside the pictures.
     ///
     /// # Errors
     /// The sentence that a chat would hear.
-    pub(crate) async fn draw(&self, request: DrawRequest, output: &Path) -> Result<Vec<PathBuf>, String> {
+    pub(crate) async fn draw(&self, request: DrawRequest, output: &Path) -> Result<Drawn, String> {
         let (chat, mut hear) = self.local.open(usize::from(request.count));
         let size = request.size.as_deref().unwrap_or_default();
         let Some(wish) = OutputWish::parse(size) else {
@@ -88,9 +97,12 @@ impl App {
         self.local.close(&chat);
         let mut files = Vec::new();
         let mut sentences = Vec::new();
+        // What was said before the first picture, such as a place in the queue, is over when there is one.
+        let mut beside = Vec::new();
         while let Some(heard) = hear.recv().await {
             match heard {
-                Heard::Text(text) => sentences.push(text),
+                Heard::Text(text) if files.is_empty() => sentences.push(text),
+                Heard::Text(text) | Heard::Caption(text) => beside.push(text),
                 Heard::Media(media) => {
                     let name = format!("easel-{}", accepted.job);
                     let file = target(output, files.len(), &name, media.format().extension());
@@ -100,8 +112,11 @@ impl App {
             }
         }
         match outcome {
-            Ok(Outcome::Delivered { .. }) if !files.is_empty() => Ok(files),
-            _ => Err(sentences.join("\n")),
+            Ok(Outcome::Delivered { .. }) if !files.is_empty() => Ok(Drawn { files, sentences: beside }),
+            _ => {
+                sentences.append(&mut beside);
+                Err(sentences.join("\n"))
+            }
         }
     }
 }

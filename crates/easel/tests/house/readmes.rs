@@ -76,6 +76,18 @@ fn no_document_names_a_code_that_is_none() {
     }
 }
 
+/// A behaviour that stands in the list twice has two lists of proofs, of which one is old.
+#[test]
+fn each_behaviour_is_listed_once() {
+    let text = read("docs/behaviours.md");
+    let ids = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let ids: Vec<_> = ids.filter(|id| id.chars().any(|c| c.is_ascii_digit())).collect();
+    assert!(ids.len() > 50, "the list is written in another way now");
+    let mut seen = BTreeSet::new();
+    let twice: Vec<_> = ids.into_iter().filter(|id| !seen.insert(*id)).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
 /// Names and defaults of keys, and the groups of codes, are the same in both languages; the words between them are not.
 #[test]
 fn both_readmes_have_the_same_tables() {

@@ -119,7 +119,7 @@ async fn a_call_that_was_cut_off_costs_its_own_picture_alone() {
     assert_eq!(next.recover().await, Recovered { delivered: 1, ..Recovered::default() });
     next.adapter.send_number(2).await;
     next.ended().await;
-    assert_eq!(got(&next), ["picture", "note-fewer made=1 wished=2"]);
+    assert_eq!(got(&next), ["picture", "note-fewer-charged made=1 wished=2"]);
     assert!(next.provider.requests().is_empty(), "it may be paid");
     assert_eq!(next.events().last().unwrap(), "finished:delivered");
     assert_eq!(*next.settled.lock().unwrap(), [Settlement { counts: true, refusals: 0 }]);
@@ -321,7 +321,7 @@ async fn a_kept_part_is_never_delivered_twice_because_of_a_full_disk() {
             let next = world_one_by_one(w.store.clone(), vec![]);
             assert_eq!(next.recover().await, Recovered { delivered: 1, ..Recovered::default() });
             next.ended().await;
-            assert_eq!(got(&next), ["picture", "note-fewer made=1 wished=2"]);
+            assert_eq!(got(&next), ["picture", "note-fewer-charged made=1 wished=2"]);
         } else {
             w.store.set_broken(false);
             w.ended().await;
@@ -356,4 +356,84 @@ async fn a_lost_answer_is_remembered_over_a_restart() {
     next.ended().await;
     assert_eq!(next.provider.requests().len(), 1, "one further call at most");
     assert_eq!(got(&next), ["picture", "note-fewer-charged made=1 wished=2"]);
+}
+
+/// A picture that came in the message itself is nowhere else, and a link may have expired.
+#[tokio::test(start_paused = true)]
+async fn the_rest_is_made_from_the_same_pictures_after_a_restart() {
+    let one_by_one = |script| {
+        let capabilities = Capabilities {
+            generate: true,
+            edit: true,
+            max_references: 4,
+            max_count: 1,
+            ..Capabilities::default()
+        };
+        ScriptedProvider::with_capabilities("p", capabilities, script)
+    };
+    let first =
+        world_of(MemoryStore::default(), one_by_one(vec![Step::Picture, Step::Picture, Step::Hang]), &[]);
+    first.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    let brought = Brought { inline: vec![url("http://x/a.png")], watch: None };
+    let job = first.engine.accept(several(3), brought).unwrap().job;
+    first.provider.arrivals(3).await;
+    let events =
+        ["accepted", "asking", "answered", "collected", "made", "asking", "answered", "made", "asking"];
+    assert_eq!(first.events(), events, "once, and with the first picture");
+    first.store.forget_after(5);
+    let next = world_of(first.store.clone(), one_by_one(vec![]), &[]);
+    assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
+    next.ended().await;
+    assert!(next.adapter.downloads().is_empty());
+    let asked: Vec<_> = next
+        .provider
+        .requests()
+        .iter()
+        .map(|request| (request.operation, request.references.len()))
+        .collect();
+    assert_eq!((asked, got(&next).len()), (vec![(Operation::Edit, 1); 2], 3));
+    let names = [0, 1, 2].map(|index| format!("{job}-{index}.png"));
+    while next.store.blob_names() != names {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // Of a job that gets everything with one answer no input is written.
+    let at_once = world(vec![]);
+    at_once.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+    at_once.asks(StoredRequest { pictures: vec![url("http://x/a.png")], ..several(3) });
+    at_once.ended().await;
+    assert!(!at_once.events().contains(&"collected".to_owned()));
+}
+
+/// What one round may have paid in vain is told behind the last one, whatever ended it, and in every run.
+#[tokio::test(start_paused = true)]
+async fn a_round_that_may_have_been_paid_in_vain_is_told_behind_a_later_one() {
+    let unpaid = || ErrorClass::ModerationInput;
+    let missing = || {
+        Step::FailWith(Box::new(|| {
+            let mut error = ProviderError::new("p", ErrorClass::NotFound, "");
+            error.retry = Retry::NextProvider;
+            error
+        }))
+    };
+    for end in [Step::Fail(unpaid()), missing()] {
+        let script = vec![Step::Fail(ErrorClass::Empty), Step::Picture, end];
+        let w = world_one_by_one(MemoryStore::default(), script);
+        w.asks(several(2));
+        w.ended().await;
+        assert_eq!(got(&w), ["picture", "note-fewer-charged made=1 wished=2"]);
+        assert_eq!(w.provider.requests().len(), 3);
+    }
+    // A later run in which nobody can be asked at all.
+    let script = vec![Step::Fail(ErrorClass::Empty), Step::Picture, Step::Hang];
+    let w = world_one_by_one(MemoryStore::default(), script);
+    w.asks(several(2));
+    w.provider.arrivals(3).await;
+    w.store.forget_after(6);
+    assert_eq!(w.events().last().unwrap(), "made");
+    let unable = ScriptedProvider::with_capabilities("p", Capabilities::default(), []);
+    let next = world_of(w.store.clone(), unable, &[]);
+    assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
+    next.ended().await;
+    assert_eq!(got(&next), ["picture", "note-fewer-charged made=1 wished=2"]);
+    assert!(next.provider.requests().is_empty());
 }

@@ -33,6 +33,8 @@ const CHANGE: &str = "Make the background light blue.";
 const MOST_KEYS: usize = 5;
 /// Corrections of one request, as in a chain.
 const MOST_CORRECTIONS: usize = 2;
+/// Models of one service that are tried after the first, as in a chain.
+const MOST_MODELS: usize = 16;
 /// The field that asks for a stream, and by which the kinds that have another way are told to take it.
 const STREAM: &str = "stream";
 /// Longest wait for a service that queues.
@@ -284,7 +286,9 @@ impl<'a> Subject<'a> {
             count: 1,
         };
         let begun = Instant::now();
-        match self.send(&*provider, &request).await {
+        // What real requests don't carry is none of their corrections.
+        let extra = usize::from(step == Step::Draw && self.streaming() == Streaming::Possible);
+        match self.send(&*provider, &request, MOST_CORRECTIONS + extra).await {
             Ok((made, corrected)) => match made.pictures.first() {
                 Some(made) => Tried::Made {
                     size: (made.picture.width, made.picture.height),
@@ -298,11 +302,13 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Asks with the usable keys in turn. Says how often something was corrected on the way.
+    /// Asks with the usable keys in turn, and with at most so many corrections. Says how many there were, apart from the
+    /// models that are not there.
     async fn send(
         &self,
         provider: &dyn Provider,
         request: &GenerateRequest,
+        most: usize,
     ) -> Result<(Generated, usize), ProviderError> {
         let usable = |key: &&ApiKey| {
             let mut facts = self.free.keys.iter();
@@ -310,13 +316,17 @@ impl<'a> Subject<'a> {
         };
         let keyed: Vec<_> = self.keys.iter().take(MOST_KEYS).filter(usable).cloned().map(Some).collect();
         let mut keys = if keyed.is_empty() { vec![None] } else { keyed }.into_iter().peekable();
-        let mut corrections = 0;
+        let (mut corrections, mut models) = (0, 0);
         let job = JobId::generate();
         while let Some(key) = keys.peek().cloned() {
             let result = provider.generate(request, &self.context(job, key, provider, request)).await;
             let Err(error) = result else { return result.map(|made| (made, corrections)) };
             match error.retry {
-                Retry::Corrected if corrections < MOST_CORRECTIONS => corrections += 1,
+                // Nobody pays for a model that is not there.
+                Retry::Corrected if error.class == ErrorClass::NotFound && models < MOST_MODELS => {
+                    models += 1;
+                }
+                Retry::Corrected if corrections < most => corrections += 1,
                 Retry::NextKey => {
                     keys.next();
                     if keys.peek().is_none() {
