@@ -29,6 +29,11 @@ impl Turns {
         )))
     }
 
+    /// Whether one would have to wait now.
+    pub(super) fn all_taken(&self) -> bool {
+        self.0.available_permits() == 0
+    }
+
     /// A turn, if nobody has to be waited for.
     pub(super) fn free(&self) -> Option<Turn<'_>> {
         self.0.try_acquire().ok()
