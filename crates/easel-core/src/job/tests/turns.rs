@@ -21,6 +21,8 @@ async fn one_waits(go: &Arc<Notify>) -> (World, Accepted) {
     // Told, and durable, before a provider is asked; and its place is free.
     assert_eq!(w.events(), ["accepted", "asking", "accepted"]);
     assert_eq!(w.engine.load(), (1, 1));
+    assert_eq!(w.engine.jobs(&group("h"), None)[0].phase, Phase::Aside);
+    assert_eq!(w.adapter.send_number(1).await.text, "job-aside job=2");
     (w, second)
 }
 
@@ -98,14 +100,14 @@ async fn waiting_ends_by_a_cancellation_or_with_a_sentence_at_the_deadline() {
     let go = Arc::new(Notify::new());
     let (w, second) = one_waits(&go).await;
     let cancelled = w.engine.cancel(&group("h"), &"v".into(), false, None);
-    assert_eq!(cancelled, CancelOutcome::Cancelled { number: second.number, begun: true });
+    assert_eq!(cancelled, CancelOutcome::Cancelled { number: second.number, begun: false });
     go.notify_one();
     w.ended().await;
     assert_eq!(w.provider.requests().len(), 1);
     assert!(w.settled.lock().unwrap().iter().any(|settled| !settled.counts), "it is given back");
 
     let (w, _) = one_waits(&go).await;
-    assert_eq!(w.adapter.send_number(1).await.text, "error-provider-busy");
+    assert_eq!(w.adapter.send_number(2).await.text, "error-provider-busy");
     go.notify_one();
     w.ended().await;
     assert_eq!(w.events().iter().filter(|event| *event == "asking").count(), 1);
