@@ -2,6 +2,7 @@
 
 job-accepted = Got it, drawing now.
 job-queued = Got it. Yours is number { $position } in the queue. (No. { $job })
+job-aside = The provider is busy with others. Yours follows when its turn comes. (No. { $job })
 job-rendering = The provider is on it. A clip usually takes a few minutes and will be posted here. (No. { $job })
 job-unrecorded = It is made, but the disk of this machine can’t be written right now, so it isn’t sent yet. It comes by itself as soon as that works again; there is no need to ask again. [{ $code }]
 job-cancelled = No. { $job } is cancelled.
@@ -13,6 +14,7 @@ job-list-empty = Nothing is in progress or waiting.
 job-list-running = No. { $job }: { $what }, in progress for { $seconds } s
 job-list-rendering = No. { $job }: { $what }, the provider is at work, { $seconds } s so far
 job-list-rendering-percent = No. { $job }: { $what }, { $percent }% done at the provider, { $seconds } s so far
+job-list-aside = No. { $job }: { $what }, waiting for the provider, { $seconds } s so far
 job-list-sending = No. { $job }: { $what }, done, being sent
 job-list-waiting = No. { $job }: { $what }, place { $position } in the queue
 job-list-more = { $count } more not shown.

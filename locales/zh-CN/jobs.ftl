@@ -2,6 +2,7 @@
 
 job-accepted = 收到，开始画了。
 job-queued = 收到，排在第 { $position } 位，轮到就画。（{ $job } 号）
+job-aside = 服务商还在忙前面的，轮到就开始。（{ $job } 号）
 job-rendering = 服务商接单了，视频一般要等几分钟，做好就发上来。（{ $job } 号）
 job-unrecorded = 画好了，但这台机器的磁盘现在写不进去，先不发。能写了会自动发出来，不用再发命令。[{ $code }]
 job-cancelled = { $job } 号已取消。
@@ -13,6 +14,7 @@ job-list-empty = 现在没有正在画或排队的任务。
 job-list-running = { $job } 号　{ $what }　已画 { $seconds } 秒
 job-list-rendering = { $job } 号　{ $what }　服务商正在做，已等 { $seconds } 秒
 job-list-rendering-percent = { $job } 号　{ $what }　服务商做到 { $percent }%，已等 { $seconds } 秒
+job-list-aside = { $job } 号　{ $what }　在等服务商忙完前面的，已等 { $seconds } 秒
 job-list-sending = { $job } 号　{ $what }　画好了，正在发送
 job-list-waiting = { $job } 号　{ $what }　排在第 { $position } 位
 job-list-more = 还有 { $count } 个没有列出。

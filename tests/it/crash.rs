@@ -261,10 +261,9 @@ async fn after_any_number_of_kills_every_accepted_job_has_ended_exactly_once() {
         let answers = sends.iter().filter(|sent| sent.quote.as_deref() == Some(message.as_str())).count();
         assert_eq!(answers, 0, "{text} was answered without being accepted");
     }
-    assert!(
-        outcomes.contains_key("delivered") && outcomes.contains_key("failed"),
-        "the kills hit nothing: {outcomes:?}"
-    );
+    // A delivery that was not on record yet when the process died is unknown.
+    let arrived = outcomes.contains_key("delivered") || outcomes.contains_key("unknown");
+    assert!(arrived && outcomes.contains_key("failed"), "the kills hit nothing: {outcomes:?}");
 }
 
 #[tokio::test]

@@ -40,6 +40,8 @@ pub(super) enum Doubt {
         /// So long.
         usual: Duration,
     },
+    /// One would have to wait for one's turn there, perhaps until there is no time left for anybody.
+    Busy,
 }
 
 /// The part that worked of judged attempts, by their age and whether they worked, the latest first.

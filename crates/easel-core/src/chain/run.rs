@@ -10,8 +10,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, admit::admit, backoff, call::is_unknown,
-    precedence, slot::ProviderSlot,
+    AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, Turns,
+    admit::admit,
+    backoff,
+    call::is_unknown,
+    precedence::{self, Doubt},
+    slot::ProviderSlot,
 };
 use crate::{
     error::{Charged, ErrorClass, ProviderError, Retry},
@@ -186,7 +190,7 @@ struct Tries {
 
 impl Chain<'_> {
     /// Asks the providers in order until one delivers or nothing more may be tried. The order is the owner's; who does
-    /// badly lately comes after the others.
+    /// badly lately, or would have to be waited for, comes after the others.
     ///
     /// # Errors
     /// See [`ChainFailure`]. Dropping the future abandons the call under way.
@@ -253,7 +257,9 @@ impl Chain<'_> {
             .iter()
             .map(|link| {
                 let bounded = !link.slot.provider.capabilities().remote;
-                precedence::doubt(link.slot.with(|state| state.health.vital(bounded, now)), time)
+                let busy = link.slot.turns().is_some_and(Turns::all_taken);
+                let known = link.slot.with(|state| state.health.vital(bounded, now));
+                precedence::doubt(known, time).or(busy.then_some(Doubt::Busy))
             })
             .collect();
         let next = precedence::next(&doubts);

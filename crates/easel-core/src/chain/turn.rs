@@ -29,6 +29,11 @@ impl Turns {
         )))
     }
 
+    /// Whether one would have to wait now.
+    pub(super) fn all_taken(&self) -> bool {
+        self.0.available_permits() == 0
+    }
+
     /// A turn, if nobody has to be waited for.
     pub(super) fn free(&self) -> Option<Turn<'_>> {
         self.0.try_acquire().ok()
@@ -76,8 +81,8 @@ impl Chain<'_> {
         let waited = tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(ChainFailure::Cancelled { charged: Charged::No }),
-            // Nobody was asked yet, so nothing is lost: the next run asks.
-            () = self.stop.cancelled(), if self.attempts == 0 => Err(ChainFailure::Later),
+            // Nothing is under way and nothing lost that may be paid: the next run asks.
+            () = self.stop.cancelled(), if !self.maybe_paid && !self.unanswered => Err(ChainFailure::Later),
             // The turns are never closed.
             turn = turns.0.acquire() => Ok(turn.ok()),
             () = tokio::time::sleep_until(self.deadline) => {

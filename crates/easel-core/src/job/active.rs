@@ -36,6 +36,8 @@ pub(super) struct Active {
     start: Mutex<Option<oneshot::Sender<()>>>,
     /// Resolves when the person was told that the job is in work; the last mark waits for it.
     announced: Mutex<Option<oneshot::Receiver<()>>>,
+    /// Called once, when it steps aside.
+    on_aside: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     watch: Mutex<Option<oneshot::Sender<Outcome>>>,
 }
 
@@ -87,6 +89,7 @@ impl Active {
             phase: Mutex::new(Phase::Waiting),
             start: Mutex::default(),
             announced: Mutex::default(),
+            on_aside: Mutex::default(),
             watch: Mutex::new(brought.watch),
         }
     }
@@ -179,13 +182,27 @@ impl Active {
         }
     }
 
-    /// Cancels unless it is being delivered; tells how far it was.
-    pub(super) fn try_cancel(&self) -> Option<Phase> {
+    /// Calls `f` when it steps aside for the first time, to wait for a provider.
+    pub(super) fn when_aside(&self, f: impl FnOnce() + Send + 'static) {
+        *self.on_aside.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(f));
+    }
+
+    /// It waits for a provider that works for others.
+    pub(super) fn step_aside(&self) {
+        self.enter(Phase::Aside);
+        let told = self.on_aside.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(told) = told {
+            told();
+        }
+    }
+
+    /// Cancels unless it is being delivered. Returns whether it did.
+    pub(super) fn try_cancel(&self) -> bool {
         let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
         if *phase == Phase::Delivering {
-            return None;
+            return false;
         }
         self.cancel.cancel();
-        Some(*phase)
+        true
     }
 }

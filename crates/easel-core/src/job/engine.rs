@@ -136,6 +136,8 @@ pub enum Phase {
     Waiting,
     /// With a provider (or collecting its inputs).
     Running,
+    /// It had its turn here, and waits for its turn at a provider that works for others.
+    Aside,
     /// On its way to the chat: too late to cancel.
     Delivering,
 }
@@ -172,7 +174,7 @@ pub enum CancelOutcome {
     Cancelled {
         /// Its number.
         number: u32,
-        /// Whether it was its turn already, so that a provider may have begun and may charge for it.
+        /// Whether a provider was asked, so that it may have begun and may charge for it.
         begun: bool,
     },
     /// It is being sent: too late.
@@ -433,14 +435,10 @@ impl Engine {
             (Some(job), _) if !admin && job.request.user != *user => {
                 CancelOutcome::NotYours { number: job.number }
             }
-            (Some(job), _) => match job.try_cancel() {
-                Some(phase) => {
-                    // A job of an earlier run may have been begun there, and wait for its turn here.
-                    let begun = phase == Phase::Running || job.may_cost();
-                    CancelOutcome::Cancelled { number: job.number, begun }
-                }
-                None => CancelOutcome::TooLate { number: job.number },
-            },
+            (Some(job), _) if job.try_cancel() => {
+                CancelOutcome::Cancelled { number: job.number, begun: job.may_cost() }
+            }
+            (Some(job), _) => CancelOutcome::TooLate { number: job.number },
         }
     }
 
@@ -455,7 +453,7 @@ impl Engine {
             state.active.values().find(asked_there).cloned()
         });
         let Some(job) = found else { return false };
-        let cancelled = !job.may_cost() && job.try_cancel().is_some();
+        let cancelled = !job.may_cost() && job.try_cancel();
         tracing::info!(job = %job.id, cancelled, "the request of a job was taken back");
         cancelled
     }

@@ -2,7 +2,10 @@
 
 use async_trait::async_trait;
 
-use super::{active::Active, engine::Engine};
+use super::{
+    active::Active,
+    engine::{Engine, Phase},
+};
 use crate::{chain::Place, ports::StoreError};
 
 /// The place of one job.
@@ -15,11 +18,13 @@ pub(super) struct PlaceOf<'a> {
 impl Place for PlaceOf<'_> {
     async fn leave(&self) -> Result<(), StoreError> {
         self.job.journal.settle().await?;
+        self.job.step_aside();
         self.engine.step_aside(self.job);
         Ok(())
     }
 
     fn back(&self) {
         self.engine.step_back(self.job);
+        self.job.enter(Phase::Running);
     }
 }

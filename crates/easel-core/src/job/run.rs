@@ -282,6 +282,9 @@ impl Engine {
             references = self.collector.load(inputs.pictures) => references?,
         };
         self.tell_of_task(job, &plan, speaker);
+        if position.is_none() {
+            self.tell_of_wait(job, speaker);
+        }
         let asked = self.ask(job, &plan, references, unrecorded).await?;
         let note =
             first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
@@ -334,6 +337,18 @@ impl Engine {
         job.journal.when_created(move || {
             let told = async move {
                 speaker.say(&UserError::new("job-rendering", "").with("job", u64::from(number))).await;
+            };
+            tracker.spawn_on(told, &runtime);
+        });
+    }
+
+    /// Whoever was told no place in the queue hears once that others are before it at the provider.
+    fn tell_of_wait(&self, job: &Active, speaker: &Speaker) {
+        let (speaker, tracker) = (speaker.clone(), self.tracker());
+        let (runtime, number) = (tokio::runtime::Handle::current(), job.number);
+        job.when_aside(move || {
+            let told = async move {
+                speaker.say(&UserError::new("job-aside", "").with("job", u64::from(number))).await;
             };
             tracker.spawn_on(told, &runtime);
         });

@@ -27,7 +27,8 @@ pub struct ScheduleLimits {
     pub max_running_per_chat: usize,
     /// Pictures running for one person. Of clips, nobody has more than one that runs or waits.
     pub max_running_per_user: usize,
-    /// Waiting, overall. One chat may hold a quarter of it, one person a tenth, so that nobody fills the queue alone.
+    /// Waiting for a place or for a provider, overall. One chat may hold a quarter of it, one person a tenth, so that
+    /// nobody fills the queue alone.
     pub max_waiting: usize,
 }
 
@@ -171,20 +172,36 @@ impl Schedule {
         }
         // Whoever waits can't run now: every change of the limits and every end starts all who can.
         if self.may_run(lane, chat, user) {
+            if self.aside > 0 {
+                // It may have to wait where the others do, and would find their places free.
+                self.room_to_wait((0, 0), chat, user)?;
+            }
             self.start(job, lane, chat.clone(), user.clone());
             return Ok(Admission::Start);
         }
+        let of_chat = self.queues.get(chat).map_or(0, VecDeque::len);
+        let mine = self.queues.values().flatten().filter(|waiting| waiting.user == *user).count();
+        self.room_to_wait((of_chat, mine), chat, user)?;
+        Ok(self.wait(job, lane, chat, user))
+    }
+
+    /// Whether one more may wait, with so many of its chat and of its person in the queue and all those aside.
+    fn room_to_wait(&self, queued: (usize, usize), chat: &Chat, user: &UserId) -> Result<(), QueueFull> {
         if self.waiting() >= self.limits.max_waiting {
             return Err(QueueFull::Overall);
         }
-        if self.queues.get(chat).map_or(0, VecDeque::len) >= self.limits.waiting_per_chat() {
-            return Err(QueueFull::Chat { max: self.limits.waiting_per_chat() });
+        let aside = |is: &dyn Fn(&Running) -> bool| {
+            self.running.values().filter(|running| running.aside && is(running)).count()
+        };
+        let max = self.limits.waiting_per_chat();
+        if queued.0 + aside(&|running| running.chat == *chat) >= max {
+            return Err(QueueFull::Chat { max });
         }
-        let mine = self.queues.values().flatten().filter(|waiting| waiting.user == *user).count();
-        if mine >= self.limits.waiting_per_user() {
-            return Err(QueueFull::User { max: self.limits.waiting_per_user() });
+        let max = self.limits.waiting_per_user();
+        if queued.1 + aside(&|running| running.user == *user) >= max {
+            return Err(QueueFull::User { max });
         }
-        Ok(self.wait(job, lane, chat, user))
+        Ok(())
     }
 
     /// Takes a job of an earlier run in: it was accepted once and is never refused.
@@ -464,6 +481,32 @@ mod tests {
         assert_eq!(schedule.remove(jobs[1]), [jobs[4]]);
         assert_eq!(schedule.remove(jobs[4]), []);
         assert_eq!((schedule.running(), schedule.waiting()), (0, 0));
+    }
+
+    #[test]
+    fn a_provider_that_all_wait_for_does_not_lift_the_bounds() {
+        let mut schedule = Schedule::new(limits(2, 9, 9, 8));
+        let mut admit = |chat_id: &str, user: &str| {
+            let job = JobId::generate();
+            let admitted = schedule.admit(job, Lane::Pictures, &chat(chat_id), &user.into());
+            // All places are free, and who takes one finds the provider busy.
+            schedule.step_aside(job);
+            admitted.err()
+        };
+        for user in ["u", "u"] {
+            assert_eq!(admit("a", user), None);
+        }
+        assert_eq!(admit("a", "u"), Some(QueueFull::User { max: 2 }));
+        assert_eq!(admit("b", "u"), Some(QueueFull::User { max: 2 }), "in whatever chat");
+        for user in ["v", "w"] {
+            assert_eq!(admit("a", user), None);
+        }
+        assert_eq!(admit("a", "x"), Some(QueueFull::Chat { max: 4 }));
+        for user in ["v", "w", "x", "y"] {
+            assert_eq!(admit("b", user), None);
+        }
+        assert_eq!(admit("c", "z"), Some(QueueFull::Overall));
+        assert_eq!((schedule.running(), schedule.waiting()), (0, 8));
     }
 
     #[test]

@@ -75,3 +75,29 @@ async fn a_turn_lasts_as_long_as_the_task_and_ends_with_it() {
     let second = second.asked(&["aside", "back", "1 a", "a took t-2"]).made_by("a");
     assert_eq!(second.waited, Duration::from_mins(10));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_fallback_is_asked_while_the_first_works_for_others() {
+    let links = [link(engine([Step::Hang]), &[], 1), link(ScriptedProvider::new("b", []), &["k"], 1)];
+    let (hangs, goes) =
+        tokio::join!(walk_with(&links[..1], request(0), 90), walk_with(&links, request(0), 60));
+    assert!(matches!(hangs.result, Err(ChainFailure::Deadline { .. })), "{:?}", hangs.result);
+    goes.asked(&["1 b k"]).made_by("b");
+    // One that can't do it is no fallback, and one that fails leads back to who has to be waited for.
+    let words_fail = ScriptedProvider::new("b", [Step::Fail(ErrorClass::Auth)]);
+    let no_words = Capabilities { edit: true, max_references: 1, ..Capabilities::default() };
+    for (other, asked) in [
+        (ScriptedProvider::with_capabilities("b", no_words, []), &["aside", "back", "1 a"][..]),
+        (words_fail, &["1 b k", "aside", "back", "2 a"]),
+    ] {
+        let go = Arc::new(Notify::new());
+        let links = [link(engine([Step::Hold(go.clone())]), &[], 1), link(other, &["k"], 1)];
+        let ends = async {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            go.notify_one();
+        };
+        let (first, second, ()) = tokio::join!(walk(&links[..1]), walk(&links), ends);
+        first.asked(&["1 a"]).made_by("a");
+        second.asked(asked).made_by("a");
+    }
+}

@@ -78,6 +78,7 @@ impl Desk {
         for line in lines.iter().take(MAX_JOB_LINES) {
             let key = match (line.phase, line.rendering) {
                 (Phase::Waiting, _) => "job-list-waiting",
+                (Phase::Aside, _) => "job-list-aside",
                 (Phase::Running, None) => "job-list-running",
                 (Phase::Running, Some(0)) => "job-list-rendering",
                 (Phase::Running, Some(_)) => "job-list-rendering-percent",

@@ -21,6 +21,8 @@ async fn one_waits(go: &Arc<Notify>) -> (World, Accepted) {
     // Told, and durable, before a provider is asked; and its place is free.
     assert_eq!(w.events(), ["accepted", "asking", "accepted"]);
     assert_eq!(w.engine.load(), (1, 1));
+    assert_eq!(w.engine.jobs(&group("h"), None)[0].phase, Phase::Aside);
+    assert_eq!(w.adapter.send_number(1).await.text, "job-aside job=2");
     (w, second)
 }
 
@@ -56,18 +58,56 @@ async fn a_crash_or_a_stop_while_it_waits_costs_nothing_and_it_runs_after_the_ne
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_stop_is_heard_as_well_while_the_second_picture_waits_for_its_turn() {
+    let [first, second, third] = [(); 3].map(|()| Arc::new(Notify::new()));
+    let script = [&first, &second, &third].map(|go| Step::Hold(go.clone()));
+    let w = world_of(MemoryStore::default(), engine(script.into()), &[]);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    w.asks(StoredRequest { chat: group("h"), count: 2, ..request("v", "m2") });
+    w.adapter.reaction_number(2).await;
+    first.notify_one();
+    w.provider.arrivals(2).await;
+    // Its next call has to wait for this one.
+    w.asks(StoredRequest { chat: group("i"), ..request("w", "m3") });
+    w.adapter.reaction_number(4).await;
+    while w.engine.load() != (1, 1) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    second.notify_one();
+    w.provider.arrivals(3).await;
+    while w.engine.load() != (1, 1) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let stops = w.engine.shutdown(Duration::from_secs(5));
+    tokio::pin!(stops);
+    tokio::select! {
+        biased;
+        _ = &mut stops => panic!("the third one is drawn"),
+        () = tokio::time::sleep(Duration::from_secs(1)) => third.notify_one(),
+    }
+    assert!(stops.await);
+    assert_eq!(w.provider.requests().len(), 3, "nothing was ordered that nobody would wait for");
+    let next = world_of(w.store.clone(), engine(vec![]), &[]);
+    assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
+    next.ended().await;
+    assert_eq!(next.provider.requests().len(), 1);
+    assert_eq!(next.adapter.sends().iter().filter(|send| !send.pictures.is_empty()).count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiting_ends_by_a_cancellation_or_with_a_sentence_at_the_deadline() {
     let go = Arc::new(Notify::new());
     let (w, second) = one_waits(&go).await;
     let cancelled = w.engine.cancel(&group("h"), &"v".into(), false, None);
-    assert_eq!(cancelled, CancelOutcome::Cancelled { number: second.number, begun: true });
+    assert_eq!(cancelled, CancelOutcome::Cancelled { number: second.number, begun: false });
     go.notify_one();
     w.ended().await;
     assert_eq!(w.provider.requests().len(), 1);
     assert!(w.settled.lock().unwrap().iter().any(|settled| !settled.counts), "it is given back");
 
     let (w, _) = one_waits(&go).await;
-    assert_eq!(w.adapter.send_number(1).await.text, "error-provider-busy");
+    assert_eq!(w.adapter.send_number(2).await.text, "error-provider-busy");
     go.notify_one();
     w.ended().await;
     assert_eq!(w.events().iter().filter(|event| *event == "asking").count(), 1);
