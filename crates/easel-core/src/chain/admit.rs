@@ -1,10 +1,14 @@
-//! Whether a provider can and may be asked for something: decided before it is asked.
+//! Whether a provider can and may be asked for something: decided before it is asked, and what may have changed while its
+//! turn was waited for once more after that.
 
 use std::collections::HashSet;
 
 use tokio::time::Instant;
 
-use super::Link;
+use super::{
+    Link,
+    slot::{ProviderSlot, SlotState},
+};
 use crate::{
     error::ErrorClass,
     ports::{GenerateRequest, Operation, Output},
@@ -90,16 +94,42 @@ pub(super) fn admit(link: &Link, request: &GenerateRequest) -> Result<(), Skip> 
     {
         return Err(Skip::WrongShape { sizes: capabilities.sizes });
     }
-    let now = Instant::now();
+    slot.with(|state| may_be_asked(slot, state, request.operation, Instant::now()))
+}
+
+/// What the last answers of a provider leave to ask of it.
+fn may_be_asked(
+    slot: &ProviderSlot,
+    state: &mut SlotState,
+    operation: Operation,
+    now: Instant,
+) -> Result<(), Skip> {
+    if state.not_found.get(&operation).is_some_and(|until| *until > now) {
+        return Err(Skip::NotFound);
+    }
+    if slot.provider.capabilities().needs_key && state.keys.pick(now, &HashSet::new()).is_none() {
+        return Err(Skip::NoUsableKey { why: state.keys.complaint() });
+    }
+    if state.circuit.would_admit(now) { Ok(()) } else { Err(Skip::CircuitOpen) }
+}
+
+/// Lets a call through, now that it is its turn. After a rest it is the one that decides.
+pub(super) fn let_through(slot: &ProviderSlot, operation: Operation) -> Result<Option<Probe<'_>>, Skip> {
     slot.with(|state| {
-        if state.not_found.get(&request.operation).is_some_and(|until| *until > now) {
-            return Err(Skip::NotFound);
-        }
-        if capabilities.needs_key && state.keys.pick(now, &HashSet::new()).is_none() {
-            return Err(Skip::NoUsableKey { why: state.keys.complaint() });
-        }
-        if state.circuit.admits(now) { Ok(()) } else { Err(Skip::CircuitOpen) }
+        let now = Instant::now();
+        may_be_asked(slot, state, operation, now)?;
+        state.circuit.admits(now);
+        Ok(state.circuit.is_probing().then(|| Probe(slot)))
     })
+}
+
+/// The one call after a rest. Dropped before it has said anything about the provider, it leaves that to the next one.
+pub(super) struct Probe<'a>(&'a ProviderSlot);
+
+impl Drop for Probe<'_> {
+    fn drop(&mut self) {
+        self.0.with(|state| state.circuit.unprobed());
+    }
 }
 
 /// How far a shape may be from the wished one (the logarithm of the two ratios' quotient): 3:2 passes for 16:9, a

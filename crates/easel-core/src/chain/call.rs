@@ -84,7 +84,7 @@ impl TaskLog for Watched {
 }
 
 impl Chain<'_> {
-    /// One recorded call.
+    /// One recorded call. It is one's turn until it, or the task that it orders, has ended.
     pub(super) async fn call(
         &mut self,
         link: &Link,
@@ -93,14 +93,6 @@ impl Chain<'_> {
         fingerprint: &str,
     ) -> Result<Result<Generated, ProviderError>, ChainFailure> {
         let provider = &link.slot.provider;
-        if self.cancel.is_cancelled() {
-            return Err(ChainFailure::Cancelled { charged: Charged::No });
-        }
-        if Instant::now() >= self.deadline {
-            return Err(ChainFailure::Deadline { charged: Charged::No });
-        }
-        // Held until the call, or the task that it orders, has ended.
-        let _turn = self.turn(&link.slot).await?;
         self.attempts += 1;
         let request =
             GenerateRequest { output: link.output_for(&request.output), ..at_once(provider, request) };

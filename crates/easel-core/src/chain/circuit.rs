@@ -23,14 +23,19 @@ pub struct Circuit {
 impl Circuit {
     /// Whether a call may be made now. After the rest, exactly one caller is let through until its outcome is known.
     pub fn admits(&mut self, now: Instant) -> bool {
-        match self.open_until {
-            None => true,
-            Some(until) if now < until || self.probing => false,
-            Some(_) => {
-                self.probing = true;
-                true
-            }
-        }
+        let admits = self.would_admit(now);
+        self.probing |= admits && self.open_until.is_some();
+        admits
+    }
+
+    /// Whether [`admits`](Self::admits) would let a call through now; takes no probe.
+    pub fn would_admit(&self, now: Instant) -> bool {
+        self.open_until.is_none_or(|until| until <= now && !self.probing)
+    }
+
+    /// Whether the one call is under way that decides.
+    pub fn is_probing(&self) -> bool {
+        self.probing
     }
 
     /// When it will admit again, if it is open.
@@ -77,7 +82,9 @@ mod tests {
         }
         assert!(!circuit.admits(start));
         let later = start + OPEN_FOR;
+        assert!(circuit.would_admit(later) && !circuit.is_probing(), "looking takes no probe");
         assert!(circuit.admits(later), "one probe after the rest");
+        assert!(!circuit.would_admit(later) && circuit.is_probing());
         assert!(!circuit.admits(later), "and only one");
         circuit.failed(later);
         assert!(!circuit.admits(later + OPEN_FOR - Duration::from_millis(1)));

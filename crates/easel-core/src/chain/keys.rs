@@ -130,6 +130,15 @@ impl KeyPool {
         Some(entry.key.clone())
     }
 
+    /// Whether the key with this fingerprint may be used now.
+    pub fn is_usable(&mut self, fingerprint: &str, now: Instant) -> bool {
+        let entry = self.keys.iter_mut().find(|entry| &*entry.key.fingerprint == fingerprint);
+        entry.is_some_and(|entry| {
+            entry.wake(now);
+            entry.state == KeyState::Ready
+        })
+    }
+
     /// The next usable key from the pointer on that is not in `spent` (keys that this job has used up).
     pub fn pick(&mut self, now: Instant, spent: &HashSet<Arc<str>>) -> Option<ApiKey> {
         let n = self.keys.len();

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, Turns,
-    admit::admit,
+    admit::{admit, let_through},
     backoff,
     call::is_unknown,
     precedence::{self, Doubt},
@@ -175,6 +175,17 @@ enum Next {
     Unknown,
 }
 
+/// How one provider was left.
+enum Left {
+    Done(Success),
+    /// The next one is asked.
+    Failed(ProviderError),
+    /// Nobody else may be asked.
+    Stopped(ProviderError),
+    /// It was not asked.
+    Skipped(Skip),
+}
+
 /// What is counted while one provider is being tried.
 #[derive(Default)]
 struct Tries {
@@ -216,7 +227,6 @@ impl Chain<'_> {
             let outcome = if request.references.len() > most {
                 // Only for this provider: the next one may take them all.
                 let Some(mut together) = self.together(&request, most).await else {
-                    link.slot.with(|state| state.circuit.unprobed());
                     skipped.push((link.slot.provider.name().to_owned(), Skip::NoCollage));
                     continue;
                 };
@@ -224,19 +234,16 @@ impl Chain<'_> {
             } else {
                 self.ask(link, &mut request, last_link).await
             };
-            link.slot.with(|state| state.circuit.unprobed());
             match outcome? {
-                Ok(success) => return Ok(success),
-                Err((error, stop)) => {
-                    if let Some(error) = error {
-                        last = Some(error);
-                    } else {
-                        let why = link.slot.with(|state| state.keys.complaint());
-                        skipped.push((link.slot.provider.name().to_owned(), Skip::NoUsableKey { why }));
-                    }
-                    if stop {
-                        break;
-                    }
+                Left::Done(success) => return Ok(success),
+                Left::Failed(error) => last = Some(error),
+                Left::Stopped(error) => {
+                    last = Some(error);
+                    break;
+                }
+                Left::Skipped(skip) => {
+                    tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?skip, "provider skipped at its turn");
+                    skipped.push((link.slot.provider.name().to_owned(), skip));
                 }
             }
         }
@@ -277,14 +284,13 @@ impl Chain<'_> {
         Some(GenerateRequest { references: made.into(), ..request.clone() })
     }
 
-    /// Tries one provider. The inner error is the provider's last word (none = no usable key) and whether the whole
-    /// walk ends here.
+    /// Tries one provider.
     async fn ask(
         &mut self,
         link: &Link,
         request: &mut GenerateRequest,
         last_link: bool,
-    ) -> Result<Result<Success, (Option<ProviderError>, bool)>, ChainFailure> {
+    ) -> Result<Left, ChainFailure> {
         let slot = &link.slot;
         let capabilities = slot.provider.capabilities();
         let limit =
@@ -294,14 +300,35 @@ impl Chain<'_> {
         let mut forced: Option<ApiKey> = None;
         let mut counted = true;
         loop {
-            let key = match forced.take() {
-                Some(key) => Some(key),
-                None => slot.with(|state| state.keys.pick(Instant::now(), &tries.spent)),
+            let pick = |spent: &HashSet<Arc<str>>| slot.with(|state| state.keys.pick(Instant::now(), spent));
+            let keyless = |key: &Option<ApiKey>, total: u32| {
+                key.is_none()
+                    && (capabilities.needs_key || total > 0 && !slot.with(|state| state.keys.is_empty()))
             };
-            if key.is_none()
-                && (capabilities.needs_key || tries.total > 0 && !slot.with(|s| s.keys.is_empty()))
-            {
-                return Ok(Err((error, false)));
+            let no_key = || Skip::NoUsableKey { why: slot.with(|state| state.keys.complaint()) };
+            let mut key = forced.take().or_else(|| pick(&tries.spent));
+            if keyless(&key, tries.total) {
+                return Ok(error.map_or_else(|| Left::Skipped(no_key()), Left::Failed));
+            }
+            // Held until the call, or the task that it orders, has ended.
+            let (turn, waited) = self.turn(slot).await?;
+            // Others have had answers meanwhile, and whoever comes first after a rest decides for all.
+            let probe = if waited || tries.total == 0 {
+                match let_through(slot, request.operation) {
+                    Ok(probe) => probe,
+                    Err(skip) => return Ok(error.map_or(Left::Skipped(skip), Left::Failed)),
+                }
+            } else {
+                None
+            };
+            if waited {
+                let now = Instant::now();
+                key = key
+                    .filter(|key| slot.with(|state| state.keys.is_usable(&key.fingerprint, now)))
+                    .or_else(|| pick(&tries.spent));
+                if keyless(&key, tries.total) {
+                    return Ok(error.map_or_else(|| Left::Skipped(no_key()), Left::Failed));
+                }
             }
             if counted {
                 tries.total += 1;
@@ -322,10 +349,11 @@ impl Chain<'_> {
                         state.circuit.succeeded();
                         state.keys.worked(&fingerprint);
                     });
-                    return Ok(Ok(Success { generated, provider: slot.provider.name().to_owned() }));
+                    return Ok(Left::Done(Success { generated, provider: slot.provider.name().to_owned() }));
                 }
                 Err(failed) => failed,
             };
+            drop(turn);
             // A result that this machine could not keep is paid: told as lost, not as free.
             if failed.class != ErrorClass::ResultLost
                 && let Some(broken) = failed.local.take()
@@ -334,31 +362,29 @@ impl Chain<'_> {
             }
             self.maybe_paid |= failed.charged == Charged::Maybe;
             self.remember(slot, request.operation, &fingerprint, &failed).await;
+            drop(probe);
             let next = self.next_step(slot, &failed, key.as_ref(), &mut tries, last_link);
-            error = Some(failed);
             match next {
                 Next::Smaller => {
                     let (shrink, references) = (self.shrink, request.references.clone());
                     let smaller =
                         tokio::task::spawn_blocking(move || shrink(&references)).await.ok().flatten();
-                    let Some(smaller) = smaller else { return Ok(Err((error, false))) };
+                    let Some(smaller) = smaller else { return Ok(Left::Failed(failed)) };
                     request.references = smaller.into();
                     counted = false;
                     forced = key;
                 }
-                Next::Unknown => {
-                    return Err(error
-                        .map_or(ChainFailure::TaskLate, |error| ChainFailure::TaskUnknown(Box::new(error))));
-                }
-                Next::Stop => return Ok(Err((error, true))),
-                Next::Provider => return Ok(Err((error, false))),
-                Next::Again { counted: true, .. } if tries.total >= limit => return Ok(Err((error, false))),
+                Next::Unknown => return Err(ChainFailure::TaskUnknown(Box::new(failed))),
+                Next::Stop => return Ok(Left::Stopped(failed)),
+                Next::Provider => return Ok(Left::Failed(failed)),
+                Next::Again { counted: true, .. } if tries.total >= limit => return Ok(Left::Failed(failed)),
                 Next::Again { after, key, counted: count } => {
                     counted = count;
                     forced = key;
                     self.pause(after).await?;
                 }
             }
+            error = Some(failed);
         }
     }
 

@@ -6,7 +6,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::Instant,
+};
 
 use super::{Chain, ChainFailure, ProviderSlot};
 use crate::{error::Charged, ports::StoreError};
@@ -70,11 +73,21 @@ impl Place for NoPlace {
 }
 
 impl Chain<'_> {
-    /// Waits for a turn at a provider; at once, and for nothing, where there is no bound or nobody before.
-    pub(super) async fn turn<'s>(&self, slot: &'s ProviderSlot) -> Result<Option<Turn<'s>>, ChainFailure> {
-        let Some(turns) = slot.turns() else { return Ok(None) };
+    /// Waits for a turn at a provider; at once, and for nothing, where there is no bound or nobody before. Tells whether
+    /// one had to wait, so that what was known of the provider may have changed.
+    pub(super) async fn turn<'s>(
+        &self,
+        slot: &'s ProviderSlot,
+    ) -> Result<(Option<Turn<'s>>, bool), ChainFailure> {
+        if self.cancel.is_cancelled() {
+            return Err(ChainFailure::Cancelled { charged: Charged::No });
+        }
+        if Instant::now() >= self.deadline {
+            return Err(ChainFailure::Deadline { charged: Charged::No });
+        }
+        let Some(turns) = slot.turns() else { return Ok((None, false)) };
         if let Some(turn) = turns.free() {
-            return Ok(Some(turn));
+            return Ok((Some(turn), false));
         }
         self.place.leave().await?;
         tracing::debug!(job = %self.job, provider = slot.provider.name(), "waits for its turn at the provider");
@@ -84,7 +97,7 @@ impl Chain<'_> {
             // Nothing is under way and nothing lost that may be paid: the next run asks.
             () = self.stop.cancelled(), if !self.maybe_paid && !self.unanswered => Err(ChainFailure::Later),
             // The turns are never closed.
-            turn = turns.0.acquire() => Ok(turn.ok()),
+            turn = turns.0.acquire() => Ok((turn.ok(), true)),
             () = tokio::time::sleep_until(self.deadline) => {
                 Err(ChainFailure::Busy { charged: Charged::No })
             }

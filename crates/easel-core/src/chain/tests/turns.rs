@@ -101,3 +101,27 @@ async fn an_idle_fallback_is_asked_while_the_first_works_for_others() {
         second.asked(asked).made_by("a");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waited_looks_again_before_it_asks() {
+    // The sixth in the queue does not ask what has failed five times, and the seventh neither.
+    let hangs = || fail(ErrorClass::Unanswered, |_| {});
+    let provider = engine((0..5).map(|_| hangs()));
+    let links = [link(provider.clone(), &[], 1)];
+    let walks = futures_util::future::join_all((0..7).map(|_| walk(&links))).await;
+    assert_eq!(provider.requests().len(), 5);
+    for walk in walks.into_iter().skip(5) {
+        assert!(matches!(&walk.result, Err(ChainFailure::Skipped(why)) if why[0].1 == Skip::CircuitOpen));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_turned_out_bad_while_one_waited_is_not_used() {
+    let bad = fail(ErrorClass::Auth, |error| error.key = KeyVerdict::Disable);
+    let provider = engine([bad]);
+    let links = [link(provider.clone(), &["k", "l"], 1)];
+    let walks = tokio::join!(walk(&links), walk(&links));
+    walks.0.made_by("a");
+    walks.1.made_by("a");
+    assert_eq!(provider.keys().iter().filter(|key| *key == "k").count(), 1, "{:?}", provider.keys());
+}
