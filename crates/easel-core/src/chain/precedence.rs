@@ -74,9 +74,23 @@ pub(super) fn doubt(known: Vital, left: Duration) -> Option<Doubt> {
     known.usual.filter(|usual| *usual > left).map(|usual| Doubt::Slow { usual })
 }
 
-/// The place of whoever is asked next: the first without a doubt, else the first. 0 for an empty list.
-pub(super) fn next(doubts: &[Option<Doubt>]) -> usize {
-    doubts.iter().position(Option::is_none).unwrap_or(0)
+/// The place of whoever is asked next: the first without a doubt, else the first. 0 for an empty list. `free` = who costs
+/// nothing: nobody pays only because a free one is busy, that one is waited for.
+pub(super) fn next(doubts: &[Option<Doubt>], free: &[bool]) -> usize {
+    let is_free = |place: usize| free.get(place).copied().unwrap_or(false);
+    let next = doubts.iter().position(Option::is_none).unwrap_or(0);
+    let busy_and_free = |(place, doubt): (usize, &Option<Doubt>)| {
+        (*doubt == Some(Doubt::Busy) && is_free(place)).then_some(place)
+    };
+    match doubts.iter().enumerate().take(next).find_map(busy_and_free) {
+        Some(waited_for) if !is_free(next) => {
+            let idle_and_free = |(place, doubt): (usize, &Option<Doubt>)| {
+                (doubt.is_none() && is_free(place)).then_some(place)
+            };
+            doubts.iter().enumerate().find_map(idle_and_free).unwrap_or(waited_for)
+        }
+        _ => next,
+    }
 }
 
 #[cfg(test)]
@@ -141,7 +155,23 @@ mod tests {
             (&[failing, failing], 0),
             (&[failing], 0),
         ] {
-            assert_eq!(next(doubts), expected, "{doubts:?}");
+            assert_eq!(next(doubts, &[]), expected, "{doubts:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_pays_because_a_free_engine_is_busy() {
+        let (busy, failing) = (Some(Doubt::Busy), Some(Doubt::Failing { worked: 0 }));
+        for (doubts, free, expected) in [
+            (&[busy, None][..], &[true, false][..], 0),
+            (&[busy, None], &[true, true], 1),
+            (&[busy, None], &[false, false], 1),
+            (&[busy, None, None], &[true, false, true], 2),
+            (&[failing, busy, None], &[true, true, false], 1),
+            (&[failing, None], &[true, false], 1),
+            (&[busy, failing], &[true, false], 0),
+        ] {
+            assert_eq!(next(doubts, free), expected, "{doubts:?} {free:?}");
         }
     }
 }

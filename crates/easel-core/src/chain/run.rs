@@ -269,7 +269,8 @@ impl Chain<'_> {
                 precedence::doubt(known, time).or(busy.then_some(Doubt::Busy))
             })
             .collect();
-        let next = precedence::next(&doubts);
+        let free: Vec<_> = left.iter().map(|link| link.slot.provider.capabilities().free).collect();
+        let next = precedence::next(&doubts, &free);
         for (link, doubt) in left.iter().zip(&doubts).take(next) {
             tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?doubt, "others are asked before this provider");
         }
