@@ -76,6 +76,7 @@ pub(super) fn draft(
             pictures,
             fallback,
             quote: message.quote.clone(),
+            had_inline: !inline.is_empty(),
             tickets: None,
         },
         inline,

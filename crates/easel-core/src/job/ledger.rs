@@ -142,6 +142,10 @@ pub struct StoredRequest {
     /// The quoted message, resolved when the job collects its inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote: Option<MessageId>,
+    /// Pictures came within the message itself. Those are not recorded, so a later run that finds no kept copy of them has
+    /// nothing to work from.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub had_inline: bool,
     /// What it took of the limits; given back when it fails, also by a later run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tickets: Option<Box<Tickets>>,

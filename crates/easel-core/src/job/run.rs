@@ -236,6 +236,10 @@ impl Engine {
         };
         let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
         if matches!(beginning, Beginning::Again { inputs: None }) {
+            if job.request.had_inline {
+                // Drawn from the words alone it would be another picture than the one that was asked for.
+                return Err(Stopped::failed(UserError::new("error-picture-expired", "E-PICTURE-EXPIRED")));
+            }
             // After a start the peer is not back yet, and only it knows the pictures that are meant.
             self.await_peer(job, adapter).await?;
         }

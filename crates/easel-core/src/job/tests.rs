@@ -157,6 +157,7 @@ fn request(user: &str, message: &str) -> StoredRequest {
         pictures: vec![],
         fallback: vec![],
         quote: None,
+        had_inline: false,
         tickets: None,
     }
 }
@@ -499,6 +500,19 @@ async fn a_failed_try_before_the_crash_runs_again() {
         next.store.entries().last().unwrap().event,
         Event::Finished { outcome: Outcome::Delivered { .. } }
     ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_that_only_the_message_had_is_missed_after_a_crash() {
+    let w = world(vec![Step::Hang]);
+    w.asks(StoredRequest { had_inline: true, ..request("u", "m1") });
+    w.provider.arrivals(1).await;
+    w.store.forget_after(1); // accepted
+    let next = w.restarted(vec![]);
+    assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
+    next.ended().await;
+    assert!(next.provider.requests().is_empty(), "not drawn from words alone");
+    assert_eq!(next.adapter.send_number(1).await.text, "error-picture-expired");
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,6 +45,7 @@ fn accepted(job: JobId, at: u64, prompt: &str) -> Entry {
         pictures: Vec::new(),
         fallback: Vec::new(),
         quote: None,
+        had_inline: false,
         tickets: None,
     };
     Entry { job, at: UnixMillis(at), event: Event::Accepted { request: Box::new(request), number: 0 } }

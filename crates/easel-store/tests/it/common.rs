@@ -55,6 +55,7 @@ pub(crate) fn accepted(job: JobId, prompt: &str) -> Entry {
         pictures: Vec::new(),
         fallback: vec![],
         quote: None,
+        had_inline: false,
         tickets: None,
     };
     Entry { job, at: now(), event: Event::Accepted { request: Box::new(request), number: 0 } }

@@ -59,7 +59,7 @@ impl App {
         };
         let Output { size, ratio, tier } = output_of(&wish);
         let feature = if request.images.is_empty() { "draw" } else { "edit" };
-        let inline = request
+        let inline: Vec<_> = request
             .images
             .iter()
             .map(|path| PictureRef {
@@ -82,6 +82,7 @@ impl App {
             pictures: Vec::new(),
             fallback: Vec::new(),
             quote: None,
+            had_inline: !inline.is_empty(),
             tickets: None,
         };
         let (watch, ended) = tokio::sync::oneshot::channel();

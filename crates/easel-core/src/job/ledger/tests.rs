@@ -46,6 +46,7 @@ fn request() -> StoredRequest {
         pictures: vec![],
         fallback: vec![],
         quote: None,
+        had_inline: false,
         tickets: None,
     }
 }
