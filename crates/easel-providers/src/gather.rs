@@ -13,7 +13,7 @@ use crate::{
     },
     classify,
     exchange::{Answered, Wire},
-    results::HEAD,
+    results::{After, HEAD},
 };
 
 /// Links that are tried beyond the wished pictures, when others lead nowhere.
@@ -87,7 +87,8 @@ impl Wire {
                 let Some(left) = links.checked_sub(1) else { continue };
                 links = left;
             }
-            match self.picture_at(place, answer, cx).await {
+            let after = if pictures.len() + 1 < wished { After::Another } else { After::Nothing };
+            match self.picture_at(place, answer, after, cx).await {
                 Ok(picture) => pictures.push(GeneratedPicture { picture, revised_prompt }),
                 // The first one tried was the likeliest, so its failure says most.
                 Err(error) => lost = lost.or(Some(error)),
@@ -112,6 +113,7 @@ impl Wire {
         &self,
         place: Place,
         answer: &Answer,
+        after: After,
         cx: &CallContext,
     ) -> Result<Picture, ProviderError> {
         match place {
@@ -120,7 +122,7 @@ impl Wire {
                 .get(index)
                 .and_then(picture_of)
                 .ok_or_else(|| self.unreadable_result("the picture's header can't be read")),
-            place => self.fetch(&self.address_of(&place)?, cx).await,
+            place => self.fetch(&self.address_of(&place)?, after, cx).await,
         }
     }
 

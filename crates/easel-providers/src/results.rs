@@ -33,6 +33,16 @@ enum Failed {
     Local(String),
 }
 
+/// Whether another download from the same host will follow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// The connection stays for it.
+    Another,
+    /// The connection ends, and with it what it has ready for reading on: as much as a piece of a body, at the very
+    /// moment when the whole result is in memory.
+    Nothing,
+}
+
 /// What a link led to.
 struct Fetched {
     body: Body,
@@ -42,15 +52,20 @@ struct Fetched {
 
 impl Wire {
     /// Fetches one picture.
-    pub(crate) async fn fetch(&self, url: &str, cx: &CallContext) -> Result<Picture, ProviderError> {
-        self.repeated(url, cx, DownloadLimits::result_pictures(), picture_in).await
+    pub(crate) async fn fetch(
+        &self,
+        url: &str,
+        after: After,
+        cx: &CallContext,
+    ) -> Result<Picture, ProviderError> {
+        self.repeated(url, after, cx, DownloadLimits::result_pictures(), picture_in).await
     }
 
     /// Fetches one clip.
     pub(crate) async fn fetch_clip(&self, url: &str, cx: &CallContext) -> Result<Clip, ProviderError> {
         let ClipLimits { max_bytes, timeout } = cx.clip_limits;
         let limits = DownloadLimits { max_bytes, total: timeout, ..DownloadLimits::result_clips() };
-        let mut clip = self.repeated(url, cx, limits, clip_in).await?;
+        let mut clip = self.repeated(url, After::Nothing, cx, limits, clip_in).await?;
         // Behind our own key nobody else can open it.
         let foreign = Url::parse(url).is_ok_and(|address| !self.base.origin().covers(&address));
         clip.link = foreign.then(|| url.to_owned());
@@ -60,6 +75,7 @@ impl Wire {
     async fn repeated<T>(
         &self,
         url: &str,
+        after: After,
         cx: &CallContext,
         limits: DownloadLimits,
         judge: fn(Fetched) -> Result<T, Failed>,
@@ -73,7 +89,7 @@ impl Wire {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.fetch_once(url, cx, limits).await.and_then(judge) {
+            match self.fetch_once(url, after, cx, limits).await.and_then(judge) {
                 Ok(result) => return Ok(result),
                 Err(Failed::Final(detail, status)) => return Err(lost(detail, status)),
                 Err(Failed::Local(detail)) => {
@@ -98,6 +114,7 @@ impl Wire {
     async fn fetch_once(
         &self,
         url: &str,
+        after: After,
         cx: &CallContext,
         limits: DownloadLimits,
     ) -> Result<Fetched, Failed> {
@@ -106,6 +123,10 @@ impl Wire {
             .download_limits(limits)
             .deadline(cx.deadline)
             .cancel_on(cx.cancel.clone());
+        let call = match after {
+            After::Another => call,
+            After::Nothing => call.header("connection", "close"),
+        };
         let mut response = call.open().await.map_err(|error| failed(&error))?;
         let mut sink = cx.spool.sink(response.body.expected_bytes().unwrap_or(0));
         let mut head = Vec::with_capacity(HEAD);

@@ -588,6 +588,18 @@ async fn only_the_wished_pictures_are_fetched() {
 }
 
 #[tokio::test]
+async fn a_connection_stays_for_the_next_result_alone() {
+    let bench = Bench::images().await;
+    let all = [1, 2, 3].map(|seed| pictures::png(40, 40, seed));
+    bench.peer.answer(Answer::url(all.clone()));
+    let made = bench.ask(&GenerateRequest { count: 3, ..words("猫") }).await.unwrap();
+    assert_eq!(bytes(&made), all);
+    let downloads = bench.peer.downloads();
+    let closes: Vec<_> = downloads.iter().map(|request| request.headers().get("connection")).collect();
+    assert_eq!(closes, [None, None, Some("close")]);
+}
+
+#[tokio::test]
 async fn a_chat_answer_full_of_links_is_fetched_from_its_end() {
     let bench = Bench::chat().await;
     let picture = pictures::png(20, 20, 1);
