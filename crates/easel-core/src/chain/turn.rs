@@ -14,7 +14,8 @@ use tokio::{
 use super::{Chain, ChainFailure, ProviderSlot};
 use crate::{error::Charged, ports::StoreError};
 
-/// The turns of one engine; equal where they are the same turns. Clones share them, so that two providers in front of one engine don't overtake each other.
+/// The turns of one engine; equal where they are the same turns. Clones share them, so that two providers in front of one
+/// engine don't overtake each other.
 #[derive(Clone, Debug)]
 pub struct Turns(Arc<Semaphore>);
 

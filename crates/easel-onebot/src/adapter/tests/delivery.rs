@@ -196,15 +196,20 @@ async fn large_pictures_must_shrink_where_no_way_takes_them() {
     rig.end().await;
 }
 
-#[tokio::test]
-async fn the_receiver_is_used_and_rested_after_a_failure() {
-    let receiver = FakeNapfile::start().await;
-    let section = OneBotSection {
+/// A connection whose files go through the receiver.
+fn through(receiver: &FakeNapfile) -> OneBotSection {
+    OneBotSection {
         image_delivery: ImageDelivery::Napfile,
         nap_server_address: "127.0.0.1".into(),
         nap_server_port: receiver.address().port(),
         ..reverse()
-    };
+    }
+}
+
+#[tokio::test]
+async fn the_receiver_is_used_and_rested_after_a_failure() {
+    let receiver = FakeNapfile::start().await;
+    let section = through(&receiver);
     let peer = FakeOneBot::builder().other_machine().build();
     let (rig, peer) = Rig::with_peer(section, peer).await;
     let bytes = content(300_000);
@@ -308,12 +313,7 @@ async fn clips_stand_alone_and_arrive_by_every_way() {
 #[tokio::test]
 async fn a_clip_goes_from_its_file_to_the_receiver() {
     let receiver = FakeNapfile::start().await;
-    let section = OneBotSection {
-        image_delivery: ImageDelivery::Napfile,
-        nap_server_address: "127.0.0.1".into(),
-        nap_server_port: receiver.address().port(),
-        ..reverse()
-    };
+    let section = through(&receiver);
     let peer = FakeOneBot::builder().other_machine().build();
     let bytes = content(3_000_001);
     peer.add_file("/napfile/easel-1-0.mp4", bytes.clone());
