@@ -74,6 +74,10 @@ pub(crate) struct Config {
     pub(crate) web: Option<Unbuilt>,
 }
 
+#[cfg_attr(
+    not(feature = "onebot"),
+    expect(clippy::derivable_impls, reason = "with a platform its section is not empty")
+)]
 impl Default for Config {
     fn default() -> Self {
         Self {

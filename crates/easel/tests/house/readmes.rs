@@ -88,6 +88,20 @@ fn each_behaviour_is_listed_once() {
     assert!(twice.is_empty(), "{twice:?}");
 }
 
+/// A merge that keeps both sides of a line leaves two promises about one thing.
+#[test]
+fn the_changelog_tells_each_thing_once() {
+    let text = read("CHANGELOG.md");
+    let mut seen = BTreeSet::new();
+    let mut twice = Vec::new();
+    for (release, part) in text.split("\n## ").enumerate() {
+        let titles = part.lines().filter_map(|line| line.strip_prefix("- **")?.split("**").next());
+        twice.extend(titles.filter(|title| !seen.insert((release, *title))));
+    }
+    assert!(seen.len() > 10, "the changelog is written in another way now");
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
 /// Names and defaults of keys, and the groups of codes, are the same in both languages; the words between them are not.
 #[test]
 fn both_readmes_have_the_same_tables() {
