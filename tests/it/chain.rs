@@ -8,6 +8,7 @@ use easel_testkit::{
     onebot::{FakeOneBot, Message, Sent},
     pictures,
     provider::{Answer, ChatShape, FakeProvider, ProviderRequest},
+    samples,
 };
 use serde_json::json;
 
@@ -202,18 +203,32 @@ async fn a_passing_overload_costs_nobody_his_picture() {
     assert_eq!(world.provider.requests().len(), 2);
 }
 
+/// Three wires, three ways: an overload that does not pass, an address that serves no chat, a task that is asked about.
 #[tokio::test]
 async fn a_chain_of_three_survives_two_that_fail_differently() {
     let (second, third) = (FakeProvider::start().await, FakeProvider::start().await);
-    let world = world_with(|main| with_fallbacks(main, &[&second, &third])).await;
-    world.provider.always(Answer::unauthorized());
-    second.always(Answer::quota_exhausted());
+    let world = world_with(|main| {
+        let task = section(2, &third.base_url(), "modelscope").replace("gpt-image-2", "Qwen/Qwen-Image");
+        let chat = section(1, &second.base_url(), "openai_chat");
+        configuration(main) + "fallback_1 = \"other-1\"\nfallback_2 = \"other-2\"\n" + &chat + &task
+    })
+    .await;
+    world.provider.always(Answer::overloaded());
+    second.always(Answer::route_missing());
     let picture = pictures::png(80, 60, 3);
-    third.answer(Answer::b64([picture.clone()]));
+    let mut done = samples::json("modelscope/task_succeed.json");
+    let task = done["task_id"].as_str().unwrap().to_owned();
+    done["output_images"] = json!([third.host_picture(picture.clone())]);
+    third.when_path("/images/generations", Answer::json(200, &samples::json("modelscope/task_created.json")));
+    third.when_path(&format!("/tasks/{task}"), Answer::json(200, &done));
     world.says("/生图 一只猫").await;
     assert_eq!(world.bot.next_picture().await.picture(), picture);
-    let asked = [&world.provider, &second, &third].map(|provider| provider.requests().len());
-    assert_eq!(asked, [1, 1, 1]);
+    let asked = |provider: &FakeProvider, end: &str| {
+        provider.requests().iter().filter(|request| request.path().ends_with(end)).count()
+    };
+    assert!(asked(&world.provider, "/images/generations") > 1, "an overload may pass");
+    assert_eq!(asked(&second, "/chat/completions"), 1);
+    assert_eq!(asked(&third, "/images/generations"), 1);
 }
 
 #[tokio::test]
