@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use super::{
-    source::root,
+    source::{root, sources},
     texts::{literals, product},
 };
 
@@ -86,6 +86,22 @@ fn each_behaviour_is_listed_once() {
     let mut seen = BTreeSet::new();
     let twice: Vec<_> = ids.into_iter().filter(|id| !seen.insert(*id)).collect();
     assert!(twice.is_empty(), "{twice:?}");
+}
+
+/// A proof that is called otherwise now is no proof.
+#[test]
+fn every_proof_of_a_behaviour_is_a_test() {
+    let mut sources: String = sources().into_iter().map(|source| source.text).collect();
+    for entry in fs::read_dir(root().join("tests/it")).unwrap() {
+        sources.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap());
+    }
+    let text = read("docs/behaviours.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(3));
+    let proofs: Vec<_> = rows.flat_map(ticks).collect();
+    assert!(proofs.len() > 200, "the list is written in another way now");
+    let lost: Vec<_> =
+        proofs.into_iter().filter(|proof| !sources.contains(&format!("fn {proof}("))).collect();
+    assert!(lost.is_empty(), "{lost:?}");
 }
 
 /// A merge that keeps both sides of a line leaves two promises about one thing.
