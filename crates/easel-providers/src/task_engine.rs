@@ -177,7 +177,13 @@ impl Remote {
             };
             let redactor = self.wire.redactor(cx);
             let facts = answered.facts(&request.prompt, &redactor);
+            let part = !answered.answer.whole && (200..300).contains(&answered.status);
             match tasks.state(task, &question, &facts) {
+                // What broke off may lack just what spoke for the task.
+                State::NeverSeen | State::AskAlso(_) | State::Failed(_) | State::Unpaid(_) if part => {
+                    *unclear += 1;
+                    return Round::Again;
+                }
                 State::Working { percent } => {
                     *unclear = 0;
                     cx.tasks.progress(percent);
