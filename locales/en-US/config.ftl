@@ -235,10 +235,6 @@ keys-reset = { $count ->
     }
 keys-unknown-provider = There is no provider { $provider } in the configuration. There is: { $names }.
 keys-store-failed = The data directory can't be opened: { $detail }
-span-minutes = { $count } min
-span-hours = { $count } h
-span-days = { $count } days
-span-unknown = some time
 backup-failed = The backup failed: { $detail }
 restore-state = It is the state of { $date }: { $records } records.
 backup-no-data = There is no data directory { $dir }, so there is nothing to back up; name it with --data-dir.

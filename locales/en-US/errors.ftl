@@ -50,30 +50,12 @@ error-user-busy = { $max ->
        *[other] { $max } pictures of yours are
     } already being drawn. Come back when one is done. [{ $code }]
 error-clip-busy = A clip of yours is already being made. Come back when it is done. [{ $code }]
-error-limit-group = This group is drawing a little fast: at most { $max } per period. Come back in { $seconds ->
-        [one] { $seconds } second
-       *[other] { $seconds } seconds
-    }. [{ $code }]
-error-limit-user = You are drawing a little fast: at most { $max } per period. Come back in { $seconds ->
-        [one] { $seconds } second
-       *[other] { $seconds } seconds
-    }. [{ $code }]
-error-limit-group-day = This group has used up its { $max } for 24 hours. Come back in about { $hours ->
-        [one] { $hours } hour
-       *[other] { $hours } hours
-    }. [{ $code }]
-error-limit-user-day = You have used up your { $max } for 24 hours. Come back in about { $hours ->
-        [one] { $hours } hour
-       *[other] { $hours } hours
-    }. [{ $code }]
-error-limit-moderation = The content check has refused your wishes { $max } times or more in a short while, and services close accounts over that. Come back in { $minutes ->
-        [one] { $minutes } minute
-       *[other] { $minutes } minutes
-    } and rephrase the description. [{ $code }]
-error-debounce = That was quick! Try again in { $seconds ->
-        [one] { $seconds } second
-       *[other] { $seconds } seconds
-    }. [{ $code }]
+error-limit-group = This group is drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]
+error-limit-user = You are drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]
+error-limit-group-day = This group has used up its { $max } within { $period }. Come back in about { $wait }. [{ $code }]
+error-limit-user-day = You have used up your { $max } within { $period }. Come back in about { $wait }. [{ $code }]
+error-limit-moderation = The content check has refused what you asked for { $max } times or more within { $period }, and providers close accounts over that. Come back in { $wait } and rephrase the description. [{ $code }]
+error-debounce = That was quick! Try again in { $wait }. [{ $code }]
 
 ## Who may
 
@@ -106,6 +88,7 @@ error-picture-expired = The picture’s link has expired. Please send the pictur
 error-picture-private = The picture’s link leads into a private network, so it wasn’t opened. Please send the picture itself. [{ $code }]
 error-picture-fake-ip = A proxy on this machine gave the picture’s link a made-up address, so it wasn’t opened. Send the picture itself, or ask the admin to switch on allow_fake_ip. [{ $code }]
 error-picture-download = The picture couldn’t be downloaded. Please send it again. [{ $code }]
+error-avatar = The avatar couldn’t be fetched, so it can’t be used. Send a picture along with the command, or quote one. [{ $code }]
 error-picture-side = A side of the picture is too long; the limit is { $side } pixels. Please make it smaller. [{ $code }]
 error-picture-pixels = This picture has to be turned or converted first and has too many pixels for that; the limit is { $megapixels } megapixels. Please make it smaller. [{ $code }]
 error-picture-truncated = The picture is incomplete; perhaps the upload was cut. Please send it again. [{ $code }]

@@ -234,10 +234,6 @@ keys-reset = { $count ->
     }
 keys-unknown-provider = 配置里没有服务商 { $provider }。现有：{ $names }。
 keys-store-failed = 数据目录打不开：{ $detail }
-span-minutes = { $count } 分钟
-span-hours = { $count } 小时
-span-days = { $count } 天
-span-unknown = 一段时间
 backup-failed = 备份失败：{ $detail }
 restore-state = 它是 { $date } 的状态，共 { $records } 条记录。
 backup-no-data = 没有数据目录 { $dir }，没有可备份的内容；用 --data-dir 指明目录。

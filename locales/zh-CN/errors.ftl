@@ -40,12 +40,12 @@ error-queue-full = 排队的人太多，这次没排上。过几分钟再来吧�
 error-chat-busy = 这里已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
 error-user-busy = 你已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
 error-clip-busy = 你已经有一个视频在做了，等它做好再来吧。[{ $code }]
-error-limit-group = 本群画得有点快，每个时段最多 { $max } 次。{ $seconds } 秒后再来吧。[{ $code }]
-error-limit-user = 你画得有点快，每个时段最多 { $max } 次。{ $seconds } 秒后再来吧。[{ $code }]
-error-limit-group-day = 本群 24 小时内的 { $max } 次已经用完。大约 { $hours } 小时后再来吧。[{ $code }]
-error-limit-user-day = 你 24 小时内的 { $max } 次已经用完。大约 { $hours } 小时后再来吧。[{ $code }]
-error-limit-moderation = 短时间内你的请求已有 { $max } 次以上没通过内容审核，再这样下去服务商会封号。请 { $minutes } 分钟后换个不敏感的说法再来。[{ $code }]
-error-debounce = 手速太快啦，{ $seconds } 秒后再发吧。[{ $code }]
+error-limit-group = 本群画得有点快，{ $period }内最多 { $max } 次。{ $wait }后再来吧。[{ $code }]
+error-limit-user = 你画得有点快，{ $period }内最多 { $max } 次。{ $wait }后再来吧。[{ $code }]
+error-limit-group-day = 本群 { $period }内的 { $max } 次已经用完。大约 { $wait }后再来吧。[{ $code }]
+error-limit-user-day = 你 { $period }内的 { $max } 次已经用完。大约 { $wait }后再来吧。[{ $code }]
+error-limit-moderation = 你在 { $period }内有 { $max } 次以上没通过内容审核，再这样下去服务商会封号。请 { $wait }后换个不敏感的说法再来。[{ $code }]
+error-debounce = 手速太快啦，{ $wait }后再发吧。[{ $code }]
 
 ## 谁能用
 
@@ -78,6 +78,7 @@ error-picture-expired = 图片链接已经失效了。请把图重新发一遍�
 error-picture-private = 图片链接指向内部网络，出于安全没有打开。请直接发图片。[{ $code }]
 error-picture-fake-ip = 图片链接被本机的代理解析成了假地址，没有打开。请直接发图片，或让管理员开启 allow_fake_ip。[{ $code }]
 error-picture-download = 图片没下载成功。请把图重新发一遍再试。[{ $code }]
+error-avatar = 头像没取到，没法拿它来画。把图和命令一起发，或引用一张图再发命令。[{ $code }]
 error-picture-side = 图片太长或太宽了，每边最多 { $side } 像素。缩小一点再发吧。[{ $code }]
 error-picture-pixels = 这张图要先转正或转换格式，可是像素太多，最多 { $megapixels }00 万像素。缩小一点再发吧。[{ $code }]
 error-picture-truncated = 图片不完整，可能没传完。请重新发一遍。[{ $code }]

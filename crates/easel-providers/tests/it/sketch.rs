@@ -50,6 +50,7 @@ fn small(references: &[Bytes]) -> GenerateRequest {
     GenerateRequest {
         operation: if references.is_empty() { Operation::Generate } else { Operation::Edit },
         prompt: "雨夜的柯基".into(),
+        title: None,
         references: references.iter().map(reference).collect(),
         output: Output { size: Some((320, 256)), ..Output::default() },
         count: 1,

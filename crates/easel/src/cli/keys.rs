@@ -303,10 +303,10 @@ mod tests {
         fn check(seconds: u64, expected: &str) {
             assert_eq!(span(&Speech::new(Locale::EnUs), seconds), expected);
         }
-        check(0, "1 min");
-        check(61, "2 min");
-        check(3_600, "1 h");
-        check(90_000, "25 h");
+        check(0, "1 minute");
+        check(61, "2 minutes");
+        check(3_600, "1 hour");
+        check(90_000, "25 hours");
         check(172_800, "2 days");
     }
 
