@@ -83,20 +83,25 @@ check-probe-nothing = No service is configured, and the environment names none, 
 check-probe-nobody = There is no service “{ $provider }”. These are there: { $names }.
 check-probe-nobody-near = There is no service “{ $provider }”. Did you mean “{ $nearest }”?
 check-probe-nobody-at-all = There is no service “{ $provider }”, and no other: the configuration has no [providers.NAME], and the environment names none. Copy a section from config/providers.example.toml into your configuration.
+check-probe-part-key = {" "}{ $key }
+check-probe-part-key-of = {" "}{ $key } ({ $account })
+check-probe-part-status = {" "}(HTTP { $status })
+check-probe-part-detail = : { $detail }
+check-probe-part-end = .
 check-probe-reached = { $host } answers.
-check-probe-key-good = The key { $key }{ $account } works.
-check-probe-key-unproven = The key { $key }{ $account } can’t be proven for free here; drawing will tell.
-check-probe-key-refused = The key { $key }{ $account } is refused{ $status }{ $detail }
+check-probe-key-good = The key{ $named } works.
+check-probe-key-unproven = The key{ $named } can’t be proven for free here; drawing will tell.
+check-probe-key-refused = The key{ $named } is refused{ $status }{ $detail }
 check-probe-key-refused-mend = { $origin ->
     [environment] Set the right one: { $pair }_API_KEY="…"
    *[section] Put the right one into [providers.{ $provider }] api_keys in place of { $key } (the fingerprints are those of `easel keys`).
     }
-check-probe-key-empty = The account of the key { $key }{ $account } is out of credit{ $status }{ $detail }
+check-probe-key-empty = The account of the key{ $named } is out of credit{ $status }{ $detail }
 check-probe-key-empty-mend = { $origin ->
     [environment] Top the account up, or set the key of another one: { $pair }_API_KEY="…"
    *[section] Top the account up, or add a key of another account to [providers.{ $provider }] api_keys.
     }
-check-probe-key-troubled = The question with the key { $key }{ $account } failed ({ $class }){ $status }{ $detail }
+check-probe-key-troubled = The question with the key{ $named } failed ({ $class }){ $status }{ $detail }
 check-probe-key-troubled-mend = { $origin ->
     [environment] Try again in a minute. If it stays, ask the service of { $pair }_BASE_URL.
    *[section] Try again in a minute. If it stays, ask [providers.{ $provider }]’s service.
@@ -137,9 +142,9 @@ check-probe-model-ended-mend = { $origin ->
    *[section] Choose another service for what [providers.{ $provider }] did.
     }
 check-probe-clips = Makes clips. None is made for a check.
-check-probe-balance = The key { $key }{ $account } has { $left } { $unit } left.
-check-probe-balance-open = The key { $key }{ $account } has no limit; { $used } { $unit } are used.
-check-probe-balance-empty = The key { $key }{ $account } has { $left } { $unit } left.
+check-probe-balance = The key{ $named } has { $left } { $unit } left.
+check-probe-balance-open = The key{ $named } has no limit; { $used } { $unit } are used.
+check-probe-balance-empty = The key{ $named } has { $left } { $unit } left.
 check-probe-balance-empty-mend = { $origin ->
     [environment] Top the account up before the service of { $pair }_BASE_URL is asked again.
    *[section] Top the account up before [providers.{ $provider }] is asked again.

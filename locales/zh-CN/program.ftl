@@ -76,20 +76,25 @@ check-probe-nothing = 配置和环境变量里都没有服务商，没什么可�
 check-probe-nobody = 没有叫“{ $provider }”的服务商。现有：{ $names }。
 check-probe-nobody-near = 没有叫“{ $provider }”的服务商。是不是“{ $nearest }”？
 check-probe-nobody-at-all = 没有叫“{ $provider }”的服务商，别的也没有：配置里没有 [providers.名字]，环境变量里也没写。从 config/providers.example.toml 里抄一段到你的配置里吧。
+check-probe-part-key = {" "}{ $key }{" "}
+check-probe-part-key-of = {" "}{ $key }（{ $account }）
+check-probe-part-status = （HTTP { $status }）
+check-probe-part-detail = ：{ $detail }
+check-probe-part-end = 。
 check-probe-reached = { $host } 有回应。
-check-probe-key-good = 密钥 { $key }{ $account } 可用。
-check-probe-key-unproven = 密钥 { $key }{ $account } 在这家没法免费验证，画一张才知道。
-check-probe-key-refused = 密钥 { $key }{ $account } 被拒{ $status }{ $detail }
+check-probe-key-good = 密钥{ $named }可用。
+check-probe-key-unproven = 密钥{ $named }在这家没法免费验证，画一张才知道。
+check-probe-key-refused = 密钥{ $named }被拒{ $status }{ $detail }
 check-probe-key-refused-mend = { $origin ->
     [environment] 换成正确的：{ $pair }_API_KEY="…"
    *[section] 在 [providers.{ $provider }] 的 api_keys 里把 { $key } 换成正确的（指纹和 `easel keys` 里的一样）。
     }
-check-probe-key-empty = 密钥 { $key }{ $account } 的账号没有额度了{ $status }{ $detail }
+check-probe-key-empty = 密钥{ $named }的账号没有额度了{ $status }{ $detail }
 check-probe-key-empty-mend = { $origin ->
     [environment] 给账号充值，或者换一个别的账号的密钥：{ $pair }_API_KEY="…"
    *[section] 给账号充值，或者在 [providers.{ $provider }] 的 api_keys 里加一个别的账号的密钥。
     }
-check-probe-key-troubled = 用密钥 { $key }{ $account } 询问失败（{ $class }）{ $status }{ $detail }
+check-probe-key-troubled = 用密钥{ $named }询问失败（{ $class }）{ $status }{ $detail }
 check-probe-key-troubled-mend = { $origin ->
     [environment] 过一分钟再试。一直这样的话，去问 { $pair }_BASE_URL 这家服务商。
    *[section] 过一分钟再试。一直这样的话，去问 [providers.{ $provider }] 这家服务商。
@@ -130,9 +135,9 @@ check-probe-model-ended-mend = { $origin ->
    *[section] [providers.{ $provider }] 做的事要另找一家。
     }
 check-probe-clips = 这家生成视频。检查时不会真的生成。
-check-probe-balance = 密钥 { $key }{ $account } 还剩 { $left } { $unit }。
-check-probe-balance-open = 密钥 { $key }{ $account } 没有限额，已用 { $used } { $unit }。
-check-probe-balance-empty = 密钥 { $key }{ $account } 还剩 { $left } { $unit }。
+check-probe-balance = 密钥{ $named }还剩 { $left } { $unit }。
+check-probe-balance-open = 密钥{ $named }没有限额，已用 { $used } { $unit }。
+check-probe-balance-empty = 密钥{ $named }还剩 { $left } { $unit }。
 check-probe-balance-empty-mend = { $origin ->
     [environment] 再用 { $pair }_BASE_URL 这家之前先给账号充值。
    *[section] 再用 [providers.{ $provider }] 之前先给账号充值。

@@ -24,7 +24,7 @@ use super::{
 use crate::config::{
     Config,
     discover::{Chosen, Feature, choose},
-    problem::ProblemText,
+    problem::{ProblemArg, ProblemText},
 };
 
 /// How a key is.
@@ -239,7 +239,7 @@ async fn reset(
         Some(wished) => {
             let unknown = || {
                 let text = ProblemText::new("keys-unknown-provider").with("provider", wished);
-                (Exit::Wrong, text.with("names", names.join(", ")))
+                (Exit::Wrong, text.with("names", ProblemArg::names(&names)))
             };
             let known = names.iter().find(|name| name.eq_ignore_ascii_case(wished));
             Some(known.ok_or_else(unknown)?.clone())
