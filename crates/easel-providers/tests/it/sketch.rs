@@ -93,6 +93,17 @@ async fn equal_requests_give_equal_pictures_and_several_differ() {
 }
 
 #[tokio::test]
+async fn the_title_is_written_where_there_is_one() {
+    let plain = provider(&json!({}));
+    let titled = |title: &str| GenerateRequest { title: Some(title.into()), ..small(&[]) };
+    let untitled = draw(&plain, &small(&[])).await;
+    let other = draw(&plain, &titled("手办化")).await;
+    assert_ne!(other, untitled);
+    assert_eq!(draw(&plain, &titled("手办化")).await, other);
+    assert_eq!(draw(&plain, &titled(&small(&[]).prompt)).await, untitled, "the prompt is the usual title");
+}
+
+#[tokio::test]
 async fn an_edit_shows_its_picture() {
     let provider = provider(&json!({}));
     let (one, two) = (pictures::png(300, 240, 1), pictures::jpeg(300, 240, 2));
