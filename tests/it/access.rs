@@ -260,7 +260,7 @@ async fn whoever_is_refused_by_content_checks_again_and_again_has_to_wait() {
     refused(&world, USER, Answer::moderation_output()).await;
     let asked = world.provider.requests().len();
     let told = world.refuses(by(USER, "/生图 一只猫"), "E-LIMIT-MODERATION").await;
-    assert!(told.contains("内容审核") && told.contains("60 分钟"), "{told}");
+    assert!(told.contains("在 1 小时内有 2 次") && told.contains("1 小时后"), "{told}");
     world.refuses(Message::private(USER).text("/生图 一只猫"), "E-LIMIT-MODERATION").await;
     assert_eq!(world.provider.requests().len(), asked, "nobody was asked");
     assert!(world.asks("/img帮助").await.contains("/生图"), "everything else works on");

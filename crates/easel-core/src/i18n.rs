@@ -124,14 +124,14 @@ impl Texts {
     }
 
     /// A length of time as people say it: seconds below two minutes, minutes below two hours, hours below two days, else
-    /// days; rounded up, so that nobody comes back too early, and never 0. A whole hour is an hour.
+    /// days; rounded up, so that nobody comes back too early, and never 0. Sixty minutes are an hour.
     pub fn span(&self, locale: Locale, span: Duration) -> String {
         let seconds = span.as_millis().div_ceil(1000).max(1);
         let (key, unit) = match seconds {
-            3600 => ("span-hours", 3600),
             0..120 => ("span-seconds", 1),
-            120..7200 => ("span-minutes", 60),
-            7200..172_800 => ("span-hours", 3600),
+            // Sixty minutes, and what would be rounded up to them, are an hour.
+            120..=3540 | 3601..=7140 => ("span-minutes", 60),
+            3541..172_800 => ("span-hours", 3600),
             _ => ("span-days", 86_400),
         };
         let count = u64::try_from(seconds.div_ceil(unit)).unwrap_or(u64::MAX);

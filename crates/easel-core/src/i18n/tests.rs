@@ -147,7 +147,10 @@ fn lengths_of_time_are_said_as_people_say_them() {
     check(60_000, "60 秒", "60 seconds");
     check(119_001, "2 分钟", "2 minutes");
     check(3_412_000, "57 分钟", "57 minutes");
+    check(3_540_000, "59 分钟", "59 minutes");
+    check(3_540_001, "1 小时", "1 hour");
     check(3_600_000, "1 小时", "1 hour");
+    check(7_140_001, "2 小时", "2 hours");
     check(5_400_000, "90 分钟", "90 minutes");
     check(86_400_000, "24 小时", "24 hours");
     check(7 * 86_400_000, "7 天", "7 days");
