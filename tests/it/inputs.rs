@@ -363,7 +363,7 @@ async fn avatars_stand_in_for_pictures() {
     ] {
         world.bot.send(message).await;
         let told = world.hears().await.text;
-        assert!(told.contains("[E-PICTURE-"), "{told}");
+        assert!(told.contains("[E-AVATAR]") && told.contains("头像没取到"), "{told}");
         let tunnel = proxy.next_request().await;
         assert_eq!((tunnel.method.as_str(), tunnel.path.as_str()), ("CONNECT", "q1.qlogo.cn:443"));
     }

@@ -45,24 +45,26 @@ pub struct NetworkSection {
     /// Proxy of every provider, of Discord and of Telegram that name none of their own:
     /// `http://`, `https://`, `socks5://` or `socks5h://`, with user and password if needed. Empty: none. Never
     /// used for OneBot and for pictures that people link to; proxies of the environment are never used at all.
-    #[schemars(extend("writeOnly" = true))]
+    #[schemars(extend("writeOnly" = true, "x-restart" = true))]
     pub proxy: Setting,
     /// Private places that picture links from chats may name: host names, `host:port`, addresses or networks
     /// such as `192.168.1.0/24`. Everything private is refused by default. Names with a port, and addresses
     /// with a port, allow exactly that port.
+    #[schemars(extend("x-restart" = true))]
     pub allow_hosts: Vec<String>,
-    /// Largest picture that is fetched from a link, in bytes.
+    /// Largest picture that is fetched from a link, in bytes. A change takes effect at once, as that of no other key here.
     #[schemars(range(min = 1))]
     pub max_download_bytes: u64,
     /// Largest answer that a provider may send, in bytes.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1), extend("x-restart" = true))]
     pub max_answer_bytes: u64,
     /// Proxy for pictures that people link to. Empty: none. It must not be able to reach your private network,
     /// because names are then resolved by the proxy and can't be checked here.
-    #[schemars(extend("writeOnly" = true))]
+    #[schemars(extend("writeOnly" = true, "x-restart" = true))]
     pub download_proxy: Setting,
     /// Set to true when a proxy program in TUN mode (Clash, Mihomo, Surge) answers every name with an address
     /// in 198.18.0.0/15; without it, links are then refused as private.
+    #[schemars(extend("x-restart" = true))]
     pub allow_fake_ip: bool,
 }
 

@@ -128,7 +128,7 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-too-large-wish", "E-SIZE").with("tier", u64::from(tier))
     } else if let Some(sizes) = sizes {
         let sizes: Vec<_> = sizes.iter().map(|(width, height)| format!("{width}x{height}")).collect();
-        UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes.join(", "))
+        UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes.join(" / "))
     } else if any(|skip| *skip == Skip::NoCollage) {
         UserError::new("error-no-collage", "E-COLLAGE")
     } else if any(|skip| *skip == Skip::NoPublicUrl) {

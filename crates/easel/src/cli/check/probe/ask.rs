@@ -281,6 +281,7 @@ impl<'a> Subject<'a> {
         let request = GenerateRequest {
             operation,
             prompt: if operation == Operation::Edit { CHANGE } else { PROMPT }.into(),
+            title: None,
             references: reference.into_iter().collect(),
             output: Output { size: Some(ASKED), ..Output::default() },
             count: 1,
@@ -400,6 +401,7 @@ impl<'a> Subject<'a> {
         let request = GenerateRequest {
             operation: Operation::Generate,
             prompt: PROMPT.into(),
+            title: None,
             references: Arc::new([]),
             output: Output { size: Some((512, 512)), ..Output::default() },
             count: 1,
