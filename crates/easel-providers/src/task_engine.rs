@@ -177,7 +177,11 @@ impl Remote {
             };
             let redactor = self.wire.redactor(cx);
             let facts = answered.facts(&request.prompt, &redactor);
-            match tasks.state(task, &question, &facts) {
+            let state = tasks.state(task, &question, &facts);
+            if let Some(knows) = told(&state) {
+                cx.tasks.heard(knows);
+            }
+            match state {
                 State::Working { percent } => {
                     *unclear = 0;
                     cx.tasks.progress(percent);
@@ -227,6 +231,15 @@ impl Remote {
         // It may be ordered again, from this very service.
         (error.retry, error.charged) = (Retry::SameKey, Charged::No);
         error
+    }
+}
+
+/// Whether an answer shows that the service knows the task; `None` where it says nothing about that.
+fn told(state: &State) -> Option<bool> {
+    match state {
+        State::Working { .. } | State::Done | State::Failed(_) | State::Unpaid(_) => Some(true),
+        State::AskAlso(_) | State::NeverSeen => Some(false),
+        State::Unclear | State::Refused(_) => None,
     }
 }
 
