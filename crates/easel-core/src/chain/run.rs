@@ -216,7 +216,7 @@ impl Chain<'_> {
         let mut last: Option<ProviderError> = None;
         let mut request = request.clone();
         let mut left: Vec<&Link> = self.links.iter().collect();
-        while let Some(link) = self.next_link(&mut left) {
+        while let Some(link) = self.next_link(&mut left, &request) {
             if let Err(skip) = admit(link, &request) {
                 tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?skip, "provider skipped");
                 skipped.push((link.slot.provider.name().to_owned(), skip));
@@ -254,7 +254,7 @@ impl Chain<'_> {
     }
 
     /// Takes out who is asked next.
-    fn next_link<'l>(&self, left: &mut Vec<&'l Link>) -> Option<&'l Link> {
+    fn next_link<'l>(&self, left: &mut Vec<&'l Link>, request: &GenerateRequest) -> Option<&'l Link> {
         if left.len() < 2 {
             return left.pop();
         }
@@ -269,7 +269,7 @@ impl Chain<'_> {
                 precedence::doubt(known, time).or(busy.then_some(Doubt::Busy))
             })
             .collect();
-        let free: Vec<_> = left.iter().map(|link| link.slot.provider.capabilities().free).collect();
+        let free: Vec<_> = left.iter().map(|link| link.is_free(request)).collect();
         let next = precedence::next(&doubts, &free);
         for (link, doubt) in left.iter().zip(&doubts).take(next) {
             tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?doubt, "others are asked before this provider");
