@@ -49,10 +49,7 @@ impl Turns {
     /// So many calls at a time; 0 is read as 1.
     pub fn new(most: u32) -> Self {
         let most = count_of(most);
-        Self(Arc::new(Shared {
-            open: Semaphore::new(most),
-            bound: Mutex::new(Bound { most, surplus: 0 }),
-        }))
+        Self(Arc::new(Shared { open: Semaphore::new(most), bound: Mutex::new(Bound { most, surplus: 0 }) }))
     }
 
     /// Changes how many calls there are at a time; 0 is read as 1. More may begin at once; fewer as those end that are

@@ -393,7 +393,9 @@ mod tests {
         assert_eq!(turns("a", one, 0, false), None);
         assert_eq!(turns("a", one, 0, true).unwrap().1, 1);
         let whose = |name: &str, base_url: &str, serial| turns(name, base_url, 2, serial).unwrap().0;
-        for same in ["http://h:8188/", "HTTP://H:8188", " http://h:8188// ", "http://h.:8188", "http://h:8188/v1"] {
+        for same in
+            ["http://h:8188/", "HTTP://H:8188", " http://h:8188// ", "http://h.:8188", "http://h:8188/v1"]
+        {
             assert_eq!(whose("a", one, true), whose("b", same, true), "{same}: two workflows, one engine");
         }
         for name in ["localhost:8188", "http://[::1]:8188/", "127.0.0.1:8188"] {
@@ -408,7 +410,8 @@ mod tests {
     #[tokio::test]
     async fn sections_in_front_of_one_engine_share_one_bound_also_over_an_edit() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let workflow = serde_json::json!({ "6": { "class_type": "Painter", "inputs": { "text": "%prompt%" } } });
+        let workflow =
+            serde_json::json!({ "6": { "class_type": "Painter", "inputs": { "text": "%prompt%" } } });
         std::fs::write(file.path(), workflow.to_string()).unwrap();
         let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
         let bound = async |sections: &[(&str, &str, u32)]| {
@@ -416,7 +419,8 @@ mod tests {
                 .iter()
                 .map(|(name, base_url, max_running)| {
                     let section = serde_json::json!({
-                        "kind": "comfyui", "base_url": base_url, "workflow": file.path(), "max_running": max_running,
+                        "kind": "comfyui", "base_url": base_url, "max_running": max_running,
+                        "extra": { "workflow": file.path() },
                     });
                     ((*name).to_owned(), section)
                 })
@@ -432,7 +436,11 @@ mod tests {
         assert_eq!(first[0], first[1], "the turns themselves are shared");
         for (a, b, expected) in [(3, 5, 3), (3, 1, 1), (0, 9, 1), (7, 7, 7)] {
             let edited = bound(&[("a", one, a), ("b", slash, b)]).await;
-            assert_eq!(edited, [first[0].clone(), first[0].clone()], "an edit makes no turns beside those held");
+            assert_eq!(
+                edited,
+                [first[0].clone(), first[0].clone()],
+                "an edit makes no turns beside those held"
+            );
             assert_eq!(edited[0].most(), expected, "{a} and {b}");
         }
         // A section that is gone bounds nobody any more.

@@ -115,8 +115,13 @@ async fn whether_a_busy_engine_is_free_is_what_the_owner_says_it_costs() {
         [(true, None, true), (true, Some(0.05), false), (false, None, false), (false, Some(0.0), true)]
     {
         let go = Arc::new(Notify::new());
-        let capabilities =
-            Capabilities { generate: true, max_count: 1, one_at_a_time: true, free, ..Capabilities::default() };
+        let capabilities = Capabilities {
+            generate: true,
+            max_count: 1,
+            one_at_a_time: true,
+            free,
+            ..Capabilities::default()
+        };
         let busy = ScriptedProvider::with_capabilities("a", capabilities, [Step::Hold(go.clone())]);
         let slot = ProviderSlot::new(busy, KeyPool::new(Vec::new(), &HashMap::new()), 1);
         let busy = Link::new(Arc::new(slot.with_prices(prices(price))), Output::default());
