@@ -141,7 +141,7 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-no-clip", "E-NO-CLIP")
     } else if any(|skip| *skip == Skip::NoEdit) {
         UserError::new("error-cannot-edit", "E-NO-EDIT")
-    } else if let Some((provider, _)) = reasons.iter().find(|(_, skip)| *skip == Skip::NoGenerate) {
+    } else if let Some((provider, _)) = reasons.iter().find(|(_, skip)| *skip == Skip::EditsOnly) {
         // Whether it was named or stands in a chain: a picture is what helps.
         UserError::new("error-edits-only", "E-NO-DRAW").with("provider", provider.clone())
     } else {
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn who_only_edits_is_named_with_what_to_do() {
-        let sentence = skip_sentence(&[("own".to_owned(), Skip::NoGenerate)]);
+        let sentence = skip_sentence(&[("own".to_owned(), Skip::EditsOnly)]);
         assert_eq!((sentence.key, sentence.code), ("error-edits-only", "E-NO-DRAW"));
         let texts = Texts::new();
         for (locale, parts) in [
@@ -185,7 +185,7 @@ mod tests {
         }
         // What more can be done about comes first.
         let resting = ("b".to_owned(), Skip::CircuitOpen);
-        assert_eq!(skip_sentence(&[("own".to_owned(), Skip::NoGenerate), resting]).code, "E-OVERLOAD");
+        assert_eq!(skip_sentence(&[("own".to_owned(), Skip::EditsOnly), resting]).code, "E-OVERLOAD");
     }
 
     #[test]
