@@ -33,6 +33,7 @@ error-too-large-wish = The configured services draw { $tier }K at most. Try a sm
 error-wrong-shape = The configured services can’t draw that shape, only { $sizes }. Try another size. [{ $code }]
 error-named-clips-only = “{ $provider }” makes clips, no pictures. Try without @{ $provider }. [{ $code }]
 error-named-no-clip = “{ $provider }” draws pictures and makes no clips. Try without @{ $provider }. [{ $code }]
+error-edits-only = “{ $provider }” only changes pictures, it draws none from words alone. Send a picture with your words, or try another service, without @{ $provider }. [{ $code }]
 error-named-no-edit = “{ $provider }” can’t edit, it only draws from words. Try without @{ $provider }. [{ $code }]
 error-named-no-public-url = To edit, “{ $provider }” fetches pictures from a public address, and none is set here. Try without @{ $provider }. [{ $code }]
 error-no-collage = These pictures can’t be put together into one, and the service doesn’t take so many. Try with fewer. [{ $code }]

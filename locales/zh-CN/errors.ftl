@@ -29,6 +29,7 @@ error-too-large-wish = 设定的服务最大只能画 { $tier }K。把尺寸改�
 error-wrong-shape = 设定的服务画不出这个比例，只能画 { $sizes }。换个尺寸再试试吧。[{ $code }]
 error-named-clips-only = “{ $provider }”只做视频，不画图。去掉 @{ $provider } 再试试吧。[{ $code }]
 error-named-no-clip = “{ $provider }”不会做视频。去掉 @{ $provider } 再试试吧。[{ $code }]
+error-edits-only = “{ $provider }”只会改图，不会只凭文字画图。请附上图片，或者不加 @{ $provider }，换一个服务商试试。[{ $code }]
 error-named-no-edit = “{ $provider }”不会改图，只能按文字画。去掉 @{ $provider } 再试试吧。[{ $code }]
 error-named-no-public-url = “{ $provider }”改图时要从公网地址取图，而这里没有设置公网地址。去掉 @{ $provider } 再试试吧。[{ $code }]
 error-no-collage = 几张图片拼不到一起，画图服务又收不下这么多。少放几张再试试吧。[{ $code }]

@@ -294,7 +294,7 @@ fn can_do(feature: Feature, name: &str, slot: &ProviderSlot) -> Result<(), UserE
             return Ok(());
         }
         (Feature::Video, _) => ("error-named-no-clip", "E-NO-CLIP"),
-        (Feature::Draw, _) => ("error-named-clips-only", "E-NO-PROVIDER"),
+        (Feature::Draw, _) => ("error-named-clips-only", "E-NO-DRAW"),
         (_, Capabilities { needs_public_url: true, .. }) => ("error-named-no-public-url", "E-PUBLIC-URL"),
         (_, Capabilities { clip: true, .. }) => ("error-named-clips-only", "E-NO-EDIT"),
         _ => ("error-named-no-edit", "E-NO-EDIT"),
