@@ -69,6 +69,11 @@ impl Turns {
         });
     }
 
+    /// Whether anybody else has them: a provider, or a call under way.
+    pub fn are_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// How many calls there may be at a time.
     pub fn most(&self) -> usize {
         self.0.with(|_, bound| bound.most)

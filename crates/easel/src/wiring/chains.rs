@@ -50,6 +50,7 @@ pub(crate) struct Drawing {
 }
 
 /// A slot and what it was made of.
+#[derive(Clone)]
 struct Kept {
     section: ProviderSection,
     profile: Option<ProfileSection>,
@@ -142,12 +143,19 @@ impl Factory {
         turns.entry(whose.to_owned()).or_insert_with(|| Turns::new(most)).clone()
     }
 
-    /// Bounds everybody by what the sections say that are in use: an engine behind several by the smallest of theirs.
-    fn bound(&self, in_use: &[Arc<ProviderSlot>]) {
+    /// Lets go of providers that left the configuration, and with them of their keys. What is under way goes on with what
+    /// it holds; the turns that it holds stay known until it ends.
+    fn forget_all_but(&self, in_use: &[Arc<ProviderSlot>]) {
+        let is_used = |kept: &Kept| in_use.iter().any(|slot| Arc::ptr_eq(slot, &kept.slot));
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, kept| is_used(kept));
+        self.turns.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, turns| turns.are_shared());
+    }
+
+    /// Bounds everybody by what the sections say: an engine behind several by the smallest of theirs.
+    fn bound(&self) {
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_used = |kept: &&Kept| in_use.iter().any(|slot| Arc::ptr_eq(slot, &kept.slot));
         let mut bounds: BTreeMap<&str, u32> = BTreeMap::new();
-        for (whose, most) in slots.values().filter(is_used).filter_map(|kept| kept.turns.as_ref()) {
+        for (whose, most) in slots.values().filter_map(|kept| kept.turns.as_ref()) {
             bounds.entry(whose).and_modify(|least| *least = (*least).min(*most)).or_insert(*most);
         }
         for (whose, most) in bounds {
@@ -257,7 +265,21 @@ impl Factory {
     }
 
     /// The running configuration, and who draws. Asks a service from the environment for its models, once.
+    ///
+    /// # Errors
+    /// When a provider of a chain can't be built. What is known of the providers in use stays as it was then.
     pub(super) async fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
+        let profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let built = self.build(config).await;
+        if built.is_err() {
+            *self.profiles.lock().unwrap_or_else(PoisonError::into_inner) = profiles;
+            *self.slots.lock().unwrap_or_else(PoisonError::into_inner) = slots;
+        }
+        built
+    }
+
+    async fn build(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
         *self.profiles.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.profiles.clone());
         let (draw, drawing) = self.chain(config, Feature::Draw).await?;
         let (edit, _) = self.chain(config, Feature::Edit).await?;
@@ -271,7 +293,8 @@ impl Factory {
                 Err(error) => tracing::warn!(provider = name, error = format!("{error:#}"), "left out"),
             }
         }
-        self.bound(&providers);
+        self.forget_all_but(&providers);
+        self.bound();
         let (presets, _) = PresetBook::new(&config.presets);
         let runtime = Runtime::new(RuntimeParts {
             prefixes: config.bot.prefixes.clone(),
@@ -485,6 +508,27 @@ mod tests {
         let same = |index: usize| Arc::ptr_eq(&one[index].slot, &other[index].slot);
         assert!(!same(0) && same(1));
         assert_eq!((one[0].output.tier, one[1].output.tier), (None, Some(4)));
+    }
+
+    #[tokio::test]
+    async fn an_edit_that_fails_changes_nothing_and_one_that_removes_forgets() {
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
+        let load = |a: &str, b: &str| {
+            let text = format!(r#"{{"providers": {{"a": {a}, "b": {b}}}, "draw": {{"chain": ["a", "b"]}}}}"#);
+            serde_json::from_str::<Config>(&text).unwrap()
+        };
+        let good = r#"{"kind": "openai_images", "base_url": "http://127.0.0.1:9", "model": "m", "api_keys": "sk-0123456789"}"#;
+        let edited = good.replace("\"m\"", "\"n\"");
+        let first = factory.runtime(&load(good, good)).await.unwrap().0.draw.clone();
+        let unknown = good.replace("openai_images", "no_such_kind");
+        assert!(factory.runtime(&load(&edited, &unknown)).await.is_err());
+        let again = factory.runtime(&load(good, good)).await.unwrap().0.draw.clone();
+        for (before, after) in first.iter().zip(&again) {
+            assert!(Arc::ptr_eq(&before.slot, &after.slot), "what is known of its keys and health survives");
+        }
+        factory.runtime(&serde_json::from_str("{}").unwrap()).await.unwrap();
+        let kept = factory.slots.lock().unwrap();
+        assert!(!kept.contains_key("a") && !kept.contains_key("b"), "their keys are let go");
     }
 
     #[tokio::test]
