@@ -242,6 +242,8 @@ pub(crate) struct Hop {
     pub(crate) client: reqwest::Client,
     pub(crate) url: Url,
     pub(crate) credentials: bool,
+    /// Nobody vouches for the host: it was judged, and only public addresses are dialled.
+    pub(crate) guarded: bool,
 }
 
 impl HttpClient {
@@ -302,7 +304,8 @@ impl HttpClient {
                     // Only clients with a guard judge anything as guarded.
                     (Route::Guarded | Route::Trusted, _) => self.inner.trusted.client()?,
                 };
-                Ok(Hop { client, url: moved.unwrap_or(url), credentials })
+                let guarded = route == Route::Guarded;
+                Ok(Hop { client, url: moved.unwrap_or(url), credentials, guarded })
             }
             Err(reason) => {
                 Err(HttpError::Blocked { host: url.host_str().unwrap_or_default().to_owned(), reason })
