@@ -171,6 +171,32 @@ async fn drawing_goes_through_the_running_easel() {
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&socket.permissions()) & 0o777, 0o600);
 }
 
+/// The service manager of the running easel, or its account, may keep it from writing where the command can.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_itself_saves_what_the_running_easel_drew() {
+    let world = world().await;
+    let (one, two) = (pictures::png(80, 60, 5), pictures::png(80, 60, 6));
+    // Only the command knows this pipe.
+    world.provider.answer(Answer::b64([one.clone()]));
+    let piped = run(world.dir.path(), &[&["draw", "一只猫", "-o", "/dev/stdout"][..], &CONFIG].concat());
+    assert_eq!(piped.status.code(), Some(0), "{}", said(&piped));
+    assert!(piped.stdout.starts_with(&one), "{}", said(&piped));
+    // A place that can't be written is known before anything is asked.
+    fs::write(world.path("file"), "").unwrap();
+    let asked = world.provider.requests().len();
+    let (code, told) = command(world.dir.path(), &["draw", "一只猫", "-o", "/proc/cat.png"]);
+    assert!(code != Some(0) && told.contains("/proc/cat.png") && told.contains("没有画"), "{told}");
+    assert_eq!(world.provider.requests().len(), asked);
+    // What can't be written in the end is named where it is kept, and costs none of the others.
+    std::os::unix::fs::symlink("/dev/full", world.path("cat.png")).unwrap();
+    world.provider.answer(Answer::b64([one.clone(), two.clone()]));
+    let (code, told) = command(world.dir.path(), &["draw", "一只猫", "--count", "2", "-o", "cat.png"]);
+    assert!(code == Some(1) && told.contains("没能保存到"), "{told}");
+    assert_eq!(fs::read(world.path("cat-2.png")).unwrap(), two);
+    let kept = told.split_whitespace().find(|word| word.contains("/data/blobs/")).unwrap();
+    assert_eq!(fs::read(kept).unwrap(), one);
+}
+
 #[tokio::test]
 async fn the_start_says_who_draws_what_it_costs_and_what_to_do_next() {
     let sketch = shipped().await;
@@ -281,6 +307,11 @@ async fn a_backup_brings_back_what_was_there() {
     let (code, told) = command(world.dir.path(), &["backup", "running.tar.gz"]);
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("running.tar.gz") && world.path("running.tar.gz").exists(), "{told}");
+    // The running one keeps no copy of it, and nothing passing is left.
+    assert!(names(world.dir.path()).iter().all(|name| !name.ends_with(".tmp")));
+    let absent = ["backup", "absent/running.tar.gz"];
+    let (code, told) = command(world.dir.path(), &absent);
+    assert!(code == Some(1) && told.contains("absent/running.tar.gz"), "{told}");
     let (code, told) = command(world.dir.path(), &["restore", "running.tar.gz"]);
     assert!(code == Some(1) && told.contains("正在运行"), "{told}");
     // Nor with another easel's socket gone.
