@@ -181,7 +181,7 @@ impl Call {
             return Err(problem);
         }
         let follows = client.follows_redirects() && method == Method::GET;
-        let mut hop = client.first_hop(target?)?;
+        let mut hop = client.first_hop(target?).await?;
         limits.tape = client.recorder().map(|recorder| recorder.begin(&method, &hop.url, body.as_ref()));
         for _ in 0..=MAX_REDIRECTS {
             let mut headers = headers.clone();
@@ -193,7 +193,7 @@ impl Call {
             let next = if follows { redirect_target(&response, &hop.url) } else { None };
             match next {
                 None => return Ok(Response::new(response, hop, limits)),
-                Some(next) => hop = client.next_hop(next?, &hop.url)?,
+                Some(next) => hop = client.next_hop(next?, &hop.url).await?,
             }
         }
         let host = hop.url.host_str().unwrap_or_default().to_owned();
