@@ -4,13 +4,40 @@
 //! manager may let it write nowhere but in its data directory.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, Permissions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::OpenOptionsExt as _,
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use easel_core::media::Body;
+use rustix::fs::Mode;
+
+/// The mask of new files that the person works with; see [`keep_private`].
+static USUAL: OnceLock<Mode> = OnceLock::new();
+
+/// From now on new files are this account's alone: what easel keeps are prompts, chats and pictures of other people. What
+/// a command saves for the person who gave it keeps that person's own mask.
+pub(crate) fn keep_private() {
+    // Only the first call meets the person's.
+    USUAL.set(rustix::process::umask(Mode::RWXG | Mode::RWXO)).ok();
+}
+
+/// Makes or empties a file for a person.
+fn create(place: &Path) -> io::Result<File> {
+    match OpenOptions::new().write(true).create_new(true).open(place) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => File::create(place),
+        made => {
+            let file = made?;
+            if let Some(usual) = USUAL.get() {
+                let everybody = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
+                file.set_permissions(Permissions::from_mode(everybody.difference(*usual).as_raw_mode()))?;
+            }
+            Ok(file)
+        }
+    }
+}
 
 /// Most bytes of a file that are held at once while it is copied.
 pub(crate) const PIECE: usize = 256 * 1024;
@@ -46,7 +73,7 @@ pub(crate) struct Saving {
 impl Saving {
     /// Writes right at `place`, which may be a pipe or a device, too.
     pub(crate) fn at(place: PathBuf) -> Self {
-        Self { file: File::create(&place), passing: place.clone(), place }
+        Self { file: create(&place), passing: place.clone(), place }
     }
 
     /// Writes beside `place` and replaces it at the end, complete or not at all. Only its owner may read it.
