@@ -1,6 +1,8 @@
 //! The program itself: its command line, what it says at the start, backups, its end, and what it never says.
 
-use std::{collections::HashSet, fs, path::Path, process::Stdio};
+use std::{
+    collections::HashSet, fs, io::Write as _, os::unix::fs::PermissionsExt as _, path::Path, process::Stdio,
+};
 
 use easel_testkit::{
     files::FileServer,
@@ -397,6 +399,64 @@ async fn a_second_signal_stops_at_once_and_loses_nothing() {
     let told = world.hears().await.text;
     assert!(told.contains("可能已经扣费"), "{told}");
     assert_eq!(world.provider.requests().len(), 1);
+}
+
+/// A picture to start from whose reading never ends must not keep the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_waits_for_no_thread() {
+    let mut world = world().await;
+    let pipe = world.path("pipe.png");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut socket = std::os::unix::net::UnixStream::connect(world.path("data/easel.sock")).unwrap();
+    let request = serde_json::json!({ "v": 1, "cmd": "draw", "prompt": "猫", "images": [pipe], "count": 1 });
+    writeln!(socket, "{request}").unwrap();
+    // Opened when somebody reads it.
+    let opened = tokio::task::spawn_blocking(move || fs::OpenOptions::new().write(true).open(pipe));
+    let _writer = opened.await.unwrap().unwrap();
+    let mut easel = world.easel.take().unwrap();
+    easel.signal("INT");
+    easel.wait_for("等待 1 个任务收尾");
+    easel.signal("INT");
+    let code = tokio::task::spawn_blocking(move || easel.wait()).await.unwrap();
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn a_signal_ends_a_start_that_waits_for_a_service() {
+    let dir = tempfile::tempdir().unwrap();
+    // A service that is asked for its models and never answers.
+    let service = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = easel(dir.path());
+    let url = format!("http://{}/v1", service.local_addr().unwrap());
+    command.env("OPENAI_BASE_URL", url).env("OPENAI_API_KEY", "sk-0123456789");
+    let mut easel = Easel::spawn(command);
+    let _asked = service.accept().unwrap();
+    easel.signal("TERM");
+    assert_eq!(easel.wait(), Some(0), "{}", easel.output());
+    easel.wait_for("已停止");
+    assert!(!easel.output().contains("easel is ready"), "{}", easel.output());
+}
+
+/// The data directory may have been made for easel, readable for everybody.
+#[test]
+fn what_is_kept_is_for_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    fs::create_dir(at("data")).unwrap();
+    fs::set_permissions(at("data"), fs::Permissions::from_mode(0o755)).unwrap();
+    let drawn = run(dir.path(), &["draw", "一只猫", "-o", "cat.png"]);
+    assert_eq!(drawn.status.code(), Some(0), "{}", said(&drawn));
+    let kept = names(&at("data"));
+    for part in ["blobs", "journal", "db", "spool", "backups"] {
+        assert!(kept.contains(part), "{kept:?}");
+    }
+    for name in kept {
+        assert_eq!(mode(&at("data").join(&name)) & 0o077, 0, "{name}");
+    }
+    // What the person wished for is as everything else that the person makes.
+    fs::write(at("own"), "").unwrap();
+    assert_eq!(mode(&at("cat.png")), mode(&at("own")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,7 @@
 use std::{
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use easel_core::command::PROMPT_LIMIT;
@@ -21,7 +22,7 @@ use crate::{
         problem::{ProblemArg, ProblemText},
     },
     tell, warn,
-    wiring::{App, DrawRequest, Drawn, Made},
+    wiring::{App, DrawRequest, Drawn, Made, Platforms},
 };
 
 /// Draws and saves.
@@ -194,7 +195,7 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Receiv
             saver.end(came);
         }
     }
-    app.shutdown(std::time::Duration::from_secs(5)).await;
+    app.shutdown(Duration::from_secs(5), &mut Platforms::new()).await;
     drawn.map(|Drawn { sentences, .. }| Received { files: saver.files, sentences, broken: false })
 }
 
