@@ -141,13 +141,13 @@ impl ChatQueues {
                     let mut answer = AssertUnwindSafe(answer).catch_unwind();
                     // The first poll hands the frame to the socket, so that answers keep the order of decisions.
                     match futures_util::poll!(&mut answer) {
-                        Poll::Ready(ended) => answered(&chat, ended),
+                        Poll::Ready(ended) => answered(&chat, &ended),
                         Poll::Pending => answers.push(answer),
                     }
                 }
                 while answers.len() >= MAX_ANSWERS {
                     if let Some(ended) = answers.next().await {
-                        answered(&chat, ended);
+                        answered(&chat, &ended);
                     }
                 }
             }
@@ -156,7 +156,7 @@ impl ChatQueues {
                 return;
             }
             tokio::select! {
-                Some(ended) = answers.next() => answered(&chat, ended),
+                Some(ended) = answers.next() => answered(&chat, &ended),
                 () = arrived.notified() => {}
             }
         }
@@ -190,7 +190,7 @@ impl ChatQueues {
 }
 
 /// An answer is over.
-fn answered(chat: &Chat, ended: std::thread::Result<()>) {
+fn answered(chat: &Chat, ended: &std::thread::Result<()>) {
     if ended.is_err() {
         tracing::error!(%chat, code = "E-PANIC", "a command's answer panicked");
     }
