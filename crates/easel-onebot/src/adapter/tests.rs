@@ -104,7 +104,7 @@ impl Rig {
             async move { adapter.run(inbox, ready, stop).await.unwrap() }
         });
         listens.await.unwrap();
-        Self { adapter, inbox: seen, messages, stop, tasks, folder: folder }
+        Self { adapter, inbox: seen, messages, stop, tasks, folder }
     }
 
     fn url(&self, path: &str) -> String {

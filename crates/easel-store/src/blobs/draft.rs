@@ -145,7 +145,9 @@ impl Drop for Closing<'_> {
     fn drop(&mut self) {
         self.0.close();
         let left = std::mem::take(&mut self.0.lock().ready);
-        left.iter().for_each(|draft| draft.give_up());
+        for draft in left {
+            draft.give_up();
+        }
     }
 }
 

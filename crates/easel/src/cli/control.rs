@@ -279,7 +279,6 @@ mod tests {
     use super::*;
 
     /// What a client makes of a server that reads one line and sends `answer`.
-    #[expect(clippy::unwrap_used, reason = "a test's helper")]
     async fn call(
         command: ControlCommand,
         answer: &str,
