@@ -290,6 +290,9 @@ cli-no-picture = There is no picture { $path }.
 cli-no-backup = There is no backup { $path }. Backups are made by “easel backup”; hourly ones are in the folder “backups” of the data directory.
 cli-no-provider = There is no provider “{ $provider }”, so nothing was drawn. Configured are: { $names }.
 cli-no-folder = There is no folder { $path } to save the picture in, so nothing was drawn. Make it, or name another with -o.
+cli-not-writable = { $path } can’t be written ({ $reason }), so nothing was drawn. Name another place with -o.
+cli-not-saved = The picture could not be saved at { $path }: { $reason }
+cli-kept = easel keeps it for a while: copy it from { $path }
 cli-example-draw = easel draw "a corgi running across a meadow"
 
 check-health = { $attempts ->

@@ -277,6 +277,9 @@ cli-no-picture = 找不到图片 { $path }。
 cli-no-backup = 找不到备份 { $path }。备份用 easel backup 生成；每小时的自动备份在数据目录的 backups 里。
 cli-no-provider = 没有叫“{ $provider }”的服务商，所以没有画。现有：{ $names }。
 cli-no-folder = 没有 { $path } 这个目录，图没处保存，所以没有画。先建好它，或用 -o 换个地方。
+cli-not-writable = { $path } 写不了（{ $reason }），所以没有画。用 -o 换个地方。
+cli-not-saved = 图没能保存到 { $path }：{ $reason }
+cli-kept = 画架会把它保留一段时间，可以从 { $path } 拷出来
 cli-example-draw = easel draw "一只在草地上奔跑的柯基"
 
 check-health = 最近一小时请求 { $attempts } 次，成功 { $successes }/{ $judged }，通常 { $median } 秒，最慢 { $slowest } 秒。{ $last }

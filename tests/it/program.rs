@@ -1,6 +1,8 @@
 //! The program itself: its command line, what it says at the start, backups, its end, and what it never says.
 
-use std::{collections::HashSet, fs, path::Path, process::Stdio};
+use std::{
+    collections::HashSet, fs, io::Write as _, os::unix::fs::PermissionsExt as _, path::Path, process::Stdio,
+};
 
 use easel_testkit::{
     files::FileServer,
@@ -171,6 +173,32 @@ async fn drawing_goes_through_the_running_easel() {
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&socket.permissions()) & 0o777, 0o600);
 }
 
+/// The service manager of the running easel, or its account, may keep it from writing where the command can.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_itself_saves_what_the_running_easel_drew() {
+    let world = world().await;
+    let (one, two) = (pictures::png(80, 60, 5), pictures::png(80, 60, 6));
+    // Only the command knows this pipe.
+    world.provider.answer(Answer::b64([one.clone()]));
+    let piped = run(world.dir.path(), &[&["draw", "一只猫", "-o", "/dev/stdout"][..], &CONFIG].concat());
+    assert_eq!(piped.status.code(), Some(0), "{}", said(&piped));
+    assert!(piped.stdout.starts_with(&one), "{}", said(&piped));
+    // A place that can't be written is known before anything is asked.
+    fs::write(world.path("file"), "").unwrap();
+    let asked = world.provider.requests().len();
+    let (code, told) = command(world.dir.path(), &["draw", "一只猫", "-o", "/proc/cat.png"]);
+    assert!(code != Some(0) && told.contains("/proc/cat.png") && told.contains("没有画"), "{told}");
+    assert_eq!(world.provider.requests().len(), asked);
+    // What can't be written in the end is named where it is kept, and costs none of the others.
+    std::os::unix::fs::symlink("/dev/full", world.path("cat.png")).unwrap();
+    world.provider.answer(Answer::b64([one.clone(), two.clone()]));
+    let (code, told) = command(world.dir.path(), &["draw", "一只猫", "--count", "2", "-o", "cat.png"]);
+    assert!(code == Some(1) && told.contains("没能保存到"), "{told}");
+    assert_eq!(fs::read(world.path("cat-2.png")).unwrap(), two);
+    let kept = told.split_whitespace().find(|word| word.contains("/data/blobs/")).unwrap();
+    assert_eq!(fs::read(kept).unwrap(), one);
+}
+
 #[tokio::test]
 async fn the_start_says_who_draws_what_it_costs_and_what_to_do_next() {
     let sketch = shipped().await;
@@ -281,6 +309,11 @@ async fn a_backup_brings_back_what_was_there() {
     let (code, told) = command(world.dir.path(), &["backup", "running.tar.gz"]);
     assert_eq!(code, Some(0), "{told}");
     assert!(told.contains("running.tar.gz") && world.path("running.tar.gz").exists(), "{told}");
+    // The running one keeps no copy of it, and nothing passing is left.
+    assert!(names(world.dir.path()).iter().all(|name| !name.contains(".tmp")));
+    let absent = ["backup", "absent/running.tar.gz"];
+    let (code, told) = command(world.dir.path(), &absent);
+    assert!(code == Some(1) && told.contains("absent/running.tar.gz"), "{told}");
     let (code, told) = command(world.dir.path(), &["restore", "running.tar.gz"]);
     assert!(code == Some(1) && told.contains("正在运行"), "{told}");
     // Nor with another easel's socket gone.
@@ -366,6 +399,64 @@ async fn a_second_signal_stops_at_once_and_loses_nothing() {
     let told = world.hears().await.text;
     assert!(told.contains("可能已经扣费"), "{told}");
     assert_eq!(world.provider.requests().len(), 1);
+}
+
+/// A picture to start from whose reading never ends must not keep the program.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_waits_for_no_thread() {
+    let mut world = world().await;
+    let pipe = world.path("pipe.png");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let mut socket = std::os::unix::net::UnixStream::connect(world.path("data/easel.sock")).unwrap();
+    let request = serde_json::json!({ "v": 1, "cmd": "draw", "prompt": "猫", "images": [pipe], "count": 1 });
+    writeln!(socket, "{request}").unwrap();
+    // Opened when somebody reads it.
+    let opened = tokio::task::spawn_blocking(move || fs::OpenOptions::new().write(true).open(pipe));
+    let _writer = opened.await.unwrap().unwrap();
+    let mut easel = world.easel.take().unwrap();
+    easel.signal("INT");
+    easel.wait_for("等待 1 个任务收尾");
+    easel.signal("INT");
+    let code = tokio::task::spawn_blocking(move || easel.wait()).await.unwrap();
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn a_signal_ends_a_start_that_waits_for_a_service() {
+    let dir = tempfile::tempdir().unwrap();
+    // A service that is asked for its models and never answers.
+    let service = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut command = easel(dir.path());
+    let url = format!("http://{}/v1", service.local_addr().unwrap());
+    command.env("OPENAI_BASE_URL", url).env("OPENAI_API_KEY", "sk-0123456789");
+    let mut easel = Easel::spawn(command);
+    let _asked = service.accept().unwrap();
+    easel.signal("TERM");
+    assert_eq!(easel.wait(), Some(0), "{}", easel.output());
+    easel.wait_for("已停止");
+    assert!(!easel.output().contains("easel is ready"), "{}", easel.output());
+}
+
+/// The data directory may have been made for easel, readable for everybody.
+#[test]
+fn what_is_kept_is_for_nobody_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    fs::create_dir(at("data")).unwrap();
+    fs::set_permissions(at("data"), fs::Permissions::from_mode(0o755)).unwrap();
+    let drawn = run(dir.path(), &["draw", "一只猫", "-o", "cat.png"]);
+    assert_eq!(drawn.status.code(), Some(0), "{}", said(&drawn));
+    let kept = names(&at("data"));
+    for part in ["blobs", "journal", "db", "spool", "backups"] {
+        assert!(kept.contains(part), "{kept:?}");
+    }
+    for name in kept {
+        assert_eq!(mode(&at("data").join(&name)) & 0o077, 0, "{name}");
+    }
+    // What the person wished for is as everything else that the person makes.
+    fs::write(at("own"), "").unwrap();
+    assert_eq!(mode(&at("cat.png")), mode(&at("own")));
 }
 
 #[tokio::test(flavor = "multi_thread")]

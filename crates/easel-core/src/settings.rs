@@ -126,8 +126,9 @@ pub struct JobsSection {
     /// Accepted jobs that may wait for their turn; further ones are refused with a sentence. 0 = nobody waits.
     /// Default 200.
     pub max_waiting: usize,
-    /// Seconds that a job may take from acceptance until a provider's remote task exists. At least 1, default 900.
-    #[schemars(range(min = 1))]
+    /// Seconds that a job may take from acceptance until a provider's remote task exists. At least 1, at most 86400
+    /// (a day), default 900.
+    #[schemars(range(min = 1, max = 86400))]
     pub deadline_seconds: u64,
     /// Bytes of pictures that all running jobs may hold in memory together: answer text, decoded picture, outgoing
     /// frame. Running out slows a job and never fails it. At least 16 MiB, default 128 MiB. A change needs a restart.

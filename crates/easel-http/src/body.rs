@@ -11,7 +11,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use crate::client::Hop;
 use crate::error::{self, HttpError, Stage};
+use crate::guard::is_local_name;
 use crate::recorder::Tape;
 use crate::redact::redact_url;
 use crate::retry_after::RetryAdvice;
@@ -51,19 +53,28 @@ pub struct Response {
     pub headers: HeaderMap,
     /// The url that answered: after redirects and rewriting, without private parameters. Redact it before it is shown.
     pub url: Url,
+    /// The host is a stranger's, reached as anybody reaches it.
+    guarded: bool,
     /// The body. Dropping it closes the connection, unless the body was read to its end.
     pub body: CappedBody,
 }
 
 impl Response {
-    pub(crate) fn new(mut response: reqwest::Response, url: Url, limits: Limits) -> Self {
+    pub(crate) fn new(mut response: reqwest::Response, hop: Hop, limits: Limits) -> Self {
         let status = response.status();
         let headers = std::mem::take(response.headers_mut());
         if let Some(tape) = &limits.tape {
             tape.answered(status, &headers);
         }
         let body = CappedBody::new(response, status, limits);
-        Self { status, headers, url, body }
+        Self { status, headers, url: hop.url, guarded: hop.guarded, body }
+    }
+
+    /// The address that answered, when other people and other programs may be sent there: its host is a public one that
+    /// nobody vouched for and that got no credentials. Addresses are in the one spelling that everybody reads alike.
+    pub fn public_address(&self) -> Option<&Url> {
+        let named_inside = self.url.domain().is_some_and(is_local_name);
+        (self.guarded && !named_inside).then_some(&self.url)
     }
 
     /// A header's value, where it is plain text.

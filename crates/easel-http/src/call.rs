@@ -22,6 +22,8 @@ use crate::redact::{redact, redact_url};
 
 /// Redirects that are followed, where any are.
 const MAX_REDIRECTS: usize = 3;
+/// Longest link of somebody else's that is followed, in bytes. Signed addresses of storage have up to three thousand.
+const MAX_LINK: usize = 8 * 1024;
 
 /// A call that is being put together. Mistakes in its parts come out of [`send`](Self::send), before anything
 /// is sent.
@@ -42,8 +44,10 @@ pub struct Call {
 
 impl Call {
     pub(crate) fn new(client: HttpClient, method: Method, url: &str, limits: Limits) -> Self {
-        let target = Url::parse(url)
-            .map_err(|error| HttpError::BadUrl { detail: format!("{error}: {}", redact(url)) });
+        let strange = client.follows_redirects();
+        let target = if strange { short_enough(url) } else { Ok(()) }.and_then(|()| {
+            Url::parse(url).map_err(|error| HttpError::BadUrl { detail: format!("{error}: {}", redact(url)) })
+        });
         Self {
             client,
             method,
@@ -177,7 +181,7 @@ impl Call {
             return Err(problem);
         }
         let follows = client.follows_redirects() && method == Method::GET;
-        let mut hop = client.first_hop(target?)?;
+        let mut hop = client.first_hop(target?).await?;
         limits.tape = client.recorder().map(|recorder| recorder.begin(&method, &hop.url, body.as_ref()));
         for _ in 0..=MAX_REDIRECTS {
             let mut headers = headers.clone();
@@ -188,8 +192,8 @@ impl Call {
             let response = exchange(&client, &hop, private, &method, headers, body.take(), &limits).await?;
             let next = if follows { redirect_target(&response, &hop.url) } else { None };
             match next {
-                None => return Ok(Response::new(response, hop.url, limits)),
-                Some(next) => hop = client.next_hop(next?, &hop.url)?,
+                None => return Ok(Response::new(response, hop, limits)),
+                Some(next) => hop = client.next_hop(next?, &hop.url).await?,
             }
         }
         let host = hop.url.host_str().unwrap_or_default().to_owned();
@@ -248,8 +252,10 @@ async fn exchange(
                 let stage = stage();
                 return answer
                     .inspect(|answer| {
-                        let url = redact_url(&hop.url);
-                        tracing::debug!(%method, %url, status = answer.status().as_u16(), "answered");
+                        if tracing::enabled!(tracing::Level::DEBUG) {
+                            let url = redact_url(&hop.url);
+                            tracing::debug!(%method, %url, status = answer.status().as_u16(), "answered");
+                        }
                     })
                     .map_err(|error| {
                         error::from_sending(error, Sending {
@@ -292,9 +298,17 @@ fn redirect_target(response: &reqwest::Response, from: &Url) -> Option<Result<Ur
     let location = response.headers().get(header::LOCATION).filter(|_| redirects)?;
     // Servers write non-ASCII locations as raw UTF-8.
     let text = String::from_utf8_lossy(location.as_bytes());
-    Some(
-        from.join(&text).map_err(|error| HttpError::BadUrl { detail: format!("{error}: {}", redact(&text)) }),
-    )
+    Some(short_enough(&text).and_then(|()| {
+        from.join(&text).map_err(|error| HttpError::BadUrl { detail: format!("{error}: {}", redact(&text)) })
+    }))
+}
+
+/// Refuses a link that nobody would have to follow.
+fn short_enough(link: &str) -> Result<(), HttpError> {
+    if link.len() > MAX_LINK {
+        return Err(HttpError::BadUrl { detail: format!("a link of {} bytes is not followed", link.len()) });
+    }
+    Ok(())
 }
 
 fn parse_header(name: &str, value: &str) -> Result<(HeaderName, HeaderValue), HttpError> {

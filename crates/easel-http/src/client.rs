@@ -25,6 +25,8 @@ const PLAIN_CONNECT: Duration = Duration::from_secs(5);
 const PLAIN_ANSWER: Duration = Duration::from_secs(30);
 const DOWNLOAD_IDLE: Duration = Duration::from_secs(15);
 const RESULT_IDLE: Duration = Duration::from_secs(30);
+/// How long a name that a proxy will resolve is looked for here.
+const LOOKUP: Duration = Duration::from_secs(3);
 
 /// How patient a provider's client is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,6 +102,7 @@ impl HttpClients {
             trusted: self.transport(&proxy, false, true, timeouts.connect),
             guarded: None,
             rules: Rules::Owner,
+            beforehand: None,
             proxied: proxy != Proxy::Direct,
             answer: timeouts.answer,
             idle: timeouts.idle,
@@ -122,7 +125,8 @@ impl HttpClients {
     /// For the urls of finished pictures and clips, and of polls, that a provider named. The provider's own
     /// `origin` is reached as configured and gets the credentials; hosts that mean "this machine" are rewritten
     /// to it, because self-hosted gateways put their own loopback address into answers; everything else is
-    /// guarded and gets no credentials. `proxy` is the provider's own setting, as in [`provider`](Self::provider).
+    /// guarded and gets no credentials. Behind a proxy that resolves names, a name is resolved here first, and one that
+    /// leads into a private network refused; one that can't be resolved here is the proxy's to try. `proxy` is the provider's own setting, as in [`provider`](Self::provider).
     ///
     /// # Errors
     /// [`ProxyError`], when the setting that counts is no usable proxy.
@@ -139,6 +143,7 @@ impl HttpClients {
             trusted: self.transport(&Proxy::Direct, false, true, PLAIN_CONNECT),
             guarded: None,
             rules: Rules::Owner,
+            beforehand: None,
             proxied: false,
             answer: PLAIN_ANSWER,
             idle: PLAIN_ANSWER,
@@ -164,10 +169,18 @@ impl HttpClients {
         rules: impl FnOnce(Guard) -> Rules,
     ) -> HttpClient {
         let guard = Guard::new(self.network().allow_list(), !proxy.resolves_here());
+        let rules = rules(guard);
+        let judged_here = matches!(rules, Rules::Results { .. }) && !proxy.resolves_here();
+        let beforehand = judged_here.then(|| {
+            // Addresses that a proxy program makes up for names say nothing about where the proxy goes.
+            let lookup = Arc::clone(&self.shared.lookup);
+            GuardedResolver::new(lookup, self.network().allow_list(), true, None)
+        });
         HttpClient::new(Inner {
             trusted: self.transport(proxy, false, false, DOWNLOAD_CONNECT),
             guarded: Some(self.transport(proxy, true, false, DOWNLOAD_CONNECT)),
-            rules: rules(guard),
+            rules,
+            beforehand,
             proxied: *proxy != Proxy::Direct,
             answer: idle,
             idle,
@@ -219,6 +232,8 @@ struct Inner {
     /// Reaches public addresses only; present where `rules` can send a request there.
     guarded: Option<Arc<Transport>>,
     rules: Rules,
+    /// Judges names that a proxy resolves, where urls are a stranger's and the proxy may reach private networks.
+    beforehand: Option<GuardedResolver>,
     proxied: bool,
     answer: Duration,
     idle: Duration,
@@ -242,6 +257,8 @@ pub(crate) struct Hop {
     pub(crate) client: reqwest::Client,
     pub(crate) url: Url,
     pub(crate) credentials: bool,
+    /// Nobody vouches for the host: it was judged, and only public addresses are dialled.
+    pub(crate) guarded: bool,
 }
 
 impl HttpClient {
@@ -285,28 +302,47 @@ impl HttpClient {
     }
 
     /// Judges the url of a call.
-    pub(crate) fn first_hop(&self, url: Url) -> Result<Hop, HttpError> {
-        self.hop(url, None)
+    pub(crate) async fn first_hop(&self, url: Url) -> Result<Hop, HttpError> {
+        self.hop(url, None).await
     }
 
     /// Judges the target of a redirect that `from` answered.
-    pub(crate) fn next_hop(&self, url: Url, from: &Url) -> Result<Hop, HttpError> {
-        self.hop(url, Some(from))
+    pub(crate) async fn next_hop(&self, url: Url, from: &Url) -> Result<Hop, HttpError> {
+        self.hop(url, Some(from)).await
     }
 
-    fn hop(&self, url: Url, from: Option<&Url>) -> Result<Hop, HttpError> {
-        match self.judge(&url, from) {
+    async fn hop(&self, url: Url, from: Option<&Url>) -> Result<Hop, HttpError> {
+        let judged = match self.judge(&url, from) {
+            Ok((Route::Guarded, moved, credentials)) => {
+                self.resolved(&url).await.map(|()| (Route::Guarded, moved, credentials))
+            }
+            judged => judged,
+        };
+        match judged {
             Ok((route, moved, credentials)) => {
                 let client = match (route, &self.inner.guarded) {
-                    (Route::Guarded, Some(guarded)) => guarded.client()?,
+                    (Route::Guarded, Some(guarded)) => guarded.client().await?,
                     // Only clients with a guard judge anything as guarded.
-                    (Route::Guarded | Route::Trusted, _) => self.inner.trusted.client()?,
+                    (Route::Guarded | Route::Trusted, _) => self.inner.trusted.client().await?,
                 };
-                Ok(Hop { client, url: moved.unwrap_or(url), credentials })
+                let guarded = route == Route::Guarded;
+                Ok(Hop { client, url: moved.unwrap_or(url), credentials, guarded })
             }
             Err(reason) => {
                 Err(HttpError::Blocked { host: url.host_str().unwrap_or_default().to_owned(), reason })
             }
+        }
+    }
+
+    /// Judges the addresses of a guarded url's name that a proxy will resolve. When it can't be resolved here, the proxy
+    /// is left to try: that it can is why there is one.
+    async fn resolved(&self, url: &Url) -> Result<(), BlockReason> {
+        match (&self.inner.beforehand, url.domain()) {
+            (Some(resolver), Some(name)) => match tokio::time::timeout(LOOKUP, resolver.judge(name)).await {
+                Ok(judged) => judged,
+                Err(_) => Ok(()),
+            },
+            _ => Ok(()),
         }
     }
 

@@ -50,6 +50,8 @@ pub struct NetworkSection {
     /// Proxy of every provider, of Discord and of Telegram that name none of their own:
     /// `http://`, `https://`, `socks5://` or `socks5h://`, with user and password if needed. Empty: none. Never
     /// used for OneBot and for pictures that people link to; proxies of the environment are never used at all.
+    /// Results that a service links to come through it, too: easel refuses links whose names lead into a private
+    /// network as far as this machine can resolve them, so the proxy should not reach yours, or resolve other names.
     #[schemars(extend("writeOnly" = true, "x-restart" = true))]
     pub proxy: Setting,
     /// Private places that picture links from chats may name: host names, `host:port`, addresses or networks

@@ -9,7 +9,6 @@ use easel_core::{
     ports::{CallContext, ClipLimits, StoreError},
 };
 use easel_http::{DownloadLimits, HttpError};
-use url::Url;
 
 use crate::{
     answer::{
@@ -48,6 +47,8 @@ struct Fetched {
     body: Body,
     head: Vec<u8>,
     status: Option<u16>,
+    /// Where it came from, if others may be sent there: not behind our key, and not into a private network.
+    address: Option<String>,
 }
 
 impl Wire {
@@ -65,11 +66,7 @@ impl Wire {
     pub(crate) async fn fetch_clip(&self, url: &str, cx: &CallContext) -> Result<Clip, ProviderError> {
         let ClipLimits { max_bytes, timeout } = cx.clip_limits;
         let limits = DownloadLimits { max_bytes, total: timeout, ..DownloadLimits::result_clips() };
-        let mut clip = self.repeated(url, After::Nothing, cx, limits, clip_in).await?;
-        // Behind our own key nobody else can open it.
-        let foreign = Url::parse(url).is_ok_and(|address| !self.base.origin().covers(&address));
-        clip.link = foreign.then(|| url.to_owned());
-        Ok(clip)
+        self.repeated(url, After::Nothing, cx, limits, clip_in).await
     }
 
     async fn repeated<T>(
@@ -128,6 +125,7 @@ impl Wire {
             After::Nothing => call.header("connection", "close"),
         };
         let mut response = call.open().await.map_err(|error| failed(&error))?;
+        let address = response.public_address().map(|address| address.as_str().to_owned());
         let mut sink = cx.spool.sink(response.body.expected_bytes().unwrap_or(0));
         let mut head = Vec::with_capacity(HEAD);
         while let Some(chunk) = response.body.next_chunk().await.map_err(|error| failed(&error))? {
@@ -137,11 +135,11 @@ impl Wire {
         }
         let status = Some(response.status.as_u16());
         let body = sink.finish().map_err(|error| Failed::Local(error.to_string()))?;
-        Ok(Fetched { body, head, status })
+        Ok(Fetched { body, head, status, address })
     }
 }
 
-fn picture_in(Fetched { body, head, status }: Fetched) -> Result<Picture, Failed> {
+fn picture_in(Fetched { body, head, status, .. }: Fetched) -> Result<Picture, Failed> {
     let format = match picture::content(&head) {
         Content::Picture(format) => format,
         // Error pages of storage come with status 200 too, and pass.
@@ -159,9 +157,9 @@ fn picture_in(Fetched { body, head, status }: Fetched) -> Result<Picture, Failed
     }
 }
 
-fn clip_in(Fetched { body, head, status }: Fetched) -> Result<Clip, Failed> {
+fn clip_in(Fetched { body, head, status, address }: Fetched) -> Result<Clip, Failed> {
     match ClipFormat::sniff(&head) {
-        Some(format) => Ok(Clip { format, body, link: None }),
+        Some(format) => Ok(Clip { format, body, link: address }),
         None => match picture::content(&head) {
             Content::Picture(_) => Err(Failed::Final("the link leads to a still".to_owned(), status)),
             _ => Err(Failed::Passing("the link leads to no clip".to_owned(), status)),

@@ -27,7 +27,7 @@ use tokio::sync::{Notify, Semaphore};
 use draft::{FileDraft, FileDrafts};
 use fresh::{Fresh, passing_name};
 
-use crate::files::{remove_if_there, remove_leftovers, store_error, sync_dir};
+use crate::files::{create_private_dir, remove_if_there, remove_leftovers, store_error, sync_dir};
 
 /// The blob folder.
 pub(crate) struct BlobFiles {
@@ -96,7 +96,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl BlobFiles {
     pub(crate) fn open(data: &Path) -> io::Result<Self> {
         let dir = data.join("blobs");
-        fs::create_dir_all(&dir)?;
+        create_private_dir(&dir)?;
         remove_leftovers(&dir, |name| name.bytes().all(|b| b.is_ascii_hexdigit()))?;
         Ok(Self {
             dirs: Arc::new(Dirs { blobs: dir.into(), spool: data.join("spool") }),

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     io::{self, ErrorKind, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
     path::Path,
 };
 
@@ -10,15 +11,8 @@ use chrono::DateTime;
 use easel_core::{ids::UnixMillis, ports::StoreError};
 
 /// Makes created, renamed and removed names in `dir` durable.
-#[cfg(unix)]
 pub(crate) fn sync_dir(dir: &Path) -> io::Result<()> {
     File::open(dir)?.sync_all()
-}
-
-/// Other systems have no such call; renames are durable by the file system's own journal.
-#[cfg(not(unix))]
-pub(crate) fn sync_dir(_dir: &Path) -> io::Result<()> {
-    Ok(())
 }
 
 /// Replaces `path` by `bytes`, complete or not at all, and durably.
@@ -55,23 +49,20 @@ pub(crate) fn remove_leftovers(dir: &Path, ours: impl Fn(&str) -> bool) -> io::R
 
 /// Makes a folder in one that is there. A new one can be read by its owner alone: what it holds are keys and chats.
 pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
-    #[cfg_attr(not(unix), expect(unused_mut, reason = "only Unix has modes"))]
-    let mut builder = fs::DirBuilder::new();
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    match builder.create(dir) {
+    match fs::DirBuilder::new().mode(0o700).create(dir) {
         Err(error) if !(error.kind() == ErrorKind::AlreadyExists && dir.is_dir()) => Err(error),
         _ => Ok(()),
     }
 }
 
+/// As [`create_private_dir`], with all the folders above it that are not there.
+pub(crate) fn create_private_dirs(dir: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).recursive(true).create(dir)
+}
+
 /// Makes or empties a file. A new one can be read by its owner alone.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// What can be done about an I/O error.
@@ -128,16 +119,19 @@ mod tests {
         }
     }
 
-    #[cfg(unix)]
     #[test]
     fn new_folders_and_files_are_the_owners_alone() {
         use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let (folder, file) = (dir.path().join("folder"), dir.path().join("file"));
+        let deep = dir.path().join("deep/er");
+        create_private_dirs(&deep).unwrap();
+        create_private_dirs(&deep).unwrap();
         create_private_dir(&folder).unwrap();
         create_private_dir(&folder).unwrap();
         create_private(&file).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+        assert_eq!((mode(deep.parent().unwrap()), mode(&deep)), (0o700, 0o700));
     }
 }

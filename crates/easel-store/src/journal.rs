@@ -21,7 +21,7 @@ use easel_core::{
 use tokio::sync::{Notify, oneshot};
 
 use crate::{
-    files::{remove_leftovers, store_error, sync_dir},
+    files::{create_private_dir, remove_leftovers, store_error, sync_dir},
     options::OpenOptions,
 };
 
@@ -188,7 +188,7 @@ pub(crate) fn create_closed(
     now: UnixMillis,
     end: impl Fn(JobId) -> Entry,
 ) -> io::Result<usize> {
-    fs::create_dir_all(dir)?;
+    create_private_dir(dir)?;
     let mut out = BufWriter::new(File::create(Segment::new(dir, 1, false).path)?);
     lines(&mut out)?;
     out.flush()?;

@@ -40,7 +40,7 @@ impl Place {
         }
         let lock = lock(&dir, wait)?;
         for part in ["journal", "blobs", "backups"] {
-            fs::create_dir_all(dir.join(part)).map_err(|error| open_error(&dir, &error))?;
+            create_private_dir(&dir.join(part)).map_err(|error| open_error(&dir, &error))?;
         }
         Ok(Self { dir, lock })
     }

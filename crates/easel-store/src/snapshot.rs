@@ -23,7 +23,7 @@ const DAILY: usize = 7;
 /// Takes a snapshot and removes the ones that are no longer needed. Blocking.
 pub(crate) fn take(data: &Path, facts: Facts, trees: &Trees, journal: &Journal) -> io::Result<PathBuf> {
     let dir = data.join("backups");
-    fs::create_dir_all(&dir)?;
+    files::create_private_dir(&dir)?;
     let path = dir.join(format!("easel-{}.tar.gz", stamp(facts.taken_at)));
     archive::write(&path, facts, trees, journal)?;
     for old in superfluous(list(&dir)?) {

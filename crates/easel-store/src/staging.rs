@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::files::{sync_dir, write_durably};
+use crate::files::{create_private_dir, create_private_dirs, sync_dir, write_durably};
 
 const FOLDER: &str = "restoring";
 const READY: &str = "ready";
@@ -57,7 +57,7 @@ pub(crate) fn begin(dir: &Path) -> io::Result<PathBuf> {
     let folder = dir.join(FOLDER);
     refuse_foreign(&folder)?;
     remove_any(&folder)?;
-    fs::create_dir(&folder)?;
+    create_private_dir(&folder)?;
     Ok(folder)
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn roll_forward(dir: &Path) -> io::Result<bool> {
                 Some(aside) => {
                     let aside = dir.join(aside);
                     if let Some(parent) = aside.parent() {
-                        fs::create_dir_all(parent)?;
+                        create_private_dirs(parent)?;
                     }
                     fs::rename(&place, aside)?;
                 }

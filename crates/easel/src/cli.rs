@@ -18,6 +18,7 @@ pub(crate) mod import;
 pub(crate) mod keys;
 pub(crate) mod restore;
 pub(crate) mod run;
+pub(crate) mod save;
 pub(crate) mod speech;
 pub(crate) mod usage;
 

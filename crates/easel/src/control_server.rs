@@ -1,13 +1,8 @@
 //! The server side of `<data_dir>/easel.sock`; the protocol is told in [`crate::cli::control`].
 
-use std::{
-    io,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{io, os::unix::fs::PermissionsExt as _, path::Path, sync::Arc, time::Duration};
 
+use easel_core::media::Body;
 use serde_json::{Map, Value as Json, json};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
@@ -18,15 +13,18 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     cli::{
         control::{Answer, ControlCommand, MAX_LINE, Request, VERSION, socket_path},
+        save::PIECE,
         usage::UsageLine,
     },
-    wiring::{App, DrawRequest, Drawn},
+    wiring::{App, DrawRequest, Drawn, Made},
 };
 
 /// Connections served at once; the next ones wait in the socket's own queue.
 const MAX_CONNECTIONS: usize = 16;
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long it may take to take a piece of a file.
+const SLOWNESS: Duration = Duration::from_secs(60);
 
 /// Opens the socket, replacing one that a killed easel left behind. The data directory's lock is held by then, so
 /// nobody else listens there.
@@ -87,83 +85,136 @@ async fn converse(stream: UnixStream, app: &App) -> io::Result<()> {
     let mut limited = (&mut stream).take(MAX_LINE as u64);
     let read = limited.read_until(b'\n', &mut line);
     tokio::time::timeout(PATIENCE, read).await.map_err(|_| io::ErrorKind::TimedOut)??;
-    let answers = match serde_json::from_slice::<Request>(&line) {
-        Ok(Request { v: VERSION, command }) => answer(command, app).await,
+    let mut peer = stream.into_inner();
+    let last = match serde_json::from_slice::<Request>(&line) {
+        Ok(Request { v: VERSION, command }) => answer(command, app, &mut peer).await?,
         Ok(Request { v, .. }) => {
-            vec![refused("E-VERSION", format!("this easel speaks version {VERSION}, not {v}"))]
+            refused("E-VERSION", format!("this easel speaks version {VERSION}, not {v}"))
         }
-        Err(error) => vec![refused("E-COMMAND", format!("not a command: {error}"))],
+        Err(error) => refused("E-COMMAND", format!("not a command: {error}")),
     };
-    for answer in answers {
-        let mut line = serde_json::to_vec(&answer)?;
-        line.push(b'\n');
-        stream.get_mut().write_all(&line).await?;
-    }
-    stream.get_mut().shutdown().await
+    say(&mut peer, &last).await?;
+    peer.shutdown().await
 }
 
-async fn answer(command: ControlCommand, app: &App) -> Vec<Answer> {
-    match command {
-        ControlCommand::Ping => vec![done([])],
+/// Sends one line.
+async fn say(peer: &mut UnixStream, answer: &Answer) -> io::Result<()> {
+    let mut line = serde_json::to_vec(answer)?;
+    line.push(b'\n');
+    write(peer, &line).await
+}
+
+/// Sends bytes to a peer that takes some of them now and then.
+async fn write(peer: &mut UnixStream, bytes: &[u8]) -> io::Result<()> {
+    for piece in bytes.chunks(PIECE) {
+        tokio::time::timeout(SLOWNESS, peer.write_all(piece))
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut)??;
+    }
+    Ok(())
+}
+
+/// Sends a file: the line that announces it, and its bytes.
+async fn hand_over<const N: usize>(
+    peer: &mut UnixStream,
+    body: &Body,
+    about: [(&str, Json); N],
+) -> io::Result<()> {
+    let mut rest = fields(about);
+    rest.insert("bytes".to_owned(), json!(body.len()));
+    say(peer, &Answer { v: VERSION, event: Some("file".to_owned()), rest, ..Answer::default() }).await?;
+    let Some(path) = body.in_file() else {
+        for segment in body.in_memory().unwrap_or_default() {
+            write(peer, segment).await?;
+        }
+        return Ok(());
+    };
+    let mut file = tokio::fs::File::open(path).await?.take(body.len());
+    let (mut piece, mut left) = (Vec::with_capacity(PIECE), body.len());
+    while left > 0 {
+        piece.clear();
+        let read = (&mut file).take(PIECE as u64).read_to_end(&mut piece).await?;
+        if read == 0 {
+            // The end of the connection tells the client that the file is not whole.
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        write(peer, &piece).await?;
+        left = left.saturating_sub(read as u64);
+    }
+    Ok(())
+}
+
+/// Does what is asked; the last line comes back, all others are sent.
+async fn answer(command: ControlCommand, app: &App, peer: &mut UnixStream) -> io::Result<Answer> {
+    Ok(match command {
+        ControlCommand::Ping => done([]),
         ControlCommand::Check => {
-            let mut answers: Vec<_> = app
-                .health()
-                .into_iter()
-                .map(|(level, section, text, mend)| Answer {
-                    v: VERSION,
-                    event: Some("line".to_owned()),
-                    rest: fields([
-                        ("level", json!(level)),
-                        ("section", json!(section)),
-                        ("text", json!(text)),
-                        ("mend", json!(mend)),
-                    ]),
-                    ..Answer::default()
-                })
-                .collect();
-            answers.push(done([]));
-            answers
+            for (level, section, text, mend) in app.health() {
+                let rest = fields([
+                    ("level", json!(level)),
+                    ("section", json!(section)),
+                    ("text", json!(text)),
+                    ("mend", json!(mend)),
+                ]);
+                let event = Some("line".to_owned());
+                say(peer, &Answer { v: VERSION, event, rest, ..Answer::default() }).await?;
+            }
+            done([])
         }
-        ControlCommand::Keys => lines("key", app.keys()),
+        ControlCommand::Keys => lines(peer, "key", app.keys()).await?,
         ControlCommand::Usage { days, by } => match app.engine.usage().spending(days, by.into()).await {
-            Ok(sums) => lines("usage", sums.into_iter().map(UsageLine::from)),
-            Err(error) => vec![refused("E-STORE", error.to_string())],
+            Ok(sums) => lines(peer, "usage", sums.into_iter().map(UsageLine::from)).await?,
+            Err(error) => refused("E-STORE", error.to_string()),
         },
-        ControlCommand::KeysReset { provider } => {
-            vec![match app.reset_keys(provider.as_deref()).await {
-                Ok(count) => done([("count", json!(count))]),
-                Err(error) => refused("E-STORE", error.to_string()),
-            }]
-        }
-        ControlCommand::Backup { file } => {
-            let to = file.unwrap_or_else(|| app.store.dir().join("backups"));
-            vec![match app.store.backup(&to).await {
-                Ok(file) => done([("file", json!(file))]),
-                Err(error) => refused("E-BACKUP", error.to_string()),
-            }]
-        }
-        ControlCommand::Draw { prompt, images, output, provider, size, count } => {
+        ControlCommand::KeysReset { provider } => match app.reset_keys(provider.as_deref()).await {
+            Ok(count) => done([("count", json!(count))]),
+            Err(error) => refused("E-STORE", error.to_string()),
+        },
+        ControlCommand::Backup => match app.store.backup(&app.store.dir().join("backups")).await {
+            Ok(made) => {
+                // Beside the hourly snapshots, and of their kind: one that a killed easel leaves here goes with them.
+                let sent = backup(peer, &made).await;
+                tokio::fs::remove_file(&made).await?;
+                sent?
+            }
+            Err(error) => refused("E-BACKUP", error.to_string()),
+        },
+        ControlCommand::Draw { prompt, images, provider, size, count } => {
             let request = DrawRequest { prompt, images, provider, size, count };
-            let output = output.unwrap_or_else(|| PathBuf::from("."));
-            vec![match app.draw(request, &output).await {
-                Ok(Drawn { files, sentences }) => {
-                    done([("files", json!(files)), ("sentences", json!(sentences))])
+            match app.draw(request).await {
+                Ok(Drawn { pictures, sentences }) => {
+                    for Made { name, body, kept } in pictures {
+                        hand_over(peer, &body, [("name", json!(name)), ("kept", json!(kept))]).await?;
+                    }
+                    done([("sentences", json!(sentences))])
                 }
-                Err(sentence) => refused("", sentence),
-            }]
+                Err(sentence) => {
+                    Answer { v: VERSION, ok: Some(false), error: Some(sentence), ..Answer::default() }
+                }
+            }
         }
-    }
+    })
 }
 
-/// One line per thing, and the end.
-fn lines<T: serde::Serialize>(event: &str, things: impl IntoIterator<Item = T>) -> Vec<Answer> {
-    let line = |thing| match serde_json::to_value(thing) {
-        Ok(Json::Object(rest)) => {
-            Some(Answer { v: VERSION, event: Some(event.to_owned()), rest, ..Answer::default() })
+async fn backup(peer: &mut UnixStream, made: &Path) -> io::Result<Answer> {
+    let name = made.file_name().unwrap_or_default().to_string_lossy();
+    hand_over(peer, &Body::from_file(made)?, [("name", json!(name))]).await?;
+    Ok(done([]))
+}
+
+/// One line per thing; the last one comes back.
+async fn lines<T: serde::Serialize>(
+    peer: &mut UnixStream,
+    event: &str,
+    things: impl IntoIterator<Item = T>,
+) -> io::Result<Answer> {
+    for thing in things {
+        if let Json::Object(rest) = serde_json::to_value(thing)? {
+            say(peer, &Answer { v: VERSION, event: Some(event.to_owned()), rest, ..Answer::default() })
+                .await?;
         }
-        _ => None,
-    };
-    things.into_iter().filter_map(line).chain([done([])]).collect()
+    }
+    Ok(done([]))
 }
 
 fn fields<const N: usize>(fields: [(&str, Json); N]) -> Map<String, Json> {

@@ -3,6 +3,9 @@
 //! This file parses the command line, starts what was asked for, and turns the outcome into an exit code. Everything
 //! is put together in [`wiring`].
 
+#[cfg(not(unix))]
+compile_error!("easel runs on Unix systems only: its data directory needs their locks, modes and sockets");
+
 mod cli;
 mod config;
 mod control_server;
@@ -13,6 +16,7 @@ mod wiring;
 use std::{
     io::{IsTerminal as _, Write as _},
     process::ExitCode,
+    time::Duration,
 };
 
 use clap::Parser as _;
@@ -27,13 +31,22 @@ use crate::cli::{Cli, Command, Exit, speech};
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
+/// How long threads that still read or write may take at the very end. What has to be on the disk is by then; what is
+/// left may never end, such as reading a pipe that nobody writes.
+const LAST: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    cli::save::keep_private();
     easel_http::crypto::install();
     log(matches!(cli.command, None | Some(Command::Run)));
     let runtime = runtime().max_blocking_threads(32).enable_all().build();
     let exit = match runtime {
-        Ok(runtime) => runtime.block_on(execute(cli)),
+        Ok(runtime) => {
+            let exit = runtime.block_on(execute(cli));
+            runtime.shutdown_timeout(LAST);
+            exit
+        }
         Err(error) => {
             tell(format!("easel can't start: {error}"));
             Exit::Failed

@@ -30,7 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::chains::{Drawing, Factory};
 pub(crate) use self::{
     chains::settled,
-    draw::{DrawRequest, Drawn},
+    draw::{DrawRequest, Drawn, Made},
 };
 use crate::{config::Config, local::Local};
 
@@ -42,10 +42,15 @@ mod health;
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 /// How often changed limits are stored.
 const LIMITS_EVERY: Duration = Duration::from_secs(5);
+/// How long platforms, and answers under way, may take to end.
+const CLOSING: Duration = Duration::from_secs(5);
 /// Table and key of the stored limits.
 const LIMITS: (&str, &[u8]) = ("limits", b"chat/");
 /// Bytes per stored part of the limits; the store takes values up to 32 KiB.
 const LIMITS_PART: usize = 30 * 1024;
+/// The platforms while they run.
+pub(crate) type Platforms = JoinSet<anyhow::Result<()>>;
+
 /// The program, put together.
 pub(crate) struct App {
     /// Jobs.
@@ -160,7 +165,7 @@ impl App {
 
     /// Connects the platforms and returns when every one of them listens (or dials). The set ends when an adapter
     /// can't do its work at all.
-    pub(crate) async fn serve(&self) -> anyhow::Result<JoinSet<anyhow::Result<()>>> {
+    pub(crate) async fn serve(&self) -> anyhow::Result<Platforms> {
         let mut running = JoinSet::new();
         let mut waiting = Vec::new();
         for adapter in &self.adapters {
@@ -230,18 +235,37 @@ impl App {
         self.onebot.as_ref().map(|onebot| onebot.addresses()).unwrap_or_default()
     }
 
-    /// Stops in order: no new jobs, running ones end (at most `patience`), platforms close, the store is flushed.
-    /// Returns whether every running job ended in time.
-    pub(crate) async fn shutdown(&self, patience: Duration) -> bool {
+    /// Stops in order: no new jobs, running ones end (at most `patience`), the platforms of [`App::serve`] close, the
+    /// store is flushed. Returns whether every running job ended in time.
+    pub(crate) async fn shutdown(&self, patience: Duration, platforms: &mut Platforms) -> bool {
         let drained = self.engine.shutdown(patience).await;
         self.stop.cancel();
         self.tracker.close();
-        if tokio::time::timeout(Duration::from_secs(5), self.tracker.wait()).await.is_err() {
+        let answers = tokio::time::timeout(CLOSING, self.tracker.wait());
+        let (answers, closed) = tokio::join!(answers, closed(platforms, CLOSING));
+        if answers.is_err() {
             tracing::warn!("some answers were still under way at the end");
+        }
+        if !closed {
+            tracing::warn!("a platform did not close in time");
         }
         self.store.shutdown().await;
         drained
     }
+}
+
+/// Waits until the platforms have closed, and cuts off those that don't in time. Returns whether all did.
+async fn closed(platforms: &mut Platforms, patience: Duration) -> bool {
+    let all = async {
+        while let Some(ended) = platforms.join_next().await {
+            if let Err(error) = ended.map_err(anyhow::Error::from).flatten() {
+                tracing::warn!(error = format!("{error:#}"), "a platform closed badly");
+            }
+        }
+    };
+    let in_time = tokio::time::timeout(patience, all).await.is_ok();
+    platforms.shutdown().await;
+    in_time
 }
 
 /// Reads the counts that [`store_limits`] wrote.
@@ -288,4 +312,41 @@ async fn store_limits(desk: &Desk, keys: &dyn KeyValue, stored: &mut Vec<u8>) {
         }
     }
     *stored = state;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn platforms_are_waited_for_but_not_for_ever() {
+        let done = Arc::new(AtomicBool::new(false));
+        let mut platforms = JoinSet::new();
+        platforms.spawn({
+            let done = done.clone();
+            async move {
+                tokio::time::sleep(CLOSING / 2).await;
+                done.store(true, Ordering::Relaxed);
+                Ok(())
+            }
+        });
+        platforms.spawn(async { anyhow::bail!("badly") });
+        assert!(closed(&mut platforms, CLOSING).await);
+        assert!(done.load(Ordering::Relaxed));
+        platforms.spawn(std::future::pending());
+        assert!(!closed(&mut platforms, CLOSING).await);
+        assert!(platforms.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_stopped_program_has_no_platform_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let app = App::open(&Config::default(), dir.path(), true).await.unwrap();
+        let mut platforms = app.serve().await.unwrap();
+        assert!(!platforms.is_empty());
+        app.shutdown(Duration::ZERO, &mut platforms).await;
+        assert!(platforms.is_empty());
+    }
 }

@@ -9,6 +9,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    task::Poll,
 };
 
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
@@ -119,7 +120,8 @@ impl ChatQueues {
     }
 
     async fn work(&self, chat: Chat, arrived: Arc<Notify>, decide: Arc<dyn Decide>) {
-        let mut answers: FuturesUnordered<Answer> = FuturesUnordered::new();
+        let mut worker = Worker { queues: self, chat: &chat, retired: false };
+        let mut answers = FuturesUnordered::new();
         loop {
             while let Some(message) = self.pop(&chat) {
                 // A panic costs one command, not the chat's queue.
@@ -129,23 +131,32 @@ impl ChatQueues {
                         None
                     });
                 if let Some(message) = self.decided(&chat) {
-                    decide.taken_back(&chat, &message);
+                    let told =
+                        std::panic::catch_unwind(AssertUnwindSafe(|| decide.taken_back(&chat, &message)));
+                    if told.is_err() {
+                        tracing::error!(%chat, code = "E-PANIC", "taking a command back panicked");
+                    }
                 }
-                if let Some(mut answer) = decided {
+                if let Some(answer) = decided {
+                    let mut answer = AssertUnwindSafe(answer).catch_unwind();
                     // The first poll hands the frame to the socket, so that answers keep the order of decisions.
-                    if futures_util::poll!(answer.as_mut()).is_pending() {
-                        answers.push(answer);
+                    match futures_util::poll!(&mut answer) {
+                        Poll::Ready(ended) => answered(&chat, &ended),
+                        Poll::Pending => answers.push(answer),
                     }
                 }
                 while answers.len() >= MAX_ANSWERS {
-                    answers.next().await;
+                    if let Some(ended) = answers.next().await {
+                        answered(&chat, &ended);
+                    }
                 }
             }
             if self.retire(&chat, answers.is_empty()) {
+                worker.retired = true;
                 return;
             }
             tokio::select! {
-                _ = answers.next() => {}
+                Some(ended) = answers.next() => answered(&chat, &ended),
                 () = arrived.notified() => {}
             }
         }
@@ -175,6 +186,33 @@ impl ChatQueues {
             inner.queues.remove(chat);
         }
         empty && idle
+    }
+}
+
+/// An answer is over.
+fn answered(chat: &Chat, ended: &std::thread::Result<()>) {
+    if ended.is_err() {
+        tracing::error!(%chat, code = "E-PANIC", "a command's answer panicked");
+    }
+}
+
+/// Removes the chat's queue when its worker ends without having retired it, so that the chat's next command finds a new
+/// one rather than waiting for nobody.
+struct Worker<'a> {
+    queues: &'a ChatQueues,
+    chat: &'a Chat,
+    retired: bool,
+}
+
+impl Drop for Worker<'_> {
+    fn drop(&mut self) {
+        if self.retired {
+            return;
+        }
+        let mut inner = self.queues.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(queue) = inner.queues.remove(self.chat) {
+            inner.waiting -= queue.messages.len();
+        }
     }
 }
 
@@ -319,6 +357,75 @@ mod tests {
         for expected in ["decides 1", "takes back 1", "begins 3", "decides 3"] {
             assert_eq!(log.recv().await.unwrap(), expected);
         }
+    }
+
+    /// Panics wherever its message says.
+    struct Panics(mpsc::UnboundedSender<String>);
+
+    #[async_trait::async_trait]
+    impl Decide for Panics {
+        async fn decide(&self, message: Message) -> Option<Answer> {
+            self.0.send(message.text.clone()).unwrap();
+            match message.text.as_str() {
+                "decision" => panic!("in a decision"),
+                "answer" => Some(Box::pin(async { panic!("in an answer") })),
+                "late answer" => Some(Box::pin(async {
+                    tokio::task::yield_now().await;
+                    panic!("in an answer")
+                })),
+                _ => {
+                    tokio::task::yield_now().await;
+                    None
+                }
+            }
+        }
+
+        fn taken_back(&self, _: &Chat, _: &MessageId) {
+            panic!("in a taking back");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_command_and_not_the_chat() {
+        let tracker = TaskTracker::new();
+        let queues = Arc::new(ChatQueues::new(tracker.clone()));
+        let (decided, mut order) = mpsc::unbounded_channel();
+        let decide: Arc<dyn Decide> = Arc::new(Panics(decided));
+        for text in ["decision", "answer", "late answer", "taken back", "all is well"] {
+            queues.push(message("a", text), &decide);
+        }
+        for text in ["decision", "answer", "late answer", "taken back"] {
+            assert_eq!(order.recv().await.unwrap(), text);
+        }
+        assert!(queues.take_back(&message("a", "").chat, &"taken back".into()), "it is being decided");
+        assert_eq!(order.recv().await.unwrap(), "all is well");
+        tracker.close();
+        tracker.wait().await;
+        assert!(queues.inner.lock().unwrap().queues.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_worker_that_is_gone_leaves_no_queue() {
+        let queues = Arc::new(ChatQueues::new(TaskTracker::new()));
+        let (happened, mut log) = mpsc::unbounded_channel();
+        let go = Arc::new(tokio::sync::Semaphore::new(0));
+        let decide: Arc<dyn Decide> = Arc::new(OnDemand { happened, go });
+        let arrived = Arc::new(Notify::new());
+        let chat = message("a", "1").chat;
+        let messages = VecDeque::from([message("a", "1"), message("a", "2")]);
+        let queue = Queue { messages, arrived: Arc::clone(&arrived), deciding: None };
+        {
+            let mut inner = queues.inner.lock().unwrap();
+            inner.queues.insert(chat.clone(), queue);
+            inner.waiting = 2;
+        }
+        {
+            let mut work = Box::pin(queues.work(chat, arrived, decide));
+            assert!(futures_util::poll!(&mut work).is_pending());
+            assert_eq!(log.recv().await.unwrap(), "begins 1");
+        }
+        let inner = queues.inner.lock().unwrap();
+        assert!(inner.queues.is_empty() && inner.waiting == 0);
     }
 
     #[tokio::test]

@@ -198,6 +198,9 @@ pub enum CancelOutcome {
     Nothing,
 }
 
+/// No job goes on for longer, whatever the settings say: a time that the clock can't count to would end the caller.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// The engine. Always used behind an [`Arc`].
 pub struct Engine {
     pub(super) store: Store,
@@ -316,7 +319,7 @@ impl Engine {
         let files = (self.store.ledger.clone(), self.store.keys.clone());
         let (spent, begun) = (std::mem::take(&mut earlier.spent), earlier.begun.take());
         let journal = Journal::new(id, files, self.clock.clone(), spent, begun);
-        let deadline = Instant::now() + self.settings.load().deadline;
+        let deadline = Instant::now() + self.settings.load().deadline.min(LONGEST);
         let job = Active::new((id, number, accepted_at), (request, brought), journal, deadline, earlier);
         let job = Arc::new(job);
         self.with(|state| state.active.insert(id, job.clone()));

@@ -240,6 +240,15 @@ async fn a_failure_is_one_sentence_with_its_reason() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deadline_beyond_all_clocks_takes_no_place_away() {
+    let w = world(vec![]);
+    w.engine.reconfigure(EngineSettings { deadline: Duration::MAX, ..settings() });
+    w.asks(request("u", "m1"));
+    w.ended().await;
+    assert_eq!((w.adapter.sends().len(), w.engine.load()), (1, (0, 0)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn direct_chats_get_a_text_instead_of_a_mark() {
     let w = world(vec![]);
     let mut direct = request("u", "m1");

@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{self, Write as _},
+    os::unix::fs::DirBuilderExt as _,
     path::Path,
     sync::Arc,
 };
@@ -23,6 +24,9 @@ pub const SEGMENT: usize = 192 * 1024;
 /// The first segment grows to its length by way of these, for small pictures of unknown length.
 const FIRST_STEPS: [usize; 2] = [16 * 1024, 64 * 1024];
 
+/// The ending of spool files.
+const ENDING: &str = "part";
+
 /// Makes sinks for bodies of unknown length.
 #[derive(Clone, Debug)]
 pub struct Spool {
@@ -32,14 +36,19 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Spools into `dir`, which must exist and is emptied here: whatever is in it belongs to a process that died.
+    /// Spools into `dir`, which is made so that only its owner can read it. Spool files in it belong to a process that
+    /// died and are removed; whatever else lies there (a file system's `lost+found`) is none of ours and stays.
     ///
     /// # Errors
-    /// When the folder can't be made or emptied.
+    /// When the folder can't be made or read, or a spool file not be removed.
     pub fn new(budget: BytesBudget, dir: &Path) -> io::Result<Self> {
-        fs::create_dir_all(dir)?;
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
         for entry in fs::read_dir(dir)? {
-            fs::remove_file(entry?.path())?;
+            let entry = entry?;
+            let is_ours = entry.path().extension().is_some_and(|ending| ending == ENDING);
+            if is_ours && entry.file_type()?.is_file() {
+                fs::remove_file(entry.path())?;
+            }
         }
         Ok(Self { budget, dir: dir.into(), drafts: None })
     }
@@ -205,7 +214,7 @@ impl BodySink {
 
     fn move_to_file(&mut self) -> io::Result<()> {
         self.draft = None;
-        let path = self.spool.dir.join(format!("{}.part", uuid::Uuid::now_v7().simple()));
+        let path = self.spool.dir.join(format!("{}.{ENDING}", uuid::Uuid::now_v7().simple()));
         let mut file = fs::File::create(&path)?;
         let owned = Arc::new(SpoolFile { path, temporary: true });
         for segment in std::mem::take(&mut self.full) {
@@ -329,6 +338,26 @@ mod tests {
         fs::write(dir.path().join("old.part"), b"x").unwrap();
         Spool::new(spool.budget().clone(), dir.path()).unwrap();
         assert_eq!(files(&dir), 0);
+    }
+
+    #[test]
+    fn what_is_not_ours_stays_and_stops_nothing() {
+        let (dir, spool) = spool(1 << 20);
+        for folder in ["lost+found", "folder.part"] {
+            fs::create_dir(dir.path().join(folder)).unwrap();
+        }
+        fs::write(dir.path().join("notes"), b"x").unwrap();
+        Spool::new(spool.budget().clone(), dir.path()).unwrap();
+        assert_eq!(files(&dir), 3);
+    }
+
+    #[test]
+    fn nobody_else_can_read_it() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let (dir, spool) = spool(1 << 20);
+        let folder = dir.path().join("data/spool");
+        Spool::new(spool.budget().clone(), &folder).unwrap();
+        assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
     }
 
     proptest! {

@@ -71,6 +71,15 @@ impl GuardedResolver {
         Self { lookup, judgement: Judgement::Guarded { allow, allow_fake_ip, unjudged } }
     }
 
+    /// Judges the addresses of `name` as if they were to be dialled; one that can't be found passes.
+    pub(crate) async fn judge(&self, name: &str) -> Result<(), BlockReason> {
+        let Ok(found) = self.lookup.lookup(name).await else { return Ok(()) };
+        match self.judgement.sift(name, found) {
+            Err(Some(reason)) => Err(reason),
+            Ok(_) | Err(None) => Ok(()),
+        }
+    }
+
     /// A resolver that refuses nothing, for addresses that the owner configured.
     pub(crate) fn open(lookup: Arc<dyn Lookup>) -> Self {
         Self { lookup, judgement: Judgement::Anything }

@@ -1,4 +1,7 @@
 //! The scanner behind [`redact`](super::redact): one pass over the text, word by word.
+//!
+//! Services write the texts, so none may make the scanner slow: whatever looks further than its own word either consumes
+//! what it looked at or ends where the next one begins to look.
 
 use super::STARS;
 
@@ -165,13 +168,16 @@ fn user_info(rest: &str) -> Option<&str> {
 /// The credentials after `Bearer` or `Basic`; nothing when the word is followed by something else.
 fn credentials<'a>(word: &str, after: &'a str, out: &mut String) -> Option<&'a str> {
     let space = run(after, |c| c == ' ');
+    if space == 0 {
+        return None;
+    }
     let value = after.get(space..)?;
     let length = run(value, is_plain_value);
     let value_text = value.get(..length)?;
     let looks_encoded = value_text.len() >= 8
         && value_text.bytes().any(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'=');
     // "basic" is also an ordinary word.
-    if space == 0 || value_text.is_empty() || (word.eq_ignore_ascii_case("basic") && !looks_encoded) {
+    if value_text.is_empty() || (word.eq_ignore_ascii_case("basic") && !looks_encoded) {
         return None;
     }
     out.push_str(word);
@@ -266,23 +272,32 @@ fn plain_end(name: &str, value: &str) -> usize {
     if name.ends_with("authorization") || name.ends_with("cookie") {
         return run(value, |c| !matches!(c, '\r' | '\n' | '"' | '\''));
     }
-    let mut end = run(value, is_plain_value);
+    let mut end = parameter(value);
     let first = value.get(..end).unwrap_or_default();
     if first.eq_ignore_ascii_case("bearer") || first.eq_ignore_ascii_case("basic") {
         let tail = value.get(end..).unwrap_or_default();
         let space = run(tail, |c| c == ' ');
-        end += space + run(tail.get(space..).unwrap_or_default(), is_plain_value);
+        end += space + parameter(tail.get(space..).unwrap_or_default());
     }
-    // The next parameter of a percent-encoded query.
-    let shown = value.get(..end).unwrap_or_default();
-    shown.find("%26").unwrap_or(end)
+    end
+}
+
+/// Bytes of the plain value at the start of `text`; the next parameter of a percent-encoded query ends it, too.
+fn parameter(text: &str) -> usize {
+    let next = |at: usize| text.get(at..).is_some_and(|rest| rest.starts_with("%26"));
+    text.char_indices()
+        .find(|(at, c)| !is_plain_value(*c) || (*c == '%' && next(*at)))
+        .map_or(text.len(), |(at, _)| at)
 }
 
 /// The length of the token at the start of `rest`, whose first word is `word`.
 fn token(rest: &str, word: &str) -> Option<usize> {
-    let length = run(rest, is_token);
-    if TOKEN_PREFIXES.iter().any(|(prefix, least)| word.starts_with(prefix) && length >= *least) {
-        return Some(length);
+    // Measured only behind a known beginning: a token is consumed, and what is too short for one is short.
+    if let Some((_, least)) = TOKEN_PREFIXES.iter().find(|(prefix, _)| word.starts_with(prefix)) {
+        let length = run(rest, is_token);
+        if length >= *least {
+            return Some(length);
+        }
     }
     // Telegram's form: the bot's number, a colon, 35 characters.
     let number = word.strip_prefix("bot").unwrap_or(word);

@@ -88,6 +88,41 @@ fn a_secret_cut_by_the_end_goes_too() {
     assert_eq!(Redactor::new([&secret]).body_head(b"echo zqzqzq"), "echo ***");
 }
 
+/// Texts of a service's choice, long enough that looking at the rest of one for each of its words would not end.
+#[test]
+fn no_text_is_scanned_again_and_again() {
+    for piece in [
+        "a.",
+        "a%2f",
+        "basic/",
+        "bearer=",
+        "key%3Da%26",
+        "token=x;",
+        "sk-a ",
+        "sk-",
+        "://",
+        "://a@",
+        "key=\"",
+        "key:[",
+        "\\",
+        "key\\\\",
+        "cookie:",
+        "1234567:",
+        "a-",
+        "%26",
+        "key={",
+    ] {
+        let text = piece.repeat((1 << 20) / piece.len());
+        assert!(redact(&text).len() <= 2 * text.len(), "{piece}");
+    }
+}
+
+#[test]
+fn a_parameter_ends_where_the_next_begins() {
+    assert_eq!(redact("key%3Dabc%26size%3D1"), "key%3D***%26size%3D1");
+    assert_eq!(redact("token=Bearer abc%26size=1"), "token=***%26size=1");
+}
+
 /// Places where services and clients put secrets.
 const PLACES: [&str; 16] = [
     "Authorization: Bearer {}",

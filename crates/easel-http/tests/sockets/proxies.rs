@@ -4,13 +4,13 @@ use std::process::Command;
 use std::sync::Arc;
 
 use easel_http::{
-    BlockReason, DownloadLimits, HttpClients, HttpError, NetworkSection, NotSentCause, ProviderTimeouts,
-    ProxyError,
+    BlockReason, DownloadLimits, HttpClients, HttpError, NetworkSection, NotSentCause, Origin,
+    ProviderTimeouts, ProxyError, Url,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use crate::peer::{Names, Peer, ok, read_request, status};
+use crate::peer::{Names, Peer, ok, read_request, redirect, status};
 
 fn with(names: &Arc<Names>, change: impl FnOnce(&mut NetworkSection)) -> HttpClients {
     easel_http::crypto::install();
@@ -85,6 +85,46 @@ async fn downloads_go_through_their_own_proxy_only() {
 }
 
 #[tokio::test]
+async fn results_are_judged_before_a_proxy_resolves_them() {
+    let proxy = Peer::start(|request| match request.path() {
+        "http://a.example/away" => redirect("http://inside.example/"),
+        _ => ok("picture"),
+    })
+    .await;
+    let names = Names::new(&[
+        ("a.example", &["93.184.216.34"]),
+        ("inside.example", &["192.168.1.1"]),
+        ("meta.example", &["169.254.169.254", "10.0.0.1"]),
+        ("tun.example", &["198.18.0.7"]),
+        ("nas.example", &["10.0.0.7"]),
+    ]);
+    let clients = with(&names, |network| {
+        network.proxy = proxy.url("").into();
+        network.allow_hosts = vec!["nas.example".to_owned()];
+    });
+    let origin = Origin::of(&Url::parse("http://api.example/v1").unwrap()).unwrap();
+    let client = clients.results("", origin).unwrap();
+    for (url, expected) in [
+        ("http://a.example/1.png", None),
+        // Made up by a proxy program, named by the owner, known to the proxy alone, and the provider itself.
+        ("http://tun.example/1.png", None),
+        ("http://nas.example/1.png", None),
+        ("http://unknown.example/1.png", None),
+        ("http://api.example/1.png", None),
+        ("http://inside.example/1.png", Some(BlockReason::Private)),
+        ("http://meta.example/latest/meta-data/", Some(BlockReason::LinkLocal)),
+        ("http://a.example/away", Some(BlockReason::Private)),
+    ] {
+        match (client.get(url).send().await, expected) {
+            (Ok(_), None) => {}
+            (Err(HttpError::Blocked { reason, .. }), Some(expected)) => assert_eq!(reason, expected, "{url}"),
+            (other, _) => panic!("{url}: {other:?}"),
+        }
+    }
+    assert_eq!(proxy.seen().len(), 6);
+}
+
+#[tokio::test]
 async fn socks5h_hands_the_name_to_the_proxy() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -124,7 +164,7 @@ async fn proxies_of_the_environment_are_ignored() {
     if let Ok(target) = std::env::var(TARGET) {
         let names = Names::new(&[]);
         let clients = with(&names, |network| network.allow_hosts = vec!["127.0.0.1".to_owned()]);
-        let origin = easel_http::Origin::of(&easel_http::Url::parse(&target).unwrap()).unwrap();
+        let origin = Origin::of(&Url::parse(&target).unwrap()).unwrap();
         for client in [
             clients.provider("", ProviderTimeouts::default()).unwrap(),
             clients.user_downloads().unwrap(),

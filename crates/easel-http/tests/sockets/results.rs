@@ -109,3 +109,59 @@ async fn other_private_places_stay_closed() {
     );
     assert!(inside.seen().is_empty());
 }
+
+#[tokio::test]
+async fn only_public_addresses_are_given_to_others() {
+    let cdn = Peer::start(|_| ok("clip")).await;
+    let provider = Peer::start(|_| ok("clip")).await;
+    let names = Names::new(&[("cdn.example", &["127.0.0.1"])]);
+    let client = results(&names, &["cdn.example"], &provider.url("/v1"));
+    let port = provider.port();
+    // Our own origin, in its own spelling and in those that mean it, and a host that the owner vouched for: all are
+    // reached, none is anybody else's business.
+    for url in [
+        provider.url("/1.mp4"),
+        format!("http://127.1:{port}/1.mp4"),
+        format!("http://0177.0.0.1:{port}/1.mp4"),
+        "http://localhost:1/1.mp4".to_owned(),
+        format!("http://cdn.example:{}/1.mp4", cdn.port()),
+    ] {
+        let answer = client.get(&url).send().await.unwrap();
+        assert_eq!(answer.public_address(), None, "{url}");
+    }
+    // A public host, reached through a proxy because tests dial none; a redirect to it, too.
+    let proxy = Peer::start(|request| match request.path() {
+        "http://8.8.8.8/away" => redirect("http://134744072/1.mp4?sig=x"),
+        _ => ok("clip"),
+    })
+    .await;
+    let origin = Origin::of(&Url::parse("http://api.example/v1").unwrap()).unwrap();
+    let proxied = clients(&names, &[]).results(&proxy.url(""), origin).unwrap();
+    for (url, expected) in [
+        ("http://8.8.8.8/1.mp4", Some("http://8.8.8.8/1.mp4")),
+        ("http://0x08080808/1.mp4", Some("http://8.8.8.8/1.mp4")),
+        ("http://8.8.8.8/away", Some("http://8.8.8.8/1.mp4?sig=x")),
+        ("http://api.example/1.mp4", None),
+    ] {
+        let answer = proxied.get(url).send().await.unwrap();
+        assert_eq!(answer.public_address().map(Url::as_str), expected, "{url}");
+    }
+    // Never dialled at all, so that there is no answer to have an address.
+    for url in ["http://100.64.0.1/1.mp4", "http://198.18.0.1/1.mp4", "http://[::ffff:10.0.0.1]/1.mp4"] {
+        assert!(matches!(client.get(url).send().await, Err(HttpError::Blocked { .. })), "{url}");
+    }
+}
+
+#[tokio::test]
+async fn a_link_without_end_is_not_followed() {
+    let endless = format!("http://cdn.example/{}", "a.".repeat(5000));
+    let away = endless.clone();
+    let provider = Peer::start(move |_| redirect(&away)).await;
+    let client = results(&Names::new(&[]), &[], &provider.url("/v1"));
+    for url in [endless, provider.url("/away")] {
+        match client.get(url).send().await {
+            Err(HttpError::BadUrl { detail }) => assert!(detail.len() < 100, "{detail}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}

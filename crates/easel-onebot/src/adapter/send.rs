@@ -1,6 +1,8 @@
 //! One reply on its way: which way pictures and clips take, what follows a refusal. An unknown outcome ends it.
 
 use std::{
+    fs::Permissions,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -260,21 +262,35 @@ impl OneBot {
 
     /// A `file://` address of the bytes, and what was made for it.
     async fn place(&self, cargo: Cargo<'_>) -> std::io::Result<(String, Option<Temporary>)> {
-        if let Some(path) = cargo.body.in_file() {
-            return Ok((file_url(path)?, None));
-        }
-        let parts = cargo.body.in_memory().unwrap_or_default();
-        tokio::fs::create_dir_all(&self.outbox).await?;
+        open_outbox(&self.outbox).await?;
         let number = FILES.fetch_add(1, Ordering::Relaxed);
         let path = self.outbox.join(format!("{}-{number}-{}", std::process::id(), cargo.name));
         let temporary = Temporary(path);
-        let mut file = tokio::fs::File::create(&temporary.0).await?;
-        for part in parts {
-            file.write_all(part).await?;
+        if let Some(path) = cargo.body.in_file() {
+            // It lies in a folder that is easel's alone; another name for it costs nothing, on one disk.
+            if tokio::fs::hard_link(path, &temporary.0).await.is_err() {
+                tokio::fs::copy(path, &temporary.0).await?;
+            }
+        } else {
+            let mut file = tokio::fs::File::create(&temporary.0).await?;
+            for part in cargo.body.in_memory().unwrap_or_default() {
+                file.write_all(part).await?;
+            }
+            file.flush().await?;
         }
-        file.flush().await?;
+        tokio::fs::set_permissions(&temporary.0, Permissions::from_mode(0o644)).await?;
         Ok((file_url(&temporary.0)?, Some(temporary)))
     }
+}
+
+/// Makes the outbox, if it is not there. The implementation may run as another user, so everybody may read it; whether
+/// others come as far as to it is up to the data directory.
+async fn open_outbox(outbox: &Path) -> std::io::Result<()> {
+    if tokio::fs::try_exists(outbox).await? {
+        return Ok(());
+    }
+    tokio::fs::create_dir_all(outbox).await?;
+    tokio::fs::set_permissions(outbox, Permissions::from_mode(0o755)).await
 }
 
 /// Waits for a clearance.

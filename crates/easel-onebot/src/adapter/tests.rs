@@ -56,7 +56,7 @@ struct Rig {
     messages: mpsc::UnboundedReceiver<Message>,
     stop: CancellationToken,
     tasks: TaskTracker,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn quick() -> Timing {
@@ -104,7 +104,7 @@ impl Rig {
             async move { adapter.run(inbox, ready, stop).await.unwrap() }
         });
         listens.await.unwrap();
-        Self { adapter, inbox: seen, messages, stop, tasks, _folder: folder }
+        Self { adapter, inbox: seen, messages, stop, tasks, folder }
     }
 
     fn url(&self, path: &str) -> String {

@@ -6,6 +6,7 @@
 use std::{
     collections::VecDeque,
     io,
+    panic::{AssertUnwindSafe, catch_unwind},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, Thread},
@@ -53,6 +54,12 @@ impl Drop for FileDrafts {
 
 impl Drafts for FileDrafts {
     fn begin(&self) -> Option<Arc<dyn Draft>> {
+        Some(self.draft()?)
+    }
+}
+
+impl FileDrafts {
+    fn draft(&self) -> Option<Arc<FileDraft>> {
         let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
         // Not waited for: while one is being made, this draft makes its own.
         let file = self.spares.try_lock().ok().and_then(|mut spares| spares.as_mut()?.pop());
@@ -110,16 +117,36 @@ impl Work {
     }
 
     fn run(&self) {
+        let _closing = Closing(self);
         loop {
             let (next, closed) = {
                 let mut queue = self.lock();
                 (queue.ready.pop_front(), queue.closed)
             };
             match next {
-                Some(draft) => draft.write(),
+                // A panic costs one draft, not the thread: without it nobody would write the next ones.
+                Some(draft) => {
+                    if catch_unwind(AssertUnwindSafe(|| draft.write())).is_err() {
+                        tracing::error!(code = "E-PANIC", "writing a picture while it arrived panicked");
+                        draft.give_up();
+                    }
+                }
                 None if closed => return,
                 None => thread::park(),
             }
+        }
+    }
+}
+
+/// Ends the work with its thread, however that ends: who waits for a draft is told, and no more are begun.
+struct Closing<'a>(&'a Work);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+        let left = std::mem::take(&mut self.0.lock().ready);
+        for draft in left {
+            draft.give_up();
         }
     }
 }
@@ -224,10 +251,15 @@ impl Shared {
         let busy = std::mem::replace(&mut state.busy, true);
         drop(state);
         if !busy && !self.work.add(Arc::clone(self)) {
-            let mut state = self.lock();
-            state.end();
-            drop(state.file.take());
+            self.give_up();
         }
+    }
+
+    /// Ends the draft and removes its file; who waits for it is told.
+    fn give_up(&self) {
+        let mut state = self.lock();
+        state.end();
+        drop(state.file.take());
     }
 
     /// Writes whatever waits, until nothing does. Blocking.
@@ -414,6 +446,63 @@ mod tests {
         w.blobs.put("b.png", &body).await.unwrap_err();
         fs::rename(&away, w.blobs.dir()).unwrap();
         assert_eq!(w.put("b.png", &body).await, (bytes, false));
+    }
+
+    /// Bytes whose end is one.
+    struct Bomb(Vec<u8>);
+
+    impl AsRef<[u8]> for Bomb {
+        fn as_ref(&self) -> &[u8] {
+            &self.0
+        }
+    }
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("in the thread");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_costs_one_draft_and_not_the_thread() {
+        let w = world();
+        let dirs = &w.blobs.dirs;
+        let drafts = FileDrafts::start(Arc::clone(dirs), Arc::clone(&w.blobs.spares), 1).unwrap();
+        let draft = drafts.draft().unwrap();
+        draft.push(Bytes::from_owner(Bomb(vec![7; 4096])));
+        until(|| !draft.is_open()).await;
+        assert!(!draft.store(dirs, w.blobs.dir().join("a.png"), 4096).await);
+        let next = drafts.draft().expect("its place is free");
+        next.push(Bytes::from_static(b"bytes"));
+        let stored = next.store(dirs, w.blobs.dir().join("b.png"), 5);
+        assert!(tokio::time::timeout(Duration::from_secs(30), stored).await.unwrap());
+        drop((draft, next));
+        until(|| w.passing().is_empty()).await;
+    }
+
+    #[tokio::test]
+    async fn drafts_end_with_their_thread() {
+        let w = world();
+        // Work without a thread, as one leaves it that ended in the middle.
+        let work = Arc::new(Work::default());
+        let drafts = FileDrafts {
+            dirs: Arc::clone(&w.blobs.dirs),
+            spares: Arc::clone(&w.blobs.spares),
+            places: Arc::new(Semaphore::new(1)),
+            work: Arc::clone(&work),
+        };
+        let draft = drafts.draft().unwrap();
+        draft.push(Bytes::from_static(b"bytes"));
+        let stored = draft.store(&w.blobs.dirs, w.blobs.dir().join("a.png"), 5);
+        tokio::pin!(stored);
+        tokio::select! {
+            biased;
+            _ = &mut stored => panic!("nobody writes it"),
+            () = std::future::ready(()) => {}
+        }
+        drop(Closing(&work));
+        assert!(!stored.await);
+        assert!(!work.add(Arc::clone(&draft.shared)));
     }
 
     #[tokio::test]

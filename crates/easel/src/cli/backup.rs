@@ -6,7 +6,8 @@ use easel_store::{EmbeddedStore, OpenOptions};
 
 use super::{
     Backup, Exit,
-    control::{Control, ControlCommand},
+    control::{Control, ControlCommand, Told},
+    save::{Saving, probe},
     speech::Speech,
 };
 use crate::config::{Config, problem::ProblemText};
@@ -34,17 +35,31 @@ pub(crate) async fn run(
 async fn write(options: &Backup, data_dir: &Path) -> Result<PathBuf, ProblemText> {
     let failed = |detail: String| ProblemText::new("backup-failed").with("detail", detail);
     let control_failed = |detail: String| ProblemText::new("control-failed").with("detail", detail);
-    // The running easel may have another working directory. Without a name the backup goes here, not into the data
-    // directory, whose own snapshots are removed in time.
+    // Without a name the backup goes here, not into the data directory, whose own snapshots are removed in time.
     let file = options.file.clone().unwrap_or_else(|| PathBuf::from("."));
     let file = std::path::absolute(file).map_err(|error| failed(error.to_string()))?;
     if let Some(control) =
         Control::connect(data_dir).await.map_err(|error| control_failed(error.to_string()))?
     {
-        let command = ControlCommand::Backup { file: Some(file) };
-        let answer =
-            control.call(command, |_| {}).await.map_err(|error| control_failed(error.to_string()))?;
-        return Ok(PathBuf::from(answer.text("file")));
+        let named = |error: std::io::Error, file: &Path| failed(format!("{}: {error}", file.display()));
+        probe(&file).map_err(|error| named(error, &file))?;
+        let mut saving: Option<Saving> = None;
+        let received = control.receive(ControlCommand::Backup, |told| match told {
+            Told::Line(line) => {
+                // A name, never a path, whoever it is that answers.
+                let name = Path::new(line.text("name")).file_name().map(ToOwned::to_owned);
+                let place = match name {
+                    Some(name) if file.is_dir() => file.join(name),
+                    _ => file.clone(),
+                };
+                saving = Some(Saving::replacing(place));
+            }
+            Told::Bytes(bytes) => saving.iter_mut().for_each(|saving| saving.write(bytes)),
+        });
+        received.await.map_err(|error| control_failed(error.to_string()))?;
+        let saving = saving.ok_or_else(|| control_failed(std::io::ErrorKind::InvalidData.to_string()))?;
+        let place = saving.place().to_owned();
+        return saving.finish().map_err(|error| named(error, &place));
     }
     if !data_dir.is_dir() {
         // Opening would make an empty one, and an empty backup of it.

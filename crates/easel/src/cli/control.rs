@@ -9,13 +9,13 @@
 //! ← {"v":1,"event":"line","level":"good","section":"onebot[0]","text":"…","mend":null}   any number, may be none
 //! ← {"v":1,"ok":true}                                                                   the last line
 //!
-//! → {"v":1,"cmd":"backup","file":"/absolute/path"}      a new file, or a directory that gets easel-UTC.tar.gz
-//! ← {"v":1,"ok":true,"file":"/absolute/path.tar.gz"}
+//! → {"v":1,"cmd":"backup"}
+//! ← {"v":1,"event":"file","name":"easel-UTC.tar.gz","bytes":12345}      and as many bytes of the file, as they are
+//! ← {"v":1,"ok":true}
 //!
-//! → {"v":1,"cmd":"draw","prompt":"…","images":["/absolute.png"],"output":"/absolute.png"|null,
-//!    "provider":null,"size":null,"count":1}
-//! ← {"v":1,"event":"progress","text":"…"}
-//! ← {"v":1,"ok":true,"files":["/absolute.png"],"sentences":["what a chat would hear beside them"]}
+//! → {"v":1,"cmd":"draw","prompt":"…","images":["/absolute.png"],"provider":null,"size":null,"count":1}
+//! ← {"v":1,"event":"file","name":"easel-….png","kept":"/absolute.png"|null,"bytes":12345}      and the bytes; per picture
+//! ← {"v":1,"ok":true,"sentences":["what a chat would hear beside them"]}
 //!
 //! → {"v":1,"cmd":"keys"}
 //! ← {"v":1,"event":"key","provider":"main","key":"0a1b2c3d","account":null,"state":"disabled","since_seconds":60,
@@ -32,8 +32,12 @@
 //! → {"v":1,"cmd":"ping"}
 //! ← {"v":1,"ok":true}
 //! ```
-//! A failure ends with `{"v":1,"ok":false,"code":"E-…","error":"a sentence in the configured language"}`. Paths are
-//! absolute, because the two processes may have different working directories. A server answers a version or command
+//! Files go over the socket, and the client writes them: the running easel may belong to another account and may be kept
+//! from writing anywhere but in its data directory. After a line with `bytes`, so many bytes follow before the next line.
+//! `kept` is where a picture lies for a while, for a client that can't write it.
+//!
+//! A failure ends with `{"v":1,"ok":false,"error":"a sentence in the configured language"}`, with a `code` (`"E-…"`) where
+//! the sentence does not end with one. Paths are absolute, because the two processes may have different working directories. A server answers a version or command
 //! that it doesn't know with `ok: false`; unknown fields are ignored on both sides. When either side closes the
 //! connection before the last line, the command has failed for the client; a job that was accepted goes on.
 //! Lines are at most [`MAX_LINE`] bytes.
@@ -45,6 +49,12 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
+    net::UnixStream,
+};
+
+use super::save::PIECE;
 
 /// The version that this easel speaks.
 pub(crate) const VERSION: u32 = 1;
@@ -89,19 +99,14 @@ pub(crate) enum ControlCommand {
         /// What a line is about.
         by: super::UsageBy,
     },
-    /// Writes a backup, told as `file` of the last answer.
-    Backup {
-        /// The new file, or a directory in which it gets a name of its own.
-        file: Option<PathBuf>,
-    },
-    /// Draws.
+    /// Makes a backup, as one [`Answer::event`] `file`.
+    Backup,
+    /// Draws; the pictures come as [`Answer::event`] `file`s.
     Draw {
         /// What to draw.
         prompt: String,
         /// Pictures to start from.
         images: Vec<PathBuf>,
-        /// Where the picture goes.
-        output: Option<PathBuf>,
         /// The provider's name.
         provider: Option<String>,
         /// Pixels, ratio or tier.
@@ -140,6 +145,15 @@ impl Answer {
     }
 }
 
+/// What a client hears before the last answer.
+#[derive(Debug)]
+pub(crate) enum Told<'a> {
+    /// A line.
+    Line(Answer),
+    /// Some of the bytes that follow the last line.
+    Bytes(&'a [u8]),
+}
+
 /// Why a command could not be given to the running easel.
 #[derive(Debug)]
 pub(crate) enum ControlError {
@@ -161,13 +175,11 @@ impl std::fmt::Display for ControlError {
 impl std::error::Error for ControlError {}
 
 /// A connection to a running easel.
-#[cfg(unix)]
 #[derive(Debug)]
 pub(crate) struct Control {
-    stream: tokio::io::BufReader<tokio::net::UnixStream>,
+    stream: BufReader<UnixStream>,
 }
 
-#[cfg(unix)]
 impl Control {
     /// Connects to the easel that runs on this data directory; `None` when nobody answers there.
     ///
@@ -175,8 +187,8 @@ impl Control {
     /// When there is a socket that this account may not use.
     pub(crate) async fn connect(data_dir: &Path) -> io::Result<Option<Self>> {
         use io::ErrorKind::{ConnectionRefused, NotADirectory, NotFound};
-        match tokio::net::UnixStream::connect(socket_path(data_dir)).await {
-            Ok(stream) => Ok(Some(Self { stream: tokio::io::BufReader::new(stream) })),
+        match UnixStream::connect(socket_path(data_dir)).await {
+            Ok(stream) => Ok(Some(Self { stream: BufReader::with_capacity(PIECE, stream) })),
             // A socket file without a listener is what a killed easel leaves behind.
             Err(error) if matches!(error.kind(), NotFound | ConnectionRefused | NotADirectory) => Ok(None),
             Err(error) => Err(error),
@@ -188,11 +200,27 @@ impl Control {
     /// # Errors
     /// See [`ControlError`].
     pub(crate) async fn call(
-        mut self,
+        self,
         command: ControlCommand,
         mut event: impl FnMut(Answer),
     ) -> Result<Answer, ControlError> {
-        use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+        let lines = |told: Told<'_>| {
+            if let Told::Line(line) = told {
+                event(line);
+            }
+        };
+        self.receive(command, lines).await
+    }
+
+    /// As [`call`](Self::call), for commands that are answered with files: `told` gets their bytes, too.
+    ///
+    /// # Errors
+    /// See [`ControlError`].
+    pub(crate) async fn receive(
+        mut self,
+        command: ControlCommand,
+        mut told: impl FnMut(Told<'_>),
+    ) -> Result<Answer, ControlError> {
         let request = Request { v: VERSION, command };
         let mut line = serde_json::to_vec(&request).map_err(|error| ControlError::Broken(error.into()))?;
         line.push(b'\n');
@@ -211,7 +239,11 @@ impl Control {
             let answer: Answer =
                 serde_json::from_slice(&line).map_err(|error| ControlError::Broken(error.into()))?;
             match answer.ok {
-                None => event(answer),
+                None => {
+                    let bytes = answer.rest.get("bytes").and_then(Json::as_u64).unwrap_or(0);
+                    told(Told::Line(answer));
+                    self.bytes(bytes, &mut told).await.map_err(ControlError::Broken)?;
+                }
                 Some(true) => return Ok(answer),
                 Some(false) => {
                     let code = answer.code.unwrap_or_default();
@@ -221,44 +253,32 @@ impl Control {
             }
         }
     }
-}
 
-/// Where there are no Unix sockets, nobody ever answers.
-#[cfg(not(unix))]
-#[derive(Debug)]
-pub(crate) struct Control;
-
-#[cfg(not(unix))]
-#[expect(clippy::unused_async, reason = "the same signatures as with sockets")]
-impl Control {
-    /// Nobody answers.
-    ///
-    /// # Errors
-    /// Never.
-    pub(crate) async fn connect(_: &Path) -> io::Result<Option<Self>> {
-        Ok(None)
-    }
-
-    /// Can't be reached, because nothing connects.
-    ///
-    /// # Errors
-    /// Always.
-    pub(crate) async fn call(self, _: ControlCommand, _: impl FnMut(Answer)) -> Result<Answer, ControlError> {
-        Err(ControlError::Broken(io::ErrorKind::Unsupported.into()))
+    /// Hands on the next `left` bytes.
+    async fn bytes(&mut self, mut left: u64, told: &mut impl FnMut(Told<'_>)) -> io::Result<()> {
+        while left > 0 {
+            let there = self.stream.fill_buf().await?;
+            let wanted = usize::try_from(left).unwrap_or(usize::MAX);
+            let piece = there.get(..wanted).unwrap_or(there);
+            let length = piece.len();
+            if length == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            told(Told::Bytes(piece));
+            self.stream.consume(length);
+            left -= length as u64;
+        }
+        Ok(())
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
-    use tokio::{
-        io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
-        net::UnixListener,
-    };
+    use tokio::net::UnixListener;
 
     use super::*;
 
     /// What a client makes of a server that reads one line and sends `answer`.
-    #[expect(clippy::unwrap_used, reason = "a test's helper")]
     async fn call(
         command: ControlCommand,
         answer: &str,
@@ -292,12 +312,40 @@ mod tests {
     #[tokio::test]
     async fn a_command_with_events() {
         let answers =
-            "{\"v\":1,\"event\":\"progress\",\"text\":\"drawing\"}\n{\"v\":1,\"ok\":true,\"file\":\"/b\"}\n";
-        let (request, events, result) =
-            call(ControlCommand::Backup { file: Some("/b".into()) }, answers).await;
-        assert_eq!(request, "{\"v\":1,\"cmd\":\"backup\",\"file\":\"/b\"}\n");
-        assert_eq!(events, ["drawing"]);
+            "{\"v\":1,\"event\":\"line\",\"text\":\"well\"}\n{\"v\":1,\"ok\":true,\"file\":\"/b\"}\n";
+        let (request, events, result) = call(ControlCommand::Check, answers).await;
+        assert_eq!(request, "{\"v\":1,\"cmd\":\"check\"}\n");
+        assert_eq!(events, ["well"]);
         assert_eq!(result.unwrap().text("file"), "/b");
+    }
+
+    #[tokio::test]
+    async fn files_come_between_the_lines() {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(socket_path(directory.path())).unwrap();
+        let bytes = vec![b'\n'; 3 * PIECE + 5];
+        for whole in [true, false] {
+            let control = Control::connect(directory.path()).await.unwrap().unwrap();
+            let server = async {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let line = format!("{{\"v\":1,\"event\":\"file\",\"bytes\":{}}}\n", bytes.len());
+                stream.write_all(line.as_bytes()).await.unwrap();
+                let sent = if whole { bytes.len() } else { bytes.len() - 1 };
+                stream.write_all(&bytes[..sent]).await.unwrap();
+                if whole {
+                    stream.write_all(b"{\"v\":1,\"event\":\"end\"}\n{\"v\":1,\"ok\":true}\n").await.unwrap();
+                }
+            };
+            let (mut got, mut lines) = (Vec::new(), Vec::new());
+            let client = control.receive(ControlCommand::Backup, |told| match told {
+                Told::Line(line) => lines.push(line.event.unwrap()),
+                Told::Bytes(piece) => got.extend_from_slice(piece),
+            });
+            let ((), result) = tokio::join!(server, client);
+            assert_eq!(result.is_ok(), whole);
+            assert_eq!(got.len(), bytes.len() - usize::from(!whole));
+            assert_eq!(lines.len(), if whole { 2 } else { 1 });
+        }
     }
 
     #[tokio::test]
@@ -316,12 +364,11 @@ mod tests {
         let draw = ControlCommand::Draw {
             prompt: "猫".into(),
             images: vec!["/a.png".into()],
-            output: None,
             provider: None,
             size: Some("16:9".into()),
             count: 2,
         };
-        for command in [ControlCommand::Ping, ControlCommand::Check, draw] {
+        for command in [ControlCommand::Ping, ControlCommand::Backup, draw] {
             let request = Request { v: VERSION, command };
             let line = serde_json::to_string(&request).unwrap();
             assert_eq!(serde_json::from_str::<Request>(&line).unwrap(), request);

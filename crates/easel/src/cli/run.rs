@@ -1,6 +1,6 @@
 //! `easel run`: connects to the chats and draws until it is told to stop.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use easel_core::{job::recover::Recovered, ports::AdapterError};
 use easel_store::OpenError;
@@ -17,7 +17,7 @@ use crate::{
     control_server,
     lifecycle::{DRAIN, Signals},
     tell, warn,
-    wiring::App,
+    wiring::{App, Platforms},
 };
 
 /// Runs until a signal, or until a platform can't do its work.
@@ -27,20 +27,16 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
         warn(speech.problem(problem));
     }
     let data_dir = config.bot.data_dir.clone();
-    let (app, mut signals) = match start(&config, &data_dir).await {
-        Ok(started) => started,
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
         Err(error) => {
-            warn(explain(&error, &config, speech));
+            warn(explain(&error.into(), &config, speech));
             return Exit::Failed;
         }
     };
-    let mut running = match app.serve().await {
-        Ok(running) => running,
-        Err(error) => {
-            warn(explain(&error, &config, speech));
-            app.shutdown(Duration::ZERO).await;
-            return Exit::Failed;
-        }
+    let (app, mut running) = match start(&config, &data_dir, &mut signals, speech).await {
+        Ok(started) => started,
+        Err(exit) => return exit,
     };
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
@@ -52,42 +48,53 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
             tracing::warn!(%error, "the control socket can't be opened; `easel draw` and `backup` need easel to be stopped");
         }
     }
-    let recovered = app.recover().await;
-    greet(&app, &config, &source.path, recovered, speech);
-    let watcher = Watcher::new(source, loaded);
-    let newest = watcher.config();
-    let mut outcome = watcher.outcome();
-    tasks.spawn(watcher.run(stop.clone()));
-    // Only a service manager listens for this; without one nothing happens.
-    sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
-    tracing::info!("easel is ready");
-
-    let exit = loop {
-        tokio::select! {
-            () = signals.next() => break Exit::Done,
-            Ok(()) = outcome.changed() => {
-                let outcome = outcome.borrow_and_update().clone();
-                if matches!(outcome, Outcome::Applied { .. }) {
-                    // In force before it is said to be.
-                    let newer = newest.borrow().clone();
-                    match app.reconfigure(&newer).await {
-                        Ok(()) => config = newer,
-                        Err(error) => {
-                            tracing::error!(error = format!("{error:#}"), "the new configuration can't be used; the old one stays");
-                            continue;
+    let exit = 'life: {
+        let recovered = tokio::select! {
+            biased;
+            // What is not recovered now is at the next start, as after a crash.
+            () = signals.next() => break 'life Exit::Done,
+            recovered = app.recover() => recovered,
+        };
+        greet(&app, &config, &source.path, recovered, speech);
+        let watcher = Watcher::new(source, loaded);
+        let newest = watcher.config();
+        let mut outcome = watcher.outcome();
+        tasks.spawn(watcher.run(stop.clone()));
+        // Only a service manager listens for this; without one nothing happens.
+        sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
+        tracing::info!("easel is ready");
+        loop {
+            tokio::select! {
+                () = signals.next() => break Exit::Done,
+                Ok(()) = outcome.changed() => {
+                    let outcome = outcome.borrow_and_update().clone();
+                    if matches!(outcome, Outcome::Applied { .. }) {
+                        // In force before it is said to be.
+                        let newer = newest.borrow().clone();
+                        let applied = tokio::select! {
+                            biased;
+                            () = signals.next() => break Exit::Done,
+                            applied = app.reconfigure(&newer) => applied,
+                        };
+                        match applied {
+                            Ok(()) => config = newer,
+                            Err(error) => {
+                                tracing::error!(error = format!("{error:#}"), "the new configuration can't be used; the old one stays");
+                                continue;
+                            }
                         }
                     }
+                    report(&outcome, speech);
                 }
-                report(&outcome, speech);
-            }
-            Some(ended) = running.join_next() => {
-                let error = match ended {
-                    Ok(Ok(())) => continue,
-                    Ok(Err(error)) => error,
-                    Err(error) => error.into(),
-                };
-                warn(explain(&error, &config, speech));
-                break Exit::Failed;
+                Some(ended) = running.join_next() => {
+                    let error = match ended {
+                        Ok(Ok(())) => continue,
+                        Ok(Err(error)) => error,
+                        Err(error) => error.into(),
+                    };
+                    warn(explain(&error, &config, speech));
+                    break Exit::Failed;
+                }
             }
         }
     };
@@ -96,7 +103,7 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
     let (busy, _) = app.engine.load();
     warn(speech.say(&ProblemText::new("stop-draining").with("count", busy as u64)));
     tokio::select! {
-        _ = app.shutdown(DRAIN) => {}
+        _ = app.shutdown(DRAIN, &mut running) => {}
         () = signals.next() => {
             tracing::warn!("stopped hard; unfinished jobs are in the ledger");
             return Exit::Failed;
@@ -110,10 +117,40 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
     exit
 }
 
-async fn start(config: &Config, data_dir: &Path) -> anyhow::Result<(std::sync::Arc<App>, Signals)> {
-    let signals = Signals::listen()?;
-    let app = App::open(config, data_dir, true).await?;
-    Ok((std::sync::Arc::new(app), signals))
+/// Opens everything and connects the platforms. A signal ends that as well; then, and after a failure, nothing runs and
+/// what there is to say has been said.
+async fn start(
+    config: &Config,
+    data_dir: &Path,
+    signals: &mut Signals,
+    speech: &Speech,
+) -> Result<(Arc<App>, Platforms), Exit> {
+    let stopped = || {
+        warn(speech.say(&ProblemText::new("stop-done")));
+        Exit::Done
+    };
+    let failed = |error| {
+        warn(explain(&error, config, speech));
+        Exit::Failed
+    };
+    let opened = tokio::select! {
+        biased;
+        () = signals.next() => return Err(stopped()),
+        opened = App::open(config, data_dir, true) => opened,
+    };
+    let app = Arc::new(opened.map_err(failed)?);
+    let served = tokio::select! {
+        biased;
+        () = signals.next() => None,
+        served = app.serve() => Some(served),
+    };
+    match served {
+        Some(Ok(running)) => Ok((app, running)),
+        ended => {
+            app.shutdown(Duration::ZERO, &mut Platforms::new()).await;
+            Err(ended.and_then(Result::err).map_or_else(stopped, failed))
+        }
+    }
 }
 
 /// Says in plain words what runs, who draws, whether that may cost money, and what to do next.

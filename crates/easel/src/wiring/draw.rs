@@ -1,6 +1,6 @@
 //! One generation for the command line, through the engine like any other job.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use easel_core::{
     command::OutputWish,
@@ -12,13 +12,13 @@ use easel_core::{
         engine::{Brought, Planner as _},
         ledger::StoredRequest,
     },
-    media::Media,
+    media::Body,
     message::{PictureLocator, PictureOrigin, PictureRef},
     ports::Output,
 };
 
 use super::App;
-use crate::{cli::draw::target, local::Heard};
+use crate::local::Heard;
 
 /// A request from the command line.
 #[derive(Clone, Debug)]
@@ -35,22 +35,33 @@ pub(crate) struct DrawRequest {
     pub(crate) count: u8,
 }
 
+/// A finished picture or clip for the command line.
+#[derive(Clone, Debug)]
+pub(crate) struct Made {
+    /// A file name of its own.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) body: Body,
+    /// Where it is kept for a while; absent when it could not be.
+    pub(crate) kept: Option<PathBuf>,
+}
+
 /// What came of a request from the command line.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Drawn {
-    /// The saved pictures, in order.
-    pub(crate) files: Vec<PathBuf>,
+    /// The pictures, in order.
+    pub(crate) pictures: Vec<Made>,
     /// What else the person has to hear, such as that there are fewer pictures than wished.
     pub(crate) sentences: Vec<String>,
 }
 
 impl App {
-    /// One generation for the command line, through the engine. Pictures are saved at `output` (see
-    /// [`crate::cli::draw::target`]); the paths come back, with what a chat would hear beside the pictures.
+    /// One generation for the command line, through the engine. The pictures come back, with what a chat would hear
+    /// beside them; nobody has saved them.
     ///
     /// # Errors
     /// The sentence that a chat would hear.
-    pub(crate) async fn draw(&self, request: DrawRequest, output: &Path) -> Result<Drawn, String> {
+    pub(crate) async fn draw(&self, request: DrawRequest) -> Result<Drawn, String> {
         let (chat, mut hear) = self.local.open(usize::from(request.count));
         let size = request.size.as_deref().unwrap_or_default();
         let Some(wish) = OutputWish::parse(size) else {
@@ -96,37 +107,35 @@ impl App {
         };
         let outcome = ended.await;
         self.local.close(&chat);
-        let mut files = Vec::new();
+        let mut pictures = Vec::new();
         let mut sentences = Vec::new();
         // What was said before the first picture, such as a place in the queue, is over when there is one.
         let mut beside = Vec::new();
         while let Some(heard) = hear.recv().await {
             match heard {
-                Heard::Text(text) if files.is_empty() => sentences.push(text),
+                Heard::Text(text) if pictures.is_empty() => sentences.push(text),
                 Heard::Text(text) | Heard::Caption(text) => beside.push(text),
                 Heard::Media(media) => {
-                    let name = format!("easel-{}", accepted.job);
-                    let file = target(output, files.len(), &name, media.format().extension());
-                    save(&media, &file).await.map_err(|error| format!("{}: {error}", file.display()))?;
-                    files.push(file);
+                    let (index, ending) = (pictures.len(), media.format().extension());
+                    let blob = format!("{}-{index}.{ending}", accepted.job);
+                    let kept = self.store.dir().join("blobs").join(blob);
+                    let is_kept = tokio::fs::try_exists(&kept).await.unwrap_or(false);
+                    pictures.push(Made {
+                        name: format!("easel-{}-{}.{ending}", accepted.job, index + 1),
+                        body: media.body().clone(),
+                        kept: is_kept.then_some(kept),
+                    });
                 }
             }
         }
         match outcome {
-            Ok(Outcome::Delivered { .. }) if !files.is_empty() => Ok(Drawn { files, sentences: beside }),
+            Ok(Outcome::Delivered { .. }) if !pictures.is_empty() => {
+                Ok(Drawn { pictures, sentences: beside })
+            }
             _ => {
                 sentences.append(&mut beside);
                 Err(sentences.join("\n"))
             }
         }
     }
-}
-
-async fn save(media: &Media, file: &Path) -> std::io::Result<()> {
-    let (body, file) = (media.body().clone(), file.to_owned());
-    let write = move || match body.in_file() {
-        Some(path) => std::fs::copy(path, &file).map(drop),
-        None => std::io::copy(&mut body.reader()?, &mut std::fs::File::create(&file)?).map(drop),
-    };
-    tokio::task::spawn_blocking(write).await.map_err(std::io::Error::other)?
 }

@@ -1,5 +1,7 @@
 //! Sends: every way, every refusal, and nothing twice.
 
+use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
+
 use easel_testkit::{
     napfile::{Behaviour, FakeNapfile},
     onebot::{Dialect, Fault, Origin},
@@ -240,6 +242,21 @@ async fn paths_are_used_only_while_they_can_be_read() {
     assert_eq!(seen.picture(), bytes);
     let Origin::File(path) = &seen.pictures[0].origin else { panic!("{seen:?}") };
     assert!(!std::path::Path::new(path).exists(), "the file is removed after the send");
+    // One that lies in a folder of easel's own gets another name where the implementation may read it.
+    let own = rig.folder.path().join("own.png");
+    std::fs::write(&own, &bytes).unwrap();
+    std::fs::set_permissions(&own, Permissions::from_mode(0o600)).unwrap();
+    let mut kept = picture_reply(bytes.clone());
+    let Part::Picture(picture) = &mut kept.parts[1] else { panic!("{kept:?}") };
+    picture.picture.body = Body::from_file(&own).unwrap();
+    assert_eq!(rig.adapter.send(&target(&near), &kept).await.unwrap().way, "file");
+    let seen = near.next_picture().await;
+    assert_eq!(seen.picture(), bytes);
+    let outbox = rig.folder.path().join("outbox");
+    let Origin::File(path) = &seen.pictures[0].origin else { panic!("{seen:?}") };
+    assert!(std::path::Path::new(path).starts_with(&outbox), "{path:?}");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&outbox), mode(&own)), (0o755, 0o644));
     rig.end().await;
 
     let (rig, far) = Rig::with_peer(section, FakeOneBot::builder().other_machine().build()).await;

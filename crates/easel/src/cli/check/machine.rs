@@ -79,16 +79,9 @@ pub(super) async fn store(config: &Config) -> Vec<Finding> {
 }
 
 /// Bytes that this account may still write on the disk of `path`; `None` where the system doesn't tell.
-#[cfg(unix)]
 fn free_bytes(path: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(path).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
-}
-
-/// Not told on this system.
-#[cfg(not(unix))]
-fn free_bytes(_: &Path) -> Option<u64> {
-    None
 }
 
 /// Bytes of the files right in `dir`; 0 when there is none.

@@ -152,7 +152,7 @@ fn every_line_wrong_is_reported_line_by_line() {
         "[jobs]",
         "max_running = true",
         "max_running_per_chat = = 2",
-        "deadline_seconds = -5",
+        "deadline_seconds = 9223372036854775807",
         "max_bytes_in_flight = 1",
         "[draw]",
         "provider = \"nobody\"",

@@ -1,0 +1,203 @@
+//! Files that a command saves, piece by piece as they come.
+//!
+//! The command's own process writes them, never the running easel: that one may belong to another account, and a service
+//! manager may let it write nowhere but in its data directory.
+
+use std::{
+    fs::{self, File, OpenOptions, Permissions},
+    io::{self, Read as _, Write as _},
+    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
+
+use easel_core::media::Body;
+use rustix::fs::Mode;
+
+/// The mask of new files that the person works with; see [`keep_private`].
+static USUAL: OnceLock<Mode> = OnceLock::new();
+
+/// From now on new files are this account's alone: what easel keeps are prompts, chats and pictures of other people. What
+/// a command saves for the person who gave it keeps that person's own mask.
+pub(crate) fn keep_private() {
+    // Only the first call meets the person's.
+    USUAL.set(rustix::process::umask(Mode::RWXG | Mode::RWXO)).ok();
+}
+
+/// Makes or empties a file for a person.
+fn create(place: &Path) -> io::Result<File> {
+    match OpenOptions::new().write(true).create_new(true).open(place) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => File::create(place),
+        made => {
+            let file = made?;
+            if let Some(usual) = USUAL.get() {
+                let everybody = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
+                file.set_permissions(Permissions::from_mode(everybody.difference(*usual).as_raw_mode()))?;
+            }
+            Ok(file)
+        }
+    }
+}
+
+/// Most bytes of a file that are held at once while it is copied.
+pub(crate) const PIECE: usize = 256 * 1024;
+
+/// Finds out whether a file can be written at `place`, or made in it where it is a folder. What lies there stays as it is.
+///
+/// # Errors
+/// What the operating system says.
+pub(crate) fn probe(place: &Path) -> io::Result<()> {
+    if place.is_file() {
+        return OpenOptions::new().write(true).open(place).map(drop);
+    }
+    let made = match fs::metadata(place) {
+        Ok(kind) if kind.is_dir() => place.join(format!(".easel-{}.tmp", std::process::id())),
+        // A pipe or a device: looking at it may be noticed.
+        Ok(_) => return Ok(()),
+        Err(_) => place.to_owned(),
+    };
+    OpenOptions::new().write(true).create_new(true).open(&made)?;
+    fs::remove_file(made)
+}
+
+/// A file that is being written. One that is dropped unfinished is removed.
+#[derive(Debug)]
+pub(crate) struct Saving {
+    place: PathBuf,
+    /// What is written, renamed at the end unless it is the place itself.
+    passing: PathBuf,
+    /// The file, or why there is none.
+    file: io::Result<File>,
+}
+
+impl Saving {
+    /// Writes right at `place`, which may be a pipe or a device, too.
+    pub(crate) fn at(place: PathBuf) -> Self {
+        Self { file: create(&place), passing: place.clone(), place }
+    }
+
+    /// Writes beside `place` and replaces it at the end, complete or not at all. Only its owner may read it.
+    pub(crate) fn replacing(place: PathBuf) -> Self {
+        let mut passing = place.clone().into_os_string();
+        passing.push(".tmp");
+        let passing = PathBuf::from(passing);
+        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&passing);
+        Self { place, passing, file }
+    }
+
+    /// Where the file will be.
+    pub(crate) fn place(&self) -> &Path {
+        &self.place
+    }
+
+    /// Writes `bytes` behind what is there. A failure is told by [`finish`](Self::finish).
+    pub(crate) fn write(&mut self, bytes: &[u8]) {
+        if let Ok(file) = &mut self.file
+            && let Err(error) = file.write_all(bytes)
+        {
+            self.file = Err(error);
+            self.remove();
+        }
+    }
+
+    /// Writes all of `body`.
+    pub(crate) fn copy(&mut self, body: &Body) -> io::Result<()> {
+        let mut reader = body.reader()?;
+        let mut piece = Vec::with_capacity(PIECE);
+        loop {
+            piece.clear();
+            if (&mut reader).take(PIECE as u64).read_to_end(&mut piece)? == 0 {
+                return Ok(());
+            }
+            self.write(&piece);
+        }
+    }
+
+    /// Ends the file.
+    ///
+    /// # Errors
+    /// The first failure of opening, writing and naming it.
+    pub(crate) fn finish(mut self) -> io::Result<PathBuf> {
+        let file = std::mem::replace(&mut self.file, Err(io::ErrorKind::NotConnected.into()))?;
+        if self.passing != self.place {
+            let named = file.sync_all().and_then(|()| fs::rename(&self.passing, &self.place));
+            if let Err(error) = named {
+                self.remove();
+                return Err(error);
+            }
+        }
+        Ok(self.place.clone())
+    }
+
+    fn remove(&self) {
+        if self.passing.is_file() {
+            // Whoever reads the failure knows that nothing usable is there.
+            fs::remove_file(&self.passing).ok();
+        }
+    }
+}
+
+impl Drop for Saving {
+    fn drop(&mut self) {
+        if self.file.is_ok() {
+            self.remove();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(dir: &Path) -> Vec<String> {
+        fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn probing_changes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        probe(dir.path()).unwrap();
+        probe(&at("new.png")).unwrap();
+        probe(&at("absent/new.png")).unwrap_err();
+        assert!(names(dir.path()).is_empty());
+        fs::write(at("old.png"), "old").unwrap();
+        probe(&at("old.png")).unwrap();
+        assert_eq!(fs::read(at("old.png")).unwrap(), b"old");
+        probe(&at("old.png/new.png")).unwrap_err();
+        probe(Path::new("/dev/null")).unwrap();
+    }
+
+    #[test]
+    fn a_file_is_whole_or_not_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        for replacing in [false, true] {
+            let begin = if replacing { Saving::replacing } else { Saving::at };
+            let mut saving = begin(at("a"));
+            saving.write(b"one ");
+            saving.copy(&Body::from_bytes("two")).unwrap();
+            assert_eq!(saving.finish().unwrap(), at("a"));
+            assert_eq!(fs::read(at("a")).unwrap(), b"one two");
+            let mut cut = begin(at("b"));
+            cut.write(b"half");
+            drop(cut);
+            assert_eq!(names(dir.path()), ["a"]);
+            let mut nowhere = begin(at("absent/c"));
+            nowhere.write(b"all");
+            assert_eq!(nowhere.finish().unwrap_err().kind(), io::ErrorKind::NotFound);
+        }
+        // What was there before stays until the new one is whole.
+        let mut cut = Saving::replacing(at("a"));
+        cut.write(b"half");
+        drop(cut);
+        assert_eq!(fs::read(at("a")).unwrap(), b"one two");
+    }
+
+    #[test]
+    fn a_full_disk_is_told() {
+        let mut saving = Saving::at("/dev/full".into());
+        saving.write(b"all");
+        assert_eq!(saving.finish().unwrap_err().kind(), io::ErrorKind::StorageFull);
+    }
+}
