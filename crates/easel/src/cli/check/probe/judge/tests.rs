@@ -136,10 +136,10 @@ fn what_is_drawn_is_judged() {
     check(edits, &[(Edit, lacks(Missing::Model))], &[(Bad, "failed")]);
     check(edits, &[(Edit, failed(NotFound))], &[(Bad, "failed")]);
     // Its model, or the account's right to it, is what an edit may lack as well.
-    let works = [(Good, "draws"), (Good, "stream-none"), (Good, "size")];
+    let drawn = [(Good, "draws"), (Good, "stream-none"), (Good, "size")];
     for (missing, name) in [(Missing::Model, "failed"), (Missing::Right, "no-right")] {
         let ends = [(Draw, made()), (Edit, lacks(missing))];
-        check(TRAITS, &ends, &[&works[..], &[(Bad, name)]].concat());
+        check(TRAITS, &ends, &[&drawn[..], &[(Bad, name)]].concat());
     }
     let shrunk = Tried::Made { size: (512, 512), seconds: 1, corrected: 1, stream: Stream::Unasked };
     check(
