@@ -3,12 +3,30 @@
 
 list-separator = {", "}
 
+span-seconds = { $count ->
+    [one] 1 second
+   *[other] { $count } seconds
+    }
+span-minutes = { $count ->
+    [one] 1 minute
+   *[other] { $count } minutes
+    }
+span-hours = { $count ->
+    [one] 1 hour
+   *[other] { $count } hours
+    }
+span-days = { $count ->
+    [one] 1 day
+   *[other] { $count } days
+    }
+span-unknown = some time
+
 help-title = 🎨 I draw and edit pictures:
 help-draw =
     { $prefix }draw description — a picture from words
     {"  "}For example { $prefix }draw a corgi running across a meadow 16:9
 help-edit =
-    { $prefix }edit wish — changes a picture (send it along, or quote one)
+    { $prefix }edit instructions — changes a picture (send it along, or quote one)
     {"  "}For example { $prefix }edit make it a rainy street at night
 help-figurines =
     { $prefix }figurine — a PVC figure with its box
@@ -41,14 +59,14 @@ help-draw-details =
     Other names: aiimg, 生图, 画图, 绘图, 出图, 文生图
 help-edit-details =
     🖌️ How to edit
-    { $prefix }edit wish — the picture may come before, after or between the words, or be one you quote
+    { $prefix }edit instructions — the picture may come before, after or between the words, or be one you quote
     {"  "}For example { $prefix }edit put it by the sea
     Just sent a picture? Within two minutes the command alone edits your last one
     With several pictures, say “the first” and “the second”
     {"  "}For example { $prefix }edit put the person of the first picture into the room of the second
-    Without a wish the picture is made to look better and keeps its content
+    Without instructions, the picture is only made to look better; what it shows stays
     Shape and size are written as for drawing
-    {"  "}For example { $prefix }edit turn it into a watercolour 3:4
+    {"  "}For example { $prefix }edit turn it into a watercolor 3:4
     Other names: aiedit, 改图, 图生图, 修图
 
 verb-cancel = cancel

@@ -3,7 +3,7 @@
 
 ## Providers
 
-error-auth = The drawing service no longer accepts its key, so there is no picture. Please ask the admin to replace the key. [{ $code }]
+error-auth = The drawing service no longer accepts its key, so there is no picture. Please ask the bot’s owner to replace the key. [{ $code }]
 error-quota = The drawing service has run out of credit, so there is no picture. Ask the admin to top it up, or try later. [{ $code }]
 error-rate = The drawing service is busy and takes no requests right now. Try again in a minute or two. [{ $code }]
 error-overload = The drawing service is down or can’t be reached right now, so there is no picture. Please try again later. [{ $code }]
@@ -11,28 +11,29 @@ error-unanswered = The request went out, but the drawing service never answered.
 error-unanswered-free = The request went out, but the drawing service never answered. Send the command again if you still want the picture. [{ $code }]
 error-result-lost = The picture was made but got lost on its way here, and may have been charged. Send the command again if you still want it. [{ $code }]
 error-result-lost-free = The picture was made but got lost on its way here. Send the command again if you still want it. [{ $code }]
-error-moderation-input = The description or the picture didn’t pass the provider’s content check. Try other words or another picture. [{ $code }]
-error-moderation-output = The picture was made, but the provider’s content check held it back. Rephrase the description and try again. [{ $code }]
-error-moderation-said = The provider didn’t draw it and says: “{ $said }”. Try other words. [{ $code }]
+error-moderation-input = The description or the picture didn’t pass the content check. Try other words or another picture. [{ $code }]
+error-moderation-output = The picture was made, but it didn’t pass the content check. Rephrase the description and try again. [{ $code }]
+error-moderation-said = The drawing service didn’t draw it and says: “{ $said }”. Try other words. [{ $code }]
 error-bad-request = The drawing service doesn’t accept these settings. Try without a size or shape. [{ $code }]
-error-not-found = The drawing service doesn’t know the configured model. Please ask the admin to check the configuration. [{ $code }]
+error-not-found = The drawing service doesn’t know the configured model. Please ask the bot’s owner to check the configuration. [{ $code }]
 error-empty = The drawing service answered without a picture. Try other words. [{ $code }]
 error-too-large = That was too much for the drawing service. Try fewer or smaller pictures. [{ $code }]
 error-deadline = The picture wasn’t ready within { $minutes ->
         [one] { $minutes } minute
        *[other] { $minutes } minutes
     }, so the job was stopped. Please try again later. [{ $code }]
-error-provider-busy = The drawing service takes only so much at a time, and your turn didn’t come before time ran out, so there is no picture. Please try again later. [{ $code }]
-error-no-provider = No drawing service is available right now. Please ask the admin to check the configuration. [{ $code }]
-error-cannot-edit = None of the configured drawing services can edit pictures. Please ask the admin to add one that can. [{ $code }]
-error-no-clip = No service that makes clips is set up here yet. Please ask the admin to add one. [{ $code }]
+error-provider-busy = The drawing service was busy with other pictures until time ran out. Please try again later. [{ $code }]
+error-no-provider = No drawing service is available right now. Please ask the bot’s owner to check the configuration. [{ $code }]
+error-cannot-edit = None of the configured drawing services can edit pictures. Please ask the bot’s owner to add one that can. [{ $code }]
+error-no-clip = No service that makes clips is set up here yet. Please ask the bot’s owner to add one. [{ $code }]
 error-clip-needs-picture = The configured services make clips from a picture only. Send or quote a picture with the command. [{ $code }]
-error-no-public-url = This service fetches the pictures that it is given from a public address, which easel can’t offer yet, so it can’t edit. Please ask the admin to add another service. [{ $code }]
+error-no-public-url = This service fetches reference pictures from a public address only, which easel can’t offer, so it can’t edit. Please ask the bot’s owner to add another service. [{ $code }]
 error-clip-words-only = The configured services make clips from words only. Try without a picture. [{ $code }]
 error-too-large-wish = The configured services draw { $tier }K at most. Try a smaller size. [{ $code }]
 error-wrong-shape = The configured services can’t draw that shape, only { $sizes }. Try another size. [{ $code }]
 error-named-clips-only = “{ $provider }” makes clips, no pictures. Try without @{ $provider }. [{ $code }]
 error-named-no-clip = “{ $provider }” draws pictures and makes no clips. Try without @{ $provider }. [{ $code }]
+error-edits-only = “{ $provider }” only changes pictures, it draws none from words alone. Send a picture with your words, or try another service, without @{ $provider }. [{ $code }]
 error-named-no-edit = “{ $provider }” can’t edit, it only draws from words. Try without @{ $provider }. [{ $code }]
 error-named-no-public-url = To edit, “{ $provider }” fetches pictures from a public address, and none is set here. Try without @{ $provider }. [{ $code }]
 error-no-collage = These pictures can’t be put together into one, and the service doesn’t take so many. Try with fewer. [{ $code }]
@@ -50,30 +51,12 @@ error-user-busy = { $max ->
        *[other] { $max } pictures of yours are
     } already being drawn. Come back when one is done. [{ $code }]
 error-clip-busy = A clip of yours is already being made. Come back when it is done. [{ $code }]
-error-limit-group = This group is drawing a little fast: at most { $max } per period. Come back in { $seconds ->
-        [one] { $seconds } second
-       *[other] { $seconds } seconds
-    }. [{ $code }]
-error-limit-user = You are drawing a little fast: at most { $max } per period. Come back in { $seconds ->
-        [one] { $seconds } second
-       *[other] { $seconds } seconds
-    }. [{ $code }]
-error-limit-group-day = This group has used up its { $max } for 24 hours. Come back in about { $hours ->
-        [one] { $hours } hour
-       *[other] { $hours } hours
-    }. [{ $code }]
-error-limit-user-day = You have used up your { $max } for 24 hours. Come back in about { $hours ->
-        [one] { $hours } hour
-       *[other] { $hours } hours
-    }. [{ $code }]
-error-limit-moderation = The content check has refused your wishes { $max } times or more in a short while, and services close accounts over that. Come back in { $minutes ->
-        [one] { $minutes } minute
-       *[other] { $minutes } minutes
-    } and rephrase the description. [{ $code }]
-error-debounce = That was quick! Try again in { $seconds ->
-        [one] { $seconds } second
-       *[other] { $seconds } seconds
-    }. [{ $code }]
+error-limit-group = This group is drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]
+error-limit-user = You are drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]
+error-limit-group-day = This group has used up its { $max } within { $period }. Come back in about { $wait }. [{ $code }]
+error-limit-user-day = You have used up your { $max } within { $period }. Come back in about { $wait }. [{ $code }]
+error-limit-moderation = The content check has refused what you asked for { $max } times or more within { $period }, and providers close accounts over that. Come back in { $wait } and rephrase the description. [{ $code }]
+error-debounce = That was quick! Try again in { $wait }. [{ $code }]
 
 ## Who may
 
@@ -86,12 +69,12 @@ refused-direct = Drawing isn’t open to you in direct chats. Use a group where 
 ## Commands
 
 error-needs-picture = Which picture? Send it along with the command, or quote one. [{ $code }]
-error-needs-prompt = What shall I draw? Write it after the command, for example: { $example } [{ $code }]
-error-needs-clip-prompt = What shall the clip show? Write it after the command, for example: { $example } [{ $code }]
+error-needs-prompt = What should I draw? Write it after the command, for example: { $example } [{ $code }]
+error-needs-clip-prompt = What should the clip show? Write it after the command, for example: { $example } [{ $code }]
 error-prompt-too-long = The description is too long; the limit is { $limit } characters. Please shorten it. [{ $code }]
 error-nothing-to-resend = There is no picture to resend; pictures are only kept for a while. Please draw a new one. [{ $code }]
-error-resend-gone = Your last picture is no longer on easel’s disk, so it can’t be sent again. Please draw a new one. [{ $code }]
-error-resend-some-gone = Some of your last pictures are no longer on easel’s disk; these are the ones that are left. [{ $code }]
+error-resend-gone = The file of your last picture is gone, so it can’t be sent again. Please draw a new one. [{ $code }]
+error-resend-some-gone = Some files of your last pictures are gone; these are the ones that are left. [{ $code }]
 error-no-such-job = There is no job { $job }; it may be over. The command “jobs” shows those that exist. [{ $code }]
 error-nothing-to-cancel = You have no picture in progress or waiting, so there is nothing to cancel. [{ $code }]
 error-not-your-job = Job { $job } is somebody else’s; only they and admins can cancel it. [{ $code }]
@@ -104,8 +87,9 @@ error-picture-heic = HEIC and AVIF pictures can’t be read. Save it as a JPEG, 
 error-picture-unknown = This isn’t a picture I can read. Please send a JPEG, PNG, WebP or GIF. [{ $code }]
 error-picture-expired = The picture’s link has expired. Please send the picture again. [{ $code }]
 error-picture-private = The picture’s link leads into a private network, so it wasn’t opened. Please send the picture itself. [{ $code }]
-error-picture-fake-ip = A proxy on this machine gave the picture’s link a made-up address, so it wasn’t opened. Send the picture itself, or ask the admin to switch on allow_fake_ip. [{ $code }]
+error-picture-fake-ip = The picture couldn’t be fetched: a proxy on this machine answers with made-up addresses. Please ask the bot’s owner to switch on allow_fake_ip. [{ $code }]
 error-picture-download = The picture couldn’t be downloaded. Please send it again. [{ $code }]
+error-avatar = The avatar couldn’t be fetched, so it can’t be used. Send a picture along with the command, or quote one. [{ $code }]
 error-picture-side = A side of the picture is too long; the limit is { $side } pixels. Please make it smaller. [{ $code }]
 error-picture-pixels = This picture has to be turned or converted first and has too many pixels for that; the limit is { $megapixels } megapixels. Please make it smaller. [{ $code }]
 error-picture-truncated = The picture is incomplete; perhaps the upload was cut. Please send it again. [{ $code }]
@@ -116,19 +100,19 @@ error-too-many-pictures = That is too many pictures; the limit is { $max } at on
 
 error-interrupted = The program restarted in the middle of your picture. Whether it was made isn’t known, and it may have been charged. Send the command again if you still want it. [{ $code }]
 error-interrupted-free = The program restarted in the middle of your picture. Send the command again if you still want it. [{ $code }]
-error-task-unknown = The connection broke right after the order was sent. Whether the provider got it isn’t known, and it may have been charged, so it wasn’t ordered again. Send the command again if you still want it. [{ $code }]
-error-task-unknown-free = The connection broke right after the order was sent, and whether the engine got it isn’t known. Send the command again if you still want it. [{ $code }]
-error-task-late = The provider took too long, so easel stopped waiting. It may have been charged. Please try again later. [{ $code }]
-error-task-late-free = The engine took too long, so easel stopped waiting. Please try again later. [{ $code }]
-error-task-key-gone = This was ordered with the key { $key }, which is no longer in the configuration, so the result can’t be fetched. Please ask the admin to put it back. [{ $code }]
-error-task-provider-gone = This was ordered from “{ $provider }”, which is no longer in the configuration, so the result can’t be fetched. Please ask the admin to put it back. [{ $code }]
+error-task-unknown = The connection broke right after the request was sent. Whether it arrived isn’t known, and it may have been charged, so it wasn’t sent again. Send the command again if you still want the picture. [{ $code }]
+error-task-unknown-free = The connection broke right after the request was sent, and whether it arrived isn’t known. Send the command again if you still want the picture. [{ $code }]
+error-task-late = It took too long, so easel stopped waiting. It may have been charged. Please try again later. [{ $code }]
+error-task-late-free = It took too long, so easel stopped waiting. Please try again later. [{ $code }]
+error-task-key-gone = This was ordered with the key { $key }, which is no longer in the configuration, so the result can’t be fetched. Please ask the bot’s owner to put it back. [{ $code }]
+error-task-provider-gone = This was ordered from “{ $provider }”, which is no longer in the configuration, so the result can’t be fetched. Please ask the bot’s owner to put it back. [{ $code }]
 error-clip-lost = The clip was made but got lost on its way here, and may have been charged. Send the command again if you still want it. [{ $code }]
 error-clip-lost-free = The clip was made but got lost on its way here. Send the command again if you still want it. [{ $code }]
 error-clip-empty = The video service answered without a clip. Try other words. [{ $code }]
 error-clip-not-delivered = The clip is done but couldn’t be sent. Try the command “resend”. [{ $code }]
 error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
-error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the admin the code at the end. [{ $code }]
-error-storage = easel can’t read or write its data directory, so this did not work. Please ask the admin to check disk space and permissions. [{ $code }]
+error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the bot’s owner the code at the end. [{ $code }]
+error-storage = easel can’t read or write its data directory, so this didn’t work. Please ask the bot’s owner to check disk space and permissions. [{ $code }]
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
 error-unknown-preset = The preset “{ $preset }” no longer exists. Try another one. [{ $code }]
 error-size = “{ $size }” is not a size. Write 2048x1152, 16:9 or 2K. [{ $code }]

@@ -2,9 +2,9 @@
 
 job-accepted = Got it, drawing now.
 job-queued = Got it. Yours is number { $position } in the queue. (No. { $job })
-job-aside = The provider is busy with others. Yours follows when its turn comes. (No. { $job })
+job-aside = The provider is busy with earlier ones. Yours starts when its turn comes. (No. { $job })
 job-rendering = The provider is on it. A clip usually takes a few minutes and will be posted here. (No. { $job })
-job-unrecorded = It is made, but the disk of this machine can’t be written right now, so it isn’t sent yet. It comes by itself as soon as that works again; there is no need to ask again. [{ $code }]
+job-unrecorded = It is done, but this machine’s disk can’t be written right now, so it can’t be sent yet. It will come by itself; there is no need to ask again. [{ $code }]
 job-cancelled = No. { $job } is cancelled.
 job-cancelled-begun = No. { $job } is cancelled. If the provider has already begun, it may still charge for it.
 

@@ -80,28 +80,39 @@ check-running-bad = The last attempt failed: { $detail }
 check-summary = Fine: { $ok }, warnings: { $warnings }, failed: { $failed }.
 check-running = easel is running; this is how it is doing.
 check-probe-nothing = No service is configured, and the environment names none, so there is nothing to probe. Copy a section from config/providers.example.toml into your configuration.
-check-probe-nobody = There is no service “{ $provider }”. These are there: { $names }.
+check-probe-nobody = There is no service “{ $provider }”. Configured are: { $names }.
 check-probe-nobody-near = There is no service “{ $provider }”. Did you mean “{ $nearest }”?
 check-probe-nobody-at-all = There is no service “{ $provider }”, and no other: the configuration has no [providers.NAME], and the environment names none. Copy a section from config/providers.example.toml into your configuration.
+check-probe-part-key = {" "}{ $key }
+check-probe-part-key-of = {" "}{ $key } ({ $account })
+check-probe-part-status = {" "}(HTTP { $status })
+check-probe-part-detail = : { $detail }
+check-probe-part-end = .
 check-probe-reached = { $host } answers.
-check-probe-key-good = The key { $key }{ $account } works.
-check-probe-key-unproven = The key { $key }{ $account } can’t be proven for free here; drawing will tell.
-check-probe-key-refused = The key { $key }{ $account } is refused{ $status }{ $detail }
+check-probe-key-good = The key{ $named } works.
+check-probe-key-unproven = The key{ $named } can’t be proven for free here; drawing will tell.
+check-probe-key-refused = The key{ $named } is refused{ $status }{ $detail }
 check-probe-key-refused-mend = { $origin ->
     [environment] Set the right one: { $pair }_API_KEY="…"
    *[section] Put the right one into [providers.{ $provider }] api_keys in place of { $key } (the fingerprints are those of `easel keys`).
     }
-check-probe-key-empty = The account of the key { $key }{ $account } is out of credit{ $status }{ $detail }
+check-probe-key-empty = The account of the key{ $named } is out of credit{ $status }{ $detail }
 check-probe-key-empty-mend = { $origin ->
     [environment] Top the account up, or set the key of another one: { $pair }_API_KEY="…"
    *[section] Top the account up, or add a key of another account to [providers.{ $provider }] api_keys.
     }
-check-probe-key-troubled = The question with the key { $key }{ $account } failed ({ $class }){ $status }{ $detail }
+check-probe-key-troubled = Asking with the key{ $named } failed ({ $class ->
+    [rate] too many requests
+    [overload] down or overloaded
+    [unanswered] no answer
+    [not_found] no such address
+   *[other] { $class }
+    }){ $status }{ $detail }
 check-probe-key-troubled-mend = { $origin ->
-    [environment] Try again in a minute. If it stays, ask the service of { $pair }_BASE_URL.
-   *[section] Try again in a minute. If it stays, ask [providers.{ $provider }]’s service.
+    [environment] Try again in a minute. If it persists, ask the service of { $pair }_BASE_URL.
+   *[section] Try again in a minute. If it persists, ask [providers.{ $provider }]’s service.
     }
-check-probe-refused-without = { $host } wants credentials, or other ones{ $status }{ $detail }
+check-probe-refused-without = { $host } asks for credentials, or for other ones than these{ $status }{ $detail }
 check-probe-refused-without-mend = { $origin ->
     [environment] Set the service’s key: { $pair }_API_KEY="…"
    *[section] Write the service’s key into [providers.{ $provider }] api_keys = ["…"], or basic_auth = "user:password".
@@ -112,7 +123,7 @@ check-probe-model-missing-mend = { $origin ->
     [environment] Some services leave picture models out of their list. If drawing fails, set: IMAGE_MODEL="{ $suggestion }"
    *[section] Some services leave picture models out of their list. If drawing fails, write in [providers.{ $provider }]: model = "{ $suggestion }"
     }
-check-probe-model-missing-alone = The model { $model } is not among the { $count } that the service lists, and none of them looks as if it drew.
+check-probe-model-missing-alone = The model { $model } is not among the { $count } that the service lists, and none of them looks like a picture model.
 check-probe-model-missing-alone-mend = { $origin ->
     [environment] Some services leave picture models out of their list. If drawing fails, set the model’s name as the service’s page has it: IMAGE_MODEL="…"
    *[section] Some services leave picture models out of their list. If drawing fails, write the model’s name as the service’s page has it into [providers.{ $provider }] model.
@@ -137,14 +148,14 @@ check-probe-model-ended-mend = { $origin ->
    *[section] Choose another service for what [providers.{ $provider }] did.
     }
 check-probe-clips = Makes clips. None is made for a check.
-check-probe-balance = The key { $key }{ $account } has { $left } { $unit } left.
-check-probe-balance-open = The key { $key }{ $account } has no limit; { $used } { $unit } are used.
-check-probe-balance-empty = The key { $key }{ $account } has { $left } { $unit } left.
+check-probe-balance = The key{ $named } has { $left } { $unit } left.
+check-probe-balance-open = The key{ $named } has no limit; { $used } { $unit } are used.
+check-probe-balance-empty = The key{ $named } has { $left } { $unit } left.
 check-probe-balance-empty-mend = { $origin ->
     [environment] Top the account up before the service of { $pair }_BASE_URL is asked again.
    *[section] Top the account up before [providers.{ $provider }] is asked again.
     }
-check-probe-cost-title = What follows may be charged by the services:
+check-probe-cost-title = The services may charge for what follows:
 check-probe-cost = {"  "}{ $provider } ({ $model }): up to { $count } small { $count ->
     [one] picture
    *[other] pictures
@@ -160,20 +171,20 @@ check-probe-cost-priced = {"  "}{ $provider } ({ $model }): up to { $count } sma
    *[no] {""}
     }, about { $price } by your own prices
 check-probe-question = Go on? [y/N]
-check-probe-declined = Then only what was free has been checked.
-check-probe-no-terminal = Nobody can be asked here, so only what was free has been checked. With --yes, drawing, streaming and editing are tried as well.
+check-probe-declined = OK, only the free part was checked.
+check-probe-no-terminal = There is no terminal to ask on, so only the free part was checked. With --yes, drawing, streaming and editing are tried as well.
 check-probe-drawing = Trying { $provider }; this can take minutes …
 check-probe-draws = Drawing works: a picture after { $seconds } s.
 check-probe-streams = Streaming works: the picture came through a stream.
 check-probe-stream-possible = { $origin ->
-    [environment] Streaming works: the picture came through a stream. The pair of variables asks for whole answers, which need nothing more.
+    [environment] Streaming works: the picture came through a stream. With these two variables easel asks for whole answers, so nothing more is needed.
    *[section] Streaming works: the picture came through a stream. easel asks for whole answers; if a proxy cuts long ones, write in [providers.{ $provider }]: { $extra ->
         [yes] stream = true among the fields of extra, as in extra = {"{"} …, stream = true {"}"}
        *[no] extra = {"{"} stream = true {"}"}
         }
     }
-check-probe-stream-whole = Streaming: not here. A stream was asked for, and the service answered with the whole picture at once, which easel reads as well.
-check-probe-stream-refused = Streaming: not here. The service refuses to stream and draws without.
+check-probe-stream-whole = Streaming: not supported. A stream was asked for, and the service answered with the whole picture at once, which easel reads as well.
+check-probe-stream-refused = Streaming: not supported. The service refuses to stream and draws without.
 check-probe-stream-fails = Streaming fails{ $status } and drawing without it works, so leave it off, as it is{ $detail }
 check-probe-stream-none = Streaming: { $kind } with { $model } has none that easel uses; it asks for whole answers.
 check-probe-sizes = Sizes of { $model }: { $known ->
@@ -188,12 +199,12 @@ check-probe-edits = Editing works: a picture after { $seconds } s.
 check-probe-edit-skipped = Takes no reference pictures; edits go to the next provider.
 check-probe-no-edits = Drawing works, but the service doesn’t know how to edit{ $status }{ $detail }
 check-probe-no-edits-mend = { $origin ->
-    [environment] Variables of this pair can’t say that. Start easel with these instead: { $variables }
+    [environment] These two variables can’t say that. Start easel with these instead: { $variables }
    *[section] Write in [providers.{ $provider }]: supports_edit = false — and name a service that edits in [edit] provider, for example one of the kind gemini_native.
     }
 check-probe-twin-edits = Editing as { $kind } doesn’t exist at this service, but as { $twin } it works.
 check-probe-twin-edits-mend = { $origin ->
-    [environment] Variables of this pair can’t say that. Start easel with these instead: { $variables }
+    [environment] These two variables can’t say that. Start easel with these instead: { $variables }
    *[section] Leave [providers.{ $provider }] as it is. Copy it as [providers.{ $provider }_edit] with kind = "{ $twin }"{ $odd ->
         [both] {" "}and without profile and extra
         [profile] {" "}and without profile
@@ -203,7 +214,7 @@ check-probe-twin-edits-mend = { $origin ->
     }
 check-probe-twin-draws = Drawing as { $kind } doesn’t exist at this service{ $status }, but as { $twin } it works.
 check-probe-twin-draws-mend = { $origin ->
-    [environment] Variables of this pair can’t say that. Start easel with these instead: { $variables }
+    [environment] These two variables can’t say that. Start easel with these instead: { $variables }
    *[section] Write in [providers.{ $provider }]: kind = "{ $twin }"{ $odd ->
         [both] {" — "}and take profile = "{ $profile }" and extra out there: they are made for { $kind }
         [profile] {" — "}and take profile = "{ $profile }" out there: it is made for { $kind }
@@ -213,7 +224,7 @@ check-probe-twin-draws-mend = { $origin ->
     }
 check-probe-twin-answers = Drawing as { $kind } doesn’t exist at this service{ $status }; as { $twin } it answers, but without a picture: { $words }
 check-probe-twin-answers-mend = { $origin ->
-    [environment] Variables of this pair can’t say that. Start easel with these instead: { $variables } — and name a model that draws.
+    [environment] These two variables can’t say that. Start easel with these instead: { $variables } — and name a model that draws.
    *[section] Write in [providers.{ $provider }]: kind = "{ $twin }" — and a model that draws.{ $odd ->
         [both] {" "}Take profile = "{ $profile }" and extra out there: they are made for { $kind }.
         [profile] {" "}Take profile = "{ $profile }" out there: it is made for { $kind }.
@@ -328,7 +339,7 @@ cli-restore-done = Restored from { $path }.
 cli-restore-running = easel is running, so nothing can be restored. Stop it first.
 cli-no-picture = There is no picture { $path }.
 cli-no-backup = There is no backup { $path }. Backups are made by “easel backup”; hourly ones are in the folder “backups” of the data directory.
-cli-no-provider = There is no provider “{ $provider }”, so nothing was drawn. These are there: { $names }.
+cli-no-provider = There is no provider “{ $provider }”, so nothing was drawn. Configured are: { $names }.
 cli-no-folder = There is no folder { $path } to save the picture in, so nothing was drawn. Make it, or name another with -o.
 cli-example-draw = easel draw "a corgi running across a meadow"
 

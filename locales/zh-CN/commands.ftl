@@ -3,6 +3,12 @@
 
 list-separator = 、
 
+span-seconds = { $count } 秒
+span-minutes = { $count } 分钟
+span-hours = { $count } 小时
+span-days = { $count } 天
+span-unknown = 一段时间
+
 help-title = 🎨 画架能帮你画图和改图：
 help-draw =
     { $prefix }生图 描述 — 按描述画一张

@@ -12,7 +12,7 @@ start-dialing = 正在连接 OneBot：{ $url }
 start-no-platform = 没有配置任何聊天平台，目前只能在命令行使用：easel draw "描述" -o 图片.png
 start-engine = { $feature }由“{ $provider }”完成（模型 { $model }），会调用付费接口，可能产生费用。
 start-engine-free = { $feature }由“{ $provider }”完成（模型 { $model }），运行在你自己的机器或网络里，不按张收费。
-start-engine-env = 没有配置服务商，采用环境变量 { $variable } 里的接口（模型 { $model }），可能产生费用。
+start-engine-env = 没有配置服务商，使用环境变量 { $variable } 里的接口（模型 { $model }），可能产生费用。
 start-engine-sketch = 没有配置服务商，先用内置的离线草图，不联网、不花钱。想要真正的 AI 画图，在 { $path } 里添加 [providers.名称]。
 start-fallbacks = 主服务商失败时，依次改用：{ $names }
 start-next-napcat = 下一步：在 NapCat 的“网络配置”里新建“WebSocket 客户端”，地址填 { $url }，消息格式选 Array，保存并启用。
@@ -76,20 +76,31 @@ check-probe-nothing = 配置和环境变量里都没有服务商，没什么可�
 check-probe-nobody = 没有叫“{ $provider }”的服务商。现有：{ $names }。
 check-probe-nobody-near = 没有叫“{ $provider }”的服务商。是不是“{ $nearest }”？
 check-probe-nobody-at-all = 没有叫“{ $provider }”的服务商，别的也没有：配置里没有 [providers.名字]，环境变量里也没写。从 config/providers.example.toml 里抄一段到你的配置里吧。
+check-probe-part-key = {" "}{ $key }{" "}
+check-probe-part-key-of = {" "}{ $key }（{ $account }）
+check-probe-part-status = （HTTP { $status }）
+check-probe-part-detail = ：{ $detail }
+check-probe-part-end = 。
 check-probe-reached = { $host } 有回应。
-check-probe-key-good = 密钥 { $key }{ $account } 可用。
-check-probe-key-unproven = 密钥 { $key }{ $account } 在这家没法免费验证，画一张才知道。
-check-probe-key-refused = 密钥 { $key }{ $account } 被拒{ $status }{ $detail }
+check-probe-key-good = 密钥{ $named }可用。
+check-probe-key-unproven = 密钥{ $named }在这家没法免费验证，画一张才知道。
+check-probe-key-refused = 密钥{ $named }被拒{ $status }{ $detail }
 check-probe-key-refused-mend = { $origin ->
     [environment] 换成正确的：{ $pair }_API_KEY="…"
    *[section] 在 [providers.{ $provider }] 的 api_keys 里把 { $key } 换成正确的（指纹和 `easel keys` 里的一样）。
     }
-check-probe-key-empty = 密钥 { $key }{ $account } 的账号没有额度了{ $status }{ $detail }
+check-probe-key-empty = 密钥{ $named }的账号没有额度了{ $status }{ $detail }
 check-probe-key-empty-mend = { $origin ->
     [environment] 给账号充值，或者换一个别的账号的密钥：{ $pair }_API_KEY="…"
    *[section] 给账号充值，或者在 [providers.{ $provider }] 的 api_keys 里加一个别的账号的密钥。
     }
-check-probe-key-troubled = 用密钥 { $key }{ $account } 询问失败（{ $class }）{ $status }{ $detail }
+check-probe-key-troubled = 用密钥{ $named }询问失败（{ $class ->
+    [rate] 请求太频繁
+    [overload] 服务不可用或过载
+    [unanswered] 没有回应
+    [not_found] 没有这个接口
+   *[other] { $class }
+    }）{ $status }{ $detail }
 check-probe-key-troubled-mend = { $origin ->
     [environment] 过一分钟再试。一直这样的话，去问 { $pair }_BASE_URL 这家服务商。
    *[section] 过一分钟再试。一直这样的话，去问 [providers.{ $provider }] 这家服务商。
@@ -126,16 +137,16 @@ check-probe-model-ended = { $when ->
    *[soon] 模型 { $model } 将于 { $until } 停用，没有替代的。
     }
 check-probe-model-ended-mend = { $origin ->
-    [environment] { $pair }_BASE_URL 要换一家。
-   *[section] [providers.{ $provider }] 做的事要另找一家。
+    [environment] 请换一家服务商（{ $pair }_BASE_URL）。
+   *[section] 请另找一家服务商代替 [providers.{ $provider }]。
     }
-check-probe-clips = 这家生成视频。检查时不会真的生成。
-check-probe-balance = 密钥 { $key }{ $account } 还剩 { $left } { $unit }。
-check-probe-balance-open = 密钥 { $key }{ $account } 没有限额，已用 { $used } { $unit }。
-check-probe-balance-empty = 密钥 { $key }{ $account } 还剩 { $left } { $unit }。
+check-probe-clips = 这家做视频，检查时不会真的做。
+check-probe-balance = 密钥{ $named }还剩 { $left } { $unit }。
+check-probe-balance-open = 密钥{ $named }没有限额，已用 { $used } { $unit }。
+check-probe-balance-empty = 密钥{ $named }还剩 { $left } { $unit }。
 check-probe-balance-empty-mend = { $origin ->
-    [environment] 再用 { $pair }_BASE_URL 这家之前先给账号充值。
-   *[section] 再用 [providers.{ $provider }] 之前先给账号充值。
+    [environment] 先给账号充值，再用 { $pair }_BASE_URL 这家。
+   *[section] 先给账号充值，再用 [providers.{ $provider }]。
     }
 check-probe-cost-title = 接下来服务商可能会收费：
 check-probe-cost = 　{ $provider }（{ $model }）：最多 { $count } 张小图{ $more ->
@@ -153,16 +164,16 @@ check-probe-drawing = 正在试 { $provider }，可能要几分钟……
 check-probe-draws = 画图正常：{ $seconds } 秒出图。
 check-probe-streams = 流式正常：图是从流里收到的。
 check-probe-stream-possible = { $origin ->
-    [environment] 流式正常：图是从流里收到的。这对环境变量按整体接收来要图，这样就够了。
-   *[section] 流式正常：图是从流里收到的。平时按整体接收；如果等久了被代理掐断，在 [providers.{ $provider }] 里写 { $extra ->
+    [environment] 流式正常：图是从流里收到的。用这两个环境变量时按整张接收，这样就够了。
+   *[section] 流式正常：图是从流里收到的。平时按整张接收；如果等久了被代理掐断，在 [providers.{ $provider }] 里写 { $extra ->
         [yes] stream = true，和 extra 里别的字段放一起：extra = {"{"} …, stream = true {"}"}
        *[no] extra = {"{"} stream = true {"}"}
         }
     }
 check-probe-stream-whole = 流式：这家没有。要的是流，给的是整张图，画架一样能收。
-check-probe-stream-refused = 流式：这家没有。它不接受流式，但不用流式就能画。
+check-probe-stream-refused = 流式：这家没有。它不支持流式，不用流式就能画。
 check-probe-stream-fails = 流式失败{ $status }，不用流式就正常。现在就没开，保持不变即可{ $detail }
-check-probe-stream-none = 流式：{ $kind } 的 { $model } 用不上，画架按整体接收。
+check-probe-stream-none = 流式：{ $kind } 的 { $model } 用不上，画架按整张接收。
 check-probe-sizes = { $model } 的尺寸：{ $known ->
     [sizes] 只有 { $sizes }，会要最接近的一个。
     [tier] 最大 { $tier }K。
@@ -175,12 +186,12 @@ check-probe-edits = 改图正常：{ $seconds } 秒出图。
 check-probe-edit-skipped = 不收参考图，改图会交给下一家。
 check-probe-no-edits = 能画图，但这家没有改图接口{ $status }{ $detail }
 check-probe-no-edits-mend = { $origin ->
-    [environment] 这对环境变量写不了这个，启动画架时改设这些：{ $variables }
+    [environment] 只靠这两个环境变量写不了，启动画架时改设这些：{ $variables }
    *[section] 在 [providers.{ $provider }] 里写 supports_edit = false，再在 [edit] 的 provider 里写一家能改图的，比如 gemini_native。
     }
 check-probe-twin-edits = 这家没有 { $kind } 的改图接口，但用 { $twin } 可以改。
 check-probe-twin-edits-mend = { $origin ->
-    [environment] 这对环境变量写不了这个，启动画架时改设这些：{ $variables }
+    [environment] 只靠这两个环境变量写不了，启动画架时改设这些：{ $variables }
    *[section] [providers.{ $provider }] 不用动。把它抄成一节 [providers.{ $provider }_edit]，其中 kind = "{ $twin }"{ $odd ->
         [both] ，不要抄 profile 和 extra
         [profile] ，不要抄 profile
@@ -190,7 +201,7 @@ check-probe-twin-edits-mend = { $origin ->
     }
 check-probe-twin-draws = 这家没有 { $kind } 的画图接口{ $status }，但用 { $twin } 可以画。
 check-probe-twin-draws-mend = { $origin ->
-    [environment] 这对环境变量写不了这个，启动画架时改设这些：{ $variables }
+    [environment] 只靠这两个环境变量写不了，启动画架时改设这些：{ $variables }
    *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"{ $odd ->
         [both] ，并去掉那里的 profile = "{ $profile }" 和 extra，它们是给 { $kind } 写的
         [profile] ，并去掉那里的 profile = "{ $profile }"，它是给 { $kind } 写的
@@ -200,7 +211,7 @@ check-probe-twin-draws-mend = { $origin ->
     }
 check-probe-twin-answers = 这家没有 { $kind } 的画图接口{ $status }；用 { $twin } 有回应，但没有图：{ $words }
 check-probe-twin-answers-mend = { $origin ->
-    [environment] 这对环境变量写不了这个，启动画架时改设这些：{ $variables }，再换一个会画图的模型。
+    [environment] 只靠这两个环境变量写不了，启动画架时改设这些：{ $variables }，再换一个会画图的模型。
    *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"，再换一个会画图的 model。{ $odd ->
         [both] 那里的 profile = "{ $profile }" 和 extra 是给 { $kind } 写的，要去掉。
         [profile] 那里的 profile = "{ $profile }" 是给 { $kind } 写的，要去掉。
@@ -256,8 +267,8 @@ check-probe-failed = { $what ->
     [overload] 服务不可用或过载
     [unanswered] 一直没有回应，可能已经扣费
     [result_lost] 图画好了却没收到，可能已经扣费
-    [moderation_input] 内容审核拒绝了描述
-    [moderation_output] 图被内容审核扣下了，可能已经扣费
+    [moderation_input] 描述没通过内容审核
+    [moderation_output] 图没通过内容审核，可能已经扣费
     [bad_request] 服务商不接受某个参数
     [not_found] 服务商不认识这个模型，或者没有这个接口
     [empty] 回应里没有图
@@ -286,7 +297,7 @@ check-probe-failed-mend = { $class ->
        *[section] 看看这台机器能不能打开服务商给的链接（[network] 的 proxy、[providers.{ $provider }] 的 proxy）。
         }
     [moderation_input] 这么普通的描述也被拒，去问服务商账号是不是受限了。
-    [moderation_output] 这么普通的图也被扣，去问服务商账号是不是受限了。
+    [moderation_output] 这么普通的图也被拦，去问服务商账号是不是受限了。
     [bad_request] { $origin ->
         [environment] 对照服务商的文档，看 IMAGE_MODEL="{ $model }" 是不是画图模型。
        *[section] 对照服务商的文档检查 [providers.{ $provider }] 的 extra。
@@ -331,7 +342,7 @@ check-health-last-failure = { $ago }前失败过：{ $class ->
     [auth] 密钥被拒绝
     [quota] 额度用完
     [rate] 请求太频繁
-    [overload] 服务忙或出错
+    [overload] 服务商忙或出错
     [unanswered] 没有回应
     [result_lost] 结果没拿到
     [moderation_input] 内容没过审核
@@ -360,4 +371,4 @@ usage-tokens = 词元
 usage-cost = 费用
 usage-estimate = 估算
 usage-unpriced = 未知价
-usage-legend = 费用：服务自己说的。估算：服务没说，按 [providers.名字] prices 算。未知价：服务没说，也没写 prices。
+usage-legend = 费用：服务商自己报的。估算：服务商没报，按 [providers.名字] 的 prices 算。未知价：服务商没报，也没写 prices。

@@ -128,8 +128,10 @@ async fn direct_chats_are_no_back_door() {
 
 /// The seconds that a sentence asks to wait.
 fn seconds(sentence: &str) -> u64 {
-    let before = sentence.split(" 秒后").next().unwrap();
-    before.split(|letter: char| !letter.is_ascii_digit()).next_back().unwrap().parse().unwrap()
+    let (before, _) = sentence.rsplit_once('后').unwrap();
+    let (before, unit) = before.rsplit_once(' ').unwrap();
+    let count = before.split(|letter: char| !letter.is_ascii_digit()).next_back().unwrap();
+    count.parse::<u64>().unwrap() * if unit == "秒" { 1 } else { 60 }
 }
 
 #[tokio::test]
@@ -139,7 +141,7 @@ async fn a_member_has_so_many_pictures_per_period() {
     let second = world.draws(by(USER, "/生图 二")).await;
     world.marks(second.quote.unwrap().parse().unwrap(), "79").await;
     let told = world.refuses(by(USER, "/生图 三"), "E-LIMIT").await;
-    assert!(told.contains("最多 2 次"), "{told}");
+    assert!(told.contains("10 分钟内最多 2 次"), "{told}");
     assert!((1..=600).contains(&seconds(&told)), "{told}");
     // Everywhere, and whatever rank; help and lists pass.
     world.refuses(Message::private(USER).text("/生图 三"), "E-LIMIT").await;
@@ -258,7 +260,7 @@ async fn whoever_is_refused_by_content_checks_again_and_again_has_to_wait() {
     refused(&world, USER, Answer::moderation_output()).await;
     let asked = world.provider.requests().len();
     let told = world.refuses(by(USER, "/生图 一只猫"), "E-LIMIT-MODERATION").await;
-    assert!(told.contains("内容审核") && told.contains("60 分钟"), "{told}");
+    assert!(told.contains("在 1 小时内有 2 次") && told.contains("1 小时后"), "{told}");
     world.refuses(Message::private(USER).text("/生图 一只猫"), "E-LIMIT-MODERATION").await;
     assert_eq!(world.provider.requests().len(), asked, "nobody was asked");
     assert!(world.asks("/img帮助").await.contains("/生图"), "everything else works on");

@@ -8,10 +8,11 @@ use easel_testkit::{
     onebot::{FakeOneBot, Message, Sent},
     pictures,
     provider::{Answer, ChatShape, FakeProvider, ProviderRequest},
+    samples,
 };
 use serde_json::json;
 
-use crate::world::{GROUP, USER, World, configuration, run, said, world, world_of, world_with};
+use crate::world::{GROUP, USER, World, configuration, run, said, until, world, world_of, world_with};
 
 const FIRST_KEY: &str = "sk-first-0123456789";
 const SECOND_KEY: &str = "sk-second-0123456789";
@@ -202,18 +203,32 @@ async fn a_passing_overload_costs_nobody_his_picture() {
     assert_eq!(world.provider.requests().len(), 2);
 }
 
+/// Three wires, three ways: an overload that does not pass, an address that serves no chat, a task that is asked about.
 #[tokio::test]
 async fn a_chain_of_three_survives_two_that_fail_differently() {
     let (second, third) = (FakeProvider::start().await, FakeProvider::start().await);
-    let world = world_with(|main| with_fallbacks(main, &[&second, &third])).await;
-    world.provider.always(Answer::unauthorized());
-    second.always(Answer::quota_exhausted());
+    let world = world_with(|main| {
+        let task = section(2, &third.base_url(), "modelscope").replace("gpt-image-2", "Qwen/Qwen-Image");
+        let chat = section(1, &second.base_url(), "openai_chat");
+        configuration(main) + "fallback_1 = \"other-1\"\nfallback_2 = \"other-2\"\n" + &chat + &task
+    })
+    .await;
+    world.provider.always(Answer::overloaded());
+    second.always(Answer::route_missing());
     let picture = pictures::png(80, 60, 3);
-    third.answer(Answer::b64([picture.clone()]));
+    let mut done = samples::json("modelscope/task_succeed.json");
+    let task = done["task_id"].as_str().unwrap().to_owned();
+    done["output_images"] = json!([third.host_picture(picture.clone())]);
+    third.when_path("/images/generations", Answer::json(200, &samples::json("modelscope/task_created.json")));
+    third.when_path(&format!("/tasks/{task}"), Answer::json(200, &done));
     world.says("/生图 一只猫").await;
     assert_eq!(world.bot.next_picture().await.picture(), picture);
-    let asked = [&world.provider, &second, &third].map(|provider| provider.requests().len());
-    assert_eq!(asked, [1, 1, 1]);
+    let asked = |provider: &FakeProvider, end: &str| {
+        provider.requests().iter().filter(|request| request.path().ends_with(end)).count()
+    };
+    assert!(asked(&world.provider, "/images/generations") > 1, "an overload may pass");
+    assert_eq!(asked(&second, "/chat/completions"), 1);
+    assert_eq!(asked(&third, "/images/generations"), 1);
 }
 
 #[tokio::test]
@@ -397,6 +412,44 @@ async fn a_request_that_stays_wrong_is_told() {
     world.says("/生图 一只猫").await;
     check_sentence(&sentence(&world).await, "E-REQUEST");
     assert_eq!(world.provider.requests().len(), 1);
+}
+
+/// Neither for a picture nor for its list of models. Where no model is named, the first that would be chosen counts until
+/// the list has told of others.
+#[tokio::test]
+async fn whose_model_can_not_do_it_is_asked_nothing_at_all() {
+    for (kind, model) in [("openai_images", "model = \"dall-e-3\""), ("gitee", "")] {
+        let other = FakeProvider::start().await;
+        let world = world_with(|main| {
+            with_fallbacks(main, &[&other])
+                .replacen("kind = \"openai_images\"", &format!("kind = \"{kind}\""), 1)
+                .replacen("model = \"gpt-image-2\"", model, 1)
+        })
+        .await;
+        world.provider.set_models(&["gpt-image-2", "Qwen-Image"]);
+        let files = FileServer::start().await;
+        let picture = files.put("/a.png", pictures::png(64, 64, 1));
+        // It takes no pictures, it draws nothing so large, and it draws no such shape.
+        let wishes = [
+            Message::group(GROUP, USER).text("/改图 换成雨夜").image_url(&picture),
+            Message::group(GROUP, USER).text("/生图 一片星空 4K"),
+            Message::group(GROUP, USER).text("/生图 一片星空 21:9"),
+        ];
+        for (number, wish) in wishes.into_iter().enumerate() {
+            world.bot.send(wish).await;
+            world.bot.next_picture().await;
+            assert_eq!(other.requests().len(), number + 1, "{kind}");
+            assert!(world.provider.requests().is_empty(), "{kind} was asked for wish {number}");
+            let skipped = || world.easel().output().matches("provider skipped").count();
+            until("the reason in the log", || skipped() == number + 1).await;
+        }
+        assert_eq!(other.requests()[0].pictures().len(), 1, "the picture goes along");
+        // What it can do it is asked for.
+        world.says("/生图 一只猫").await;
+        world.bot.next_picture().await;
+        assert_eq!(other.requests().len(), 3, "{kind}");
+        assert!(!world.provider.requests().is_empty(), "{kind}");
+    }
 }
 
 #[tokio::test]

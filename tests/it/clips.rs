@@ -114,3 +114,21 @@ async fn a_clip_that_renders_while_easel_is_killed_is_delivered_once() {
     world.asks("/任务").await;
     happened_once(&world, &film);
 }
+
+/// The window in which easel knows only that it meant to order: whether it is charged is unknown, so it is told.
+#[tokio::test]
+async fn a_clip_that_was_perhaps_ordered_is_told_as_unknown_and_never_ordered_again() {
+    let mut world = world_with(grok).await;
+    world.provider.when_path("/videos/generations", sample(200, "video_created").held());
+    let message = world.says("/视频 一只奔跑的柯基").await;
+    world.provider.next_request().await;
+    world.kill_and_start().await;
+    let told = world.bot.next_send_where("the sentence", |sent| sent.text.contains("[E-TASK-UNKNOWN]")).await;
+    assert_eq!(told.quote, Some(message.to_string()));
+    world.kill_and_start().await;
+    world.asks("/任务").await;
+    assert_eq!(world.provider.requests().len(), 1, "ordered again, or asked about without an id");
+    let sends = world.bot.sends();
+    assert_eq!(sends.iter().filter(|sent| sent.text.contains("[E-TASK-UNKNOWN]")).count(), 1, "told once");
+    assert!(sends.iter().all(|sent| sent.files.is_empty()));
+}

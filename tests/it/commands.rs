@@ -416,6 +416,9 @@ async fn the_last_result_comes_again_on_request() {
     let again = world.bot.next_picture().await;
     assert_eq!((again.picture(), again.quote), (first, Some(request.to_string())));
     assert_eq!(world.provider.requests().len(), 1);
+    // The log tells it in words, not as the program holds it.
+    world.easel().logs("a result was sent again").await;
+    assert!(!world.easel().output().contains("Yes {"));
     // Somebody else's result is not theirs.
     world.bot.send(Message::group(GROUP, OTHER).text("/重发图片")).await;
     assert!(world.hears().await.text.contains("[E-RESEND]"));

@@ -3,8 +3,12 @@
 
 use std::{
     fs,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        process::CommandExt as _,
+    },
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
 };
 
 use bytes::Bytes;
@@ -15,7 +19,7 @@ use easel_testkit::{
     provider::{Answer, FakeProvider},
 };
 
-use crate::world::{Easel, GROUP, USER, World, configuration, easel, journal, world, world_with};
+use crate::world::{Easel, GROUP, USER, World, configuration, easel, journal, said, world, world_with};
 
 /// Another ordinary member.
 const OTHER: i64 = USER + 1;
@@ -246,4 +250,46 @@ async fn a_directory_that_turns_read_only_under_a_running_easel_is_told_and_work
     world.kill_and_start().await;
     world.says("/生图 重启之后").await;
     world.bot.next_picture().await;
+}
+
+/// For root no directory is read-only by its permissions, so the program runs as nobody then.
+#[test]
+fn a_data_directory_that_may_not_be_written_is_told_at_the_start() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    fs::create_dir(&data).unwrap();
+    fs::write(dir.path().join("easel.toml"), "[bot]\ndata_dir = \"data\"\n").unwrap();
+    // Nobody may not be allowed to reach the folder that the program was built in.
+    let program = dir.path().join("easel");
+    fs::copy(env!("CARGO_BIN_EXE_easel"), &program).unwrap();
+    for (path, mode) in [(dir.path(), 0o755), (program.as_path(), 0o755), (data.as_path(), 0o555)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let mut command = easel(dir.path());
+    command.args(["run", "--config", "easel.toml"]);
+    let mut command = with_program(&command, &program);
+    if fs::metadata(&data).unwrap().uid() == 0 {
+        command.uid(65534).gid(65534);
+    }
+    let output = command.output().unwrap();
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("数据目录") && told.contains("写不进去") && told.contains("权限"), "{told}");
+    assert_eq!(fs::read_dir(&data).unwrap().count(), 0);
+}
+
+/// The same command line with another copy of the program.
+fn with_program(command: &Command, program: &Path) -> Command {
+    let mut other = Command::new(program);
+    other.args(command.get_args()).stdin(Stdio::null());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => other.env(name, value),
+            None => other.env_remove(name),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        other.current_dir(dir);
+    }
+    other
 }

@@ -76,7 +76,7 @@ async fn a_name_that_is_not_there_comes_with_the_one_that_may_be_meant() {
     says(&told, &["no service “mein”. Did you mean “main”?"]);
     let (code, told) = check(dir.path(), &["--probe", "somebody-else"]);
     assert_eq!(code, Some(2), "{told}");
-    says(&told, &["no service “somebody-else”. These are there: main."]);
+    says(&told, &["no service “somebody-else”. Configured are: main."]);
     assert!(provider.requests().is_empty(), "nobody is asked");
     let empty = tempfile::tempdir().unwrap();
     fs::write(empty.path().join("easel.toml"), "[bot]\nlocale = \"en-US\"\n").unwrap();

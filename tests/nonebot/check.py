@@ -1,7 +1,8 @@
 """Lets NoneBot talk to the fake OneBot implementation and checks what both understood.
 
-Usage: check.py reverse|forward|refused DIALECT, from the top of the repository.
+Usage: check.py reverse|forward|http|refused DIALECT, from the top of the repository.
 "reverse": NoneBot listens and the fake dials. "forward": the fake listens and NoneBot dials.
+"http": the fake posts signed events to NoneBot, which calls the fake's HTTP API.
 "refused": the fake shows a wrong token and has to report how NoneBot refused it.
 Two sockets of one account (roles Api and Event) are not checked here: NoneBot refuses the second one.
 """
@@ -117,8 +118,15 @@ async def check_calls(fake, bot):
     await fake.do("admin", group=GROUP, user=USER)
     member = await bot.get_group_member_info(group_id=GROUP, user_id=USER, no_cache=False)
     expect((member["role"], member["nickname"]), ("admin", "管理员小李"), "member")
-    await check_failure(bot.get_msg(message_id=12345), {"napcat": 1200, "llbot": 1200, "lagrange": 200, "gocqhttp": 100})
-    await check_failure(bot.call_api("no_such_action"), {"napcat": 1404, "llbot": 1404, "lagrange": 404, "gocqhttp": 404})
+    # Over HTTP NapCat and LLOneBot say 200 where an action failed or is unknown.
+    http = direction == "http"
+    failed, unknown = (200, 200) if http else (1200, 1404)
+    await check_failure(
+        bot.get_msg(message_id=12345), {"napcat": failed, "llbot": failed, "lagrange": 200, "gocqhttp": 100}
+    )
+    await check_failure(
+        bot.call_api("no_such_action"), {"napcat": unknown, "llbot": unknown, "lagrange": 404, "gocqhttp": 404}
+    )
     await fake.do("fail", action="send_group_msg", retcode=1200, text="rich media transfer failed")
     failure = await check_failure(bot.send_group_msg(group_id=GROUP, message="猫"), dict.fromkeys(names, 1200))
     if dialect != "lagrange":
@@ -137,6 +145,13 @@ async def check_failure(call, retcodes):
         expect(failure.info["retcode"], retcodes[dialect], "retcode")
         return failure
     raise AssertionError(f"no failure but {answer!r}")
+
+
+async def check_signatures(fake):
+    """NoneBot takes the fake's signature, and neither a wrong one nor none."""
+    expect(await fake.do("enable"), {"status": 204}, "signed event")
+    expect(await fake.do("forge", signature="sha1=" + "0" * 40), {"status": 403}, "wrong signature")
+    expect(await fake.do("forge"), {"status": 401}, "no signature")
 
 
 async def finish(work):
@@ -168,8 +183,11 @@ def main():
         url = f"ws://127.0.0.1:{port}"
         settings |= {"driver": "~websockets", "onebot_ws_urls": [url]}
     else:
-        settings["driver"] = "~fastapi"
+        settings["driver"] = "~fastapi+~httpx"
         url = f"ws://127.0.0.1:{port}/onebot/v11/ws"
+    if direction == "http":
+        settings["onebot_secret"] = TOKEN
+        url = f"http://127.0.0.1:{port}/onebot/v11/http"
     events = asyncio.Queue()
     connected = asyncio.Queue()
 
@@ -197,6 +215,11 @@ def main():
     async def talk():
         if direction == "reverse":
             expect(await fake.start("--connect", url, "--token", TOKEN), {"ready": url}, "start of the fake")
+        if direction == "http":
+            ready = await fake.start("--post", url, "--token", TOKEN)
+            # The address of the API is known only now.
+            nonebot.get_adapter(Adapter).onebot_config.onebot_api_roots = {str(SELF_ID): ready["ready"]}
+            await check_signatures(fake)
         bot = await connected.get()
         expect(bot.self_id, str(SELF_ID), "account")
         await check_events(fake, events)

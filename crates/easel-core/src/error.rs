@@ -25,6 +25,14 @@ pub enum Arg {
     Number(i64),
     /// A text.
     Text(String),
+    /// A length of time, said in the language of the sentence and rounded as people do.
+    Span(Duration),
+}
+
+impl From<Duration> for Arg {
+    fn from(span: Duration) -> Self {
+        Self::Span(span)
+    }
 }
 
 impl From<&str> for Arg {

@@ -3,7 +3,7 @@
 //! The sentences live in `locales/` as Fluent messages and are compiled in; code knows only their keys. A language is
 //! parsed when somebody first needs it, because most installations speak one.
 
-use std::sync::OnceLock;
+use std::{sync::OnceLock, time::Duration};
 
 use fluent::{FluentArgs, FluentResource, FluentValue, concurrent::FluentBundle};
 use schemars::JsonSchema;
@@ -121,6 +121,21 @@ impl Texts {
     /// A message without arguments.
     pub fn plain(&self, locale: Locale, key: &str) -> String {
         self.get(locale, key, &Args::new())
+    }
+
+    /// A length of time as people say it: seconds below two minutes, minutes below two hours, hours below two days, else
+    /// days; rounded up, so that nobody comes back too early, and never 0. Sixty minutes are an hour.
+    pub fn span(&self, locale: Locale, span: Duration) -> String {
+        let seconds = span.as_millis().div_ceil(1000).max(1);
+        let (key, unit) = match seconds {
+            0..120 => ("span-seconds", 1),
+            // Sixty minutes, and what would be rounded up to them, are an hour.
+            120..=3540 | 3601..=7140 => ("span-minutes", 60),
+            3541..172_800 => ("span-hours", 3600),
+            _ => ("span-days", 86_400),
+        };
+        let count = u64::try_from(seconds.div_ceil(unit)).unwrap_or(u64::MAX);
+        self.get(locale, key, &Args::new().with("count", count))
     }
 
     /// Whether the message exists.

@@ -38,6 +38,11 @@ impl fmt::Debug for Setting {
     }
 }
 
+/// What [`NetworkSection::max_answer_bytes`] is at least: many services put the picture itself into their answer, and
+/// base64 of a picture of one megapixel, which is the least that they draw, easily takes a mebibyte. An answer that is cut
+/// off is paid and lost, so a smaller bound could only cost money.
+pub(crate) const LEAST_ANSWER_BYTES: u64 = 1024 * 1024;
+
 /// How easel reaches the outside: proxies, size limits, and which private addresses may be fetched.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -45,24 +50,26 @@ pub struct NetworkSection {
     /// Proxy of every provider, of Discord and of Telegram that name none of their own:
     /// `http://`, `https://`, `socks5://` or `socks5h://`, with user and password if needed. Empty: none. Never
     /// used for OneBot and for pictures that people link to; proxies of the environment are never used at all.
-    #[schemars(extend("writeOnly" = true))]
+    #[schemars(extend("writeOnly" = true, "x-restart" = true))]
     pub proxy: Setting,
     /// Private places that picture links from chats may name: host names, `host:port`, addresses or networks
     /// such as `192.168.1.0/24`. Everything private is refused by default. Names with a port, and addresses
     /// with a port, allow exactly that port.
+    #[schemars(extend("x-restart" = true))]
     pub allow_hosts: Vec<String>,
-    /// Largest picture that is fetched from a link, in bytes.
+    /// Largest picture that is fetched from a link, in bytes. A change takes effect at once, as that of no other key here.
     #[schemars(range(min = 1))]
     pub max_download_bytes: u64,
-    /// Largest answer that a provider may send, in bytes.
-    #[schemars(range(min = 1))]
+    /// Largest answer that a provider may send, in bytes; at least 1 MiB, which one picture inside an answer takes.
+    #[schemars(range(min = LEAST_ANSWER_BYTES), extend("x-restart" = true))]
     pub max_answer_bytes: u64,
     /// Proxy for pictures that people link to. Empty: none. It must not be able to reach your private network,
     /// because names are then resolved by the proxy and can't be checked here.
-    #[schemars(extend("writeOnly" = true))]
+    #[schemars(extend("writeOnly" = true, "x-restart" = true))]
     pub download_proxy: Setting,
     /// Set to true when a proxy program in TUN mode (Clash, Mihomo, Surge) answers every name with an address
     /// in 198.18.0.0/15; without it, links are then refused as private.
+    #[schemars(extend("x-restart" = true))]
     pub allow_fake_ip: bool,
 }
 
@@ -99,16 +106,25 @@ impl NetworkSection {
                 ),
             ));
         }
-        for (key, bytes, usual) in [
-            ("max_download_bytes", self.max_download_bytes, Self::default().max_download_bytes),
-            ("max_answer_bytes", self.max_answer_bytes, Self::default().max_answer_bytes),
-        ] {
-            if bytes == 0 {
-                problems.push((
-                    format!("network.{key}"),
-                    format!("0 would refuse every picture; write a number of bytes, usually {usual}."),
-                ));
-            }
+        let usual = Self::default();
+        if self.max_download_bytes == 0 {
+            problems.push((
+                "network.max_download_bytes".to_owned(),
+                format!(
+                    "0 would refuse every picture; write a number of bytes, usually {}.",
+                    usual.max_download_bytes
+                ),
+            ));
+        }
+        if self.max_answer_bytes < LEAST_ANSWER_BYTES {
+            problems.push((
+                "network.max_answer_bytes".to_owned(),
+                format!(
+                    "{} would refuse ordinary answers, after they were paid; write {LEAST_ANSWER_BYTES} or more bytes, \
+                     usually {}.",
+                    self.max_answer_bytes, usual.max_answer_bytes
+                ),
+            ));
         }
         problems
     }
@@ -163,6 +179,20 @@ mod tests {
             ]
         );
         assert!(section.allow_list().covers_host(&url::Host::Domain("nas.lan"), 80));
+    }
+
+    #[test]
+    fn a_bound_below_ordinary_answers_is_refused_with_what_to_write() {
+        for (max_answer_bytes, well) in [(1, false), (1_048_575, false), (1_048_576, true), (u64::MAX, true)]
+        {
+            let section = NetworkSection { max_answer_bytes, ..NetworkSection::default() };
+            let problems = section.validate();
+            assert_eq!(problems.is_empty(), well, "{max_answer_bytes}: {problems:?}");
+            let says = |(place, text): &(String, String)| {
+                place == "network.max_answer_bytes" && text.contains("1048576 or more")
+            };
+            assert!(problems.iter().all(says), "{problems:?}");
+        }
     }
 
     #[test]

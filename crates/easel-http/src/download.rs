@@ -11,7 +11,6 @@ use url::Url;
 use crate::body::Response;
 use crate::call::Call;
 use crate::client::HttpClient;
-use crate::config::NetworkSection;
 use crate::error::HttpError;
 use crate::redact::{body_head, redact_url};
 
@@ -30,10 +29,11 @@ pub struct DownloadLimits {
 }
 
 impl DownloadLimits {
-    /// For pictures that people link to: `max_download_bytes`, 60 s in all, 15 s of silence.
-    pub fn user_pictures(network: &NetworkSection) -> Self {
+    /// For pictures that people link to: `max_bytes` (`[network] max_download_bytes`, as it is now), 60 s in all, 15 s of
+    /// silence.
+    pub fn user_pictures(max_bytes: u64) -> Self {
         let (total, idle) = (Duration::from_mins(1), Duration::from_secs(15));
-        Self { max_bytes: network.max_download_bytes, total, idle }
+        Self { max_bytes, total, idle }
     }
 
     /// For pictures that a provider made: 50 MiB, 60 s in all, 30 s of silence.

@@ -192,6 +192,7 @@ async fn fetch(address: &str, picture: &[u8], dir: &Path) -> (Duration, usize) {
     let request = GenerateRequest {
         operation: Operation::Generate,
         prompt: "a cat".into(),
+        title: None,
         references: [].into(),
         output: Output::default(),
         count: 1,

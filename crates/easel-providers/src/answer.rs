@@ -30,8 +30,8 @@ use json::{End, Env, Finished, Parser};
 use slots::Slots;
 use text::TextScanner;
 
-/// What an answer's skeleton may hold of text and values, in bytes.
-const SKELETON_BYTES: usize = 2 * 1024 * 1024;
+/// What an answer's skeleton may take of memory while it is read, in bytes: some ten thousand values, or 2.7 MB of text.
+pub const SKELETON_BYTES: usize = 8 * 1024 * 1024;
 /// Kept of the raw answer for the owner: more than is shown, so that an echoed prompt can be taken out before the cut.
 const HEAD_BYTES: usize = 4096;
 /// How a body begins that is a data URL and no stream of events.

@@ -49,7 +49,8 @@ pub struct ProviderSection {
     #[schemars(range(min = 1, max = 10))]
     pub max_retry_attempts: u32,
     /// Calls at a time, in all chats together; further ones wait their turn in easel. 0: no bound beside that of `[jobs]`,
-    /// except one call at a time for `comfyui`, `sd_cpp` and `sdwebui`, which draw one picture after the other.
+    /// except one call at a time for `comfyui`, `sd_cpp` and `sdwebui`, which draw one picture after the other. Sections of
+    /// these kinds with the address of one engine share its bound, the smallest of theirs.
     #[schemars(range(max = 1000))]
     pub max_running: u32,
     /// Proxy for this service: `http://`, `https://`, `socks5://` or `socks5h://`. Empty: that of `[network]`;

@@ -302,7 +302,7 @@ fn free(mut error: ProviderError) -> ProviderError {
 
 /// Tells requests apart without telling what they say.
 fn request_hash(model: &str, request: &GenerateRequest) -> String {
-    let GenerateRequest { operation, prompt, references, output, count } = request;
+    let GenerateRequest { operation, prompt, references, output, count, title: _ } = request;
     let lengths: Vec<u64> = references.iter().map(|reference| reference.picture.body.len()).collect();
     let text = format!("{model}\n{operation:?}\n{output:?}\n{count}\n{lengths:?}\n{prompt}");
     let digest = <[u8; 32]>::from(Sha256::digest(text.as_bytes()));
@@ -383,6 +383,7 @@ mod tests {
         GenerateRequest {
             operation: Operation::Edit,
             prompt: "猫".into(),
+            title: None,
             references: [Reference { picture }].into(),
             output: Output::default(),
             count: 1,

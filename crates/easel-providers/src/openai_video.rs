@@ -166,7 +166,8 @@ mod tests {
         #[track_caller]
         fn check(model: &str, output: Output, refused: &[&str], expected: Option<&str>) {
             let (operation, references) = (Operation::Clip, [].into());
-            let request = GenerateRequest { operation, prompt: "p".into(), references, output, count: 1 };
+            let request =
+                GenerateRequest { operation, prompt: "p".into(), title: None, references, output, count: 1 };
             let known = Known::refusing("size", refused);
             let size = size(model, &request, &Map::new(), &known);
             assert_eq!(size.as_deref(), expected, "{model} {output:?} {refused:?}");

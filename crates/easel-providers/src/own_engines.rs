@@ -56,7 +56,8 @@ mod tests {
         }
         let settings = Settings { model: "m".to_owned(), extra, poll: None };
         let (operation, references) = (Operation::Generate, [].into());
-        let request = GenerateRequest { operation, prompt: "p".into(), references, output, count: 1 };
+        let request =
+            GenerateRequest { operation, prompt: "p".into(), title: None, references, output, count: 1 };
         let known = Known::default();
         let ask = Ask { settings: &settings, request: &request, known: &known, addresses: &[], task: None };
         let fields = fields(&ask, "p".to_owned(), &[]);

@@ -161,6 +161,7 @@ fn draw(request: &GenerateRequest, seed: u64, index: u32) -> Result<((u32, u32),
     let broken = |error: sketch::SketchError| Trouble::Broken(error.to_string());
     let picture = sketch::draw(&SketchRequest {
         prompt: &request.prompt,
+        title: request.title.as_deref().unwrap_or(&request.prompt),
         seed,
         width,
         height,

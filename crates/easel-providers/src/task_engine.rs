@@ -177,7 +177,18 @@ impl Remote {
             };
             let redactor = self.wire.redactor(cx);
             let facts = answered.facts(&request.prompt, &redactor);
-            match tasks.state(task, &question, &facts) {
+            let part = !answered.answer.whole && (200..300).contains(&answered.status);
+            let state = match tasks.state(task, &question, &facts) {
+                // What broke off may lack just what spoke for the task.
+                State::NeverSeen | State::AskAlso(_) | State::Failed(_) | State::Unpaid(_) if part => {
+                    State::Unclear
+                }
+                state => state,
+            };
+            if let Some(knows) = told(&state) {
+                cx.tasks.heard(knows);
+            }
+            match state {
                 State::Working { percent } => {
                     *unclear = 0;
                     cx.tasks.progress(percent);
@@ -227,6 +238,15 @@ impl Remote {
         // It may be ordered again, from this very service.
         (error.retry, error.charged) = (Retry::SameKey, Charged::No);
         error
+    }
+}
+
+/// Whether an answer shows that the service knows the task; `None` where it says nothing about that.
+fn told(state: &State) -> Option<bool> {
+    match state {
+        State::Working { .. } | State::Done | State::Failed(_) | State::Unpaid(_) => Some(true),
+        State::AskAlso(_) | State::NeverSeen => Some(false),
+        State::Unclear | State::Refused(_) => None,
     }
 }
 

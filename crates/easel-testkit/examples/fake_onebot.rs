@@ -1,8 +1,9 @@
 //! The fake OneBot implementation as a program, so that clients in other languages can be run against it.
 //!
-//! `fake_onebot [--dialect NAME] [--token TOKEN] [--split] (--connect URL | --listen ADDRESS)` prints one JSON
-//! object per line: first `{"ready": URL}` or `{"refused": STATUS}`, then one answer to each line of JSON on its
-//! input. It ends with its input. The commands are in `obey`.
+//! `fake_onebot [--dialect NAME] [--token TOKEN] [--split] (--connect URL | --listen ADDRESS | --post URL)` prints one
+//! JSON object per line: first `{"ready": URL}` or `{"refused": STATUS}`, then one answer to each line of JSON on its
+//! input. It ends with its input. The commands are in `obey`. `--post` posts events to that url and serves the HTTP API
+//! at the one that it prints.
 
 use easel_testkit::onebot::{ConnectError, Dialect, FakeOneBot, Fault, MemberRole, Message, Sent, To};
 use serde_json::{Value, json};
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 async fn main() -> io::Result<()> {
     let mut builder = FakeOneBot::builder();
     let mut connect = None;
+    let mut post = None;
     let mut listen = "127.0.0.1:0".to_owned();
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -21,17 +23,22 @@ async fn main() -> io::Result<()> {
             "--token" => builder = builder.token(&arguments.next().unwrap_or_default()),
             "--split" => builder = builder.split_roles(),
             "--connect" => connect = arguments.next(),
+            "--post" => post = arguments.next(),
             "--listen" => listen = arguments.next().unwrap_or_default(),
             other => return Err(bad(&format!("unknown argument {other}"))),
         }
     }
     let fake = builder.build();
-    let ready = match &connect {
-        None => {
+    let ready = match (&connect, &post) {
+        (None, Some(url)) => {
+            fake.post_to(url);
+            json!({ "ready": fake.serve_http().await })
+        }
+        (None, None) => {
             let address = listen.parse().map_err(|_| bad("--listen needs an address"))?;
             json!({ "ready": format!("ws://{}", fake.listen_at(address).await) })
         }
-        Some(url) => match fake.connect(url).await {
+        (Some(url), _) => match fake.connect(url).await {
             Ok(()) => json!({ "ready": url }),
             Err(ConnectError::Refused { status, .. }) => json!({ "refused": status }),
             Err(ConnectError::Unreachable(reason)) => json!({ "unreachable": reason }),
@@ -50,12 +57,12 @@ async fn main() -> io::Result<()> {
     });
     while let Some(line) = commands.recv().await {
         let command: Value = serde_json::from_str(&line).map_err(io::Error::other)?;
-        say(&obey(&fake, &command).await?)?;
+        say(&obey(&fake, post.as_deref().unwrap_or_default(), &command).await?)?;
     }
     Ok(())
 }
 
-async fn obey(fake: &FakeOneBot, command: &Value) -> io::Result<Value> {
+async fn obey(fake: &FakeOneBot, post: &str, command: &Value) -> io::Result<Value> {
     let number = |key: &str| command.get(key).and_then(Value::as_i64);
     let text = |key: &str| command.get(key).and_then(Value::as_str);
     match text("do") {
@@ -68,6 +75,12 @@ async fn obey(fake: &FakeOneBot, command: &Value) -> io::Result<Value> {
             };
             fake.react(group, user, id, "128077").await;
             Ok(json!({}))
+        }
+        Some("enable") => Ok(json!({ "status": fake.post_enabled(post).await?.status })),
+        Some("forge") => {
+            let event = json!({ "post_type": "meta_event", "meta_event_type": "heartbeat" });
+            let answer = fake.post_event_signed(post, &event, text("signature")).await?;
+            Ok(json!({ "status": answer.status }))
         }
         Some("heartbeat") => {
             fake.heartbeat().await;

@@ -61,8 +61,7 @@ pub(crate) struct Config {
     pub(crate) translate: Option<Unbuilt>,
     /// How much runs at once, and for how long.
     pub(crate) jobs: JobsSection,
-    /// How easel reaches the outside. A change needs a restart.
-    #[schemars(extend("x-restart" = true))]
+    /// How easel reaches the outside. A change needs a restart, but for `max_download_bytes`.
     pub(crate) network: NetworkSection,
     /// Named prompt templates.
     pub(crate) presets: BTreeMap<String, PresetSection>,
@@ -74,6 +73,10 @@ pub(crate) struct Config {
     pub(crate) web: Option<Unbuilt>,
 }
 
+#[cfg_attr(
+    not(feature = "onebot"),
+    expect(clippy::derivable_impls, reason = "with a platform its section is not empty")
+)]
 impl Default for Config {
     fn default() -> Self {
         Self {

@@ -93,6 +93,10 @@ fn engine_settings(config: &Config) -> EngineSettings {
 impl App {
     /// Opens the store, builds everything and picks up what an earlier run left behind. With `platforms`, the chat
     /// platforms are built too; [`App::serve`] connects them.
+    #[cfg_attr(
+        not(feature = "onebot"),
+        expect(unused_variables, unused_mut, reason = "a build without platforms has none to add")
+    )]
     pub(crate) async fn open(config: &Config, data_dir: &Path, platforms: bool) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (ports, store, report) = EmbeddedStore::open(data_dir, OpenOptions::default()).await?;

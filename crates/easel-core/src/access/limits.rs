@@ -1,7 +1,7 @@
 //! The limits of `[access]`: per group and per person, within the configured period and within a day; and how often
 //! providers may refuse a person's wishes before that person has to wait.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -46,6 +46,8 @@ pub struct Limited {
     pub span: Span,
     /// The limit.
     pub max: u32,
+    /// The length of that span.
+    pub period: Duration,
     /// How long to wait.
     pub retry_after: RetryAfter,
 }
@@ -89,8 +91,7 @@ impl Tickets {
 }
 
 impl Limited {
-    /// Key of the sentence in `locales/`. All take `max` and `code`, and the wait: the period's as `seconds`, the day's
-    /// as `hours`, that after refusals as `minutes`.
+    /// Key of the sentence in `locales/`. All take `max`, `period` (how long the span is), `wait` and `code`.
     pub fn text(self) -> &'static str {
         match (self.scope, self.span) {
             (Scope::Group, Span::Period) => "error-limit-group",
@@ -150,7 +151,8 @@ impl Limits {
         for (window, scope, span, key) in groups.into_iter().chain(users).chain(refused) {
             let Some(Err(retry_after)) = key.map(|key| window.check(key, now_ms)) else { continue };
             if worst.is_none_or(|limited| limited.retry_after.ms < retry_after.ms) {
-                worst = Some(Limited { scope, span, max: window.max(), retry_after });
+                let (max, period) = (window.max(), window.period());
+                worst = Some(Limited { scope, span, max, period, retry_after });
             }
         }
         if let Some(limited) = worst {

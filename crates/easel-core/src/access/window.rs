@@ -1,6 +1,9 @@
 //! A sliding window: at most so many within any span of a given length.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::Duration,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -47,19 +50,14 @@ pub struct RetryAfter {
 }
 
 impl RetryAfter {
-    /// Whole seconds to wait, rounded up, at least 1: what a person is told.
+    /// Whole seconds to wait, rounded up, at least 1.
     pub fn seconds(self) -> u64 {
         self.ms.div_ceil(1000).max(1)
     }
 
-    /// Whole minutes to wait, rounded up, at least 1.
-    pub fn minutes(self) -> u64 {
-        self.seconds().div_ceil(60)
-    }
-
-    /// Whole hours to wait, rounded up, at least 1.
-    pub fn hours(self) -> u64 {
-        self.seconds().div_ceil(3600)
+    /// How long to wait: what a person is told.
+    pub fn span(self) -> Duration {
+        Duration::from_secs(self.seconds())
     }
 }
 
@@ -97,6 +95,11 @@ impl SlidingWindow {
     /// The limit: how many within one period. 0 = off.
     pub fn max(&self) -> u32 {
         self.max
+    }
+
+    /// The length of the window.
+    pub fn period(&self) -> Duration {
+        Duration::from_millis(self.period_ms)
     }
 
     /// Takes one for `key`.

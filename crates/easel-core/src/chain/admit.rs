@@ -39,8 +39,10 @@ pub enum Skip {
     },
     /// It takes fewer reference images, and they could not be put together.
     NoCollage,
-    /// It makes no pictures from words alone.
+    /// It makes no pictures at all.
     NoGenerate,
+    /// It only changes pictures, and there is none.
+    EditsOnly,
     /// It makes no pictures of the wished size.
     TooLarge {
         /// At most this tier (K).
@@ -75,7 +77,9 @@ pub(super) fn admit(link: &Link, request: &GenerateRequest) -> Result<(), Skip> 
             return Err(Skip::WordsOnly);
         }
         Operation::Edit if !capabilities.edit => return Err(Skip::NoEdit),
-        Operation::Generate if !capabilities.generate => return Err(Skip::NoGenerate),
+        Operation::Generate if !capabilities.generate => {
+            return Err(if capabilities.edit { Skip::EditsOnly } else { Skip::NoGenerate });
+        }
         _ => {}
     }
     let together = link.collage && request.operation == Operation::Edit && capabilities.max_references > 0;

@@ -1,11 +1,13 @@
 //! One recorded call of a provider: written down before it is made, bounded while it lasts, written down after it.
 //!
 //! A call that creates a task at the service is bounded by the job's deadline only until the service has taken the task;
-//! from then on the task's own bound counts.
+//! from then on the task's own bound counts. Where nobody answered such a call and easel chose the task's id, the service is
+//! asked about it; while it has never said that it knows the id, a silence of a minute ends that, so that an engine that
+//! died doesn't hold its turn for as long as a task may take.
 
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -23,6 +25,9 @@ use crate::{
         TaskIntent, TaskLog,
     },
 };
+
+/// So long may a service be silent about a task that it has never confirmed.
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// A task of an earlier run.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +69,27 @@ struct Watched {
     limit: Duration,
     bound: watch::Sender<Instant>,
     created: Arc<AtomicBool>,
+    /// The end of a task that the service may never have seen; `None` for all others.
+    presumed: Mutex<Option<Instant>>,
+}
+
+impl Watched {
+    /// The task that was perhaps ordered is asked about, and bounded by silence until the service knows it.
+    async fn presume(&self, task: &RemoteTask) -> Result<(), StoreError> {
+        *self.end() = Some(Instant::now() + self.limit);
+        let recorded = self.created(task).await;
+        self.heard(false);
+        recorded
+    }
+
+    /// Whether the service has not said yet that it knows the task.
+    fn is_presumed(&self) -> bool {
+        self.end().is_some()
+    }
+
+    fn end(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.presumed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[async_trait]
@@ -80,6 +106,17 @@ impl TaskLog for Watched {
 
     fn progress(&self, percent: Option<u8>) {
         self.log.progress(percent);
+    }
+
+    fn heard(&self, knows: bool) {
+        let mut presumed = self.end();
+        let Some(end) = *presumed else { return };
+        if knows {
+            *presumed = None;
+            self.bound.send_replace(end);
+        } else {
+            self.bound.send_replace(end.min(Instant::now() + SILENCE));
+        }
     }
 }
 
@@ -115,11 +152,16 @@ impl Chain<'_> {
             // Nobody answered, and the service can be asked by the id that was sent along: either it works on it, or it
             // never saw it, and then it may be ordered again.
             tracing::info!(job = %self.job, provider = provider.name(), task = task.id, "an order without an answer is asked about");
-            if let Err(error) = watched.created(&task).await {
+            if let Err(error) = watched.presume(&task).await {
                 tracing::error!(job = %self.job, %error, "a task goes on unrecorded");
             }
             let resumed = provider.resume(&task, &request, &cx);
             bounded = self.bounded(resumed, bound, &created, &cx.cancel).await;
+            if matches!(bounded, Err(ChainFailure::TaskLate)) && watched.is_presumed() {
+                let silent = "nobody answered the order, and nobody the questions about it";
+                let error = ProviderError::new(provider.name(), ErrorClass::Unanswered, silent);
+                bounded = Err(ChainFailure::TaskUnknown(Box::new(error)));
+            }
         }
         let result = match bounded {
             Ok(result) => result,
@@ -243,6 +285,7 @@ impl Chain<'_> {
 
     fn watched(&self, slot: &ProviderSlot, which: &Which, until: Instant) -> Watched {
         Watched {
+            presumed: Mutex::new(None),
             log: Arc::clone(self.log),
             which: which.clone(),
             limit: slot.task_limit(which.operation),
@@ -304,6 +347,12 @@ fn at_once(provider: &Arc<dyn Provider>, request: &GenerateRequest) -> GenerateR
 }
 
 impl Link {
+    /// Whether this costs nothing here, by the owner's prices and else by nature.
+    pub(super) fn is_free(&self, request: &GenerateRequest) -> bool {
+        let tier = self.output_for(&request.output).tier;
+        self.slot.price(request.operation.name(), tier).is_some_and(|price| price <= 0.0)
+    }
+
     /// What this entry is asked for: the person's wish, else its own output, as large as the provider makes it.
     pub(super) fn output_for(&self, wish: &Output) -> Output {
         if *wish != Output::default() {

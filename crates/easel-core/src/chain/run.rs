@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    AttemptLog, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, Turns,
+    AttemptLog, Corrections, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, Turns,
     admit::{admit, let_through},
     backoff,
     call::is_unknown,
@@ -24,10 +24,6 @@ use crate::{
     ports::{ApiKey, ClipLimits, GenerateRequest, Generated, Operation, Reference, StoreError},
 };
 
-/// Repetitions with a corrected request, per provider and job; they do not count as tries.
-const MAX_CORRECTIONS: u32 = 2;
-/// Repetitions with another model, per provider and job: every model that a provider may know of.
-const MAX_MODELS: u32 = 16;
 /// Repetitions after an overload, per provider and job.
 const MAX_OVERLOAD_RETRIES: u32 = 2;
 /// Repetitions after a success without a picture, per provider and job.
@@ -192,8 +188,7 @@ struct Tries {
     total: u32,
     by_key: HashMap<Arc<str>, u32>,
     spent: HashSet<Arc<str>>,
-    corrections: u32,
-    models: u32,
+    corrections: Corrections,
     overloads: u32,
     empties: u32,
     shrunk: bool,
@@ -216,7 +211,7 @@ impl Chain<'_> {
         let mut last: Option<ProviderError> = None;
         let mut request = request.clone();
         let mut left: Vec<&Link> = self.links.iter().collect();
-        while let Some(link) = self.next_link(&mut left) {
+        while let Some(link) = self.next_link(&mut left, &request) {
             if let Err(skip) = admit(link, &request) {
                 tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?skip, "provider skipped");
                 skipped.push((link.slot.provider.name().to_owned(), skip));
@@ -254,7 +249,7 @@ impl Chain<'_> {
     }
 
     /// Takes out who is asked next.
-    fn next_link<'l>(&self, left: &mut Vec<&'l Link>) -> Option<&'l Link> {
+    fn next_link<'l>(&self, left: &mut Vec<&'l Link>, request: &GenerateRequest) -> Option<&'l Link> {
         if left.len() < 2 {
             return left.pop();
         }
@@ -269,7 +264,7 @@ impl Chain<'_> {
                 precedence::doubt(known, time).or(busy.then_some(Doubt::Busy))
             })
             .collect();
-        let free: Vec<_> = left.iter().map(|link| link.slot.provider.capabilities().free).collect();
+        let free: Vec<_> = left.iter().map(|link| link.is_free(request)).collect();
         let next = precedence::next(&doubts, &free);
         for (link, doubt) in left.iter().zip(&doubts).take(next) {
             tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?doubt, "others are asked before this provider");
@@ -453,15 +448,7 @@ impl Chain<'_> {
         }
         match error.retry {
             Retry::Never => Next::Stop,
-            // Each time another model is tried, and nobody pays for one that is not there.
-            Retry::Corrected if error.class == ErrorClass::NotFound && tries.models < MAX_MODELS => {
-                tries.models += 1;
-                corrected()
-            }
-            Retry::Corrected if tries.corrections < MAX_CORRECTIONS => {
-                tries.corrections += 1;
-                corrected()
-            }
+            Retry::Corrected if tries.corrections.again(error) => corrected(),
             Retry::Corrected | Retry::NextProvider => {
                 if error.class == ErrorClass::TooLarge && !std::mem::replace(&mut tries.shrunk, true) {
                     return Next::Smaller;

@@ -94,7 +94,7 @@ impl ProviderSlot {
     }
 
     /// The bound for calls at a time; `None` = none.
-    pub(super) fn turns(&self) -> Option<&Turns> {
+    pub fn turns(&self) -> Option<&Turns> {
         self.turns.as_ref()
     }
 

@@ -136,6 +136,7 @@ fn request(references: usize) -> GenerateRequest {
     GenerateRequest {
         operation: if references == 0 { Operation::Generate } else { Operation::Edit },
         prompt: "猫".into(),
+        title: None,
         references: (0..references).map(|_| Reference { picture: test_picture() }).collect(),
         output: Output::default(),
         count: 1,

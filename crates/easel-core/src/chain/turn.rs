@@ -3,7 +3,7 @@
 //! Waiting happens here and not at the service, where it would eat up the bound of the call or of its task. Nothing is
 //! recorded as asked before it is one's turn: a crash while waiting has cost nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use tokio::{
@@ -17,7 +17,22 @@ use crate::{error::Charged, ports::StoreError};
 /// The turns of one engine; equal where they are the same turns. Clones share them, so that two providers in front of one
 /// engine don't overtake each other.
 #[derive(Clone, Debug)]
-pub struct Turns(Arc<Semaphore>);
+pub struct Turns(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    /// Who may begin now.
+    open: Semaphore,
+    bound: Mutex<Bound>,
+}
+
+#[derive(Debug)]
+struct Bound {
+    /// Calls at a time.
+    most: usize,
+    /// Turns beyond that, from before the bound became smaller: they go as their holders end.
+    surplus: usize,
+}
 
 impl PartialEq for Turns {
     fn eq(&self, other: &Self) -> bool {
@@ -25,27 +40,96 @@ impl PartialEq for Turns {
     }
 }
 
+/// 0 is read as 1: a bound that admits nobody would stop the engine.
+fn count_of(most: u32) -> usize {
+    usize::try_from(most).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS >> 1)
+}
+
 impl Turns {
     /// So many calls at a time; 0 is read as 1.
     pub fn new(most: u32) -> Self {
-        Self(Arc::new(Semaphore::new(
-            usize::try_from(most).unwrap_or(usize::MAX).clamp(1, Semaphore::MAX_PERMITS),
-        )))
+        let most = count_of(most);
+        Self(Arc::new(Shared { open: Semaphore::new(most), bound: Mutex::new(Bound { most, surplus: 0 }) }))
+    }
+
+    /// Changes how many calls there are at a time; 0 is read as 1. More may begin at once; fewer as those end that are
+    /// under way, which are never stopped by it.
+    pub fn resize(&self, most: u32) {
+        let most = count_of(most);
+        self.0.with(|open, bound| {
+            if most >= bound.most {
+                let more = most - bound.most;
+                let kept = more.min(bound.surplus);
+                bound.surplus -= kept;
+                open.add_permits(more - kept);
+            } else {
+                bound.surplus += bound.most - most;
+            }
+            bound.most = most;
+        });
+    }
+
+    /// How many calls there may be at a time.
+    pub fn most(&self) -> usize {
+        self.0.with(|_, bound| bound.most)
     }
 
     /// Whether one would have to wait now.
     pub(super) fn all_taken(&self) -> bool {
-        self.0.available_permits() == 0
+        self.0.with(|open, _| open.available_permits() == 0)
     }
 
     /// A turn, if nobody has to be waited for.
     pub(super) fn free(&self) -> Option<Turn<'_>> {
-        self.0.try_acquire().ok()
+        self.0.with(|open, _| open.try_acquire().ok()).map(|permit| self.turn(permit))
+    }
+
+    /// A turn, after those who came before.
+    async fn next(&self) -> Option<Turn<'_>> {
+        // The turns are never closed.
+        self.0.open.acquire().await.ok().map(|permit| self.turn(permit))
+    }
+
+    fn turn<'a>(&'a self, permit: SemaphorePermit<'a>) -> Turn<'a> {
+        Turn { permit: Some(permit), of: &self.0 }
+    }
+}
+
+impl Shared {
+    /// Does something with the turns. Those that nobody holds and that are too many are there neither before nor after it.
+    fn with<'s, T>(&'s self, f: impl FnOnce(&'s Semaphore, &mut Bound) -> T) -> T {
+        let mut bound = self.bound.lock().unwrap_or_else(PoisonError::into_inner);
+        let settle = |bound: &mut Bound| {
+            if bound.surplus > 0 {
+                bound.surplus -= self.open.forget_permits(bound.surplus);
+            }
+        };
+        settle(&mut bound);
+        let done = f(&self.open, &mut bound);
+        settle(&mut bound);
+        done
     }
 }
 
 /// It is one's turn as long as this is held.
-pub(super) type Turn<'a> = SemaphorePermit<'a>;
+#[derive(Debug)]
+pub(super) struct Turn<'a> {
+    permit: Option<SemaphorePermit<'a>>,
+    of: &'a Shared,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let permit = self.permit.take();
+        self.of.with(|_, bound| match permit {
+            Some(permit) if bound.surplus > 0 => {
+                bound.surplus -= 1;
+                permit.forget();
+            }
+            permit => drop(permit),
+        });
+    }
+}
 
 /// The place that a job takes among those that run.
 #[async_trait]
@@ -97,8 +181,7 @@ impl Chain<'_> {
             () = self.cancel.cancelled() => Err(ChainFailure::Cancelled { charged: Charged::No }),
             // Nothing is under way and nothing lost that may be paid: the next run asks.
             () = self.stop.cancelled(), if !self.maybe_paid && !self.unanswered => Err(ChainFailure::Later),
-            // The turns are never closed.
-            turn = turns.0.acquire() => Ok((turn.ok(), true)),
+            turn = turns.next() => Ok((turn, true)),
             () = tokio::time::sleep_until(self.deadline) => {
                 Err(ChainFailure::Busy { charged: Charged::No })
             }

@@ -127,6 +127,7 @@ impl Desk {
             args = match value {
                 Arg::Number(number) => args.with(name, *number),
                 Arg::Text(text) => args.with(name, text.clone()),
+                Arg::Span(span) => args.with(name, self.texts.span(runtime.locale, *span)),
             };
         }
         self.texts.get(runtime.locale, error.key, &args)
@@ -260,9 +261,10 @@ impl Desk {
         let (platform, user) = (message.chat.platform.as_str(), message.sender.id.as_str());
         let group = (!message.chat.kind.is_direct()).then(|| message.chat.to_string());
         self.with_access(|access| {
-            access.debounce.check(platform, user, feature, now).map_err(|wait| {
-                UserError::new("error-debounce", "E-DEBOUNCE").with("seconds", wait.seconds())
-            })?;
+            access
+                .debounce
+                .check(platform, user, feature, now)
+                .map_err(|wait| UserError::new("error-debounce", "E-DEBOUNCE").with("wait", wait.span()))?;
             let tickets = access
                 .limits
                 .try_take(group.as_deref(), &format!("{platform}:{user}"), now)
@@ -292,7 +294,7 @@ fn can_do(feature: Feature, name: &str, slot: &ProviderSlot) -> Result<(), UserE
             return Ok(());
         }
         (Feature::Video, _) => ("error-named-no-clip", "E-NO-CLIP"),
-        (Feature::Draw, _) => ("error-named-clips-only", "E-NO-PROVIDER"),
+        (Feature::Draw, _) => ("error-named-clips-only", "E-NO-DRAW"),
         (_, Capabilities { needs_public_url: true, .. }) => ("error-named-no-public-url", "E-PUBLIC-URL"),
         (_, Capabilities { clip: true, .. }) => ("error-named-clips-only", "E-NO-EDIT"),
         _ => ("error-named-no-edit", "E-NO-EDIT"),
@@ -302,12 +304,10 @@ fn can_do(feature: Feature, name: &str, slot: &ProviderSlot) -> Result<(), UserE
 
 fn limit_sentence(limited: Limited) -> UserError {
     let code = if limited.span == Span::Refusals { "E-LIMIT-MODERATION" } else { "E-LIMIT" };
-    let sentence = UserError::new(limited.text(), code).with("max", u64::from(limited.max));
-    match limited.span {
-        Span::Period => sentence.with("seconds", limited.retry_after.seconds()),
-        Span::Day => sentence.with("hours", limited.retry_after.hours()),
-        Span::Refusals => sentence.with("minutes", limited.retry_after.minutes()),
-    }
+    UserError::new(limited.text(), code)
+        .with("max", u64::from(limited.max))
+        .with("period", limited.period)
+        .with("wait", limited.retry_after.span())
 }
 
 /// What a command took that may become a job.
@@ -428,6 +428,7 @@ impl Planner for Desk {
                 None if feature == Feature::Edit => edit_instruction(&request.prompt).into(),
                 None => request.prompt.as_str().into(),
             },
+            title: self.title(&runtime, preset, request),
             output,
             needs_picture: feature == Feature::Edit,
             caption: match preset.and_then(|preset| preset.style) {

@@ -28,7 +28,7 @@ use crate::{
         schedule::ScheduleLimits,
     },
     message::{ChatRole, Message, PictureLocator, PictureOrigin, PictureRef, Sender},
-    ports::{Adapter, Inbox as _, Output},
+    ports::{Adapter, DownloadError, Inbox as _, Output},
     prompt::PresetBook,
     reply::Reaction,
     testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
@@ -219,6 +219,86 @@ async fn a_failed_picture_does_not_count() {
     world.clock.advance_millis(60_000);
     assert_eq!(world.says("ann", "/生图 猫").await, None);
     world.done(3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_meets_a_limit_hears_its_period_and_when_to_come_back() {
+    for (limit, chinese, english) in [
+        (
+            json!({"rate_limit_max_calls_per_user": 1, "rate_limit_period_seconds": 3600}),
+            "你画得有点快，1 小时内最多 1 次。20 分钟后再来吧。",
+            "at most 1 within 1 hour. Come back in 20 minutes.",
+        ),
+        (
+            json!({"rate_limit_max_calls_per_group": 1, "rate_limit_period_seconds": 2460}),
+            "本群画得有点快，41 分钟内最多 1 次。60 秒后再来吧。",
+            "at most 1 within 41 minutes. Come back in 60 seconds.",
+        ),
+        (
+            json!({"daily_quota_per_user": 1}),
+            "你 24 小时内的 1 次已经用完。大约 24 小时后",
+            "1 within 24 hours.",
+        ),
+        (json!({"daily_quota_per_group": 1}), "本群 24 小时内的 1 次已经用完。", "about 24 hours."),
+        (json!({"debounce_seconds": 3600}), "手速太快啦，20 分钟后再发吧。", "Try again in 20 minutes."),
+    ] {
+        for (locale, expected) in [(Locale::ZhCn, chinese), (Locale::EnUs, english)] {
+            let world = world_in(locale, &limit, vec![]);
+            assert_eq!(world.says("ann", "/生图 猫").await, None);
+            world.done(1).await;
+            world.clock.advance_millis(40 * 60_000);
+            assert_says(world.says("ann", "/生图 猫").await, expected);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_avatar_that_can_not_be_had_is_asked_of_nobody() {
+    for (answer, sentence) in [
+        (Err(DownloadError::Expired), "头像没取到"),
+        (Err(DownloadError::Unreachable("404".to_owned())), "[E-AVATAR]"),
+        (Ok(b"<html>".as_slice().into()), "[E-AVATAR]"),
+        // What the owner can mend is said all the same.
+        (Err(DownloadError::FakeIp), "allow_fake_ip"),
+    ] {
+        for mentions in [vec![], vec!["bob".into()]] {
+            let world = world(&json!({}), vec![]);
+            let whose = if mentions.is_empty() { "avatar:ann" } else { "avatar:bob" };
+            world.adapter.serve(whose, answer.clone());
+            let message = Message { mentions, ..world.message("ann", "/手办化") };
+            assert_eq!(world.tell(message).await, None);
+            let told = world.adapter.send_number(1).await.text;
+            assert!(told.contains(sentence) && !told.contains("重新发"), "{told}");
+            assert!(world.provider.requests().is_empty());
+        }
+    }
+}
+
+/// What a person reads on a picture, where the prompt is not their own text.
+#[tokio::test(start_paused = true)]
+async fn a_request_says_what_was_asked_for_where_the_prompt_does_not() {
+    #[track_caller]
+    fn check(seen: &World, title: Option<&str>, prompt: &str) {
+        let requests = seen.provider.requests();
+        assert_eq!(requests[0].title.as_deref(), title);
+        assert!(requests[0].prompt.contains(prompt), "{}", requests[0].prompt);
+    }
+    for (locale, text, title, prompt) in [
+        (Locale::ZhCn, "/手办化", Some("手办化"), "PVC"),
+        (Locale::ZhCn, "/手办化2 穿红衣服", Some("手办化2 · 穿红衣服"), "穿红衣服"),
+        (Locale::EnUs, "/手办化3", Some("figurine3"), "cabinet"),
+        (Locale::ZhCn, "/改图", Some("改图"), "Improve this picture"),
+        (Locale::ZhCn, "/改图 换成雨夜", None, "换成雨夜"),
+    ] {
+        let world = world_in(locale, &json!({}), vec![]);
+        assert_eq!(world.shows("ann", text).await, None);
+        world.done(1).await;
+        check(&world, title, prompt);
+    }
+    let world = world(&json!({}), vec![]);
+    assert_eq!(world.says("ann", "/生图 猫").await, None);
+    world.done(1).await;
+    check(&world, None, "猫");
 }
 
 #[tokio::test(start_paused = true)]

@@ -136,6 +136,27 @@ fn keys_that_this_crate_names_exist() {
 }
 
 #[test]
+fn lengths_of_time_are_said_as_people_say_them() {
+    #[track_caller]
+    fn check(millis: u64, chinese: &str, english: &str) {
+        let (texts, span) = (Texts::new(), Duration::from_millis(millis));
+        assert_eq!((&*texts.span(Locale::ZhCn, span), &*texts.span(Locale::EnUs, span)), (chinese, english));
+    }
+    check(0, "1 秒", "1 second");
+    check(1_001, "2 秒", "2 seconds");
+    check(60_000, "60 秒", "60 seconds");
+    check(119_001, "2 分钟", "2 minutes");
+    check(3_412_000, "57 分钟", "57 minutes");
+    check(3_540_000, "59 分钟", "59 minutes");
+    check(3_540_001, "1 小时", "1 hour");
+    check(3_600_000, "1 小时", "1 hour");
+    check(7_140_001, "2 小时", "2 hours");
+    check(5_400_000, "90 分钟", "90 minutes");
+    check(86_400_000, "24 小时", "24 hours");
+    check(7 * 86_400_000, "7 天", "7 days");
+}
+
+#[test]
 fn a_missing_message_shows_its_key() {
     assert_eq!(Texts::new().plain(Locale::ZhCn, "no-such-message"), "no-such-message");
 }

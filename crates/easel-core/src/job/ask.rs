@@ -133,6 +133,7 @@ impl Engine {
             links: Vec::new(),
             operation: Some(operation),
             prompt: job.request.prompt.as_str().into(),
+            title: None,
             output: Output { size: job.request.size, ratio: job.request.ratio, tier: job.request.tier },
             needs_picture: false,
             caption: None,
@@ -209,6 +210,7 @@ fn request_of(job: &Active, plan: &Plan, references: Vec<Reference>) -> Generate
     GenerateRequest {
         operation: plan.operation.unwrap_or(of_pictures),
         prompt: plan.prompt.clone(),
+        title: plan.title.clone(),
         references: references.into(),
         output: plan.output,
         count: u8::try_from(job.wished().saturating_sub(job.kept()).max(1)).unwrap_or(u8::MAX),

@@ -25,14 +25,19 @@ impl Engine {
         !spent.is_empty() && spent.iter().all(|spent| self.price(spent).is_some_and(|price| price <= 0.0))
     }
 
+    /// Whether the job asked somebody, and nobody whom it asked can have charged anything.
+    pub(super) fn was_free(&self, job: &Active) -> bool {
+        self.were_free(&job.journal.begun_or_spent())
+    }
+
     /// Whether an attempt of the job may have been paid that brought nothing.
     pub(super) fn lost(&self, job: &Active) -> Charged {
-        if self.were_free(&job.journal.begun_or_spent()) { Charged::No } else { job.journal.lost() }
+        if self.was_free(job) { Charged::No } else { job.journal.lost() }
     }
 
     /// The same end without a word about charges where there can be none.
     pub(super) fn priced(&self, job: &Active, stopped: Stopped) -> Stopped {
-        if !self.were_free(&job.journal.begun_or_spent()) {
+        if !self.was_free(job) {
             return stopped;
         }
         match stopped {

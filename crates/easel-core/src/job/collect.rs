@@ -14,7 +14,7 @@ use crate::{
     error::UserError,
     ids::JobId,
     media::{Body, Picture, PictureProblem, Prepared, Spool, passes_unchanged, prepare},
-    message::{PictureLocator, PictureRef, Quote},
+    message::{PictureLocator, PictureOrigin, PictureRef, Quote},
     ports::{Adapter, Blobs, DownloadError, Reference, StoreError},
 };
 
@@ -116,7 +116,11 @@ impl Collector {
                     adapter.download(&request.chat, reference, max_bytes).await.map_err(download_error)?;
                 self.prepare(job, index, body, keep).await
             };
-            let (input, first_frame) = match collected.await {
+            let collected = collected.await.map_err(|error| match reference.origin {
+                PictureOrigin::Avatar => avatar_error(error),
+                _ => error,
+            });
+            let (input, first_frame) = match collected {
                 Ok(collected) => collected,
                 Err(error @ CollectError::User(_)) if request.is_clip() => {
                     unusable.get_or_insert(error);
@@ -292,6 +296,17 @@ fn download_error(error: DownloadError) -> CollectError {
             UserError::new("error-picture-download", "E-PICTURE-NET")
         }
     })
+}
+
+/// The same for an avatar. Nobody sent it, so nobody is asked to send it again, smaller, or in another format.
+fn avatar_error(error: CollectError) -> CollectError {
+    match error {
+        CollectError::User(why) if why.key != "error-picture-fake-ip" => {
+            tracing::info!(code = why.code, "an avatar could not be used");
+            CollectError::User(UserError::new("error-avatar", "E-AVATAR"))
+        }
+        other => other,
+    }
 }
 
 /// The sentence for a picture that can't be used.

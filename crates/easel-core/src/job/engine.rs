@@ -79,6 +79,8 @@ pub struct Plan {
     pub operation: Option<Operation>,
     /// The full prompt.
     pub prompt: Arc<str>,
+    /// What the person asked for, in a few words in the chat's language, where the prompt is not their own text.
+    pub title: Option<Arc<str>>,
     /// The wished shape.
     pub output: Output,
     /// Whether it makes no sense without an input picture.
@@ -174,7 +176,7 @@ pub enum CancelOutcome {
     Cancelled {
         /// Its number.
         number: u32,
-        /// Whether a provider was asked, so that it may have begun and may charge for it.
+        /// Whether a provider was asked that is not free, so that it may have begun and may charge for it.
         begun: bool,
     },
     /// It is being sent: too late.
@@ -436,7 +438,8 @@ impl Engine {
                 CancelOutcome::NotYours { number: job.number }
             }
             (Some(job), _) if job.try_cancel() => {
-                CancelOutcome::Cancelled { number: job.number, begun: job.may_cost() }
+                let begun = job.may_cost() && !self.was_free(&job);
+                CancelOutcome::Cancelled { number: job.number, begun }
             }
             (Some(job), _) => CancelOutcome::TooLate { number: job.number },
         }

@@ -108,9 +108,13 @@ impl Engine {
             Speaker { engine: Arc::clone(&self), adapter: Arc::clone(&adapter), target: target.clone() };
         let result = match beginning {
             Beginning::Deliver { artifacts } => {
-                self.hand_over_later(&job, &adapter, &speaker, artifacts).await
+                let delivered = self.hand_over_later(&job, &adapter, &speaker, artifacts).await;
+                delivered.map_err(|stopped| self.priced(&job, stopped))
             }
-            Beginning::DeliverMade { note } => self.deliver_made(&job, &adapter, &speaker, note).await,
+            Beginning::DeliverMade { note } => {
+                let delivered = self.deliver_made(&job, &adapter, &speaker, note).await;
+                delivered.map_err(|stopped| self.priced(&job, stopped))
+            }
             beginning => match self.produce(&job, &adapter, &speaker, started, position, beginning).await {
                 Ok(outcome) => Ok(outcome),
                 Err(stopped) => self.settle_for_made(&job, &adapter, &speaker, stopped).await,
@@ -192,7 +196,8 @@ impl Engine {
     /// A job's task panicked: the job fails with a sentence, its place is freed.
     pub(super) async fn crashed(self: &Arc<Self>, job: &Active) {
         tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked");
-        let charged = if job.journal.has_asked() { Charged::Maybe } else { Charged::No };
+        let charged = if job.may_cost() { Charged::Maybe } else { self.lost(job) };
+        let charged = if self.was_free(job) { Charged::No } else { charged };
         let outcome = Outcome::Failed { code: "E-PANIC".to_owned(), charged };
         self.vacate(job);
         if let Some(adapter) = self.planner.adapter(&job.request.chat.platform) {

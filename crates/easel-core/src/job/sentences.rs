@@ -128,7 +128,7 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-too-large-wish", "E-SIZE").with("tier", u64::from(tier))
     } else if let Some(sizes) = sizes {
         let sizes: Vec<_> = sizes.iter().map(|(width, height)| format!("{width}x{height}")).collect();
-        UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes.join(", "))
+        UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes.join(" / "))
     } else if any(|skip| *skip == Skip::NoCollage) {
         UserError::new("error-no-collage", "E-COLLAGE")
     } else if any(|skip| *skip == Skip::NoPublicUrl) {
@@ -141,6 +141,9 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-no-clip", "E-NO-CLIP")
     } else if any(|skip| *skip == Skip::NoEdit) {
         UserError::new("error-cannot-edit", "E-NO-EDIT")
+    } else if let Some((provider, _)) = reasons.iter().find(|(_, skip)| *skip == Skip::EditsOnly) {
+        // Whether it was named or stands in a chain: a picture is what helps.
+        UserError::new("error-edits-only", "E-NO-DRAW").with("provider", provider.clone())
     } else {
         UserError::new("error-no-provider", "E-NO-PROVIDER")
     }
@@ -166,6 +169,24 @@ pub fn queue_sentence(full: QueueFull) -> UserError {
 mod tests {
     use super::*;
     use crate::i18n::{Args, Locale, Texts};
+
+    #[test]
+    fn who_only_edits_is_named_with_what_to_do() {
+        let sentence = skip_sentence(&[("own".to_owned(), Skip::EditsOnly)]);
+        assert_eq!((sentence.key, sentence.code), ("error-edits-only", "E-NO-DRAW"));
+        let texts = Texts::new();
+        for (locale, parts) in [
+            (Locale::ZhCn, ["“own”", "附上图片", "不加 @own"]),
+            (Locale::EnUs, ["“own”", "Send a picture", "without @own"]),
+        ] {
+            let args = Args::new().with("provider", "own").with("code", "E-NO-DRAW");
+            let text = texts.get(locale, sentence.key, &args);
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        }
+        // What more can be done about comes first.
+        let resting = ("b".to_owned(), Skip::CircuitOpen);
+        assert_eq!(skip_sentence(&[("own".to_owned(), Skip::EditsOnly), resting]).code, "E-OVERLOAD");
+    }
 
     #[test]
     fn what_may_have_been_charged_is_said_once_in_every_language() {

@@ -43,6 +43,7 @@ impl Planner for TestPlanner {
             links: self.links.clone(),
             operation: request.is_clip().then_some(Operation::Clip),
             prompt: request.prompt.as_str().into(),
+            title: None,
             output: Output::default(),
             needs_picture: request.feature == "edit",
             caption: None,
@@ -59,6 +60,7 @@ impl Planner for TestPlanner {
             .map(|(name, value)| match value {
                 Arg::Number(n) => format!(" {name}={n}"),
                 Arg::Text(t) => format!(" {name}={t}"),
+                Arg::Span(span) => format!(" {name}={}s", span.as_secs()),
             })
             .collect();
         format!("{}{}", error.key, args.concat())
@@ -771,5 +773,27 @@ async fn nobody_hears_of_charges_where_everything_is_free() {
         let next = world(w.store.clone(), vec![]);
         assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
         assert_eq!(next.adapter.send_number(1).await.text, cut);
+        let cancelled = w.engine.cancel(&group("g"), &"u".into(), false, None);
+        assert_eq!(cancelled, CancelOutcome::Cancelled { number: 1, begun: !free });
+
+        let w = world(MemoryStore::default(), vec![Step::Panic]);
+        w.asks(request("u", "m1"));
+        let note = if free { "" } else { "\nnote-maybe-charged" };
+        assert_eq!(w.adapter.send_number(1).await.text, format!("error-internal{note}"));
+        w.ended().await;
+
+        let w = world(MemoryStore::default(), vec![]);
+        w.adapter.set_away(true);
+        w.asks(request("u", "m1"));
+        while !w.events().contains(&"stored".to_owned()) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let [name] = &w.store.blob_names()[..] else { panic!("one picture") };
+        w.store.ports().blobs.remove(name).await.unwrap();
+        let next = world(w.store.clone(), vec![]);
+        assert_eq!(next.recover().await, Recovered { delivered: 1, ..Recovered::default() });
+        let gone = if free { "error-result-lost-free" } else { "error-result-lost" };
+        assert_eq!(next.adapter.send_number(1).await.text, gone);
+        next.ended().await;
     }
 }

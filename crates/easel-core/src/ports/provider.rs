@@ -80,6 +80,9 @@ pub struct GenerateRequest {
     pub operation: Operation,
     /// The full prompt, as the engine shall read it.
     pub prompt: Arc<str>,
+    /// What the person asked for, in a few words, where the prompt is not their own text (a preset, an edit without a
+    /// word): for engines that write on the picture what it is of. `None` = the prompt says it.
+    pub title: Option<Arc<str>>,
     /// In order; never empty for [`Operation::Edit`], always for [`Operation::Generate`].
     pub references: Arc<[Reference]>,
     /// The wished shape.

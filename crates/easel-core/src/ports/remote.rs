@@ -44,6 +44,10 @@ pub trait TaskLog: Send + Sync {
 
     /// It is being worked on; `percent` where the service tells.
     fn progress(&self, percent: Option<u8>);
+
+    /// The service gave a readable answer to a question about the task. `knows` = it has the task, or had it; without
+    /// that it only shows that it is there.
+    fn heard(&self, _knows: bool) {}
 }
 
 /// Keeps nothing: for calls outside of jobs (a doctor's probe).

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -38,6 +39,8 @@ pub enum Step {
     Task(&'static str, Box<Step>),
     /// Tells how far the task is, in percent, then does that.
     Progress(u8, Box<Step>),
+    /// After so many seconds each, has an answer to a question about the task that tells whether it is known; then does that.
+    Heard(&'static [(u64, bool)], Box<Step>),
 }
 
 /// Plays its script, then answers with pictures (or, asked for clips, with clips) for ever. Records the keys and requests it saw.
@@ -238,8 +241,17 @@ impl Provider for ScriptedProvider {
             step = *then;
         }
         self.arrived.notify_waiters();
+        if let Step::Heard(answers, then) = step {
+            for (after, knows) in answers {
+                tokio::time::sleep(Duration::from_secs(*after)).await;
+                cx.tasks.heard(*knows);
+            }
+            step = *then;
+        }
         match step {
-            Step::Task(..) | Step::Progress(..) => unreachable!("a task, then how far it is, then the rest"),
+            Step::Task(..) | Step::Progress(..) | Step::Heard(..) => {
+                unreachable!("a task, then how far it is, then answers, then the rest")
+            }
             Step::Clip(link) => {
                 let clip = Clip { link: link.map(str::to_owned), ..test_clip() };
                 return Ok(Generated { clip: Some(clip), ..Generated::default() });

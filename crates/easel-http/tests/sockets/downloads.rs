@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use crate::peer::{Names, Peer, clients, downloads, ok, raw, redirect, silence, status};
 
 fn limits() -> DownloadLimits {
-    DownloadLimits::user_pictures(&NetworkSection::default())
+    DownloadLimits::user_pictures(NetworkSection::default().max_download_bytes)
 }
 
 #[track_caller]

@@ -56,7 +56,7 @@ async fn downloads_go_through_their_own_proxy_only() {
     let proxy = Peer::start(|_| ok("picture")).await;
     let wrong = Peer::start(|_| ok("wrong")).await;
     let names = Names::new(&[("clash.lan", &["127.0.0.1"])]);
-    let limits = DownloadLimits::user_pictures(&NetworkSection::default());
+    let limits = DownloadLimits::user_pictures(NetworkSection::default().max_download_bytes);
     let clients = with(&names, |network| {
         network.proxy = wrong.url("").into();
         network.download_proxy = format!("http://clash.lan:{}", proxy.port()).into();

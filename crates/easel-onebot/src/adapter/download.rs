@@ -60,7 +60,6 @@ impl OneBot {
         picture: &PictureRef,
         max_bytes: u64,
     ) -> Result<Body, DownloadError> {
-        let max_bytes = max_bytes.min(self.network.max_download_bytes);
         match &picture.locator {
             PictureLocator::Inline(bytes) => keep(bytes, max_bytes),
             PictureLocator::File(_) => {
@@ -145,7 +144,7 @@ impl OneBot {
     }
 
     async fn get_once(&self, url: &str, max_bytes: u64) -> Result<Result<Body, DownloadError>, HttpError> {
-        let limits = DownloadLimits { max_bytes, ..DownloadLimits::user_pictures(&self.network) };
+        let limits = DownloadLimits::user_pictures(max_bytes);
         let mut response = self.downloads.get(url).download_limits(limits).open().await?;
         let mut sink = self.spool.sink(response.body.expected_bytes().unwrap_or(0).min(max_bytes));
         let disk = |error: std::io::Error| DownloadError::Unreachable(format!("the spool failed: {error}"));

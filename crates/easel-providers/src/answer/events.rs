@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     AnswerError,
-    json::{End, Env, Finished, Parser, Streams, weight},
+    json::{End, Env, Finished, GROWTH, Parser, Streams, weight},
     slots::Slots,
     text::charge,
 };
@@ -293,7 +293,7 @@ impl Fold {
     }
 
     fn say(&mut self, text: &str) {
-        self.kept += text.len();
+        self.kept += GROWTH * text.len();
         self.prose.push_str(text);
     }
 
@@ -317,6 +317,7 @@ impl Fold {
             self.choices.push(Choice::default());
         }
         let Some(mine) = self.choices.get_mut(index) else { return };
+        let mut refused = 0;
         let kept = &mut self.kept;
         let mut weighed = |value: Value| {
             *kept += weight(&value);
@@ -346,13 +347,14 @@ impl Fold {
             }
             if let Some(Value::String(text)) = delta.remove("refusal") {
                 mine.refusal.push_str(&text);
-                weighed(text.into());
+                refused += GROWTH * text.len();
             }
         }
         if let Some(reason) = choice.remove("finish_reason").filter(is_something) {
             let old = mine.finish_reason.replace(weighed(reason));
             self.kept -= weight_of(old.as_ref());
         }
+        self.kept += refused;
         if let Some(error) = choice.remove("error").filter(is_something) {
             self.kept += weight(&error);
             self.kept -= weight_of(mine.error.replace(error).as_ref());
@@ -432,7 +434,7 @@ mod tests {
         });
         let values = fold.data.iter().chain(&fold.candidates).chain(fold.beside.values()).chain(&fold.error);
         let refusals: usize = fold.choices.iter().map(|choice| choice.refusal.len()).sum();
-        fold.prose.len() + refusals + values.chain(choices).map(weight).sum::<usize>()
+        GROWTH * (fold.prose.len() + refusals) + values.chain(choices).map(weight).sum::<usize>()
     }
 
     /// Reads 64 MiB of an event; what is kept of them is paid from the room, and the rest is let go.

@@ -16,18 +16,43 @@ const SLASHED: usize = 16 * 1024;
 const MAX_SCALAR: usize = 64;
 /// Longest key that is kept whole.
 const MAX_KEY: usize = 256;
-/// What one value costs beside its text, in bytes of the skeleton's allowance.
-const NODE_COST: usize = 64;
+// What a skeleton really takes, in bytes of its allowance. What grows doubles its room, and while it moves both the old and
+// the new one are held: three times its length at most.
+/// How often what grows may lie in memory.
+pub(super) const GROWTH: usize = 3;
+/// What an allocation takes beside what was asked for: the next size that the allocator has.
+const ALLOCATION: usize = 16;
+/// A value in its list.
+const NODE: usize = GROWTH * size_of::<Value>();
+/// The room that a list takes with its first value.
+const LIST: usize = 4 * size_of::<Value>() + ALLOCATION;
+/// An entry of an object: key, value, the hash of the key, and its place in the table.
+const ENTRY: usize = size_of::<(String, Value)>() + 2 * size_of::<usize>();
+/// The room that an object takes with its first entry, in its list and in its table.
+const OBJECT: usize = 4 * ENTRY + 2 * ALLOCATION;
+/// What an entry takes beside its value, without the letters of its key.
+const KEY: usize = GROWTH * ENTRY - NODE + ALLOCATION;
 
 /// What a value takes of the skeleton's allowance.
 pub(super) fn weight(value: &Value) -> usize {
-    let inside = match value {
-        Value::String(text) => text.len(),
-        Value::Array(list) => list.iter().map(weight).sum(),
-        Value::Object(map) => map.iter().map(|(key, value)| key.len() + weight(value)).sum(),
+    NODE + match value {
+        Value::String(text) => ALLOCATION + text.len(),
+        Value::Array(list) => LIST + list.iter().map(weight).sum::<usize>(),
+        Value::Object(map) => {
+            OBJECT + map.iter().map(|(key, value)| KEY + key.len() + weight(value)).sum::<usize>()
+        }
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-    };
-    NODE_COST + inside
+    }
+}
+
+/// What a value that begins with this byte takes, before anything in it is known.
+const fn begun(byte: u8) -> usize {
+    NODE + match byte {
+        b'{' => OBJECT,
+        b'[' => LIST,
+        b'"' => ALLOCATION,
+        _ => 0,
+    }
 }
 
 /// A text that continues over several events of a stream.
@@ -325,7 +350,7 @@ impl Parser {
     }
 
     fn begin_value(&mut self, byte: u8, env: &mut Env<'_>) -> Result<(), AnswerError> {
-        *env.room = env.room.checked_sub(NODE_COST).ok_or(AnswerError::TooMuch("too many values"))?;
+        *env.room = env.room.checked_sub(begun(byte)).ok_or(AnswerError::TooMuch("too many values"))?;
         self.state = match byte {
             b'{' => {
                 self.stack.push(Frame::Object(Map::new(), String::new()));
@@ -390,7 +415,8 @@ impl Parser {
                 State::Done
             }
             Some(Frame::Object(map, key)) => {
-                *env.room = env.room.checked_sub(key.len()).ok_or(AnswerError::TooMuch("too many keys"))?;
+                let taken = KEY + key.len();
+                *env.room = env.room.checked_sub(taken).ok_or(AnswerError::TooMuch("too many keys"))?;
                 map.insert(std::mem::take(key), value);
                 State::CommaOrEnd
             }

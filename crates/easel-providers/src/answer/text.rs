@@ -6,6 +6,7 @@
 use super::{
     AnswerError,
     base64::{Decoder, Fed, Spacing, is_letter},
+    json::GROWTH,
     slots::Slots,
 };
 
@@ -124,6 +125,8 @@ impl TextScanner {
             }
             Mode::Plain | Mode::Swallow => {}
         }
+        // From here on it doesn't grow, and counts with its length.
+        self.out.shrink_to_fit();
         Ok(String::from_utf8(self.out)
             .unwrap_or_else(|broken| String::from_utf8_lossy(broken.as_bytes()).into_owned()))
     }
@@ -135,7 +138,7 @@ impl TextScanner {
         room: &mut usize,
     ) -> Result<&'a [u8], AnswerError> {
         for (at, &byte) in piece.iter().enumerate() {
-            charge(room, 1)?;
+            charge(room, GROWTH)?;
             self.out.push(byte);
             // Wrapped lines and the escapes of JSON inside JSON belong to a run; the decoder judges them.
             let joins =

@@ -59,6 +59,7 @@ impl Gateway {
         let request = GenerateRequest {
             operation: if references == 0 { Operation::Generate } else { Operation::Edit },
             prompt: "a cat".into(),
+            title: None,
             references: (0..references).map(|_| Reference { picture: picture.clone() }).collect(),
             output,
             count: 1,

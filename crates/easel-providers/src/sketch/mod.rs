@@ -2,7 +2,7 @@
 //!
 //! Reads a prompt for things it can draw (`keywords`, `plan`), composes a picture-book scene of them (`scene`,
 //! `backdrop`, `subjects`, `weather`) or transforms a reference picture (`edit`), gives it a manner (`style`)
-//! and prints the prompt and the words "offline sketch" below it (`text`), so that nobody mistakes it for the
+//! and prints its title and the words "offline sketch" below it (`text`), so that nobody mistakes it for the
 //! work of a model. Equal requests give equal bytes.
 //!
 //! Pure: no files, no clock, no network, no async, and nothing is kept between two calls. Decoding reference
@@ -63,8 +63,11 @@ pub struct ReferencePixels<'a> {
 /// What to draw.
 #[derive(Debug, Clone, Copy)]
 pub struct SketchRequest<'a> {
-    /// Any text, also an empty one. Printed below the picture, shortened to three lines.
+    /// Any text, also an empty one: what is drawn.
     pub prompt: &'a str,
+    /// Printed below the picture, shortened to three lines; mostly the prompt. It chooses the
+    /// words on the picture and nothing that is drawn.
+    pub title: &'a str,
     /// Chooses among the pictures for one prompt; 0 stands for "whatever the prompt gives".
     pub seed: u64,
     /// Width of the answer in pixels, [`MIN_SIDE`] to [`MAX_SIDE`].
@@ -161,7 +164,7 @@ fn compose(
     height: usize,
     rng: Rng,
 ) -> Option<Raster> {
-    let caption = text::Caption::new(request.prompt, width, height);
+    let caption = text::Caption::new(request.title, width, height);
     let theme = theme(plan, references, rng);
     let [accent, ..] = theme.accents;
     if request.edit {
@@ -173,7 +176,7 @@ fn compose(
     }
     let margin = caption.margin();
     let (inner_width, inner_height) = (width - 2 * margin, height - margin - caption.height);
-    let picture = scene_pixels(plan, &theme, request.prompt, references, inner_width, inner_height, rng)?;
+    let picture = scene_pixels(plan, &theme, request.title, references, inner_width, inner_height, rng)?;
     let mut page = Pixmap::new(width as u32, height as u32)?;
     caption.mount(&picture.to_pixmap()?, &mut page, accent);
     Some(Raster::from_pixmap(&page))

@@ -10,7 +10,16 @@ use super::*;
 const SIDE: usize = 256;
 
 fn request(prompt: &str) -> SketchRequest<'_> {
-    SketchRequest { prompt, seed: 7, width: 256, height: 256, references: &[], index: 0, edit: false }
+    SketchRequest {
+        prompt,
+        title: prompt,
+        seed: 7,
+        width: 256,
+        height: 256,
+        references: &[],
+        index: 0,
+        edit: false,
+    }
 }
 
 /// The scene without caption, so that only what the words mean can differ.
@@ -167,6 +176,38 @@ fn sizes_are_kept_and_limits_are_errors() {
     assert_eq!(encode_png(&Picture { width: 3, height: 3, rgb: vec![0; 5] }), Err(SketchError::Encode));
 }
 
+/// What is printed is the title; what is drawn follows the prompt and the seed.
+#[test]
+fn a_title_changes_the_words_alone() {
+    let reference = pictures_of_two_colours();
+    let pixels = [ReferencePixels { width: 2, height: 2, rgba: &reference }];
+    let long =
+        "Turn the main subject of the given picture into an excellent 1/7 scale PVC figure, ".repeat(9);
+    let drawn = |title, seed| {
+        let asked = SketchRequest {
+            title,
+            seed,
+            width: 512,
+            height: 512,
+            references: &pixels,
+            edit: true,
+            ..request(&long)
+        };
+        draw(&asked).unwrap().rgb
+    };
+    let titled = drawn("PVC 手办", 7);
+    assert_eq!(drawn("PVC 手办", 7), titled, "equal requests, equal pictures");
+    assert_ne!(drawn("PVC 手办", 8), titled, "the seed chooses");
+    let spoken = drawn(&long, 7);
+    let above = 3 * 512 * 256;
+    assert_eq!(spoken[..above], titled[..above], "the picture is the same");
+    assert_ne!(spoken[above..], titled[above..], "the words are not");
+}
+
+fn pictures_of_two_colours() -> [u8; 16] {
+    [200, 40, 40, 255, 40, 40, 200, 255, 40, 40, 200, 255, 200, 40, 40, 255]
+}
+
 #[test]
 fn chinese_is_really_printed() {
     let outline = |text: &str| format!("{:?}", text::line(text, 0.0, 0.0, 20.0));
@@ -230,7 +271,7 @@ proptest! {
 
     #[test]
     fn no_prompt_can_break_it(prompt in "\\PC{0,400}", seed in any::<u64>(), width in 256_u32..400, height in 256_u32..400) {
-        let picture = draw(&SketchRequest { prompt: &prompt, seed, width, height, references: &[], index: 3, edit: false });
+        let picture = draw(&SketchRequest { prompt: &prompt, title: &prompt, seed, width, height, references: &[], index: 3, edit: false });
         prop_assert_eq!(picture.map(|p| p.rgb.len()), Ok((width * height * 3) as usize));
     }
 
@@ -238,7 +279,7 @@ proptest! {
     fn no_reference_can_break_an_edit(prompt in "(夜|雨|雪|手办|加一只猫|水彩|霓虹|🐱| ){0,4}", width in 1_u32..40, height in 1_u32..40, fill in any::<u8>()) {
         let rgba: Vec<u8> = (0..width * height * 4).map(|n| (n as u8).wrapping_mul(fill)).collect();
         let references = [ReferencePixels { width, height, rgba: &rgba }; 3];
-        let asked = SketchRequest { prompt: &prompt, seed: 0, width: 256, height: 300, references: &references, index: 0, edit: true };
+        let asked = SketchRequest { prompt: &prompt, title: &prompt, seed: 0, width: 256, height: 300, references: &references, index: 0, edit: true };
         prop_assert!(draw(&asked).is_ok());
     }
 }

@@ -234,10 +234,15 @@ async fn a_server_that_chooses_ids_itself_is_asked_about_its_own() {
 
 #[tokio::test]
 async fn a_task_that_the_server_never_saw_may_be_ordered() {
-    let bench = Bench::new(&wire()).await;
+    let mut bench = Bench::new(&wire()).await;
+    let notes = Arc::new(Notes::default());
+    bench.cx.tasks = notes.clone();
     let TaskIntent { task, .. } = bench.provider.intent(&bench.words("猫")).unwrap();
     let task = RemoteTask { id: task.unwrap(), poll: String::new() };
     bench.peer.answers([
+        // Neither a crash nor a page of a proxy says anything about the task.
+        Answer::reset(),
+        Answer::raw(502, "text/html", "<h1>Bad Gateway</h1>"),
         sample(200, "history_pending"),
         sample(200, "queue"),
         sample(200, "history_pending"),
@@ -245,12 +250,14 @@ async fn a_task_that_the_server_never_saw_may_be_ordered() {
     let error = bench.provider.resume(&task, &bench.words("猫"), &bench.cx).await.unwrap_err();
     let expected = (ErrorClass::NotFound, Retry::SameKey, Charged::No);
     assert_eq!((error.class, error.retry, error.charged), expected);
+    assert_eq!(std::mem::take(&mut *notes.1.lock().unwrap()), [false; 3]);
     // One that went from the queue to the history between two questions is no stranger.
     let history = samples::json("comfyui/history_success.json").to_string().replace(OTHER, &task.id);
     let done = Answer::raw(200, "application/json", history);
     bench.peer.answers([sample(200, "history_pending"), sample(200, "queue"), done]);
     bench.peer.when_path("/view", Answer::raw(200, "image/png", pictures::png(64, 64, 1)));
     bench.provider.resume(&task, &bench.words("猫"), &bench.cx).await.unwrap();
+    assert_eq!(*notes.1.lock().unwrap(), [false, false, true]);
     assert!(bench.creates().is_empty());
 }
 

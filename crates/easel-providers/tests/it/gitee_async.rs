@@ -89,9 +89,9 @@ fn success(_: &FakeProvider, results: &[Shown]) -> Vec<Answer> {
     }
 }
 
-/// Notes what a call tells about its task.
+/// Notes what a call tells about its task, and which answers show that the service knows it.
 #[derive(Default)]
-pub(crate) struct Notes(pub(crate) Mutex<Vec<RemoteTask>>);
+pub(crate) struct Notes(pub(crate) Mutex<Vec<RemoteTask>>, pub(crate) Mutex<Vec<bool>>);
 
 #[async_trait]
 impl TaskLog for Notes {
@@ -101,6 +101,10 @@ impl TaskLog for Notes {
     }
 
     fn progress(&self, _: Option<u8>) {}
+
+    fn heard(&self, knows: bool) {
+        self.1.lock().unwrap().push(knows);
+    }
 }
 
 fn two_pictures() -> [(PictureFormat, Bytes); 2] {

@@ -87,6 +87,7 @@ pub(crate) fn words(prompt: &str) -> GenerateRequest {
     GenerateRequest {
         operation: Operation::Generate,
         prompt: prompt.into(),
+        title: None,
         references: [].into(),
         output: Output::default(),
         count: 1,

@@ -50,6 +50,7 @@ fn small(references: &[Bytes]) -> GenerateRequest {
     GenerateRequest {
         operation: if references.is_empty() { Operation::Generate } else { Operation::Edit },
         prompt: "雨夜的柯基".into(),
+        title: None,
         references: references.iter().map(reference).collect(),
         output: Output { size: Some((320, 256)), ..Output::default() },
         count: 1,
@@ -89,6 +90,17 @@ async fn equal_requests_give_equal_pictures_and_several_differ() {
     assert_eq!(several[0], once[0]);
     assert!(several[0] != several[1] && several[1] != several[2]);
     assert_ne!(draw(&provider(&json!({ "seed": 7 })), &small(&[])).await, once);
+}
+
+#[tokio::test]
+async fn the_title_is_written_where_there_is_one() {
+    let plain = provider(&json!({}));
+    let titled = |title: &str| GenerateRequest { title: Some(title.into()), ..small(&[]) };
+    let untitled = draw(&plain, &small(&[])).await;
+    let other = draw(&plain, &titled("手办化")).await;
+    assert_ne!(other, untitled);
+    assert_eq!(draw(&plain, &titled("手办化")).await, other);
+    assert_eq!(draw(&plain, &titled(&small(&[]).prompt)).await, untitled, "the prompt is the usual title");
 }
 
 #[tokio::test]

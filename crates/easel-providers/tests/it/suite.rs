@@ -4,6 +4,7 @@
 //! answers with real pictures over real sockets.
 
 mod bench;
+mod questions;
 pub(crate) mod wire;
 
 use std::{collections::HashSet, time::Duration};
@@ -318,7 +319,8 @@ async fn an_expired_link_is_fetched_again_and_never_drawn_again() {
             let wire = wire.clone();
             running.spawn(async move {
                 let bench = Bench::new(&wire).await;
-                let link = bench.peer.host(".png", Answer::raw(status, "application/xml", "<Error/>"));
+                let name = if wire.clips { ".mp4" } else { ".png" };
+                let link = bench.peer.host(name, Answer::raw(status, "application/xml", "<Error/>"));
                 bench.succeeds(&[Shown::Link(link)]);
                 let error = bench.fails().await;
                 is_lost(&bench, "expired", &error);

@@ -57,7 +57,7 @@ fn mistake(options: &Draw, config: &Config) -> Option<ProblemText> {
         let is_known = names.is_empty() || wished.eq_ignore_ascii_case(Kind::Sketch.name());
         if !is_known && !names.iter().any(|name| name.eq_ignore_ascii_case(wished)) {
             let text = ProblemText::new("cli-no-provider").with("provider", wished.as_str());
-            return Some(text.with("names", names.join(", ")));
+            return Some(text.with("names", ProblemArg::names(names)));
         }
     }
     let folder = options.output.as_deref().filter(|output| !output.is_dir()).and_then(Path::parent);

@@ -24,7 +24,7 @@ use super::{
 use crate::config::{
     Config,
     discover::{Chosen, Feature, choose},
-    problem::ProblemText,
+    problem::{ProblemArg, ProblemText},
 };
 
 /// How a key is.
@@ -239,7 +239,7 @@ async fn reset(
         Some(wished) => {
             let unknown = || {
                 let text = ProblemText::new("keys-unknown-provider").with("provider", wished);
-                (Exit::Wrong, text.with("names", names.join(", ")))
+                (Exit::Wrong, text.with("names", ProblemArg::names(&names)))
             };
             let known = names.iter().find(|name| name.eq_ignore_ascii_case(wished));
             Some(known.ok_or_else(unknown)?.clone())
@@ -303,10 +303,10 @@ mod tests {
         fn check(seconds: u64, expected: &str) {
             assert_eq!(span(&Speech::new(Locale::EnUs), seconds), expected);
         }
-        check(0, "1 min");
-        check(61, "2 min");
-        check(3_600, "1 h");
-        check(90_000, "25 h");
+        check(0, "1 minute");
+        check(61, "2 minutes");
+        check(3_600, "1 hour");
+        check(90_000, "25 hours");
         check(172_800, "2 days");
     }
 

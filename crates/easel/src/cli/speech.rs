@@ -33,6 +33,13 @@ impl Speech {
         let args = text.args.iter().fold(Args::new(), |args, (name, arg)| match arg {
             ProblemArg::Plain(Arg::Number(number)) => args.with(name, *number),
             ProblemArg::Plain(Arg::Text(text)) => args.with(name, text.clone()),
+            ProblemArg::Plain(Arg::Span(span)) => args.with(name, self.texts.span(self.locale, *span)),
+            ProblemArg::Names(names) => {
+                args.with(name, names.join(&self.texts.plain(self.locale, "list-separator")))
+            }
+            ProblemArg::Parts(parts) => {
+                args.with(name, parts.iter().map(|part| self.say(part)).collect::<String>())
+            }
             ProblemArg::OneOf(keys) => {
                 let words: Vec<_> = keys.iter().map(|key| self.texts.plain(self.locale, key)).collect();
                 args.with(name, words.join(" / "))

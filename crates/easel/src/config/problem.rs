@@ -77,6 +77,17 @@ pub(crate) enum ProblemArg {
     Plain(Arg),
     /// Messages without arguments, rendered and put beside each other as alternatives.
     OneOf(Vec<&'static str>),
+    /// Names, listed as the language lists them.
+    Names(Vec<String>),
+    /// Messages of their own, one behind the other: parts of a sentence that are not always there.
+    Parts(Vec<ProblemText>),
+}
+
+impl ProblemArg {
+    /// Names, to be listed.
+    pub(crate) fn names<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Self {
+        Self::Names(names.into_iter().map(Into::into).collect())
+    }
 }
 
 impl<T: Into<Arg>> From<T> for ProblemArg {

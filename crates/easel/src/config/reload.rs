@@ -264,15 +264,30 @@ mod tests {
     #[tokio::test]
     async fn keys_that_need_a_restart_are_named() {
         let mut running = start("[bot]\ndata_dir = \"a\"\n");
-        running.replace("[bot]\ndata_dir = \"b\"\n[jobs]\ndeadline_seconds = 5\n");
+        running.replace(
+            "[bot]\ndata_dir = \"b\"\n[jobs]\ndeadline_seconds = 5\n[network]\nallow_fake_ip = true\n\
+             allow_hosts = [\"nas.lan\"]\nmax_download_bytes = 9\nmax_answer_bytes = 9\nproxy = \"http://p:1\"\n\
+             download_proxy = \"http://p:1\"\n",
+        );
         running.deadline(5).await;
         let applied =
             patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Applied { .. }))).await;
         let Outcome::Applied { needs_restart, changed, .. } = applied.unwrap().clone() else {
             panic!("waited for it")
         };
-        assert_eq!(needs_restart, ["bot.data_dir"]);
-        assert_eq!(changed, ["bot.data_dir", "jobs.deadline_seconds"]);
+        assert_eq!(
+            needs_restart,
+            [
+                "bot.data_dir",
+                "network.allow_fake_ip",
+                "network.allow_hosts[0]",
+                "network.download_proxy",
+                "network.max_answer_bytes",
+                "network.proxy"
+            ]
+        );
+        let at_once: Vec<_> = changed.iter().filter(|key| !needs_restart.contains(key)).collect();
+        assert_eq!(at_once, ["jobs.deadline_seconds", "network.max_download_bytes"]);
         running.stop().await;
     }
 

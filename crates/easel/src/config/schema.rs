@@ -246,11 +246,14 @@ impl Walk<'_> {
         let problem = Problem::error(
             place,
             path.to_string(),
-            ProblemText::new("config-wrong-word").with("value", shown).with("words", words.join(", ")),
+            ProblemText::new("config-wrong-word")
+                .with("value", shown)
+                .with("words", ProblemArg::names(words.iter().copied())),
         );
         let mend = match nearest(text, words.iter().copied()) {
             Some(word) => ProblemText::new("config-nearest-word").with("nearest", word),
-            None => ProblemText::new("config-wrong-word-mend").with("words", words.join(", ")),
+            None => ProblemText::new("config-wrong-word-mend")
+                .with("words", ProblemArg::names(words.iter().copied())),
         };
         self.problems.push(problem.mend(mend));
     }
@@ -287,7 +290,7 @@ pub(crate) fn unknown_key<'a>(
     let mend = match nearest(key, known.iter().copied()) {
         Some(nearest) => ProblemText::new("config-nearest-key").with("nearest", nearest),
         None if known.is_empty() => ProblemText::new("config-unknown-key-mend-none"),
-        None => ProblemText::new("config-unknown-key-mend").with("known", known.join(", ")),
+        None => ProblemText::new("config-unknown-key-mend").with("known", ProblemArg::names(known)),
     };
     Problem::error(place, path.to_string(), ProblemText::new("config-unknown-key").with("key", key))
         .mend(mend)

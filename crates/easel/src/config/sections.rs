@@ -12,7 +12,7 @@ use easel_providers::{Kind, ProfileSection, ProviderSection};
 
 use super::{
     Config,
-    problem::{Place, Problem, ProblemText, nearest},
+    problem::{Place, Problem, ProblemArg, ProblemText, nearest},
     schema::{self, SCHEMA},
     tree::{KeyPath, Node, Value},
 };
@@ -224,7 +224,7 @@ fn kind(written: &str, key: String, place: &dyn Fn(&str) -> Place) -> Problem {
     };
     let mend = match nearest {
         Some(nearest) => ProblemText::new("config-nearest-word").with("nearest", nearest),
-        None => ProblemText::new("config-kind-mend").with("kinds", all().collect::<Vec<_>>().join(", ")),
+        None => ProblemText::new("config-kind-mend").with("kinds", ProblemArg::names(all())),
     };
     Problem::error(place(&key), key, ProblemText::new(text).with("value", written)).mend(mend)
 }
@@ -316,8 +316,8 @@ fn platforms(config: &Config, place: &dyn Fn(&str) -> Place) -> Vec<Problem> {
         .flatten()
         .filter_map(|(key, text)| {
             let text = ProblemText::new("config-unknown-platform").with("platform", unknown(&text)?);
-            let mend =
-                ProblemText::new("config-unknown-platform-mend").with("platforms", PLATFORMS.join(", "));
+            let mend = ProblemText::new("config-unknown-platform-mend")
+                .with("platforms", ProblemArg::names(PLATFORMS));
             Some(Problem::warning(place(&key), key, text).mend(mend))
         })
         .collect()

@@ -24,7 +24,7 @@ use easel_core::{
     prompt::PresetBook,
     settings::FeatureSection,
 };
-use easel_http::HttpClients;
+use easel_http::{BaseUrl, HttpClients};
 use easel_providers::{
     Kind, ProfileSection, ProviderSection, models,
     registry::{self, Tools},
@@ -57,6 +57,8 @@ struct Kept {
     prints: Vec<String>,
     /// What the files say that the section names, such as a workflow.
     files: Vec<[u8; 32]>,
+    /// Whose turns it takes, and how many the section allows.
+    turns: Option<(String, u32)>,
     slot: Arc<ProviderSlot>,
 }
 
@@ -70,8 +72,9 @@ pub(super) struct Factory {
     slots: Mutex<BTreeMap<String, Kept>>,
     /// The models that were chosen for services from the environment, by address: the choice holds until the end.
     models: Mutex<HashMap<String, String>>,
-    /// Who may work on how many calls at a time. They outlive an edit of the configuration like the calls themselves.
-    turns: Mutex<HashMap<(String, u32), Turns>>,
+    /// Who may work on how many calls at a time. They outlive an edit of the configuration like the calls themselves: an
+    /// edit resizes them.
+    turns: Mutex<HashMap<String, Turns>>,
 }
 
 impl Factory {
@@ -120,31 +123,36 @@ impl Factory {
         let tools = Tools { profiles: profiles.clone(), ..self.tools.clone() };
         let provider = registry::build(name, section, &tools).with_context(|| format!("providers.{name}"))?;
         let keys = KeyPool::new(keys, &self.disabled(name));
-        let turns = self.turns(name, section, provider.capabilities().one_at_a_time);
+        let turns = turns_of(name, section, provider.capabilities().one_at_a_time);
         let slot = ProviderSlot::new(provider, keys, section.max_retry_attempts);
-        let slot = match turns {
-            Some(turns) => slot.with_turns(turns),
+        let slot = match &turns {
+            Some((whose, most)) => slot.with_turns(self.turns(whose, *most)),
             None => slot,
         };
         let slot = slot.with_task_limit(section.task_timeout_seconds.map(Duration::from_secs));
         let slot = Arc::new(slot.with_prices(section.price_table()));
         let (section, profile) = (section.clone(), profile.cloned());
-        slots.insert(name.to_owned(), Kept { section, profile, prints, files, slot: slot.clone() });
+        slots.insert(name.to_owned(), Kept { section, profile, prints, files, turns, slot: slot.clone() });
         Ok(slot)
     }
 
-    /// The turns of a provider, where calls to it are bounded. Sections with the address of one engine share them: two
-    /// workflows of one `ComfyUI` are still one `ComfyUI`.
-    fn turns(&self, name: &str, section: &ProviderSection, one_at_a_time: bool) -> Option<Turns> {
-        let most = match (section.max_running, one_at_a_time) {
-            (0, false) => return None,
-            (0, true) => 1,
-            (most, _) => most,
-        };
-        let address = section.address().ok().filter(|_| one_at_a_time);
-        let whose = address.map_or_else(|| name.to_owned(), |address| address.to_string());
+    /// The turns of one engine or service; `most` counts only where nobody has asked for them before.
+    fn turns(&self, whose: &str, most: u32) -> Turns {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Some(turns.entry((whose, most)).or_insert_with(|| Turns::new(most)).clone())
+        turns.entry(whose.to_owned()).or_insert_with(|| Turns::new(most)).clone()
+    }
+
+    /// Bounds everybody by what the sections say that are in use: an engine behind several by the smallest of theirs.
+    fn bound(&self, in_use: &[Arc<ProviderSlot>]) {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_used = |kept: &&Kept| in_use.iter().any(|slot| Arc::ptr_eq(slot, &kept.slot));
+        let mut bounds: BTreeMap<&str, u32> = BTreeMap::new();
+        for (whose, most) in slots.values().filter(is_used).filter_map(|kept| kept.turns.as_ref()) {
+            bounds.entry(whose).and_modify(|least| *least = (*least).min(*most)).or_insert(*most);
+        }
+        for (whose, most) in bounds {
+            self.turns(whose, most).resize(most);
+        }
     }
 
     async fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
@@ -263,6 +271,7 @@ impl Factory {
                 Err(error) => tracing::warn!(provider = name, error = format!("{error:#}"), "left out"),
             }
         }
+        self.bound(&providers);
         let (presets, _) = PresetBook::new(&config.presets);
         let runtime = Runtime::new(RuntimeParts {
             prefixes: config.bot.prefixes.clone(),
@@ -276,6 +285,30 @@ impl Factory {
         });
         Ok((runtime, drawing))
     }
+}
+
+/// Whose turns a provider takes, and how many its section allows; `None` where calls to it have no bound. Sections in front
+/// of one engine take the same: two workflows of one `ComfyUI` are still one `ComfyUI`.
+fn turns_of(name: &str, section: &ProviderSection, one_at_a_time: bool) -> Option<(String, u32)> {
+    let most = match (section.max_running, one_at_a_time) {
+        (0, false) => return None,
+        (0, true) => 1,
+        (most, _) => most,
+    };
+    let address = section.address().ok().filter(|_| one_at_a_time);
+    Some((address.map_or_else(|| name.to_owned(), |address| engine_at(&address)), most))
+}
+
+/// An engine by its address, the same for all its spellings: with and without a slash, a scheme, a usual port or the root of
+/// an API that it speaks beside its own, and by every name of this machine for itself.
+fn engine_at(address: &BaseUrl) -> String {
+    let url = address.url();
+    let host = url.host_str().unwrap_or_default().trim_end_matches('.');
+    let host = if matches!(host, "localhost" | "[::1]") { "127.0.0.1" } else { host };
+    let path = url.path().trim_end_matches('/');
+    let path = path.strip_suffix("/v1").unwrap_or(path);
+    // The slash tells it from the name of a section.
+    format!("{host}:{}/{}", url.port_or_known_default().unwrap_or_default(), path.trim_start_matches('/'))
 }
 
 /// The first model of a service's own list that makes pictures, if there is one. Costs nothing.
@@ -350,20 +383,68 @@ mod tests {
 
     #[test]
     fn turns_are_those_of_an_engine_or_of_a_section() {
-        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
         let turns = |name: &str, base_url: &str, max_running, serial| {
             let kind = Kind::ComfyUi.name().to_owned();
             let base_url = base_url.to_owned();
             let section = ProviderSection { kind, base_url, max_running, ..ProviderSection::default() };
-            factory.turns(name, &section, serial)
+            turns_of(name, &section, serial)
         };
-        let (one, other) = ("http://127.0.0.1:8188", "http://127.0.0.1:8189");
+        let (one, other) = ("http://h:8188", "http://h:8189");
         assert_eq!(turns("a", one, 0, false), None);
-        assert!(turns("a", one, 0, true).is_some());
-        assert_eq!(turns("a", one, 0, true), turns("b", one, 0, true), "two workflows, one engine");
-        assert_ne!(turns("a", one, 0, true), turns("a", other, 0, true));
-        assert_eq!(turns("a", one, 2, false), turns("a", one, 2, false), "kept over an edit");
-        assert_ne!(turns("a", one, 2, false), turns("b", one, 2, false), "a service is bounded per section");
+        assert_eq!(turns("a", one, 0, true).unwrap().1, 1);
+        let whose = |name: &str, base_url: &str, serial| turns(name, base_url, 2, serial).unwrap().0;
+        for same in
+            ["http://h:8188/", "HTTP://H:8188", " http://h:8188// ", "http://h.:8188", "http://h:8188/v1"]
+        {
+            assert_eq!(whose("a", one, true), whose("b", same, true), "{same}: two workflows, one engine");
+        }
+        for name in ["localhost:8188", "http://[::1]:8188/", "127.0.0.1:8188"] {
+            assert_eq!(whose("a", "http://127.0.0.1:8188", true), whose("b", name, true), "{name}");
+        }
+        for another in [other, "http://h", "http://h:8188/second", "http://g:8188"] {
+            assert_ne!(whose("a", one, true), whose("a", another, true), "{another}");
+        }
+        assert_ne!(whose("a", one, false), whose("b", one, false), "a service is bounded per section");
+    }
+
+    #[tokio::test]
+    async fn sections_in_front_of_one_engine_share_one_bound_also_over_an_edit() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let workflow =
+            serde_json::json!({ "6": { "class_type": "Painter", "inputs": { "text": "%prompt%" } } });
+        std::fs::write(file.path(), workflow.to_string()).unwrap();
+        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
+        let bound = async |sections: &[(&str, &str, u32)]| {
+            let providers: serde_json::Map<_, _> = sections
+                .iter()
+                .map(|(name, base_url, max_running)| {
+                    let section = serde_json::json!({
+                        "kind": "comfyui", "base_url": base_url, "max_running": max_running,
+                        "extra": { "workflow": file.path() },
+                    });
+                    ((*name).to_owned(), section)
+                })
+                .collect();
+            let config = serde_json::json!({ "providers": providers, "draw": { "chain": [sections[0].0] } });
+            let runtime = factory.runtime(&serde_json::from_value(config).unwrap()).await.unwrap().0;
+            let slots = sections.iter().map(|(name, ..)| runtime.providers.get(*name).unwrap());
+            slots.map(|slot| slot.turns().unwrap().clone()).collect::<Vec<_>>()
+        };
+        let (one, slash, other) = ("http://127.0.0.1:9", "http://localhost:9/", "http://127.0.0.1:10");
+        let first = bound(&[("a", one, 3), ("b", slash, 2), ("c", other, 4)]).await;
+        assert_eq!(first.iter().map(Turns::most).collect::<Vec<_>>(), [2, 2, 4]);
+        assert_eq!(first[0], first[1], "the turns themselves are shared");
+        for (a, b, expected) in [(3, 5, 3), (3, 1, 1), (0, 9, 1), (7, 7, 7)] {
+            let edited = bound(&[("a", one, a), ("b", slash, b)]).await;
+            assert_eq!(
+                edited,
+                [first[0].clone(), first[0].clone()],
+                "an edit makes no turns beside those held"
+            );
+            assert_eq!(edited[0].most(), expected, "{a} and {b}");
+        }
+        // A section that is gone bounds nobody any more.
+        assert_eq!(bound(&[("a", one, 7)]).await[0].most(), 7);
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, fs};
 
 use super::{
-    source::root,
+    source::{root, sources},
     texts::{literals, product},
 };
 
@@ -85,6 +85,36 @@ fn each_behaviour_is_listed_once() {
     assert!(ids.len() > 50, "the list is written in another way now");
     let mut seen = BTreeSet::new();
     let twice: Vec<_> = ids.into_iter().filter(|id| !seen.insert(*id)).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}
+
+/// A proof that is called otherwise now is no proof.
+#[test]
+fn every_proof_of_a_behaviour_is_a_test() {
+    let mut sources: String = sources().into_iter().map(|source| source.text).collect();
+    for entry in fs::read_dir(root().join("tests/it")).unwrap() {
+        sources.push_str(&fs::read_to_string(entry.unwrap().path()).unwrap());
+    }
+    let text = read("docs/behaviours.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| ")?.split(" | ").nth(3));
+    let proofs: Vec<_> = rows.flat_map(ticks).collect();
+    assert!(proofs.len() > 200, "the list is written in another way now");
+    let lost: Vec<_> =
+        proofs.into_iter().filter(|proof| !sources.contains(&format!("fn {proof}("))).collect();
+    assert!(lost.is_empty(), "{lost:?}");
+}
+
+/// A merge that keeps both sides of a line leaves two promises about one thing.
+#[test]
+fn the_changelog_tells_each_thing_once() {
+    let text = read("CHANGELOG.md");
+    let mut seen = BTreeSet::new();
+    let mut twice = Vec::new();
+    for (release, part) in text.split("\n## ").enumerate() {
+        let titles = part.lines().filter_map(|line| line.strip_prefix("- **")?.split("**").next());
+        twice.extend(titles.filter(|title| !seen.insert((release, *title))));
+    }
+    assert!(seen.len() > 10, "the changelog is written in another way now");
     assert!(twice.is_empty(), "{twice:?}");
 }
 

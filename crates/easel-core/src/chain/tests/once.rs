@@ -94,8 +94,29 @@ async fn an_order_without_an_answer_is_asked_about_where_its_id_is_ours() {
     // The job's deadline ends the order; the task has a bound of its own.
     let walk = walk_of(vec![Step::Hang, Step::Picture], 30).await;
     assert_eq!(walk.asked(&["1 a", "a took chosen"]).made_by("a").waited, Duration::from_secs(30));
-    let walk = walk_of(vec![Step::Hang, Step::Hang], 30).await;
-    assert!(matches!(walk.result, Err(ChainFailure::TaskLate)), "{:?}", walk.result);
     let walk = walk_of(vec![Step::Hang, never_seen()], 30).await;
     assert_eq!(walk.asked(&["1 a", "a took chosen"]).charged(), Charged::No);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_engine_that_died_with_an_order_holds_its_turn_for_a_minute() {
+    async fn check(answers: &'static [(u64, bool)], unknown: bool, seconds: u64) {
+        let steps = [Step::Hang, Step::Heard(answers, Box::new(Step::Hang))];
+        let links = [link(ScriptedProvider::choosing("a", steps), &[], 3)];
+        let walk = walk_with(&links, request(0), 30).await.asked(&["1 a", "a took chosen"]);
+        match &walk.result {
+            Err(ChainFailure::TaskUnknown(_)) => assert!(unknown, "{answers:?}"),
+            Err(ChainFailure::TaskLate) => assert!(!unknown, "{answers:?}"),
+            other => panic!("{answers:?}: {other:?}"),
+        }
+        assert_eq!(walk.waited, Duration::from_secs(30 + seconds), "{answers:?}");
+    }
+    check(&[], true, 60).await;
+    // Whoever answers is there, and looks for it.
+    check(&[(50, false), (50, false)], true, 50 + 50 + 60).await;
+    // What it knows has the bound of every task, however silent it is.
+    check(&[(50, true)], false, 600).await;
+    check(&[(50, false), (20, true), (400, false)], false, 600).await;
+    // Nor has what it doesn't know a longer one.
+    check(&[(59, false); 10], true, 600).await;
 }

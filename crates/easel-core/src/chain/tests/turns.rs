@@ -1,8 +1,11 @@
 //! Providers that work on so many calls at a time.
 
+use std::collections::BTreeMap;
+
 use tokio::sync::Notify;
 
 use super::*;
+use crate::job::usage::Prices;
 
 /// An engine that works on one call after the other.
 fn engine(steps: impl IntoIterator<Item = Step>) -> Arc<ScriptedProvider> {
@@ -103,6 +106,37 @@ async fn an_idle_fallback_is_asked_while_the_first_works_for_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whether_a_busy_engine_is_free_is_what_the_owner_says_it_costs() {
+    let prices = |price: Option<f64>| {
+        let table: BTreeMap<_, _> = price.map(|price| ("generate".to_owned(), price)).into_iter().collect();
+        Prices::parse(&table).unwrap()
+    };
+    for (free, price, waits) in
+        [(true, None, true), (true, Some(0.05), false), (false, None, false), (false, Some(0.0), true)]
+    {
+        let go = Arc::new(Notify::new());
+        let capabilities = Capabilities {
+            generate: true,
+            max_count: 1,
+            one_at_a_time: true,
+            free,
+            ..Capabilities::default()
+        };
+        let busy = ScriptedProvider::with_capabilities("a", capabilities, [Step::Hold(go.clone())]);
+        let slot = ProviderSlot::new(busy, KeyPool::new(Vec::new(), &HashMap::new()), 1);
+        let busy = Link::new(Arc::new(slot.with_prices(prices(price))), Output::default());
+        let links = [busy, link(ScriptedProvider::new("b", []), &["k"], 1)];
+        let ends = async {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            go.notify_one();
+        };
+        let (first, second, ()) = tokio::join!(walk(&links[..1]), walk(&links), ends);
+        first.made_by("a");
+        second.asked(if waits { &["aside", "back", "1 a"] } else { &["1 b k"] });
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_waited_looks_again_before_it_asks() {
     // The sixth in the queue does not ask what has failed five times, and the seventh neither.
     let hangs = || fail(ErrorClass::Unanswered, |_| {});
@@ -124,4 +158,50 @@ async fn a_key_that_turned_out_bad_while_one_waited_is_not_used() {
     walks.0.made_by("a");
     walks.1.made_by("a");
     assert_eq!(provider.keys().iter().filter(|key| *key == "k").count(), 1, "{:?}", provider.keys());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edit_of_the_bound_holds_for_those_under_way() {
+    const HOUR: u64 = 3600;
+    let gos = [(); 6].map(|()| Arc::new(Notify::new()));
+    let provider = ScriptedProvider::new("a", gos.iter().map(|go| Step::Hold(go.clone())));
+    let turns = Turns::new(1);
+    let slot = ProviderSlot::new(provider.clone(), KeyPool::new(Vec::new(), &HashMap::new()), 1);
+    let links = [Link::new(Arc::new(slot.with_turns(turns.clone())), Output::default())];
+    let walks = futures_util::future::join_all((0..6).map(|_| walk_with(&links, request(0), HOUR)));
+    let steps = async {
+        let begun = async || {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            provider.requests().len()
+        };
+        assert_eq!(begun().await, 1);
+        // More begin at once.
+        turns.resize(3);
+        assert_eq!(begun().await, 3);
+        // Fewer as those end that are under way; three is two more than one.
+        turns.resize(1);
+        for (go, expected) in gos.iter().zip([3, 3, 4]) {
+            go.notify_one();
+            assert_eq!(begun().await, expected);
+        }
+        // A bound that came back meanwhile counts those that were never taken away.
+        turns.resize(3);
+        assert_eq!(begun().await, 6);
+        turns.resize(1);
+        turns.resize(2);
+        for go in &gos {
+            go.notify_one();
+        }
+    };
+    let (walks, ()) = tokio::join!(walks, steps);
+    for walk in walks {
+        walk.made_by("a");
+    }
+    let all_free = || std::iter::from_fn(|| turns.free()).collect::<Vec<_>>();
+    let free = all_free();
+    assert_eq!(free.len(), 2);
+    turns.resize(0);
+    assert!(turns.all_taken());
+    drop(free);
+    assert_eq!(all_free().len(), 1);
 }

@@ -12,6 +12,7 @@ use crate::{
     job::{
         delivery::{Delivered, Item, deliver},
         engine::{CancelOutcome, Engine, JobLine, Phase},
+        ledger::StoredRequest,
     },
     media::Media,
     message::Message,
@@ -105,6 +106,23 @@ impl Desk {
         out.join("\n")
     }
 
+    /// What was asked for, in a few words, where that is not the prompt itself: the preset with what was typed behind it,
+    /// or that something is edited.
+    pub(super) fn title(
+        &self,
+        runtime: &Runtime,
+        preset: Option<&Preset>,
+        request: &StoredRequest,
+    ) -> Option<Arc<str>> {
+        let typed = request.prompt.trim();
+        match preset {
+            Some(preset) if typed.is_empty() => Some(name_in(preset, runtime.locale).into()),
+            Some(preset) => Some(format!("{} · {typed}", name_in(preset, runtime.locale)).into()),
+            None if typed.is_empty() => Some(self.texts.plain(runtime.locale, "kind-edit").into()),
+            None => None,
+        }
+    }
+
     /// What a job is about, in a few words: what was typed, else the preset, else the feature.
     fn what(&self, runtime: &Runtime, line: &JobLine) -> String {
         if !line.prompt.is_empty() {
@@ -174,7 +192,22 @@ impl Desk {
                         let send_mode = engine.send_mode();
                         let item = Item { job, index, caption: None, media, send_mode };
                         let outcome = deliver(&adapter, &target, item, None).await;
-                        tracing::info!(%job, index, ?outcome, "resent");
+                        match &outcome {
+                            Delivered::Yes { .. } => tracing::info!(%job, index, "a result was sent again"),
+                            Delivered::Unknown { reason } => tracing::warn!(
+                                %job,
+                                index,
+                                reason,
+                                "nobody knows whether a result that was sent again arrived"
+                            ),
+                            Delivered::No { reason, .. } => tracing::warn!(
+                                %job,
+                                index,
+                                reason,
+                                code = "E-DELIVERY",
+                                "a result could not be sent again"
+                            ),
+                        }
                         // Whoever is muted or gone can't be told either.
                         if let Delivered::No { failure, .. } = outcome
                             && !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected)

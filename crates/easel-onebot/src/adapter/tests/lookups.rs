@@ -241,6 +241,11 @@ async fn downloads_are_guarded() {
     assert_eq!(get(&files.endless("/endless")).await, Err(DownloadError::TooLarge { max_bytes: LIMIT }));
     assert_eq!(get(&files.status("/gone", 404)).await, Err(DownloadError::Expired));
     assert!(matches!(get(&files.cut("/cut", content(9_000))).await, Err(DownloadError::Unreachable(_))));
+    // The bound is that of the call, which follows the configuration, and not that of the start.
+    let wide = files.put("/wide.png", content(21 << 20));
+    let wide = PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Url(wide) };
+    let fetched = rig.adapter.download(&chat, &wide, 22 << 20).await.map(|body| body.len());
+    assert_eq!(fetched, Ok(21 << 20));
     let inline =
         PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Inline(content(2 << 20)) };
     let result = rig.adapter.download(&chat, &inline, LIMIT).await.map(|body| body.len());

@@ -152,6 +152,7 @@ impl Bench {
         GenerateRequest {
             operation: if pictures.is_empty() { Operation::Generate } else { Operation::Edit },
             prompt: "换成雨夜".into(),
+            title: None,
             references: pictures.iter().map(reference).collect(),
             output: Output::default(),
             count: 1,

@@ -10,7 +10,9 @@ use easel_providers::{
     Kind, ProviderSection, Tools,
     questions::{Listed, Questions},
 };
-use tokio::{net::TcpListener, net::TcpStream, time::timeout};
+#[cfg(feature = "onebot")]
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::timeout;
 
 use super::{Finding, PATIENCE, host_of, services::Service};
 use crate::config::{Config, problem::ProblemText};

@@ -26,7 +26,7 @@ use crate::{
     config::{
         Config,
         discover::{self, Feature, choose},
-        problem::{ProblemText, nearest},
+        problem::{ProblemArg, ProblemText, nearest},
     },
 };
 
@@ -120,7 +120,7 @@ fn nobody(names: &[String], name: Option<&str>, speech: &Speech, out: &mut Out<'
     let text = match nearest(name, names.iter().map(String::as_str)) {
         Some(nearest) => ProblemText::new("check-probe-nobody-near").with("nearest", nearest),
         None if names.is_empty() => ProblemText::new("check-probe-nobody-at-all"),
-        None => ProblemText::new("check-probe-nobody").with("names", names.join(", ")),
+        None => ProblemText::new("check-probe-nobody").with("names", ProblemArg::names(names)),
     };
     out(speech.say(&text.with("provider", name)));
     Exit::Wrong

@@ -95,7 +95,7 @@ async fn a_provider_that_nobody_answers_for_is_bad_and_its_key_stays_secret() {
     );
     let (exit, report) = check(&text).await;
     assert_eq!(exit, Exit::Failed, "{report}");
-    assert!(report.contains(&format!("{free} can't be reached")), "{report}");
+    assert!(report.contains(&format!("{free} can’t be reached")), "{report}");
     assert!(!report.contains("verysecret"), "{report}");
 }
 

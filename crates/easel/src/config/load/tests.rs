@@ -131,6 +131,7 @@ fn wrong_types_and_words() {
     check("[jobs]\nmax_running = 1.5\n", &["2:15 jobs.max_running wrong-type"]);
     check("[jobs]\nmax_running = 99999999999999999999\n", &["2:15 jobs.max_running wrong-type"]);
     check("[jobs]\nmax_running = 0\n", &["2:15 jobs.max_running too-small"]);
+    check("[network]\nmax_answer_bytes = 1\n", &["2:20 network.max_answer_bytes too-small"]);
     check("[jobs]\nmax_running = -1\n", &["2:15 jobs.max_running too-small"]);
     check("[jobs]\nmax_running = 2026-01-01\n", &["2:15 jobs.max_running wrong-type"]);
     check("bot = 3\n", &["1:7 bot wrong-type"]);

@@ -6,6 +6,7 @@
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
 use easel_core::{
+    chain::Corrections,
     error::{ErrorClass, ProviderError, Retry},
     ids::JobId,
     media::{BytesBudget, Spool},
@@ -31,10 +32,6 @@ const PROMPT: &str = "A small red circle on a white background.";
 const CHANGE: &str = "Make the background light blue.";
 /// Keys of one provider that are tried at most.
 const MOST_KEYS: usize = 5;
-/// Corrections of one request, as in a chain.
-const MOST_CORRECTIONS: usize = 2;
-/// Models of one service that are tried after the first, as in a chain.
-const MOST_MODELS: usize = 16;
 /// The field that asks for a stream, and by which the kinds that have another way are told to take it.
 const STREAM: &str = "stream";
 /// Longest wait for a service that queues.
@@ -296,6 +293,7 @@ impl<'a> Subject<'a> {
         let request = GenerateRequest {
             operation,
             prompt: if operation == Operation::Edit { CHANGE } else { PROMPT }.into(),
+            title: None,
             references: reference.into_iter().collect(),
             output: Output { size: Some(ASKED), ..Output::default() },
             count: 1,
@@ -303,7 +301,7 @@ impl<'a> Subject<'a> {
         let begun = Instant::now();
         // What real requests don't carry is none of their corrections.
         let extra = usize::from(step == Step::Draw && self.streaming() == Streaming::Possible);
-        match self.send(&*provider, &request, MOST_CORRECTIONS + extra).await {
+        match self.send(&*provider, &request, Corrections::with_extra(extra)).await {
             Ok((made, corrected)) => match made.pictures.first() {
                 Some(made) => Tried::Made {
                     size: (made.picture.width, made.picture.height),
@@ -317,13 +315,13 @@ impl<'a> Subject<'a> {
         }
     }
 
-    /// Asks with the usable keys in turn, and with at most so many corrections. Says how many there were, apart from the
-    /// models that are not there.
+    /// Asks with the usable keys in turn, and again after a correction as often as a chain does. Says how many there were,
+    /// apart from the models that are not there.
     async fn send(
         &self,
         provider: &dyn Provider,
         request: &GenerateRequest,
-        most: usize,
+        mut corrections: Corrections,
     ) -> Result<(Generated, usize), ProviderError> {
         let usable = |key: &&ApiKey| {
             let mut facts = self.free.keys.iter();
@@ -331,24 +329,19 @@ impl<'a> Subject<'a> {
         };
         let keyed: Vec<_> = self.keys.iter().take(MOST_KEYS).filter(usable).cloned().map(Some).collect();
         let mut keys = if keyed.is_empty() { vec![None] } else { keyed }.into_iter().peekable();
-        let (mut corrections, mut models) = (0, 0);
         let job = JobId::generate();
         while let Some(key) = keys.peek().cloned() {
             let result = provider.generate(request, &self.context(job, key, provider, request)).await;
-            let Err(error) = result else { return result.map(|made| (made, corrections)) };
-            match error.retry {
-                // Nobody pays for a model that is not there.
-                Retry::Corrected if error.class == ErrorClass::NotFound && models < MOST_MODELS => {
-                    models += 1;
-                }
-                Retry::Corrected if corrections < most => corrections += 1,
-                Retry::NextKey => {
-                    keys.next();
-                    if keys.peek().is_none() {
-                        return Err(error);
-                    }
-                }
-                _ => return Err(error),
+            let Err(error) = result else { return result.map(|made| (made, corrections.made())) };
+            if corrections.again(&error) {
+                continue;
+            }
+            if error.retry != Retry::NextKey {
+                return Err(error);
+            }
+            keys.next();
+            if keys.peek().is_none() {
+                return Err(error);
             }
         }
         Err(ProviderError::new(self.name(), ErrorClass::Auth, ""))
@@ -415,6 +408,7 @@ impl<'a> Subject<'a> {
         let request = GenerateRequest {
             operation: Operation::Generate,
             prompt: PROMPT.into(),
+            title: None,
             references: Arc::new([]),
             output: Output { size: Some((512, 512)), ..Output::default() },
             count: 1,

@@ -11,7 +11,7 @@ use easel_providers::{balance::Balance, models::first_image_capable, retired};
 
 pub(super) use self::traits::{Needs, Streaming, Traits, streaming};
 use super::super::Finding;
-use crate::config::problem::{ProblemText, nearest};
+use crate::config::problem::{ProblemArg, ProblemText, nearest};
 
 mod traits;
 
@@ -224,10 +224,13 @@ pub(super) fn free(traits: &Traits<'_>, free: &Free, today: NaiveDate) -> Vec<Fi
 
 fn of_key(traits: &Traits<'_>, key: &KeyFact, another: bool) -> Vec<Finding> {
     let place = traits.place();
-    let account = if key.account.is_empty() { String::new() } else { format!(" ({})", key.account) };
-    let text = |name: &str| {
-        traits.text(name).with("key", key.fingerprint.as_str()).with("account", account.as_str())
+    let name = match key.account.as_str() {
+        "" => ProblemText::new("check-probe-part-key"),
+        account => ProblemText::new("check-probe-part-key-of").with("account", account),
     };
+    let named = ProblemArg::Parts(vec![name.with("key", key.fingerprint.as_str())]);
+    let text =
+        |name: &str| traits.text(name).with("key", key.fingerprint.as_str()).with("named", named.clone());
     let mut found = vec![match &key.state {
         KeyState::Good => Finding::good(&*place, text("check-probe-key-good")),
         KeyState::Unproven => Finding::good(&*place, text("check-probe-key-unproven")),
@@ -433,10 +436,18 @@ fn failure(traits: &Traits<'_>, free: &Free, what: &str, failed: &Failed) -> Pro
         .with("suggestion", suggestion.unwrap_or_default())
 }
 
+/// A text with what the service said: its status and its words, or where it said none the end of the sentence.
 fn told(text: ProblemText, failed: &Failed) -> ProblemText {
-    let status = if failed.status == 0 { String::new() } else { format!(" (HTTP {})", failed.status) };
-    let detail = if failed.detail.is_empty() { String::new() } else { format!(": {}", failed.detail) };
-    text.with("class", failed.class.name()).with("status", status).with("detail", detail)
+    let status =
+        ProblemText::new("check-probe-part-status").with("status", u64::from(failed.status).to_string());
+    let status = Some(status).filter(|_| failed.status != 0).into_iter().collect();
+    let detail = match failed.detail.as_str() {
+        "" => ProblemText::new("check-probe-part-end"),
+        detail => ProblemText::new("check-probe-part-detail").with("detail", detail),
+    };
+    text.with("class", failed.class.name())
+        .with("status", ProblemArg::Parts(status))
+        .with("detail", ProblemArg::Parts(vec![detail]))
 }
 
 fn made(text: ProblemText, (width, height): (u32, u32), seconds: u64) -> ProblemText {

@@ -368,6 +368,34 @@ fn balances_are_told_with_their_keys() {
 }
 
 #[test]
+fn findings_are_put_together_as_the_language_does() {
+    let said = |status, detail: &str| {
+        let failed = Failed { class: ErrorClass::Auth, status, detail: detail.to_owned(), missing: None };
+        let fact = KeyFact { account: "work".to_owned(), ..key(KeyState::Failed(failed)) };
+        let found = of_key(&TRAITS, &fact, true);
+        [Locale::ZhCn, Locale::EnUs].map(|locale| Speech::new(locale).say(&found[0].text))
+    };
+    assert_eq!(
+        said(401, "no such key"),
+        [
+            "密钥 00000001（work）被拒（HTTP 401）：no such key",
+            "The key 00000001 (work) is refused (HTTP 401): no such key"
+        ]
+    );
+    let good = of_key(&TRAITS, &key(KeyState::Good), true);
+    let good = [Locale::ZhCn, Locale::EnUs].map(|locale| Speech::new(locale).say(&good[0].text));
+    assert_eq!(good, ["密钥 00000001 可用。", "The key 00000001 works."]);
+    assert_eq!(said(0, ""), ["密钥 00000001（work）被拒。", "The key 00000001 (work) is refused."]);
+    let missing =
+        Failed { class: ErrorClass::NotFound, status: 404, detail: "gone".to_owned(), missing: None };
+    let found = Paid(vec![(Step::Draw, Tried::Failed(missing)), (Step::DrawElsewhere, made())]);
+    let [finding] = &paid(&TRAITS, &Free::default(), &found)[..] else { panic!("one finding") };
+    let chinese = Speech::new(Locale::ZhCn).say(&finding.text);
+    assert_eq!(chinese, "这家没有 openai_images 的画图接口（HTTP 404），但用 openai_chat 可以画。");
+    assert!(!chinese.contains([':', '(', ',']), "{chinese}");
+}
+
+#[test]
 fn the_model_to_write_is_one_that_is_offered() {
     #[track_caller]
     fn check(model: &str, models: Option<&[&str]>, expected: Option<&str>) {
