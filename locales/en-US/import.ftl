@@ -36,12 +36,16 @@ import-note-retired-undated = The model { $model } of the provider “{ $provide
 import-note-retired-alone = The model { $model } of the provider “{ $provider }” was retired by its maker ({ $date }) without a replacement; some gateways still offer it.
 import-note-xai-chat = Provider “{ $provider }”: the chat of api.x.ai draws nothing; better set kind to "grok" and model to grok-imagine-image.
 import-note-model = The old configuration names no model, so the provider “{ $provider }” begins with { $model }.
+import-note-streams = The provider “{ $provider }” answers as a stream only, so extra.stream is true.
+import-note-draws-only = The provider “{ $provider }” has an address for drawing alone, so it has supports_edit = false. If it edits too, write its other address into a second section.
+import-note-references = The pictures of [selfie] reference_images lie in AstrBot’s folder: copy them to where easel can read them, and write those paths. This version draws no selfies yet.
 import-note-no-provider = No provider can be used, so easel draws its own offline sketches. Add the keys and remove the # in front of those lines.
 
 ## Why something was not taken over
 
 import-why-unknown = not a key that easel knows
 import-why-unreadable = its value can’t be read
+import-why-second = { $first } says the same, and that is what counts
 import-why-placeholder = a placeholder, not a key
 import-why-unused = it has no key and nothing uses it
 import-why-no-key = no key; fill in api_keys and remove the # of each line
@@ -55,8 +59,8 @@ import-why-no-switch = easel has no switch of its own for it
 import-why-fallback-off = fallbacks were switched off
 import-why-chain-unknown = there is no provider “{ $provider }”
 import-why-chain-off = the provider “{ $provider }” can’t be used now
+import-why-chain-edits-only = the provider “{ $provider }” has an address for edits alone, so it can’t draw
 import-why-chain-twice = the provider “{ $provider }” stands in the chain already
-import-why-clip-size = clips have no size setting, so { $output } is not kept
 import-why-size = not a size or ratio
 import-why-mode = it can only be none, whitelist or blacklist
 import-why-preset-form = write it as “name:prompt”
@@ -66,10 +70,12 @@ import-why-proxy-bad = not a proxy’s address; in proxy, write one that begins 
 import-why-reserved = it is part of the request itself and can’t be set beside it
 import-why-same-machine = not needed on the same machine
 import-why-label = easel uses the provider’s name alone
+import-why-draws-only = there is no full_edit_url, so it can’t edit
 import-why-encoding = easel sends pictures as they are, without encoding them again
 import-why-polling = the service answers at once, so there is no task to ask about
 import-why-pauses = easel decides by itself how long to wait and whether to try again
 import-why-streaming = easel asks for no stream unless extra.stream is true
+import-why-streaming-always = this service answers as a stream only
 import-why-streaming-kind = this kind has no switch for streaming
 import-why-network = easel has guards of its own for the network
 import-why-private = to allow private addresses, name each in [network] allow_hosts
@@ -77,7 +83,6 @@ import-why-clip-cache = clips are not kept after they were sent
 import-why-one-clip = each person has one clip at a time
 import-why-batch = easel bounds all work together, in [jobs]
 import-why-tool = it belongs to AstrBot’s language model
-import-why-references = the pictures lie in AstrBot’s folder, and this version draws no selfies yet
 import-why-selfie-prompt = there is no such setting; a [presets.NAME] can hold it
 import-why-selfie-own = easel decides this by itself
 import-why-selfie-off = selfies were switched off, so there is no [selfie]

@@ -178,12 +178,20 @@ check-probe-draws = Drawing works: a picture after { $seconds } s.
 check-probe-streams = Streaming works: the picture came through a stream.
 check-probe-stream-possible = { $origin ->
     [environment] Streaming works: the picture came through a stream. With these two variables easel asks for whole answers, so nothing more is needed.
-   *[section] Streaming works: the picture came through a stream. easel asks for whole answers; if a proxy cuts long ones, write in [providers.{ $provider }]: extra.stream = true
+   *[section] Streaming works: the picture came through a stream. easel asks for whole answers; if a proxy cuts long ones, write in [providers.{ $provider }]: { $extra ->
+        [yes] stream = true among the fields of extra, as in extra = {"{"} …, stream = true {"}"}
+       *[no] extra = {"{"} stream = true {"}"}
+        }
     }
 check-probe-stream-whole = Streaming: not supported. A stream was asked for, and the service answered with the whole picture at once, which easel reads as well.
 check-probe-stream-refused = Streaming: not supported. The service refuses to stream and draws without.
 check-probe-stream-fails = Streaming fails{ $status } and drawing without it works, so leave it off, as it is{ $detail }
 check-probe-stream-none = Streaming: { $kind } with { $model } has none that easel uses; it asks for whole answers.
+check-probe-sizes = Sizes of { $model }: { $known ->
+    [sizes] only { $sizes }; the nearest one is asked for.
+    [tier] up to { $tier }K.
+   *[open] easel knows of no bounds and asks for what people wish.
+    }
 check-probe-corrected = The service refused one of the parameters; easel leaves it out by itself.
 check-probe-size = Sizes work: { $size } as asked.
 check-probe-size-other = The service chooses sizes itself: { $size } instead of { $asked }.
@@ -197,27 +205,70 @@ check-probe-no-edits-mend = { $origin ->
 check-probe-twin-edits = Editing as { $kind } doesn’t exist at this service, but as { $twin } it works.
 check-probe-twin-edits-mend = { $origin ->
     [environment] These two variables can’t say that. Start easel with these instead: { $variables }
-   *[section] Write in [providers.{ $provider }]: kind = "{ $twin }"
+   *[section] Leave [providers.{ $provider }] as it is. Copy it as [providers.{ $provider }_edit] with kind = "{ $twin }"{ $odd ->
+        [both] {" "}and without profile and extra
+        [profile] {" "}and without profile
+        [extra] {" "}and without extra
+       *[none] {""}
+        }, and write in [edit]: provider = "{ $provider }_edit"
     }
 check-probe-twin-draws = Drawing as { $kind } doesn’t exist at this service{ $status }, but as { $twin } it works.
 check-probe-twin-draws-mend = { $origin ->
     [environment] These two variables can’t say that. Start easel with these instead: { $variables }
-   *[section] Write in [providers.{ $provider }]: kind = "{ $twin }"
+   *[section] Write in [providers.{ $provider }]: kind = "{ $twin }"{ $odd ->
+        [both] {" — "}and take profile = "{ $profile }" and extra out there: they are made for { $kind }
+        [profile] {" — "}and take profile = "{ $profile }" out there: it is made for { $kind }
+        [extra] {" — "}and take extra out there: its fields are made for { $kind }
+       *[none] {""}
+        }
     }
 check-probe-twin-answers = Drawing as { $kind } doesn’t exist at this service{ $status }; as { $twin } it answers, but without a picture: { $words }
 check-probe-twin-answers-mend = { $origin ->
     [environment] These two variables can’t say that. Start easel with these instead: { $variables } — and name a model that draws.
-   *[section] Write in [providers.{ $provider }]: kind = "{ $twin }" — and a model that draws.
+   *[section] Write in [providers.{ $provider }]: kind = "{ $twin }" — and a model that draws.{ $odd ->
+        [both] {" "}Take profile = "{ $profile }" and extra out there: they are made for { $kind }.
+        [profile] {" "}Take profile = "{ $profile }" out there: it is made for { $kind }.
+        [extra] {" "}Take extra out there: its fields are made for { $kind }.
+       *[none] {""}
+        }
     }
 check-probe-stream-off = Drawing fails as a stream{ $status } and works without{ $detail }
-check-probe-stream-off-mend = Take stream (and partial_images) out of [providers.{ $provider }] extra.
+check-probe-stream-off-mend = { $wish ->
+    [both] Write in [profiles.{ $profile }]: streaming = false — and take stream (and partial_images) out of [providers.{ $provider }] extra.
+    [profile] Write in [profiles.{ $profile }]: streaming = false
+   *[extra] Take stream (and partial_images) out of [providers.{ $provider }] extra.
+    }
 check-probe-model-gone = { $what ->
     [edit] Editing
    *[draw] Drawing
-    } fails: the service doesn’t know the model { $model } or this way of asking{ $status }{ $detail }
+    } fails: the service has not got the model { $model }{ $status }{ $detail }
 check-probe-model-gone-mend = { $origin ->
     [environment] Set: IMAGE_MODEL="{ $suggestion }"
    *[section] Write in [providers.{ $provider }]: model = "{ $suggestion }"
+    }
+check-probe-no-right = { $what ->
+    [edit] Editing
+   *[draw] Drawing
+    } fails: this account may not use the model { $model } yet{ $status }{ $detail }
+check-probe-no-right-mend = { $origin ->
+    [environment] On the service’s own page, activate { $model } and verify the account ({ $host }); some services want the id of an endpoint made there as IMAGE_MODEL.
+   *[section] On the service’s own page, activate { $model } and verify the account ({ $host }); some services want the id of an endpoint made there as [providers.{ $provider }] model.
+    }
+check-probe-not-offered = { $what ->
+    [edit] Editing
+   *[draw] Drawing
+    } fails: the service is not offered to this country or account{ $status }{ $detail }
+check-probe-not-offered-mend = { $origin ->
+    [environment] Reach it through a proxy in a country that it serves, [network] proxy = "http://127.0.0.1:7890", or ask on its page whether the account needs billing.
+   *[section] Reach it through a proxy in a country that it serves, [providers.{ $provider }] proxy = "http://127.0.0.1:7890", or ask on its page whether the account needs billing.
+    }
+check-probe-no-route = { $what ->
+    [edit] Editing
+   *[draw] Drawing
+    } fails: the service has no such address{ $status }{ $detail }
+check-probe-no-route-mend = { $origin ->
+    [environment] Check { $pair }_BASE_URL against the service’s documentation. The model is not what is missing.
+   *[section] Check [providers.{ $provider }] base_url and kind = "{ $kind }" against the service’s documentation. The model is not what is missing.
     }
 check-probe-failed = { $what ->
     [edit] Editing

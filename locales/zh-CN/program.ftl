@@ -165,12 +165,20 @@ check-probe-draws = 画图正常：{ $seconds } 秒出图。
 check-probe-streams = 流式正常：图是从流里收到的。
 check-probe-stream-possible = { $origin ->
     [environment] 流式正常：图是从流里收到的。用这两个环境变量时按整张接收，这样就够了。
-   *[section] 流式正常：图是从流里收到的。平时按整张接收；如果等久了被代理掐断，在 [providers.{ $provider }] 里写 extra.stream = true
+   *[section] 流式正常：图是从流里收到的。平时按整张接收；如果等久了被代理掐断，在 [providers.{ $provider }] 里写 { $extra ->
+        [yes] stream = true，和 extra 里别的字段放一起：extra = {"{"} …, stream = true {"}"}
+       *[no] extra = {"{"} stream = true {"}"}
+        }
     }
 check-probe-stream-whole = 流式：这家没有。要的是流，给的是整张图，画架一样能收。
 check-probe-stream-refused = 流式：这家没有。它不支持流式，不用流式就能画。
 check-probe-stream-fails = 流式失败{ $status }，不用流式就正常。现在就没开，保持不变即可{ $detail }
 check-probe-stream-none = 流式：{ $kind } 的 { $model } 用不上，画架按整张接收。
+check-probe-sizes = { $model } 的尺寸：{ $known ->
+    [sizes] 只有 { $sizes }，会要最接近的一个。
+    [tier] 最大 { $tier }K。
+   *[open] 没有已知的限制，按群友要的来。
+    }
 check-probe-corrected = 服务商不接受其中一个参数，画架会自动去掉它。
 check-probe-size = 尺寸正常：要 { $size } 就给 { $size }。
 check-probe-size-other = 尺寸由服务商自己定：要 { $asked }，给了 { $size }。
@@ -184,27 +192,70 @@ check-probe-no-edits-mend = { $origin ->
 check-probe-twin-edits = 这家没有 { $kind } 的改图接口，但用 { $twin } 可以改。
 check-probe-twin-edits-mend = { $origin ->
     [environment] 只靠这两个环境变量写不了，启动画架时改设这些：{ $variables }
-   *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"
+   *[section] [providers.{ $provider }] 不用动。把它抄成一节 [providers.{ $provider }_edit]，其中 kind = "{ $twin }"{ $odd ->
+        [both] ，不要抄 profile 和 extra
+        [profile] ，不要抄 profile
+        [extra] ，不要抄 extra
+       *[none] {""}
+        }；再在 [edit] 里写 provider = "{ $provider }_edit"
     }
 check-probe-twin-draws = 这家没有 { $kind } 的画图接口{ $status }，但用 { $twin } 可以画。
 check-probe-twin-draws-mend = { $origin ->
     [environment] 只靠这两个环境变量写不了，启动画架时改设这些：{ $variables }
-   *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"
+   *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"{ $odd ->
+        [both] ，并去掉那里的 profile = "{ $profile }" 和 extra，它们是给 { $kind } 写的
+        [profile] ，并去掉那里的 profile = "{ $profile }"，它是给 { $kind } 写的
+        [extra] ，并去掉那里的 extra，里面的字段是给 { $kind } 写的
+       *[none] {""}
+        }
     }
 check-probe-twin-answers = 这家没有 { $kind } 的画图接口{ $status }；用 { $twin } 有回应，但没有图：{ $words }
 check-probe-twin-answers-mend = { $origin ->
     [environment] 只靠这两个环境变量写不了，启动画架时改设这些：{ $variables }，再换一个会画图的模型。
-   *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"，再换一个会画图的 model。
+   *[section] 在 [providers.{ $provider }] 里写 kind = "{ $twin }"，再换一个会画图的 model。{ $odd ->
+        [both] 那里的 profile = "{ $profile }" 和 extra 是给 { $kind } 写的，要去掉。
+        [profile] 那里的 profile = "{ $profile }" 是给 { $kind } 写的，要去掉。
+        [extra] 那里的 extra 是给 { $kind } 写的，要去掉。
+       *[none] {""}
+        }
     }
 check-probe-stream-off = 流式画图失败{ $status }，不用流式就正常{ $detail }
-check-probe-stream-off-mend = 从 [providers.{ $provider }] 的 extra 里去掉 stream（和 partial_images）。
+check-probe-stream-off-mend = { $wish ->
+    [both] 在 [profiles.{ $profile }] 里写 streaming = false，再从 [providers.{ $provider }] 的 extra 里去掉 stream（和 partial_images）。
+    [profile] 在 [profiles.{ $profile }] 里写 streaming = false
+   *[extra] 从 [providers.{ $provider }] 的 extra 里去掉 stream（和 partial_images）。
+    }
 check-probe-model-gone = { $what ->
     [edit] 改图
    *[draw] 画图
-    }失败：服务商不认识模型 { $model }，或者没有这个接口{ $status }{ $detail }
+    }失败：服务商没有模型 { $model }{ $status }{ $detail }
 check-probe-model-gone-mend = { $origin ->
     [environment] 设 IMAGE_MODEL="{ $suggestion }"
    *[section] 在 [providers.{ $provider }] 里写 model = "{ $suggestion }"
+    }
+check-probe-no-right = { $what ->
+    [edit] 改图
+   *[draw] 画图
+    }失败：这个账号还不能用模型 { $model }{ $status }{ $detail }
+check-probe-no-right-mend = { $origin ->
+    [environment] 到服务商（{ $host }）的网页上开通 { $model }，并完成实名认证；有的服务商要在那里建一个接入点，再把它的编号设成 IMAGE_MODEL。
+   *[section] 到服务商（{ $host }）的网页上开通 { $model }，并完成实名认证；有的服务商要在那里建一个接入点，再把它的编号写进 [providers.{ $provider }] 的 model。
+    }
+check-probe-not-offered = { $what ->
+    [edit] 改图
+   *[draw] 画图
+    }失败：服务商不对这个国家或地区、或者这个账号开放{ $status }{ $detail }
+check-probe-not-offered-mend = { $origin ->
+    [environment] 用它支持的地区的代理去访问，在 [network] 里写 proxy = "http://127.0.0.1:7890"；或者到它的网页上看看账号要不要先绑定付款方式。
+   *[section] 用它支持的地区的代理去访问，在 [providers.{ $provider }] 里写 proxy = "http://127.0.0.1:7890"；或者到它的网页上看看账号要不要先绑定付款方式。
+    }
+check-probe-no-route = { $what ->
+    [edit] 改图
+   *[draw] 画图
+    }失败：服务商没有这个接口{ $status }{ $detail }
+check-probe-no-route-mend = { $origin ->
+    [environment] 对照服务商的文档检查 { $pair }_BASE_URL。缺的不是模型。
+   *[section] 对照服务商的文档检查 [providers.{ $provider }] 的 base_url 和 kind = "{ $kind }"。缺的不是模型。
     }
 check-probe-failed = { $what ->
     [edit] 改图

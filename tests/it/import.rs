@@ -2,6 +2,8 @@
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
+use easel_testkit::provider::{Answer, FakeProvider};
+
 use crate::world::{Easel, easel, run, said};
 
 /// The sample configurations: one of every source document and newer versions of the same plug-ins.
@@ -44,6 +46,40 @@ fn every_sample_is_imported_and_starts() {
         }
         starts(name, dir.path());
     }
+}
+
+/// What was asked before the import is asked after it: the same service, with its key, its model and its fields.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_imported_service_draws_and_edits() {
+    let provider = FakeProvider::start().await;
+    provider.always(Answer::draws());
+    let dir = tempfile::tempdir().unwrap();
+    let old = sample("aiimg_v3").replace("https://gateway.example/v1", &provider.base_url());
+    fs::write(dir.path().join("old.json"), old).unwrap();
+    let output = run(dir.path(), &["import", "astrbot", "old.json", "--output", "new.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let draw = |arguments: &[&str]| {
+        let mut command = easel(dir.path());
+        command.env("EASEL__NETWORK__ALLOW_HOSTS", "127.0.0.1");
+        let output = command.args(["--config", "new.toml", "draw"]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    };
+    draw(&["a cat", "-o", "cat.png"]);
+    draw(&["make it blue", "--image", "cat.png", "-o", "blue.png"]);
+    assert!(dir.path().join("blue.png").is_file());
+    let requests = provider.requests();
+    let asked: Vec<_> = requests.iter().filter(|request| request.prompt().is_some()).collect();
+    assert_eq!(asked.len(), 2, "{requests:#?}");
+    let key = |nth: usize| asked[nth].headers().get("authorization").map(str::to_owned);
+    assert_eq!(
+        (asked[0].path(), key(0)),
+        ("/v1/chat/completions", Some("Bearer sk-fixture-grok-003".to_owned()))
+    );
+    assert_eq!(
+        (asked[1].path(), key(1)),
+        ("/v1/images/edits", Some("Bearer sk-fixture-edit-003".to_owned()))
+    );
+    assert_eq!(asked[0].model().as_deref(), Some("grok-imagine-image"));
 }
 
 /// Starts easel with the imported file.

@@ -96,7 +96,7 @@ async fn streaming_is_judged_from_the_picture_that_is_drawn_anyway() {
         assert_eq!((code, drawn.len()), (Some(0), 1), "{told}");
         assert!(drawn[0].stream(), "{kind}");
         if kind == "openai_images" {
-            says(&told, &["Drawing works", "Streaming works", "extra.stream = true"]);
+            says(&told, &["Drawing works", "Streaming works", "extra = { stream = true }"]);
         }
     }
 }
@@ -180,6 +180,21 @@ async fn the_proposed_variables_are_understood() {
     command.env("EASEL__DRAW__PROVIDER", "openai").env("EASEL__NETWORK__ALLOW_HOSTS", "127.0.0.1");
     let output = command.args(["draw", "a cat", "-o", "cat.png"]).output().unwrap();
     assert!(output.status.success() && dir.path().join("cat.png").is_file(), "{}", said(&output));
+    // A second section that edits, as it is proposed.
+    let mut command = easel(dir.path());
+    command.env("EASEL__NETWORK__ALLOW_HOSTS", "127.0.0.1");
+    for (name, kind) in [("OPENAI", "openai_images"), ("OPENAI_EDIT", "openai_chat")] {
+        let address = provider.base_url();
+        for (key, value) in
+            [("KIND", kind), ("BASE_URL", &*address), ("API_KEYS", KEY), ("MODEL", "gpt-image-2")]
+        {
+            command.env(format!("EASEL__PROVIDERS__{name}__{key}"), value);
+        }
+    }
+    command.env("EASEL__DRAW__PROVIDER", "openai").env("EASEL__EDIT__PROVIDER", "openai_edit");
+    let arguments = ["draw", "a dog", "--image", "cat.png", "-o", "dog.png"];
+    let output = command.args(arguments).output().unwrap();
+    assert!(output.status.success() && dir.path().join("dog.png").is_file(), "{}", said(&output));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -312,7 +327,7 @@ async fn a_recorded_picture_is_one_pixel() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_profile_is_asked_as_it_says() {
-    let further = "profile = \"gate\"\nsupports_edit = false\n[profiles.gate]\npaths = { models = \"catalogue/models\" }\nauth_header = \"x-gate-key\"\n";
+    let further = "profile = \"gate\"\nsupports_edit = false\n[profiles.gate]\npaths = { models = \"catalogue/models\" }\nauth_header = \"x-gate-key\"\nheaders = { \"x-tenant\" = \"tenant-of-mine\" }\n";
     let (provider, dir) = probed("openai_images", "gpt-image-2", further).await;
     let (code, told) = check(dir.path(), &["--probe", "--record", "records"]);
     assert_eq!(code, Some(0), "{told}");
@@ -321,8 +336,72 @@ async fn a_profile_is_asked_as_it_says() {
     let asked =
         asked.iter().find(|request| request.path().ends_with("catalogue/models")).expect("asked there");
     assert_eq!(asked.headers().get("x-gate-key"), Some(KEY));
+    // A gateway that tells its tenants apart would take every question without for one with a wrong key.
+    for request in provider.requests() {
+        assert_eq!(request.headers().get("x-tenant"), Some("tenant-of-mine"), "{}", request.path());
+    }
     for entry in fs::read_dir(dir.path().join("records")).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        assert!(!text.contains(KEY), "{text}");
+        assert!(!text.contains(KEY) && !text.contains("tenant-of-mine"), "{text}");
     }
+}
+
+/// What is asked before the first picture where the owner names no model.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_that_chooses_a_model_is_asked_as_the_profile_says() {
+    let further = "profile = \"gate\"\nsupports_edit = false\n[profiles.gate]\nheaders = { \"x-tenant\" = \"tenant-of-mine\" }\n";
+    let (provider, dir) = probed("openai_images", "", further).await;
+    let output = run(dir.path(), &["draw", "a cat", "--config", "easel.toml", "-o", "cat.png"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let requests = provider.requests();
+    assert!(requests.iter().any(|request| request.path().ends_with("/models")));
+    for request in &requests {
+        assert_eq!(request.headers().get("x-tenant"), Some("tenant-of-mine"), "{}", request.path());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_only_edits_is_not_told_to_draw() {
+    let (provider, dir) = probed("siliconflow", "Qwen/Qwen-Image-Edit-9999", "").await;
+    provider.when_path("/images/generations", Answer::model_not_found());
+    let (code, told) = check(dir.path(), &["--probe", "--yes"]);
+    assert_eq!(code, Some(1), "{told}");
+    says(&told, &["Editing fails"]);
+    assert!(!told.contains("Drawing works") && !told.contains("supports_edit"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_missing_decides_what_to_write() {
+    for (answer, words) in [
+        (Answer::sample(403, "openai/error_unsupported_region.json"), "[providers.main] proxy = "),
+        (Answer::sample(404, "volcengine_ark/error_model_not_open.json"), "activate gpt-image-2"),
+        (Answer::route_missing(), "base_url and kind = \"openai_images\""),
+    ] {
+        let (provider, dir) = probed("openai_images", "gpt-image-2", "supports_edit = false").await;
+        provider.when_path("/images/generations", answer);
+        provider.when_path("/chat/completions", Answer::route_missing());
+        let (code, told) = check(dir.path(), &["--probe", "--yes"]);
+        assert_eq!(code, Some(1), "{told}");
+        says(&told, &[words]);
+        assert!(!told.contains("model = "), "{told}");
+    }
+}
+
+/// The kind that draws stays, and a second section edits.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_only_chat_edits_a_second_section_is_proposed() {
+    let (provider, dir) = probed("openai_images", "gpt-image-2", "extra = { quality = \"high\" }").await;
+    provider.when_path("/images/edits", Answer::route_missing());
+    let drawn = Answer::chat(ChatShape::MarkdownDataUrl, pictures::png(1024, 1024, 2));
+    provider.when_path("/chat/completions", drawn);
+    let (code, told) = check(dir.path(), &["--probe", "--yes"]);
+    assert_eq!(code, Some(1), "{told}");
+    says(
+        &told,
+        &[
+            "Leave [providers.main] as it is",
+            "[providers.main_edit] with kind = \"openai_chat\" and without extra",
+            "in [edit]: provider = \"main_edit\"",
+        ],
+    );
 }

@@ -137,6 +137,19 @@ pub enum KeyVerdict {
     Cool(Duration),
 }
 
+/// What it is that a service has not got when it says "not found".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The model.
+    Model,
+    /// This account's right to it: somebody has to activate the model or to verify the account first.
+    Right,
+    /// The address: a wrong `base_url`, or a service that does not offer this.
+    Address,
+    /// The service, for this country or account.
+    Service,
+}
+
 /// A failed attempt at a provider.
 #[derive(Debug, thiserror::Error)]
 #[error("{provider}: {class:?}{}{}", status.map(|s| format!(" (HTTP {s})")).unwrap_or_default(), if detail.is_empty() { String::new() } else { format!(": {detail}") })]
@@ -155,6 +168,8 @@ pub struct ProviderError {
     pub retry_after: Option<Duration>,
     /// The provider is closed to this account as a whole: its circuit opens at once.
     pub suspended: bool,
+    /// What is not there, as far as the service says; only of meaning with [`ErrorClass::NotFound`].
+    pub missing: Option<Missing>,
     /// HTTP status.
     pub status: Option<u16>,
     /// The provider's own id of the request, for support tickets.
@@ -227,6 +242,7 @@ impl ProviderError {
             key: KeyVerdict::Fine,
             retry_after: None,
             suspended: false,
+            missing: None,
             status: None,
             request_id: None,
             detail: detail.into(),

@@ -10,13 +10,13 @@ mod words;
 
 use std::time::Duration;
 
+pub use easel_core::error::Missing;
 use easel_core::error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry};
 use easel_http::{Redactor, RetryAdvice, header::HeaderMap};
 use serde_json::Value;
 
 use crate::answer::{Answer, BodyKind, candidates::spoken};
 use echo::{for_log, without_prompt};
-pub use missing::Missing;
 use words::{
     AUTH, CHECKER, MODERATED, MODERATED_OUTPUT, NOT_FOUND, OVERLOAD, QUOTA, RATE, REFUSED, TOO_LARGE,
 };
@@ -92,9 +92,10 @@ impl Failure {
     pub(crate) fn lacks(&self, model: &str) -> bool {
         self.class == ErrorClass::NotFound
             && self.retry == Retry::NextProvider
-            && self
-                .missing
-                .map_or_else(|| missing::names(&self.message, model), |missing| missing == Missing::Model)
+            && match self.missing {
+                Some(missing) => matches!(missing, Missing::Model | Missing::Right),
+                None => missing::names(&self.message, model),
+            }
     }
 
     /// The same failure, in which a dialect recognised something of its own: this class, and this for the key.
@@ -164,6 +165,7 @@ impl Failure {
         error.key = self.key;
         error.retry_after = self.retry_after;
         error.suspended = self.suspended;
+        error.missing = self.missing;
         error.status = Some(facts.status);
         error.request_id = request_id(facts.headers);
         error.body_head =
@@ -290,14 +292,13 @@ fn nothing(
     };
     let message = match (unusable, class) {
         (Some(kind), _) => format!("the answer holds {kind} instead of a usable {wished}"),
-        (None, ErrorClass::NotFound) => {
-            "a web page was answered: base_url does not lead to an API".to_owned()
-        }
+        (None, ErrorClass::NotFound) => "a web page was answered".to_owned(),
         (None, ErrorClass::ModerationInput) => "the model refused in words".to_owned(),
         (None, _) if answer.malformed => "the answer is no valid JSON".to_owned(),
         (None, _) => format!("the answer holds no {wished}"),
     };
-    Failure { message, ..Failure::new(class) }
+    let missing = (class == ErrorClass::NotFound).then_some(Missing::Address);
+    Failure { message, missing, ..Failure::new(class) }
 }
 
 /// Whether a model's words, as [`crate::answer::candidates::Choice::said`] has them, are a refusal.

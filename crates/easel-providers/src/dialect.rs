@@ -102,7 +102,7 @@ pub(crate) trait Dialect: Send + Sync {
         call.bearer(key)
     }
 
-    /// Adds the service's own headers to a paid call, for those that are not known before easel runs.
+    /// Adds the service's own headers to a call, for those that are not known before easel runs.
     fn dress(&self, call: Call) -> Call {
         call
     }

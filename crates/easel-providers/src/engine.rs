@@ -255,7 +255,6 @@ impl Remote {
     fn call(&self, path: &str, payload: Payload, cx: &CallContext) -> Call {
         let method = if matches!(payload, Payload::Query(_)) { Method::GET } else { Method::POST };
         let call = with_headers(self.wire.call(method, path, cx), self.dialect.headers());
-        let call = self.dialect.dress(call);
         match payload {
             Payload::Json(segments) => call.body("application/json", segments),
             Payload::Form(form) => call.multipart(form),

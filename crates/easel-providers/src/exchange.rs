@@ -96,7 +96,7 @@ impl Wire {
     pub(crate) fn call(&self, method: Method, path: &str, cx: &CallContext) -> Call {
         let address = if self.is_ours(path) { path.to_owned() } else { self.base.join(path).into() };
         let call = self.http.call(method, address).deadline(cx.deadline).cancel_on(cx.cancel.clone());
-        self.authorised(call, cx)
+        self.dialect.dress(self.authorised(call, cx))
     }
 
     /// Whether a text is an address of the service's own origin, which may see its credentials.

@@ -38,7 +38,7 @@ pub struct ProfileSection {
     /// What stands before the key in it, for example `Bearer ` or nothing. Default: `Bearer ` in `Authorization`, nothing
     /// in other headers.
     pub auth_prefix: Option<String>,
-    /// Further headers of every paid request.
+    /// Further headers of every request, also of the free ones.
     #[schemars(extend("writeOnly" = true))]
     pub headers: BTreeMap<String, Hidden>,
     /// How a size is spelled. Default `WxH`.

@@ -113,7 +113,7 @@ impl Questions {
     pub async fn models(&self, key: Option<&ApiKey>) -> Result<Listed, ProviderError> {
         let listing = listing(self.kind, self.host()).filter(|_| !self.base.is_full());
         let Some(listing) = listing else {
-            let bare = self.http.get(self.base.url().as_str());
+            let bare = self.own(Method::GET, self.base.url().as_str());
             // Where the key is a cookie or a part of the query, a bare question does not need it.
             let call = if self.kind == Kind::Jimeng { bare } else { self.authorised(bare, key) };
             let (status, read) = self.ask(call, key).await;
@@ -126,7 +126,7 @@ impl Questions {
             };
         };
         let path = listing.path(self.profiled, &*self.dialect);
-        let call = self.authorised(self.http.get(self.below(&path)), key);
+        let call = self.authorised(self.own(Method::GET, &self.below(&path)), key);
         let (status, read) = self.ask(call, key).await;
         match read {
             Ok(list) => Ok(Listed { status, models: (listing.read)(&list), proves_key: !listing.open }),
@@ -143,7 +143,7 @@ impl Questions {
 
     /// The JSON at `path`, below the base address or of another host of the same service; `None` when there is none.
     pub(crate) async fn read(&self, path: &'static str, query: &str, key: &ApiKey) -> Option<Value> {
-        let call = self.authorised(self.http.get(self.told_at(path, query)?), Some(key));
+        let call = self.authorised(self.own(Method::GET, &self.told_at(path, query)?), Some(key));
         let (_, read) = self.ask(call, Some(key)).await;
         read.ok().filter(|value| !value.is_null())
     }
@@ -163,9 +163,16 @@ impl Questions {
     pub(crate) async fn posted(&self, path: &str, key: &ApiKey) -> Option<Value> {
         let base = self.base.url().as_str().trim_end_matches('/');
         let url = url::Url::parse(base).ok().filter(|_| !self.base.is_full())?.join(path).ok()?;
-        let call = self.authorised(self.http.call(Method::POST, url.as_str()), Some(key));
+        let call = self.authorised(self.own(Method::POST, url.as_str()), Some(key));
         let (_, read) = self.ask(call, Some(key)).await;
         read.ok().filter(|value| !value.is_null())
+    }
+
+    /// A call with the headers that a profile adds, which only the provider's own origin may see.
+    fn own(&self, method: Method, url: &str) -> Call {
+        let call = self.http.call(method, url);
+        let is_ours = url::Url::parse(url).is_ok_and(|url| self.base.origin().covers(&url));
+        if is_ours { self.dialect.dress(call) } else { call }
     }
 
     /// With the credentials that the provider itself would send: basic authentication instead of a key.

@@ -21,7 +21,7 @@ use easel_core::{
 use serde_json::{Map, Value};
 
 use crate::{
-    classify::{self, FORBIDDEN_REST, Facts, Failure},
+    classify::{self, FORBIDDEN_REST, Facts, Failure, Missing},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::{Known, Sent},
     sizes,
@@ -217,6 +217,7 @@ pub(crate) fn recognised(mut failure: Failure, facts: &Facts<'_>) -> Failure {
         // The account lacks a right, most often because nobody proved who owns it: another account may have it.
         403 if failure.class == ErrorClass::Auth && (root.is_string() || code.is_some()) => Failure {
             retry: Retry::NextKey,
+            missing: Some(Missing::Right),
             ..failure.recognised(ErrorClass::NotFound, KeyVerdict::Cool(FORBIDDEN_REST))
         },
         429 if says(&DAILY) => {

@@ -3,19 +3,10 @@
 //! A wrong `base_url` and a retired model both answer 404. Only the second is a reason to ask for another model, so the
 //! model counts as missing only where the service speaks of it.
 
-use super::words::{ABSENT, ADDRESS, MODEL, NO_MODEL, NO_SERVICE};
-use crate::answer::BodyKind;
+use easel_core::error::Missing;
 
-/// What is missing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Missing {
-    /// The model, or this account's right to it.
-    Model,
-    /// The address: a wrong `base_url`, or a service that does not offer this.
-    Address,
-    /// The service, for this country or account.
-    Service,
-}
+use super::words::{ABSENT, ADDRESS, MODEL, NO_MODEL, NO_RIGHT, NO_SERVICE};
+use crate::answer::BodyKind;
 
 /// What a refusal with these codes and words is about, both in lower case; `None` = it does not say.
 pub(super) fn judge(codes: &[String], said: &str, status: u16, kind: BodyKind) -> Option<Missing> {
@@ -23,6 +14,9 @@ pub(super) fn judge(codes: &[String], said: &str, status: u16, kind: BodyKind) -
         |starts: &[&str]| codes.iter().any(|code| starts.iter().any(|start| code.starts_with(start)));
     if begins(NO_SERVICE) {
         return Some(Missing::Service);
+    }
+    if begins(NO_RIGHT.codes) {
+        return Some(Missing::Right);
     }
     if begins(NO_MODEL.codes) {
         return Some(Missing::Model);
@@ -38,6 +32,9 @@ pub(super) fn judge(codes: &[String], said: &str, status: u16, kind: BodyKind) -
         words.any(|word| list.contains(&word))
     };
     let speaks_of_model = has_word(MODEL) || MODEL.iter().any(|word| !word.is_ascii() && said.contains(word));
+    if speaks_of_model && says(NO_RIGHT.phrases) {
+        return Some(Missing::Right);
+    }
     if says(NO_MODEL.phrases) || (speaks_of_model && says(ABSENT)) {
         return Some(Missing::Model);
     }

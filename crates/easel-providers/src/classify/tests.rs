@@ -273,6 +273,33 @@ fn only_a_refusal_that_speaks_of_the_model_is_about_it() {
 }
 
 #[test]
+fn an_error_says_what_is_missing() {
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Option<Missing>) {
+        let (headers, answer) = (HeaderMap::new(), read(body));
+        let redactor = Redactor::new([]);
+        let advice = RetryAdvice::from_headers(&headers, chrono::Utc::now());
+        let facts =
+            Facts { status, headers: &headers, advice, answer: &answer, prompt: "猫", redactor: &redactor };
+        let error = failure(&facts).unwrap().into_error("p", &facts);
+        assert_eq!((error.class, error.missing), (ErrorClass::NotFound, expected), "{body}");
+    }
+    for (name, status, missing) in [
+        ("openai/error_model_retired", 404, Missing::Model),
+        ("openai/error_unsupported_region", 403, Missing::Service),
+        ("chat_gateways/error_route_missing", 404, Missing::Address),
+        ("volcengine_ark/error_model_not_found", 404, Missing::Model),
+        ("volcengine_ark/error_model_not_open", 404, Missing::Right),
+    ] {
+        check(status, &samples::text(&format!("{name}.json")), Some(missing));
+    }
+    let disabled = r#"{"error":{"code":"InvalidEndpointOrModel.ModelIDAccessDisabled","message":"x"}}"#;
+    check(404, disabled, Some(Missing::Right));
+    check(404, r#"{"error":"此模型未开通"}"#, Some(Missing::Right));
+    check(404, r#"{"error":"Organisation not found"}"#, None);
+}
+
+#[test]
 fn an_owner_learns_that_the_address_is_wrong() {
     #[track_caller]
     fn check(status: u16, body: &str, expected: &str) {

@@ -148,13 +148,23 @@ pub(super) const NO_MODEL: Words = Words {
         "model_not_found",
         "modelnotfound",
         "model_not_supported",
-        "modelnotopen",
-        "model.accessdenied",
         "deploymentnotfound",
         "invalidendpoint",
         "free_variant_ended",
     ],
     phrases: &["no available channel", "no endpoints found", "no provider for", "无可用渠道"],
+};
+
+/// Of those, the ones that speak of a model that is there for others: Ark ("error codes": activate the model, or make an
+/// endpoint for it), Model Studio ("error codes": the account has no right to the model).
+pub(super) const NO_RIGHT: Words = Words {
+    codes: &[
+        "modelnotopen",
+        "operationdenied.servicenotopen",
+        "invalidendpointormodel.modelidaccessdisabled",
+        "model.accessdenied",
+    ],
+    phrases: &["not activated", "未开通"],
 };
 
 /// How a service names a model without its name; what is said of it is one of [`ABSENT`].
@@ -172,7 +182,6 @@ pub(super) const ABSENT: &[&str] = &[
     "unsupported",
     "not available",
     "unavailable",
-    "not activated",
     "no access",
     "deprecated",
     "retired",
@@ -182,7 +191,6 @@ pub(super) const ABSENT: &[&str] = &[
     "未找到",
     "不可用",
     "不支持",
-    "未开通",
     "停用",
     "下线",
 ];

@@ -3,7 +3,7 @@
 //!
 //! Pure. What a key means is not known here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json};
 
@@ -13,6 +13,8 @@ pub(super) struct Bag<'a> {
     map: &'a Map<String, Json>,
     taken: BTreeSet<&'a str>,
     odd: BTreeSet<&'a str>,
+    /// Keys that say what another one has said already, with that other one.
+    second: BTreeMap<&'a str, String>,
 }
 
 /// A key that nobody could use.
@@ -23,12 +25,14 @@ pub(super) struct Left<'a> {
     pub(super) value: &'a Json,
     /// The key is known, its value can't be read.
     pub(super) odd: bool,
+    /// The key that counts in its place.
+    pub(super) first: Option<String>,
 }
 
 impl<'a> Bag<'a> {
     /// The object at `path`; the whole file has an empty path.
     pub(super) fn new(path: impl Into<String>, map: &'a Map<String, Json>) -> Self {
-        Self { path: path.into(), map, taken: BTreeSet::new(), odd: BTreeSet::new() }
+        Self { path: path.into(), map, taken: BTreeSet::new(), odd: BTreeSet::new(), second: BTreeMap::new() }
     }
 
     /// The place of the object itself.
@@ -68,10 +72,32 @@ impl<'a> Bag<'a> {
         self.read(key, text)
     }
 
-    /// The first of these keys that holds a text, with that key. All of them count as asked for.
+    /// The first of these keys that holds a text, with that key. The others that hold one are second to it.
     pub(super) fn first_text<'k>(&mut self, keys: &[&'k str]) -> Option<(&'k str, String)> {
-        let found: Vec<_> = keys.iter().filter_map(|key| Some((*key, self.text(key)?))).collect();
-        found.into_iter().next()
+        self.first(keys, Self::text)
+    }
+
+    /// As [`Self::first_text`], for what `read` reads.
+    pub(super) fn first<'k, T>(
+        &mut self,
+        keys: &[&'k str],
+        read: impl Fn(&mut Self, &str) -> Option<T>,
+    ) -> Option<(&'k str, T)> {
+        let found: Vec<_> = keys.iter().filter_map(|key| Some((*key, read(self, key)?))).collect();
+        let mut found = found.into_iter();
+        let first = found.next()?;
+        found.for_each(|(key, _)| self.second(key, first.0));
+        Some(first)
+    }
+
+    /// Leaves a key aside, because `first` says the same and counts. Nothing happens where the key is not there or empty.
+    pub(super) fn second(&mut self, key: &str, first: &str) {
+        if self.value(key).is_none() {
+            return;
+        }
+        if let Some((key, _)) = self.map.get_key_value(key) {
+            self.second.insert(key, first.to_owned());
+        }
     }
 
     /// A number, also one in quotes; fractions are cut off.
@@ -134,12 +160,13 @@ impl<'a> Bag<'a> {
         fields.into_iter().flatten().filter(|(_, value)| !value.is_null()).collect()
     }
 
-    /// The keys that nobody asked for or whose value can't be read.
+    /// The keys that nobody asked for, whose value can't be read or that are second to others.
     pub(super) fn left(&self) -> Vec<Left<'a>> {
         let left = self.map.iter().filter_map(|(key, value)| {
             let odd = self.odd.contains(key.as_str());
             let unknown = !self.taken.contains(key.as_str());
-            (odd || unknown).then(|| Left { place: self.place(key), value, odd })
+            let first = self.second.get(key.as_str()).cloned();
+            (odd || unknown || first.is_some()).then(|| Left { place: self.place(key), value, odd, first })
         });
         left.collect()
     }
@@ -287,6 +314,16 @@ mod tests {
             bag.bag("b").unwrap();
         });
         assert_eq!(left, [("draw.d".to_owned(), false)]);
+    }
+
+    #[test]
+    fn of_two_spellings_the_second_is_told() {
+        let value = json!({"a": "", "b": "x", "c": "y", "d": ["z"]});
+        let map = value.as_object().unwrap();
+        let mut bag = Bag::new("", map);
+        assert_eq!(bag.first_text(&["a", "b", "c", "d", "e"]), Some(("b", "x".to_owned())));
+        let left: Vec<_> = bag.left().into_iter().map(|left| (left.place, left.odd, left.first)).collect();
+        assert_eq!(left, [("c".to_owned(), false, Some("b".to_owned())), ("d".to_owned(), true, None)]);
     }
 
     #[test]

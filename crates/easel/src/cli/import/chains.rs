@@ -17,6 +17,8 @@ pub(super) struct Known {
     pub(super) edit: Option<String>,
     /// It can't be used.
     pub(super) off: bool,
+    /// It can't draw from words alone.
+    pub(super) edits_only: bool,
     /// The size that it was asked for by default, with its place in the old file.
     pub(super) output: Option<(String, String)>,
 }
@@ -55,6 +57,7 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
         let why = match known.get(&link.provider) {
             None => "import-why-chain-unknown",
             Some(found) if found.off => "import-why-chain-off",
+            Some(found) if found.edits_only && !edits => "import-why-chain-edits-only",
             Some(found) => {
                 let name = found.edit.as_ref().filter(|_| edits).unwrap_or(&found.name).clone();
                 if seen.insert(name.clone()) {
@@ -75,14 +78,7 @@ pub(super) fn settle(chain: Chain, known: &BTreeMap<String, Known>, plan: &mut P
         plan.skip(link.old, feature, ProblemText::new(why).with("provider", link.provider));
     }
     let mut section = Section::new(&[feature]);
-    if feature == "video" {
-        // A clip has no size of its own here.
-        for (old, output) in entries.iter_mut().filter_map(|entry| entry.output.take()) {
-            plan.skip(old, feature, ProblemText::new("import-why-clip-size").with("output", output));
-        }
-    } else {
-        sizes(&mut entries, chain.default_output, edits, &mut section, plan);
-    }
+    sizes(&mut entries, chain.default_output, edits, &mut section, plan);
     if chain.slots && entries.len() <= 4 && entries.iter().all(|entry| entry.output.is_none()) {
         let slots = ["provider", "fallback_1", "fallback_2", "fallback_3"];
         slots.into_iter().zip(entries).for_each(|(slot, entry)| section.set(slot, entry.name));
@@ -179,13 +175,16 @@ mod tests {
         let known = |name: &str, off: bool, output: Option<&str>| Known {
             name: name.to_owned(),
             off,
+            edits_only: name == "e",
             edit: (name == "c").then(|| "c_edit".to_owned()),
             output: output.map(|output| (format!("old.{name}.size"), output.to_owned())),
         };
-        let known: BTreeMap<_, _> =
-            [("a", false, None), ("b", false, Some("2K")), ("c", false, None), ("x", true, None)]
-                .map(|(name, off, output)| (name.to_owned(), known(name, off, output)))
-                .into();
+        let all = [("a", false, None), ("b", false, Some("2K")), ("c", false, None), ("e", false, None)];
+        let known: BTreeMap<_, _> = [all.as_slice(), &[("x", true, None)]]
+            .concat()
+            .into_iter()
+            .map(|(name, off, output)| (name.to_owned(), known(name, off, output)))
+            .collect();
         let mut plan = Plan::default();
         let feature = chain.feature;
         settle(chain, &known, &mut plan);
@@ -211,6 +210,26 @@ mod tests {
         let chain = Chain { feature: "draw", links: links(), slots: true, ..Chain::default() };
         check(chain, &json!({"provider": "a", "fallback_1": "b", "default_output": "2K"}), &[]);
         check(Chain { feature: "edit", ..Chain::default() }, &json!({}), &[]);
+    }
+
+    #[test]
+    fn what_only_edits_is_not_asked_to_draw() {
+        let chain =
+            |feature| Chain { feature, links: vec![link("e", ""), link("a", "")], ..Chain::default() };
+        check(chain("draw"), &json!({"chain": ["a"]}), &[("old.e", "import-why-chain-edits-only")]);
+        check(chain("edit"), &json!({"chain": ["e", "a"]}), &[]);
+        check(chain("selfie"), &json!({"chain": ["e", "a"]}), &[]);
+    }
+
+    #[test]
+    fn clips_keep_their_sizes() {
+        let links = vec![link("a", "16:9"), link("b", "9:16 1K"), link("c", "huge")];
+        let chain = Chain { feature: "video", links, ..Chain::default() };
+        check(
+            chain,
+            &json!({"chain": [{"provider": "a", "output": "16:9"}, {"provider": "b", "output": "9:16 1K"}, "c"]}),
+            &[("old.c.output", "import-why-size")],
+        );
     }
 
     #[test]

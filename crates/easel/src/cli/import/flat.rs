@@ -51,7 +51,8 @@ pub(super) fn read(bag: &mut Bag<'_>, plan: &mut Plan) {
     let template = Template { key: "", kind: Kind::OpenAiChat, base: "", model: "" };
     let around = service(bag, plan);
     let made = provider::read(bag, template, NAME, around, plan);
-    let known = Known { name: NAME.to_owned(), edit: None, off: made.section.off, output: made.output };
+    let known =
+        Known { name: NAME.to_owned(), off: made.section.off, output: made.output, ..Known::default() };
     plan.sections.push(made.section);
     draw_with(known, plan);
     plan.finish(bag, "");

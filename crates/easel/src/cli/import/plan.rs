@@ -179,8 +179,12 @@ impl Plan {
     /// Tells what nobody asked of a bag.
     pub(super) fn finish(&mut self, bag: &Bag<'_>, home: &str) {
         for left in bag.left() {
-            let why = if left.odd { "import-why-unreadable" } else { "import-why-unknown" };
-            self.skip_value(left.place, home, left.value, ProblemText::new(why));
+            let why = match left.first {
+                Some(first) => ProblemText::new("import-why-second").with("first", first),
+                None if left.odd => ProblemText::new("import-why-unreadable"),
+                None => ProblemText::new("import-why-unknown"),
+            };
+            self.skip_value(left.place, home, left.value, why);
         }
     }
 

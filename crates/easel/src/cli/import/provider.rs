@@ -57,6 +57,8 @@ pub(super) struct Provider {
     pub(super) output: Option<(String, String)>,
     /// It has a key, or needs none.
     pub(super) keyed: bool,
+    /// Its only address is one that edits.
+    pub(super) edits_only: bool,
 }
 
 /// What comes from elsewhere in the file.
@@ -80,7 +82,7 @@ pub(super) fn read(
 ) -> Provider {
     let mut reader = Reader { bag, plan, section: Section::new(&["providers", name]) };
     let full = reader.full_urls();
-    let written = reader.base();
+    let written = reader.base(full.as_ref());
     let base = full.as_ref().map(|full| full.main.clone()).or(written);
     let base = base
         .or_else(|| around.base.or(Some(template.base)).filter(|base| !base.is_empty()).map(str::to_owned));
@@ -99,13 +101,14 @@ pub(super) fn read(
     if full.is_some() {
         reader.section.set("full_url", true);
     }
+    let only = full.as_ref().and_then(|full| full.only);
     let keyed = reader.keys(kind);
     reader.model(template, kind);
     reader.numbers(around.retries);
     reader.proxy();
-    reader.supports_edit();
+    reader.supports_edit(only);
     reader.polling(kind);
-    reader.streaming(kind);
+    reader.streaming(template, kind);
     reader.extra(kind);
     let output = reader.output();
     for (key, why) in NEEDLESS {
@@ -120,7 +123,7 @@ pub(super) fn read(
         section.set("supports_edit", false);
         edit
     });
-    let mut provider = Provider { section, edit, output, keyed };
+    let mut provider = Provider { section, edit, output, keyed, edits_only: only == Some(Only::Edits) };
     judge(&mut provider, kind, plan);
     provider
 }
@@ -183,8 +186,21 @@ pub(super) fn fault(section: &Section, name: &str) -> Option<ProblemText> {
 /// Addresses of endpoints that are used exactly as they are.
 struct FullUrls {
     main: String,
+    /// Another one for edits.
     edit: Option<String>,
+    /// The one address serves one thing.
+    only: Option<Only>,
 }
+
+/// What a service with one address of an endpoint does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Only {
+    Draws,
+    Edits,
+}
+
+const FULL_DRAW: &str = "full_generate_url";
+const FULL_EDIT: &str = "full_edit_url";
 
 struct Reader<'b, 'j> {
     bag: &'b mut Bag<'j>,
@@ -193,6 +209,11 @@ struct Reader<'b, 'j> {
 }
 
 impl Reader<'_, '_> {
+    /// A sentence about the service.
+    fn note(&self, key: &str) -> ProblemText {
+        ProblemText::new(key).with("provider", self.section.path.last().cloned().unwrap_or_default())
+    }
+
     fn new_place(&self, key: &str) -> String {
         format!("{}.{key}", self.section.name())
     }
@@ -208,32 +229,37 @@ impl Reader<'_, '_> {
     }
 
     fn full_urls(&mut self) -> Option<FullUrls> {
-        let generate = self.bag.text("full_generate_url");
-        let edit = self.bag.text("full_edit_url");
+        let generate = self.bag.text(FULL_DRAW);
+        let edit = self.bag.text(FULL_EDIT);
         let name = self.section.name();
         if let Some(address) = &generate {
-            self.plan.moved(
-                self.bag.place("full_generate_url"),
-                format!("{name}.base_url"),
-                &without_user(address).0,
-            );
+            self.plan.moved(self.bag.place(FULL_DRAW), format!("{name}.base_url"), &without_user(address).0);
         }
         if let Some(address) = &edit {
             let own = generate.as_ref().is_some_and(|generate| generate != address);
             let new = if own { format!("{name}_edit.base_url") } else { format!("{name}.base_url") };
-            self.plan.moved(self.bag.place("full_edit_url"), new, &without_user(address).0);
+            self.plan.moved(self.bag.place(FULL_EDIT), new, &without_user(address).0);
         }
         match (generate, edit) {
-            (Some(main), edit) => {
-                let edit = edit.filter(|edit| *edit != main);
-                Some(FullUrls { main, edit })
+            (Some(main), Some(edit)) => {
+                let edit = (edit != main).then_some(edit);
+                Some(FullUrls { main, edit, only: None })
             }
-            (None, Some(main)) => Some(FullUrls { main, edit: None }),
+            (Some(main), None) => Some(FullUrls { main, edit: None, only: Some(Only::Draws) }),
+            (None, Some(main)) => Some(FullUrls { main, edit: None, only: Some(Only::Edits) }),
             (None, None) => None,
         }
     }
 
-    fn base(&mut self) -> Option<String> {
+    /// The address, unless there are those of endpoints, which count in its place.
+    fn base(&mut self, full: Option<&FullUrls>) -> Option<String> {
+        if let Some(full) = full {
+            let first = if full.only == Some(Only::Edits) { FULL_EDIT } else { FULL_DRAW };
+            for key in BASES {
+                self.bag.second(key, first);
+            }
+            return None;
+        }
         let (key, base) = self.bag.first_text(&BASES)?;
         self.moved(key, "base_url", &without_user(&base).0);
         Some(base)
@@ -304,29 +330,25 @@ impl Reader<'_, '_> {
         if let Some((key, model)) = written {
             self.moved(key, "model", &model);
             self.section.set("model", model);
-        } else if !template.model.is_empty() && template.kind == kind {
-            self.section.set("model", template.model);
-            let name = self.section.path.last().cloned().unwrap_or_default();
-            let text =
-                ProblemText::new("import-note-model").with("provider", name).with("model", template.model);
+            return;
+        }
+        let model = template.model_as(kind);
+        if !model.is_empty() {
+            self.section.set("model", model);
+            let text = self.note("import-note-model").with("model", model);
             self.section.remarks.push(text);
         }
     }
 
     fn numbers(&mut self, retries: Option<i64>) {
-        for key in ["timeout", "timeout_seconds"] {
-            if let Some(seconds) = self.bag.whole(key) {
-                let seconds = seconds.clamp(1, 3600);
-                self.moved(key, "timeout_seconds", &seconds.to_string());
-                self.section.set("timeout_seconds", seconds);
-            }
+        if let Some((key, seconds)) = self.bag.first(&["timeout", "timeout_seconds"], Bag::whole) {
+            let seconds = seconds.clamp(1, 3600);
+            self.moved(key, "timeout_seconds", &seconds.to_string());
+            self.section.set("timeout_seconds", seconds);
         }
-        let own = self.bag.whole("max_retries");
-        let tries = self.bag.whole("max_retry_attempts");
-        let attempts = match (tries, own) {
-            (Some(tries), _) => Some(("max_retry_attempts", tries)),
-            (None, Some(retries)) => Some(("max_retries", retries.saturating_add(1))),
-            (None, None) => None,
+        let attempts = match self.bag.first(&["max_retry_attempts", "max_retries"], Bag::whole) {
+            Some((key @ "max_retries", retries)) => Some((key, retries.saturating_add(1))),
+            tries => tries,
         };
         if let Some((key, attempts)) = attempts {
             let attempts = attempts.clamp(1, 10);
@@ -339,24 +361,33 @@ impl Reader<'_, '_> {
 
     fn proxy(&mut self) {
         let wanted = self.bag.flag("use_proxy");
-        let Some(proxy) = self.bag.text("proxy_url").or_else(|| self.bag.text("proxy")) else {
+        let Some((key, proxy)) = self.bag.first_text(&["proxy_url", "proxy"]) else {
             if wanted == Some(true) {
                 self.skip("use_proxy", "import-why-proxy-empty");
             }
             return;
         };
         if wanted == Some(false) {
-            self.skip("proxy_url", "import-why-proxy-off");
+            self.skip(key, "import-why-proxy-off");
         } else if Proxy::choose(&proxy, "").is_err() {
-            self.skip("proxy_url", "import-why-proxy-bad");
+            self.skip(key, "import-why-proxy-bad");
         } else {
-            self.moved("proxy_url", "proxy", &without_user(&proxy).0);
+            self.moved(key, "proxy", &without_user(&proxy).0);
             self.section.set("proxy", proxy);
         }
     }
 
-    fn supports_edit(&mut self) {
-        if let Some(flag) = self.bag.flag("supports_edit") {
+    fn supports_edit(&mut self, only: Option<Only>) {
+        let flag = self.bag.flag("supports_edit");
+        if only == Some(Only::Draws) {
+            if flag == Some(true) {
+                self.skip("supports_edit", "import-why-draws-only");
+            }
+            let text = self.note("import-note-draws-only");
+            self.section.remarks.push(text.clone());
+            self.plan.notes.push(text);
+            self.section.set("supports_edit", false);
+        } else if let Some(flag) = flag {
             self.moved("supports_edit", "supports_edit", &flag.to_string());
             self.section.set("supports_edit", flag);
         }
@@ -381,9 +412,15 @@ impl Reader<'_, '_> {
         }
     }
 
-    /// Whether answers come as an event stream. They do not unless that is asked for.
-    fn streaming(&mut self, kind: Kind) {
+    /// Whether answers come as an event stream. They do not unless that is asked for, or the service has no others.
+    fn streaming(&mut self, template: Template, kind: Kind) {
         let home = self.section.name();
+        let always = template.streams() && STREAMING.contains(&kind);
+        if always {
+            self.extra_field("stream", json!(true));
+            let text = self.note("import-note-streams");
+            self.section.remarks.push(text);
+        }
         let by_mode = self.bag.text(MODE).map(|mode| mode.eq_ignore_ascii_case("stream"));
         let by_flags = STREAMS.map(|key| (key, self.bag.flag(key)));
         for (key, wanted) in by_flags.into_iter().chain([(MODE, by_mode)]) {
@@ -393,6 +430,9 @@ impl Reader<'_, '_> {
                     self.extra_field("stream", json!(true));
                 }
                 Some(true) => self.plan.needless(self.bag, &home, &[key], "import-why-streaming-kind"),
+                Some(false) if always => {
+                    self.plan.needless(self.bag, &home, &[key], "import-why-streaming-always");
+                }
                 Some(false) => self.plan.needless(self.bag, &home, &[key], "import-why-streaming"),
                 None => {}
             }

@@ -59,6 +59,20 @@ const TEMPLATES: &[Template] = &[
     template("sora2_video", Kind::OpenAiVideo, "", "sora-2"),
 ];
 
+impl Template {
+    /// Whether the plug-in asks it for event streams without being told to: builds of flow2api answer nothing else.
+    pub(super) fn streams(self) -> bool {
+        self.key == "flow2api"
+    }
+
+    /// The model for a service of this name that turns out to be of this kind; empty when there is no good guess. The
+    /// gateways of xAI's models give them xAI's names.
+    pub(super) fn model_as(self, kind: Kind) -> &'static str {
+        let same = kind == self.kind || (self.kind == Kind::Grok && kind == Kind::OpenAiImages);
+        if same { self.model } else { "" }
+    }
+}
+
 /// The service of this name; easel's own names of kinds are understood too.
 pub(super) fn find(key: &str) -> Option<Template> {
     let key = key.trim().to_ascii_lowercase();
@@ -71,7 +85,8 @@ pub(super) fn find(key: &str) -> Option<Template> {
 
 /// The kind of a service, which also depends on what was written beside its name.
 ///
-/// A gateway that draws in its chat is asked by chat. Google's OpenAI-compatible route takes no pictures, gateways that
+/// A gateway that draws in its chat is asked by chat. One that offers xAI's models beside a chat imitates OpenAI, also for
+/// edits, whose form xAI's own service does not take. Google's OpenAI-compatible route takes no pictures, gateways that
 /// call theirs by that name do. Clips of `grok-imagine` come from the task API at xAI itself, and
 /// by chat from everybody else who offers them.
 pub(super) fn kind(template: Template, api_mode: Option<&str>, base: &str) -> Kind {
@@ -79,6 +94,7 @@ pub(super) fn kind(template: Template, api_mode: Option<&str>, base: &str) -> Ki
     match template.kind {
         Kind::Grok | Kind::GeminiOpenAi | Kind::OpenAiImages if chat => Kind::OpenAiChat,
         Kind::GeminiOpenAi if !base.is_empty() && host(base) != GOOGLE => Kind::OpenAiImages,
+        Kind::Grok if !is_xai(base) => Kind::OpenAiImages,
         Kind::GrokVideo if !is_xai(base) => Kind::ChatVideo,
         kind => kind,
     }
@@ -132,6 +148,9 @@ mod tests {
             check(key, Some("chat"), "https://gateway.example", "openai_chat");
         }
         check("grok", Some("images"), "", "grok");
+        check("grok", Some("images"), "https://api.x.ai/v1", "grok");
+        check("grok", Some("images"), "https://gateway.example/v1", "openai_images");
+        check("grok_images", None, "https://gateway.example/v1", "openai_images");
         check("openai_compat", Some("Images"), "https://gateway.example", "openai_images");
         check("gitee", Some("chat"), "", "gitee");
     }

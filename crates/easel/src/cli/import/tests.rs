@@ -276,6 +276,102 @@ fn streams_stay_where_the_kind_has_them() {
 }
 
 #[test]
+fn what_only_streams_is_asked_for_streams() {
+    service("flow2api", json!({}), json!({"kind": "openai_chat", "extra": {"stream": true}}));
+    service("flow2api", json!({"stream": false}), json!({"extra": {"stream": true}}));
+    service("flow2api_video", json!({}), json!({"kind": "chat_video", "extra": null}));
+    let off = json!({"id": "x", "__template_key": "flow2api", "api_keys": ["k"], "model": "m", "stream": false,
+        "base_url": "https://gateway.example/v1"});
+    skips(json!({"providers": [off]}), "providers[0].stream", "import-why-streaming-always");
+}
+
+#[test]
+fn a_gateway_of_xais_models_is_asked_as_openai() {
+    let grok = |base: &str| {
+        json!({"draw": {"provider": "grok",
+            "grok": {"base_url": base, "api_mode": "images", "api_keys": ["k"]}}})
+    };
+    let section = |kind: &str, base: &str| {
+        json!({"providers": {"grok": {"kind": kind, "base_url": base, "api_keys": ["k"],
+            "model": "grok-imagine-image"}}, "draw": {"provider": "grok"}})
+    };
+    let (gateway, home) = ("https://gateway.example/v1", "https://api.x.ai/v1");
+    check(grok(gateway), section("openai_images", gateway));
+    check(grok(home), section("grok", home));
+}
+
+#[test]
+fn of_two_spellings_the_first_counts_and_the_other_is_told() {
+    let base = json!({"__template_key": "openai_images", "api_keys": ["k"], "model": "m",
+        "base_url": "https://gateway.example/v1"});
+    let told = |key: &str, value: Json, expected: Json| {
+        let mut old = base.clone();
+        old.as_object_mut().unwrap().extend(expected.as_object().unwrap().clone());
+        old[key] = value;
+        skips(json!({"providers": [old.clone()]}), &format!("providers[0].{key}"), "import-why-second");
+        let plan = plan(&json!({"providers": [old]}).to_string());
+        let moved = plan.moved.iter().any(|moved| moved.old == format!("providers[0].{key}"));
+        assert!(!moved, "{key} is told as moved as well");
+    };
+    told("api_url", json!("https://other.example"), json!({}));
+    told("model_name", json!("other"), json!({}));
+    told("timeout_seconds", json!(5), json!({"timeout": 6}));
+    told("max_retries", json!(5), json!({"max_retry_attempts": 6}));
+    told("proxy", json!("http://127.0.0.1:1"), json!({"proxy_url": "http://127.0.0.1:2"}));
+    told("default_resolution", json!("2K"), json!({"default_size": "1K"}));
+    told("type", json!("grok"), json!({}));
+    let full = json!({"full_generate_url": "https://odd.example/g"});
+    told("base_url", json!("https://gateway.example/v1"), full);
+    service("openai_images", json!({"timeout": 6, "timeout_seconds": 5}), json!({"timeout_seconds": 6}));
+    // A proxy is told by the name that it was written under.
+    let mut old = base.clone();
+    old["proxy"] = json!("gopher://x");
+    skips(json!({"providers": [old]}), "providers[0].proxy", "import-why-proxy-bad");
+}
+
+#[test]
+fn an_address_of_one_endpoint_serves_one_thing() {
+    let with = |key: &str| {
+        let mut old =
+            json!({"id": "x", "__template_key": "openai_full_url_images", "api_keys": ["k"], "model": "m"});
+        old[key] = json!("https://odd.example/only");
+        json!({"providers": [old], "features": {"draw": {"chain": ["x"]}, "edit": {"chain": ["x"]}}})
+    };
+    let new = written(&plan(&with("full_edit_url").to_string()));
+    assert!(new.get("draw").is_none(), "{new:#}");
+    assert_eq!(new["edit"], json!({"chain": ["x"]}));
+    assert_eq!(new["providers"]["x"].get("supports_edit"), None);
+    skips(with("full_edit_url"), "features.draw.chain[0]", "import-why-chain-edits-only");
+
+    let plan = plan(&with("full_generate_url").to_string());
+    let new = written(&plan);
+    assert_eq!(new["draw"], json!({"chain": ["x"]}));
+    assert_eq!(new["providers"]["x"]["supports_edit"], false);
+    assert!(plan.notes.iter().any(|note| note.key == "import-note-draws-only"), "{:?}", plan.notes);
+    let mut wished = with("full_generate_url");
+    wished["providers"][0]["supports_edit"] = json!(true);
+    skips(wished, "providers[0].supports_edit", "import-why-draws-only");
+}
+
+#[test]
+fn what_selfies_and_clips_have_of_their_own_is_kept() {
+    let new = written(&plan(sample!("aiimg_v3")));
+    assert_eq!(new["selfie"]["reference_images"], json!(["files/selfie/a.png"]));
+    let off = json!({"selfie": {"enabled": false, "reference_images": ["a.png"]}, "draw": {}});
+    skips(off.clone(), "selfie.reference_images", "import-why-selfie-off");
+    assert!(written(&plan(&off.to_string())).get("selfie").is_none());
+    let clip = |id: &str| {
+        json!({"id": id, "__template_key": "grok_video", "api_key": "k", "model": "m",
+            "server_url": "https://gateway.example/v1"})
+    };
+    check(
+        json!({"providers": [clip("a"), clip("b")], "features": {"video": {"chain": [
+            {"provider_id": "a", "output": "16:9"}, {"provider_id": "b", "output": "9:16"}]}}}),
+        json!({"video": {"chain": [{"provider": "a", "output": "16:9"}, {"provider": "b", "output": "9:16"}]}}),
+    );
+}
+
+#[test]
 fn full_addresses_stay_as_they_are() {
     service(
         "openai_full_url_images",

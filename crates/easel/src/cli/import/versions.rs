@@ -78,7 +78,8 @@ pub(super) fn read_sections(bag: &mut Bag<'_>, plan: &mut Plan) {
         if let Some(template) = template {
             let made = provider::read(&mut video, template, "video", Around::default(), plan);
             let keyed = made.keyed;
-            let known = Known { name: "video".to_owned(), off: made.section.off, ..Known::default() };
+            let name = "video".to_owned();
+            let known = Known { name, off: made.section.off, output: made.output, ..Known::default() };
             if keyed {
                 plan.sections.push(made.section);
             } else {
@@ -161,7 +162,10 @@ fn services(
         }
         let name = twin(made.section, plan);
         let off = plan.sections.iter().any(|section| section.off && section.path == ["providers", &name]);
-        known.insert(alias.to_owned(), Known { name, edit: None, off, output: made.output });
+        known.insert(
+            alias.to_owned(),
+            Known { name, edit: None, off, edits_only: made.edits_only, output: made.output },
+        );
     }
     known
 }
@@ -306,7 +310,8 @@ fn listed(service: &mut Bag<'_>, known: &mut BTreeMap<String, Known>, plan: &mut
     }
     plan.finish(service, &format!("providers.{name}"));
     let edit = made.edit.as_ref().and_then(|edit| edit.path.last().cloned());
-    let found = Known { name, edit, off: made.section.off, output: made.output };
+    let (off, edits_only) = (made.section.off, made.edits_only);
+    let found = Known { name, edit, off, edits_only, output: made.output };
     plan.sections.push(made.section);
     plan.sections.extend(made.edit);
     // Of two services with one id, chains mean the first.
@@ -359,13 +364,20 @@ fn model_tools(section: &mut Bag<'_>, home: &str, plan: &mut Plan) {
 }
 
 fn finish_selfie(mut selfie: Bag<'_>, mut chain: Chain, known: &BTreeMap<String, Known>, plan: &mut Plan) {
-    if selfie.flag("enabled") == Some(false) {
+    let references = selfie.lines("reference_images");
+    let off = selfie.flag("enabled") == Some(false);
+    if off {
         plan.skip(selfie.place("enabled"), "", ProblemText::new("import-why-selfie-off"));
         chain.links.clear();
         chain.default_output = None;
     }
     chains::settle(chain, known, plan);
-    plan.needless(&mut selfie, "selfie", &["reference_images"], "import-why-references");
+    if off {
+        plan.needless(&mut selfie, "", &["reference_images"], "import-why-selfie-off");
+    } else if !references.is_empty() {
+        plan.set(selfie.place("reference_images"), "selfie", "reference_images", references);
+        plan.notes.push(ProblemText::new("import-note-references"));
+    }
     plan.needless(&mut selfie, "selfie", &["prompt_prefix"], "import-why-selfie-prompt");
     plan.needless(
         &mut selfie,

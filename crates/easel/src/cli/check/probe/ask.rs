@@ -133,6 +133,7 @@ impl<'a> Subject<'a> {
 
     /// What the judgement needs to know of it.
     pub(super) fn traits(&self) -> Traits<'_> {
+        let (section, profile) = (self.section(), self.section().profile.trim());
         Traits {
             name: self.name(),
             origin: self.service.origin,
@@ -143,18 +144,32 @@ impl<'a> Subject<'a> {
             edits: self.capabilities.edit,
             clips: self.capabilities.clip,
             streaming: self.streaming(),
-            full_url: self.section().full_url,
+            full_url: section.full_url,
+            max_tier: self.capabilities.max_tier,
+            sizes: self.capabilities.sizes,
+            profile,
+            profile_streams: self.profile_streams(),
+            has_extra: !section.extra.is_empty(),
+            extra_streams: self.extra_streams(),
         }
+    }
+
+    fn profile_streams(&self) -> bool {
+        let profile = self.tools.profiles.get(self.section().profile.trim());
+        // The section's own word counts for more, also when it is no.
+        profile.is_some_and(|profile| profile.streaming)
+            && self.section().extra.get(STREAM).and_then(Value::as_bool) != Some(false)
+    }
+
+    fn extra_streams(&self) -> bool {
+        self.section().extra.get(STREAM).and_then(Value::as_bool) == Some(true)
     }
 
     /// Whether answers come as streams, or could.
     fn streaming(&self) -> Streaming {
-        let section = self.section();
-        let profile = section.profile.trim();
-        let profiled = self.tools.profiles.get(profile).is_some_and(|profile| profile.streaming);
-        if profiled || section.extra.get(STREAM).and_then(Value::as_bool) == Some(true) {
+        if self.profile_streams() || self.extra_streams() {
             Streaming::Configured
-        } else if profile.is_empty() {
+        } else if self.section().profile.trim().is_empty() {
             judge::streaming(self.kind, self.model())
         } else {
             // What a profile doesn't say, its gateway doesn't know.
@@ -424,7 +439,8 @@ fn streamed(calls: &[Recorded]) -> Stream {
 
 fn failed(error: ProviderError) -> Failed {
     let detail = if error.said.is_empty() { error.detail } else { error.said };
-    Failed { class: error.class, status: error.status.unwrap_or_default(), detail }
+    let status = error.status.unwrap_or_default();
+    Failed { class: error.class, status, detail, missing: error.missing }
 }
 
 #[cfg(test)]

@@ -3,100 +3,20 @@
 //! It decides which step is worth its money as well: nothing is drawn to learn what is known already.
 
 use chrono::NaiveDate;
-use easel_core::{error::ErrorClass, ports::Operation};
-use easel_providers::{Kind, balance::Balance, models::first_image_capable, retired};
+use easel_core::{
+    error::{ErrorClass, Missing},
+    ports::Operation,
+};
+use easel_providers::{balance::Balance, models::first_image_capable, retired};
 
-use super::super::{Finding, services::Origin};
+pub(super) use self::traits::{Needs, Streaming, Traits, streaming};
+use super::super::Finding;
 use crate::config::problem::{ProblemArg, ProblemText, nearest};
+
+mod traits;
 
 /// The size that is asked for: the smallest that every family of models takes or has a neighbour of.
 pub(super) const ASKED: (u32, u32) = (1024, 1024);
-
-/// What the configuration needs of a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Needs {
-    pub(super) draw: bool,
-    pub(super) edit: bool,
-}
-
-/// Whether a provider's answers come as streams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Streaming {
-    /// It has no such thing, or none that is known.
-    No,
-    /// It is asked for whole answers and may know streams as well.
-    Possible,
-    /// The owner wants streams.
-    Configured,
-}
-
-/// Whether services of a kind stream where the owner doesn't ask for it.
-///
-/// Sources: OpenAI API reference, "Create image" (`stream`, GPT image models only) and "Create chat completion";
-/// `OpenRouter`, "Image API"; Google, Gemini API, `streamGenerateContent`. Ark is not tried unasked: one of its models
-/// refuses the mere field.
-pub(super) fn streaming(kind: Kind, model: &str) -> Streaming {
-    match kind {
-        Kind::OpenAiImages if model.to_ascii_lowercase().contains("gpt-image") => Streaming::Possible,
-        Kind::OpenAiChat | Kind::OpenRouterImages | Kind::GeminiNative => Streaming::Possible,
-        _ => Streaming::No,
-    }
-}
-
-/// What a provider is, as configured.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Traits<'a> {
-    pub(super) name: &'a str,
-    pub(super) origin: Origin,
-    pub(super) kind: Kind,
-    pub(super) model: &'a str,
-    pub(super) needs: Needs,
-    pub(super) generates: bool,
-    pub(super) edits: bool,
-    pub(super) clips: bool,
-    pub(super) streaming: Streaming,
-    pub(super) full_url: bool,
-}
-
-impl Traits<'_> {
-    /// The other way in which gateways offer the same models. An address that is used as it stands has none.
-    pub(super) fn twin(&self) -> Option<Kind> {
-        match self.kind {
-            _ if self.full_url => None,
-            Kind::OpenAiImages => Some(Kind::OpenAiChat),
-            Kind::OpenAiChat => Some(Kind::OpenAiImages),
-            _ => None,
-        }
-    }
-
-    fn place(&self) -> String {
-        self.origin.place(self.name)
-    }
-
-    fn text(&self, key: &str) -> ProblemText {
-        self.origin
-            .tell(ProblemText::new(key), self.name)
-            .with("kind", self.kind.name())
-            .with("model", self.model)
-            .with("twin", self.twin().map_or("", Kind::name))
-    }
-
-    /// The same service as variables, for what a pair can't say: `further` is what differs.
-    fn variables(&self, further: &[(&str, &str)]) -> String {
-        let Origin::Environment(pair) = self.origin else { return String::new() };
-        let (address, key) = (format!("${pair}_BASE_URL"), format!("${pair}_API_KEY"));
-        let usual =
-            [("kind", self.kind.name()), ("base_url", &*address), ("api_keys", &*key), ("model", self.model)];
-        let differs = |(name, _): &(&str, &str)| further.iter().all(|(other, _)| other != name);
-        let of_section = usual.into_iter().filter(differs).chain(further.iter().copied());
-        let line = |(name, value): (&str, &str)| {
-            format!("EASEL__PROVIDERS__{pair}__{}=\"{value}\"", name.to_uppercase())
-        };
-        let draw = format!("EASEL__DRAW__PROVIDER=\"{}\"", self.name);
-        of_section.map(line).chain([draw]).collect::<Vec<_>>().join(" ")
-    }
-}
 
 /// A failure, as far as an owner wants to know it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +26,15 @@ pub(super) struct Failed {
     pub(super) status: u16,
     /// The service's own words, redacted.
     pub(super) detail: String,
+    /// What the service has not got, as far as it says.
+    pub(super) missing: Option<Missing>,
+}
+
+impl Failed {
+    /// Whether the service may only not know this way of asking: it says nothing of the model, the account or itself.
+    fn lacks_route(&self) -> bool {
+        self.class == ErrorClass::NotFound && matches!(self.missing, None | Some(Missing::Address))
+    }
 }
 
 /// How a key was taken.
@@ -209,15 +138,6 @@ pub(super) enum Stream {
     Refused,
 }
 
-impl Tried {
-    fn class(&self) -> Option<ErrorClass> {
-        match self {
-            Self::Made { .. } => None,
-            Self::Failed(failed) => Some(failed.class),
-        }
-    }
-}
-
 /// What the paid part found so far.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Paid(Vec<(Step, Tried)>);
@@ -232,7 +152,14 @@ impl Paid {
     }
 
     fn class(&self, step: Step) -> Option<ErrorClass> {
-        self.of(step).and_then(Tried::class)
+        self.failed(step).map(|failed| failed.class)
+    }
+
+    fn failed(&self, step: Step) -> Option<&Failed> {
+        match self.of(step)? {
+            Tried::Made { .. } => None,
+            Tried::Failed(failed) => Some(failed),
+        }
     }
 
     /// Whether what people ask for is drawn.
@@ -248,7 +175,7 @@ impl Paid {
 
 /// Whether a step would tell something that is not known yet.
 pub(super) fn is_due(step: Step, traits: &Traits<'_>, found: &Paid) -> bool {
-    let missing = |step| found.class(step) == Some(ErrorClass::NotFound) && traits.twin().is_some();
+    let missing = |step| found.failed(step).is_some_and(Failed::lacks_route) && traits.twin().is_some();
     match step {
         Step::Draw => traits.generates,
         Step::DrawUnstreamed => {
@@ -288,9 +215,10 @@ pub(super) fn free(traits: &Traits<'_>, free: &Free, today: NaiveDate) -> Vec<Fi
         Some(KeyState::Good | KeyState::Unproven) | None => {}
     }
     found.extend(of_model(traits, free, today));
-    if traits.clips {
-        found.push(Finding::good(&*place, text("check-probe-clips")));
-    }
+    found.push(Finding::good(
+        &*place,
+        if traits.clips { text("check-probe-clips") } else { traits.of_sizes() },
+    ));
     found
 }
 
@@ -373,6 +301,12 @@ fn of_model(traits: &Traits<'_>, free: &Free, today: NaiveDate) -> Vec<Finding> 
     found
 }
 
+/// Whether the service lists models, and not this one.
+fn is_unlisted(traits: &Traits<'_>, free: &Free) -> bool {
+    let listed = free.models.as_ref().filter(|models| !models.is_empty());
+    listed.is_some_and(|models| !models.iter().any(|model| model.eq_ignore_ascii_case(traits.model)))
+}
+
 /// A model that may be meant: what replaces it, where that is offered; else the nearest name; else the first that draws.
 fn suggestion(traits: &Traits<'_>, free: &Free) -> Option<String> {
     let models = free.models.as_ref().filter(|models| !models.is_empty());
@@ -404,8 +338,8 @@ pub(super) fn paid(traits: &Traits<'_>, free: &Free, found: &Paid) -> Vec<Findin
         }
         Some(Tried::Failed(failed)) => {
             let text = if found.made(Step::EditElsewhere) {
-                of_twin(traits, "check-probe-twin-edits")
-            } else if failed.class == ErrorClass::NotFound {
+                traits.with_twin("check-probe-twin-edits")
+            } else if found.draws_as_configured(traits) && failed.lacks_route() {
                 let variables = traits.variables(&[("supports_edit", "false")]);
                 told(traits.text("check-probe-no-edits"), failed).with("variables", variables)
             } else {
@@ -437,18 +371,16 @@ fn drawn(traits: &Traits<'_>, free: &Free, found: &Paid, tried: &Tried) -> Vec<F
         | (Tried::Failed(failed), ..) => failed,
     };
     let text = if found.made(Step::DrawUnstreamed) {
-        told(traits.text("check-probe-stream-off"), failed)
-    } else if failed.class == ErrorClass::NotFound {
+        told(traits.of_stream("check-probe-stream-off"), failed)
+    } else {
         match found.of(Step::DrawElsewhere) {
-            Some(Tried::Made { .. }) => told(of_twin(traits, "check-probe-twin-draws"), failed),
-            // Words, a refusal, a parameter: the route is there.
+            Some(Tried::Made { .. }) => told(traits.as_twin("check-probe-twin-draws"), failed),
+            // Words or a refusal: the route is there.
             Some(Tried::Failed(twin)) if answers(twin.class) => {
-                told(of_twin(traits, "check-probe-twin-answers"), failed).with("words", twin.detail.as_str())
+                told(traits.as_twin("check-probe-twin-answers"), failed).with("words", twin.detail.as_str())
             }
             _ => failure(traits, free, "draw", failed),
         }
-    } else {
-        failure(traits, free, "draw", failed)
     };
     vec![Finding::needed(traits.needs.draw || traits.needs.edit, &place, text)]
 }
@@ -471,34 +403,31 @@ fn of_stream(traits: &Traits<'_>, stream: Stream) -> ProblemText {
     match (stream, traits.streaming) {
         (Stream::Unasked, _) => traits.text("check-probe-stream-none"),
         (Stream::Came, Streaming::Configured) => traits.text("check-probe-streams"),
-        (Stream::Came, _) => traits.text("check-probe-stream-possible"),
+        (Stream::Came, _) => traits.of_stream("check-probe-stream-possible"),
         (Stream::Whole, _) => traits.text("check-probe-stream-whole"),
         (Stream::Refused, _) => traits.text("check-probe-stream-refused"),
     }
 }
 
-/// A text that proposes the other kind.
-fn of_twin(traits: &Traits<'_>, key: &str) -> ProblemText {
-    let twin = traits.twin().map_or("", Kind::name);
-    traits.text(key).with("variables", traits.variables(&[("kind", twin)]))
-}
-
-/// Whether a failure comes from something that answers requests of this kind.
+/// Whether a failure comes from something that draws in answer to requests of this kind. A refused parameter proves
+/// nothing: a model that doesn't chat is refused so.
 fn answers(class: ErrorClass) -> bool {
-    matches!(
-        class,
-        ErrorClass::Empty
-            | ErrorClass::ModerationInput
-            | ErrorClass::ModerationOutput
-            | ErrorClass::BadRequest
-    )
+    matches!(class, ErrorClass::Empty | ErrorClass::ModerationInput | ErrorClass::ModerationOutput)
 }
 
-/// A failure that stands for itself, with the model to write where one is known that may be meant.
+/// A failure that stands for itself, with the model to write where it is the model that is missing and one is known that
+/// may be meant.
 fn failure(traits: &Traits<'_>, free: &Free, what: &str, failed: &Failed) -> ProblemText {
     let suggestion = suggestion(traits, free);
-    let name = match (failed.class, &suggestion) {
-        (ErrorClass::NotFound, Some(_)) => "check-probe-model-gone",
+    let name = match (failed.class, failed.missing) {
+        (ErrorClass::NotFound, Some(Missing::Service)) => "check-probe-not-offered",
+        (ErrorClass::NotFound, Some(Missing::Right)) => "check-probe-no-right",
+        (ErrorClass::NotFound, Some(Missing::Address)) => "check-probe-no-route",
+        (ErrorClass::NotFound, missing)
+            if suggestion.is_some() && (missing == Some(Missing::Model) || is_unlisted(traits, free)) =>
+        {
+            "check-probe-model-gone"
+        }
         _ => "check-probe-failed",
     };
     told(traits.text(name), failed)

@@ -1,8 +1,13 @@
 //! The judgement as tables: what was found → level and text of each finding.
 
-use super::*;
-use crate::cli::{check::Level, speech::Speech};
 use easel_core::i18n::Locale;
+use easel_providers::Kind;
+
+use super::*;
+use crate::cli::{
+    check::{Level, services::Origin},
+    speech::Speech,
+};
 
 const TRAITS: Traits<'_> = Traits {
     name: "main",
@@ -15,6 +20,12 @@ const TRAITS: Traits<'_> = Traits {
     clips: false,
     streaming: Streaming::No,
     full_url: false,
+    max_tier: None,
+    sizes: &[],
+    profile: "",
+    profile_streams: false,
+    has_extra: false,
+    extra_streams: false,
 };
 
 fn today() -> NaiveDate {
@@ -22,7 +33,13 @@ fn today() -> NaiveDate {
 }
 
 fn failed(class: ErrorClass) -> Tried {
-    Tried::Failed(Failed { class, status: 404, detail: String::new() })
+    Tried::Failed(Failed { class, status: 404, detail: String::new(), missing: None })
+}
+
+/// Not found, and the service says what is not there.
+fn lacks(missing: Missing) -> Tried {
+    let class = ErrorClass::NotFound;
+    Tried::Failed(Failed { class, status: 404, detail: String::new(), missing: Some(missing) })
 }
 
 fn made() -> Tried {
@@ -72,6 +89,17 @@ fn what_is_drawn_is_judged() {
     check(TRAITS, &words, &[(Bad, "twin-answers")]);
     let neither = [(Draw, failed(NotFound)), (DrawElsewhere, failed(NotFound))];
     check(TRAITS, &neither, &[(Bad, "failed")]);
+    // A model that doesn't chat is a wrong parameter of the chat: nothing that would draw.
+    let refused = [(Draw, failed(NotFound)), (DrawElsewhere, failed(BadRequest))];
+    check(TRAITS, &refused, &[(Bad, "failed")]);
+    // What no other way of asking would mend is not asked in another way.
+    for (missing, name) in
+        [(Missing::Model, "failed"), (Missing::Right, "no-right"), (Missing::Service, "not-offered")]
+    {
+        check(TRAITS, &[(Draw, lacks(missing))], &[(Bad, name)]);
+    }
+    let nowhere = [(Draw, lacks(Missing::Address)), (DrawElsewhere, failed(NotFound))];
+    check(TRAITS, &nowhere, &[(Bad, "no-route")]);
     // Edits alone are missing.
     let without = [(Draw, made()), (Edit, failed(NotFound)), (EditElsewhere, failed(NotFound))];
     check(TRAITS, &without, &[(Good, "draws"), (Good, "stream-none"), (Good, "size"), (Bad, "no-edits")]);
@@ -102,8 +130,17 @@ fn what_is_drawn_is_judged() {
         &[(Draw, made_as(Stream::Came))],
         &[(Good, "draws"), (Good, "streams"), (Good, "size"), (Good, "edit-skipped")],
     );
-    // A service that only edits.
-    check(Traits { generates: false, ..TRAITS }, &[(Edit, made())], &[(Good, "edits")]);
+    // A service that only edits: nothing says that it draws.
+    let edits = Traits { generates: false, kind: Kind::SiliconFlow, ..TRAITS };
+    check(edits, &[(Edit, made())], &[(Good, "edits")]);
+    check(edits, &[(Edit, lacks(Missing::Model))], &[(Bad, "failed")]);
+    check(edits, &[(Edit, failed(NotFound))], &[(Bad, "failed")]);
+    // Its model, or the account's right to it, is what an edit may lack as well.
+    let drawn = [(Good, "draws"), (Good, "stream-none"), (Good, "size")];
+    for (missing, name) in [(Missing::Model, "failed"), (Missing::Right, "no-right")] {
+        let ends = [(Draw, made()), (Edit, lacks(missing))];
+        check(TRAITS, &ends, &[&drawn[..], &[(Bad, name)]].concat());
+    }
     let shrunk = Tried::Made { size: (512, 512), seconds: 1, corrected: 1, stream: Stream::Unasked };
     check(
         TRAITS,
@@ -168,6 +205,87 @@ fn what_a_pair_cannot_say_is_told_as_variables() {
          EASEL__DRAW__PROVIDER=\"openai\""
     );
     assert_eq!(TRAITS.variables(&[("kind", "openai_chat")]), "");
+    // What edits only as the twin keeps drawing as it does.
+    says(
+        &from_there.with_twin("check-probe-twin-edits"),
+        "EASEL__PROVIDERS__OPENAI__KIND=\"openai_images\" EASEL__PROVIDERS__OPENAI__BASE_URL=\"$OPENAI_BASE_URL\" \
+         EASEL__PROVIDERS__OPENAI__API_KEYS=\"$OPENAI_API_KEY\" EASEL__PROVIDERS__OPENAI__MODEL=\"gpt-image-2\" \
+         EASEL__PROVIDERS__OPENAI_EDIT__BASE_URL=\"$OPENAI_BASE_URL\" \
+         EASEL__PROVIDERS__OPENAI_EDIT__API_KEYS=\"$OPENAI_API_KEY\" \
+         EASEL__PROVIDERS__OPENAI_EDIT__MODEL=\"gpt-image-2\" EASEL__PROVIDERS__OPENAI_EDIT__KIND=\"openai_chat\" \
+         EASEL__DRAW__PROVIDER=\"openai\" EASEL__EDIT__PROVIDER=\"openai_edit\"",
+    );
+}
+
+#[track_caller]
+fn says(text: &ProblemText, expected: &str) {
+    let mend = ProblemText { key: format!("{}-mend", text.key), ..text.clone() };
+    let told = Speech::new(Locale::EnUs).say(&mend);
+    assert!(told.contains(expected), "{expected:?} is not in: {told}");
+}
+
+#[test]
+fn what_is_proposed_is_a_configuration_that_starts() {
+    let drawn = |traits: Traits<'_>| traits.as_twin("check-probe-twin-draws");
+    says(&drawn(TRAITS), "[providers.main]: kind = \"openai_chat\"");
+    assert!(!Speech::new(Locale::EnUs).say(&drawn(TRAITS)).contains("take"));
+    let profiled = Traits { profile: "gate", ..TRAITS };
+    says(&drawn(profiled), "take profile = \"gate\" out there");
+    says(&drawn(Traits { has_extra: true, ..TRAITS }), "take extra out there");
+    says(&drawn(Traits { has_extra: true, ..profiled }), "take profile = \"gate\" and extra out there");
+    let words = Traits { has_extra: true, ..profiled }.as_twin("check-probe-twin-answers");
+    says(&words, "Take profile = \"gate\" and extra out there");
+    // Editing as the twin does not make drawing as the twin work.
+    let edited = profiled.with_twin("check-probe-twin-edits");
+    says(&edited, "Leave [providers.main] as it is");
+    says(&edited, "[providers.main_edit] with kind = \"openai_chat\" and without profile");
+    says(&edited, "in [edit]: provider = \"main_edit\"");
+}
+
+#[test]
+fn streams_are_switched_where_they_are_wished() {
+    let off = |profile_streams, extra_streams| {
+        let traits = Traits { profile: "gate", profile_streams, extra_streams, ..TRAITS };
+        traits.of_stream("check-probe-stream-off")
+    };
+    says(&off(false, true), "Take stream (and partial_images) out of [providers.main] extra");
+    says(&off(true, false), "[profiles.gate]: streaming = false");
+    says(&off(true, true), "streaming = false — and take stream");
+    let possible = |has_extra| {
+        let text = Traits { has_extra, ..TRAITS }.of_stream("check-probe-stream-possible");
+        Speech::new(Locale::EnUs).say(&text)
+    };
+    assert!(possible(false).ends_with("[providers.main]: extra = { stream = true }"), "{}", possible(false));
+    assert!(possible(true).contains("extra = { …, stream = true }"), "{}", possible(true));
+}
+
+#[test]
+fn known_sizes_are_told() {
+    let told = |traits: Traits<'_>| Speech::new(Locale::EnUs).say(&traits.of_sizes());
+    assert!(told(TRAITS).contains("no bounds"));
+    assert!(told(Traits { max_tier: Some(4), ..TRAITS }).contains("up to 4K"));
+    let listed = Traits { max_tier: Some(1), sizes: &[(1024, 1024), (768, 1024)], ..TRAITS };
+    assert!(told(listed).contains("only 1024×1024, 768×1024"), "{}", told(listed));
+}
+
+/// A list with a good model in it says nothing about what else may be missing.
+#[test]
+fn another_model_is_proposed_only_where_the_model_is_missing() {
+    #[track_caller]
+    fn check(model: &str, missing: Option<Missing>, expected: &str) {
+        let models = ["gpt-5", "gpt-image-2"].map(str::to_owned).to_vec();
+        let free = Free { models: Some(models), ..Free::default() };
+        let failed = Failed { class: ErrorClass::NotFound, status: 404, detail: String::new(), missing };
+        let text = failure(&Traits { model, ..TRAITS }, &free, "draw", &failed);
+        assert_eq!(text.key, expected, "{model} {missing:?}");
+    }
+    check("dall-e-3", Some(Missing::Model), "check-probe-model-gone");
+    check("dall-e-3", None, "check-probe-model-gone");
+    check("dall-e-3", Some(Missing::Address), "check-probe-no-route");
+    check("dall-e-3", Some(Missing::Right), "check-probe-no-right");
+    check("dall-e-3", Some(Missing::Service), "check-probe-not-offered");
+    check("gpt-5", None, "check-probe-failed");
+    check("gpt-5", Some(Missing::Model), "check-probe-model-gone");
 }
 
 fn key(state: KeyState) -> KeyFact {
@@ -175,7 +293,7 @@ fn key(state: KeyState) -> KeyFact {
 }
 
 fn refused(class: ErrorClass) -> KeyState {
-    KeyState::Failed(Failed { class, status: 401, detail: String::new() })
+    KeyState::Failed(Failed { class, status: 401, detail: String::new(), missing: None })
 }
 
 #[track_caller]
@@ -191,35 +309,45 @@ fn what_is_free_is_judged() {
     check_free(
         TRAITS,
         &with(vec![key(KeyState::Good)], listed(&["GPT-image-2"])),
-        &[(Good, "reached"), (Good, "key-good"), (Good, "model-listed")],
+        &[(Good, "reached"), (Good, "key-good"), (Good, "model-listed"), (Good, "sizes")],
     );
     let one_of_two = vec![key(refused(ErrorClass::Auth)), key(KeyState::Unproven)];
     check_free(
         TRAITS,
         &with(one_of_two, None),
-        &[(Good, "reached"), (Remark, "key-refused"), (Good, "key-unproven"), (Good, "no-list")],
+        &[
+            (Good, "reached"),
+            (Remark, "key-refused"),
+            (Good, "key-unproven"),
+            (Good, "no-list"),
+            (Good, "sizes"),
+        ],
     );
     check_free(
         TRAITS,
         &with(vec![key(refused(ErrorClass::Auth))], None),
-        &[(Good, "reached"), (Bad, "key-refused"), (Good, "no-list")],
+        &[(Good, "reached"), (Bad, "key-refused"), (Good, "no-list"), (Good, "sizes")],
     );
     check_free(
         TRAITS,
         &with(vec![key(refused(ErrorClass::Quota))], listed(&["gpt-5"])),
-        &[(Good, "reached"), (Bad, "key-empty"), (Remark, "model-missing-alone")],
+        &[(Good, "reached"), (Bad, "key-empty"), (Remark, "model-missing-alone"), (Good, "sizes")],
     );
     check_free(
         Traits { model: "gpt-image-1", ..TRAITS },
         &with(Vec::new(), listed(&["gpt-image-2"])),
-        &[(Good, "reached"), (Remark, "model-missing"), (Remark, "model-retired")],
+        &[(Good, "reached"), (Remark, "model-missing"), (Remark, "model-retired"), (Good, "sizes")],
     );
     let gone = Free { unreached: Some("nobody".to_owned()), ..Free::default() };
     check_free(TRAITS, &gone, &[(Bad, "provider-unreached")]);
     let clips = Traits { clips: true, generates: false, edits: false, model: "", ..TRAITS };
     check_free(clips, &Free::default(), &[(Good, "reached"), (Good, "clips")]);
     let shut = Free { without_key: Some(refused(ErrorClass::Auth)), ..Free::default() };
-    check_free(Traits { model: "", ..TRAITS }, &shut, &[(Good, "reached"), (Bad, "refused-without")]);
+    check_free(
+        Traits { model: "", ..TRAITS },
+        &shut,
+        &[(Good, "reached"), (Bad, "refused-without"), (Good, "sizes")],
+    );
 }
 
 #[test]
@@ -242,7 +370,7 @@ fn balances_are_told_with_their_keys() {
 #[test]
 fn findings_are_put_together_as_the_language_does() {
     let said = |status, detail: &str| {
-        let failed = Failed { class: ErrorClass::Auth, status, detail: detail.to_owned() };
+        let failed = Failed { class: ErrorClass::Auth, status, detail: detail.to_owned(), missing: None };
         let fact = KeyFact { account: "work".to_owned(), ..key(KeyState::Failed(failed)) };
         let found = of_key(&TRAITS, &fact, true);
         [Locale::ZhCn, Locale::EnUs].map(|locale| Speech::new(locale).say(&found[0].text))
@@ -258,7 +386,8 @@ fn findings_are_put_together_as_the_language_does() {
     let good = [Locale::ZhCn, Locale::EnUs].map(|locale| Speech::new(locale).say(&good[0].text));
     assert_eq!(good, ["密钥 00000001 可用。", "The key 00000001 works."]);
     assert_eq!(said(0, ""), ["密钥 00000001（work）被拒。", "The key 00000001 (work) is refused."]);
-    let missing = Failed { class: ErrorClass::NotFound, status: 404, detail: "gone".to_owned() };
+    let missing =
+        Failed { class: ErrorClass::NotFound, status: 404, detail: "gone".to_owned(), missing: None };
     let found = Paid(vec![(Step::Draw, Tried::Failed(missing)), (Step::DrawElsewhere, made())]);
     let [finding] = &paid(&TRAITS, &Free::default(), &found)[..] else { panic!("one finding") };
     let chinese = Speech::new(Locale::ZhCn).say(&finding.text);
