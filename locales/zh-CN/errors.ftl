@@ -27,6 +27,7 @@ error-no-public-url = 这个服务要从公网地址取参考图，画架还给�
 error-clip-words-only = 设定的视频服务只会按文字做视频，用不了图。去掉图再试试吧。[{ $code }]
 error-too-large-wish = 设定的服务最大只能画 { $tier }K。把尺寸改小一点再试试吧。[{ $code }]
 error-wrong-shape = 设定的服务画不出这个形状，只能画 { $sizes }。换个尺寸再试试吧。[{ $code }]
+error-shape-kept = 设定的服务不能指定形状：结果跟随你给的图，或用服务自己的。去掉尺寸再试试吧。[{ $code }]
 error-named-clips-only = “{ $provider }”只做视频，不画图。去掉 @{ $provider } 再试试吧。[{ $code }]
 error-named-no-clip = “{ $provider }”不会做视频。去掉 @{ $provider } 再试试吧。[{ $code }]
 error-named-no-edit = “{ $provider }”不会改图，只能按文字画。去掉 @{ $provider } 再试试吧。[{ $code }]
