@@ -231,7 +231,11 @@ pub fn made_to_fit(picture: &Picture, side: u32, bytes: u64) -> Result<Picture, 
 }
 
 fn is_transparent(pixels: &DynamicImage) -> bool {
-    pixels.color().has_alpha() && pixels.to_rgba8().pixels().any(|pixel| pixel.0[3] < u8::MAX)
+    if !pixels.color().has_alpha() {
+        return false;
+    }
+    let rgba = pixels.as_rgba8().map_or_else(|| Cow::Owned(pixels.to_rgba8()), Cow::Borrowed);
+    rgba.pixels().any(|pixel| pixel.0[3] < u8::MAX)
 }
 
 fn smaller(picture: &Picture, side: u32, bytes: usize) -> Result<Picture, PictureProblem> {
