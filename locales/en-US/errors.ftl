@@ -31,6 +31,7 @@ error-no-public-url = This service fetches reference pictures from a public addr
 error-clip-words-only = The configured services make clips from words only. Try without a picture. [{ $code }]
 error-too-large-wish = The configured services draw { $tier }K at most. Try a smaller size. [{ $code }]
 error-wrong-shape = The configured services can’t draw that shape, only { $sizes }. Try another size. [{ $code }]
+error-shape-kept = The configured services take no wish for a shape: a picture gets that of the one you give, or their own. Try without a size. [{ $code }]
 error-named-clips-only = “{ $provider }” makes clips, no pictures. Try without @{ $provider }. [{ $code }]
 error-named-no-clip = “{ $provider }” draws pictures and makes no clips. Try without @{ $provider }. [{ $code }]
 error-edits-only = “{ $provider }” only changes pictures, it draws none from words alone. Send a picture with your words, or try another service, without @{ $provider }. [{ $code }]

@@ -391,13 +391,17 @@ async fn a_refused_parameter_is_left_out_and_the_next_job_knows() {
 }
 
 #[tokio::test]
-async fn a_refused_size_steps_down_to_a_classic_one_and_then_to_none() {
+async fn a_refused_size_steps_down_to_a_classic_one_and_no_further() {
     let world = world().await;
-    world.provider.answers([Answer::invalid_size(), Answer::invalid_size()]);
+    world.provider.answer(Answer::invalid_size());
     world.says("/生图 一只猫 16:9 4K").await;
     world.bot.next_picture().await;
+    world.provider.answers([Answer::invalid_size(), Answer::invalid_size()]);
+    world.says("/生图 一只猫 21:9 4K").await;
+    check_sentence(&sentence(&world).await, "E-REQUEST");
     let sizes: Vec<_> = world.provider.requests().iter().map(ProviderRequest::size).collect();
-    assert_eq!(sizes, [Some("3840x2160".to_owned()), Some("1536x1024".to_owned()), None]);
+    let asked = ["3840x2160", "1536x1024", "3808x1632", "1536x1024"];
+    assert_eq!(sizes, asked.map(|size| Some(size.to_owned())));
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub use clip::{Clip, ClipFormat};
 pub use collage::collage;
 pub use decode::{DecodeError, MAX_DECODED_PIXELS, MAX_SIDE, decode, dimensions};
 pub use draft::{Draft, Drafts};
-pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, png as encode_png, shrink};
+pub use encode::{compact, decode_to_fit, fit, jpeg as encode_jpeg, made_to_fit, png as encode_png, shrink};
 pub use format::{MediaFormat, PictureFormat};
 pub use prepare::{PictureProblem, Prepared, passes_unchanged, prepare};
 pub use spool::{BodySink, SEGMENT, Spool};

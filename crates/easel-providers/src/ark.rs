@@ -12,13 +12,13 @@
 
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
-    ports::Output,
+    ports::{Output, Shapes},
 };
 use serde_json::{Map, Value, json};
 
 use crate::{
     classify::{self, FORBIDDEN_REST, Facts, Failure},
-    dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
+    dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Pictures},
     lessons::{Known, Sent},
     sizes,
 };
@@ -89,6 +89,10 @@ const ROWS: &[Row] = &[
 /// version 4 and newer have in common, and no sets.
 const ANY: Row = Row { start: "", references: 10, sets: false, ..FINE };
 
+/// What all models take: version 4 takes no WebP, and no picture beyond this.
+pub(crate) const PICTURES: Pictures =
+    Pictures { webp: false, bytes: Some(10_000_000), together: None, side: Some(4096) };
+
 /// References and results of one call together.
 const MAX_PICTURES: usize = 15;
 
@@ -108,7 +112,7 @@ const RATIOS: &[(u32, u32)] = &[(1, 1), (4, 3), (3, 4), (16, 9), (9, 16), (3, 2)
 /// Sides are multiples of this; it divides all of the recommended ones.
 const STEP: u32 = 16;
 /// The longest ratio, either way.
-const MAX_RATIO: f64 = 16.0;
+const MAX_RATIO: u32 = 16;
 
 /// The dialect.
 pub(crate) struct Ark;
@@ -121,6 +125,8 @@ impl Dialect for Ark {
         Limits {
             words_alone: row.sized,
             tier: known.and_then(|row| row.tiers.last().copied()),
+            shapes: if row.sized { Shapes::UpTo(MAX_RATIO) } else { Shapes::Kept },
+            pictures: PICTURES,
             ..Limits::new(row.references, count)
         }
     }
@@ -200,8 +206,8 @@ fn known_row(model: &str) -> Option<&'static Row> {
     ROWS.iter().find(|row| name.starts_with(row.start))
 }
 
-/// `size`, or `None` when the wish is open. In place of one that was refused, the tier of 2K is tried, which all models
-/// have that name tiers, or else the shape's smallest recommended size; when that was refused too, none is sent.
+/// `size`, or `None` when the wish is open. In place of one that was refused, the next smaller tier is tried; where there
+/// is none, or that was refused too, none is sent.
 fn size(row: &Row, wish: &Output, known: &Known) -> Option<String> {
     let wished = wish.wished_tier().unwrap_or(2);
     let largest = row.tiers.iter().rev().find(|tier| **tier <= wished).or(row.tiers.first());
@@ -216,8 +222,12 @@ fn size(row: &Row, wish: &Output, known: &Known) -> Option<String> {
             if row.named_tiers { format!("{tier}K") } else { pixels(tier) }
         }
     };
-    let second = if row.named_tiers { "2K".to_owned() } else { pixels(1) };
-    [first, second].into_iter().find(|size| !known.refuses_size(size))
+    if !known.refuses_size(&first) {
+        return Some(first);
+    }
+    let smaller = row.tiers.iter().rev().copied().find(|smaller| *smaller < tier)?;
+    let second = if ratio.is_none() && row.named_tiers { format!("{smaller}K") } else { pixels(smaller) };
+    Some(second).filter(|size| !known.refuses_size(size))
 }
 
 fn named((width, height): (u32, u32)) -> String {
@@ -251,13 +261,14 @@ fn lawful(row: &Row, (width, height): (u32, u32)) -> (u32, u32) {
 fn fits(row: &Row, (width, height): (u32, u32)) -> bool {
     let ratio = f64::from(width) / f64::from(height);
     let pixels = u64::from(width) * u64::from(height);
-    (row.pixels.0..=row.pixels.1).contains(&pixels) && (1.0 / MAX_RATIO..=MAX_RATIO).contains(&ratio)
+    (row.pixels.0..=row.pixels.1).contains(&pixels)
+        && (1.0 / f64::from(MAX_RATIO)..=f64::from(MAX_RATIO)).contains(&ratio)
 }
 
 /// Sides of this ratio with about so many pixels, inside the model's limits.
 #[expect(clippy::cast_precision_loss, reason = "the limits are far below 2^52")]
 fn of_area(row: &Row, ratio: f64, pixels: f64) -> (u32, u32) {
-    let ratio = ratio.clamp(1.0 / MAX_RATIO, MAX_RATIO);
+    let ratio = ratio.clamp(1.0 / f64::from(MAX_RATIO), f64::from(MAX_RATIO));
     let (least, most) = (row.pixels.0 as f64, row.pixels.1 as f64);
     let height = (pixels.clamp(least, most) / ratio).sqrt();
     let (mut width, mut height) = (on_grid(height * ratio), on_grid(height));

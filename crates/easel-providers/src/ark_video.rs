@@ -28,7 +28,8 @@ pub(crate) struct ArkVideo;
 
 impl Dialect for ArkVideo {
     fn limits(&self, model: &str) -> Limits {
-        clip_tasks::limits_by_name(model)
+        let limits = clip_tasks::limits(RATIOS, clip_tasks::limits_by_name(model));
+        Limits { pictures: ark::PICTURES, ..limits }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -30,7 +30,8 @@ pub(crate) struct ChatVideo;
 
 impl Dialect for ChatVideo {
     fn limits(&self, _: &str) -> Limits {
-        Limits::clips(1)
+        // A ratio is told, and no number of lines.
+        Limits { tier: Some(1), ..Limits::clips(1) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -6,7 +6,7 @@
 
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
-    ports::{Output, RemoteTask},
+    ports::{Output, RemoteTask, Shapes},
 };
 use serde_json::{Map, Value, json};
 
@@ -95,6 +95,15 @@ fn reason(facts: &Facts<'_>, places: &Places) -> Failure {
 const FROM_WORDS: &str = "-t2v";
 const FROM_PICTURES: &str = "-i2v";
 
+/// The largest tier that is asked for: [`LINES`] end there.
+const TIER: u8 = 2;
+
+/// What a model takes that is asked for one of these ratios, and for lines: see [`shape`].
+pub(crate) fn limits(ratios: &'static [(u32, u32)], mut limits: Limits) -> Limits {
+    (limits.tier, limits.shapes) = (Some(TIER), Shapes::Ratios(ratios.into()));
+    limits
+}
+
 /// What a model takes whose name tells what it begins with.
 pub(crate) fn limits_by_name(model: &str) -> Limits {
     let model = model.to_ascii_lowercase();
@@ -132,14 +141,15 @@ fn ratio(list: &[(u32, u32)], wish: &Output, field: &str, known: &Known) -> Opti
     sizes::unturned(list.iter().copied(), wished, |ratio| known.refuses(field, &name(ratio))).map(name)
 }
 
+/// Lines of films, the most first.
+const LINES: [&str; 3] = ["1080p", "720p", "480p"];
 /// The field of the lines.
 const RESOLUTION: &str = "resolution";
 
 /// The wished tier as lines of a film; in place of those that were refused, fewer.
 fn resolution(wish: &Output, known: &Known) -> Option<&'static str> {
     let beyond = usize::from(wish.wished_tier()? <= 1);
-    let lines = ["1080p", "720p", "480p"];
-    lines.into_iter().skip(beyond).find(|lines| !known.refuses(RESOLUTION, lines))
+    LINES.into_iter().skip(beyond).find(|lines| !known.refuses(RESOLUTION, lines))
 }
 
 #[cfg(test)]

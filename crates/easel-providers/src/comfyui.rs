@@ -20,7 +20,8 @@
 //!   `seed = []` leaves them alone.
 //! - `negative_prompt` is what goes into `negative`.
 //! - `width` and `height` are what the workflow's model was made for, where the workflow has slots for them and no
-//!   numbers in them: a wished shape gets as many pixels, a wished size wins.
+//!   numbers in them: a wished shape gets as many pixels, a wished size wins. A workflow without these two slots has its
+//!   own shape, so it is passed over where another one (or more than 1K) is wished.
 //! - `allow_prompt_syntax = true` lets everybody's prompts use `<lora:…>`, `AND` and `BREAK`; otherwise they are words.
 //! - `poll_seconds` is the pause between two questions about a task (1.5 without it).
 //!
@@ -33,7 +34,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Duration};
 
 use easel_core::{
     error::ErrorClass,
-    ports::{Output, RemoteTask},
+    ports::{Output, RemoteTask, Shapes},
 };
 use easel_http::{Multipart, UrlStyle, header::HeaderMap, unforeseeable};
 use serde_json::{Value, json};
@@ -107,7 +108,14 @@ impl Dialect for ComfyUi {
         };
         let images = workflow.images();
         let count = if workflow.has(Slot::Count) { MAX_COUNT } else { 1 };
-        Limits { words_alone: images == 0, one_at_a_time: true, ..Limits::new(images, count) }
+        // Without places for both sides a workflow draws what it draws.
+        let (shapes, tier) = if workflow.has(Slot::Width) && workflow.has(Slot::Height) {
+            (Shapes::Any, sizes::ENGINE_TIER)
+        } else {
+            (Shapes::Kept, 1)
+        };
+        let tier = Some(tier);
+        Limits { words_alone: images == 0, one_at_a_time: true, tier, shapes, ..Limits::new(images, count) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -349,7 +357,8 @@ fn size(workflow: &Workflow, extra: &serde_json::Map<String, Value>, wish: &Outp
     let pixels = match (wish.size, wish.tier) {
         (Some(size), _) => area(size),
         (None, Some(tier)) => {
-            area((USUAL * u32::from(tier.clamp(1, 2)), USUAL * u32::from(tier.clamp(1, 2))))
+            let side = USUAL * u32::from(tier.clamp(1, sizes::ENGINE_TIER));
+            area((side, side))
         }
         (None, None) if wish.ratio.is_none() => {
             // Numbers of the workflow stay; a place holder needs one.

@@ -57,7 +57,7 @@ pub struct ProviderSection {
     /// `direct`: none.
     #[schemars(extend("writeOnly" = true))]
     pub proxy: Setting,
-    /// Whether the service takes reference pictures. Unset: what the kind can do.
+    /// Whether the service takes reference pictures. Unset: what the kind and the model can do.
     pub supports_edit: Option<bool>,
     /// Language that the model understands best, for example `en`; prompts in others are translated when translation
     /// is on. Empty: any.

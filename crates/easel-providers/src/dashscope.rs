@@ -16,7 +16,7 @@
 
 use easel_core::{
     error::ErrorClass,
-    ports::{Operation, Output, RemoteTask},
+    ports::{Operation, Output, RemoteTask, Shapes},
 };
 use easel_http::{UrlStyle, header::HeaderMap};
 use serde_json::{Map, Value, json};
@@ -75,8 +75,8 @@ struct Model {
     words_alone: bool,
     references: usize,
     count: u8,
-    /// The largest tier; `None` = unknown.
-    tier: Option<u8>,
+    /// The largest tier within its sizes.
+    tier: u8,
     sizes: Sizes,
     /// It rewrites prompts unless it is told not to.
     rewrites: bool,
@@ -90,21 +90,20 @@ const UNKNOWN: Model = Model {
     words_alone: true,
     references: 3,
     count: 4,
-    tier: None,
+    tier: 2,
     sizes: Sizes::Pixels(512.0 * 512.0, 2048.0 * 2048.0),
     rewrites: true,
     tell_count: false,
 };
-const QWEN: Model = Model { tier: Some(2), ..UNKNOWN };
 const QWEN_LISTED: Sizes =
     Sizes::Listed(&[(1664, 928), (1472, 1104), (1328, 1328), (1104, 1472), (928, 1664)]);
-const EDIT_ONLY: Model = Model { words_alone: false, count: 6, sizes: Sizes::Sides(512, 2048), ..QWEN };
+const EDIT_ONLY: Model = Model { words_alone: false, count: 6, sizes: Sizes::Sides(512, 2048), ..UNKNOWN };
 const WAN: Model = Model { tell_count: true, ..UNKNOWN };
 const TASK: Model = Model {
     form: Form::Task,
     references: 0,
     sizes: Sizes::Sides(512, 1440),
-    tier: Some(1),
+    tier: 1,
     tell_count: true,
     ..UNKNOWN
 };
@@ -114,30 +113,23 @@ const MODELS: &[Model] = &[
     Model { start: "qwen-image-edit-max", ..EDIT_ONLY },
     Model { start: "qwen-image-edit-plus", ..EDIT_ONLY },
     // One picture, of about a megapixel in the shape of the last input.
-    Model {
-        start: "qwen-image-edit",
-        count: 1,
-        tier: Some(1),
-        sizes: Sizes::None,
-        rewrites: false,
-        ..EDIT_ONLY
-    },
-    Model { start: "qwen-image-2.1-pro", references: 10, ..QWEN },
-    Model { start: "qwen-image-2", ..QWEN },
-    Model { start: "qwen-image-3", ..QWEN },
-    Model { start: "qwen-image", references: 0, count: 1, tier: Some(1), sizes: QWEN_LISTED, ..QWEN },
-    Model { start: "z-image", references: 0, count: 1, rewrites: false, ..QWEN },
+    Model { start: "qwen-image-edit", count: 1, tier: 1, sizes: Sizes::None, rewrites: false, ..EDIT_ONLY },
+    Model { start: "qwen-image-2.1-pro", references: 10, ..UNKNOWN },
+    Model { start: "qwen-image-2", ..UNKNOWN },
+    Model { start: "qwen-image-3", ..UNKNOWN },
+    Model { start: "qwen-image", references: 0, count: 1, tier: 1, sizes: QWEN_LISTED, ..UNKNOWN },
+    Model { start: "z-image", references: 0, count: 1, rewrites: false, ..UNKNOWN },
     Model {
         start: "wan2.6-t2i",
         references: 0,
-        tier: Some(1),
+        tier: 1,
         sizes: Sizes::Pixels(1280.0 * 1280.0, 1440.0 * 1440.0),
         ..WAN
     },
     Model {
         start: "wan2.6-image",
         words_alone: false,
-        tier: Some(1),
+        tier: 1,
         sizes: Sizes::Pixels(768.0 * 768.0, 1280.0 * 1280.0),
         ..WAN
     },
@@ -186,8 +178,13 @@ impl Dialect for DashScope {
         let model = row(model);
         Limits {
             words_alone: model.words_alone,
-            tier: model.tier,
-            sizes: if let Sizes::Listed(sizes) = model.sizes { sizes } else { &[] },
+            tier: Some(model.tier),
+            shapes: match model.sizes {
+                Sizes::None => Shapes::Kept,
+                Sizes::Listed(sizes) => Shapes::Sizes(sizes.into()),
+                Sizes::Pixels(..) => Shapes::Any,
+                Sizes::Sides(least, most) => Shapes::UpTo(most / least),
+            },
             ..Limits::new(model.references, model.count)
         }
     }

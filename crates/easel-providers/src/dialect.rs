@@ -14,7 +14,7 @@ use std::{borrow::Cow, fmt, ops::Deref, path::PathBuf, sync::Arc, time::Duration
 use bytes::Bytes;
 use easel_core::{
     media::Place,
-    ports::{GenerateRequest, Reference, Usage},
+    ports::{GenerateRequest, Reference, Shapes, Usage},
 };
 use easel_http::{Call, Content, Multipart, Segment, UrlStyle, unforeseeable};
 use memchr::memmem;
@@ -158,18 +158,23 @@ impl Deref for Spoken {
 
 /// What a model takes in one request.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// It makes pictures (or clips) from words alone.
     pub(crate) words_alone: bool,
     /// Reference pictures; 0 = it can't edit.
     pub(crate) references: usize,
+    /// Nobody knows whether the model takes them, and a service that leaves out what a model doesn't take would draw from
+    /// the words alone: only where the owner says so (`supports_edit`).
+    pub(crate) edits_if_told: bool,
+    /// What references must be like; others are made so before they are sent.
+    pub(crate) pictures: Pictures,
     /// Pictures wished.
     pub(crate) count: u8,
-    /// The largest tier (1, 2 or 4 K); `None` = unknown, so everything is tried.
+    /// The largest tier (1, 2 or 4 K) that it can be asked for; `None` = unknown, so everything is tried.
     pub(crate) tier: Option<u8>,
-    /// The only sizes that it makes; empty = any, or unknown.
-    pub(crate) sizes: &'static [(u32, u32)],
+    /// The shapes that it can be asked for.
+    pub(crate) shapes: Shapes,
     /// It makes clips, no pictures.
     pub(crate) clips: bool,
     /// References are fetched by the service from a public address: [`Ask::addresses`].
@@ -182,13 +187,15 @@ pub(crate) struct Limits {
 
 impl Limits {
     /// A model that draws from words and takes so many references, so many pictures at a time.
-    pub(crate) const fn new(references: usize, count: u8) -> Self {
+    pub(crate) fn new(references: usize, count: u8) -> Self {
         Self {
             words_alone: true,
             references,
+            edits_if_told: false,
+            pictures: Pictures::ANY,
             count,
             tier: None,
-            sizes: &[],
+            shapes: Shapes::Any,
             clips: false,
             public_urls: false,
             request_bytes: None,
@@ -197,9 +204,27 @@ impl Limits {
     }
 
     /// A model that makes clips, one at a time, and may begin with so many pictures.
-    pub(crate) const fn clips(references: usize) -> Self {
+    pub(crate) fn clips(references: usize) -> Self {
         Self { clips: true, ..Self::new(references, 1) }
     }
+}
+
+/// What references a service takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pictures {
+    /// WebP, beside PNG and JPEG.
+    pub(crate) webp: bool,
+    /// Bytes of one at most, without base64; `None` = the service says.
+    pub(crate) bytes: Option<u64>,
+    /// Bytes of all of them at most, in the same way.
+    pub(crate) together: Option<u64>,
+    /// Pixels of the longer side at most.
+    pub(crate) side: Option<u32>,
+}
+
+impl Pictures {
+    /// Whatever easel itself takes.
+    pub(crate) const ANY: Self = Self { webp: true, bytes: None, together: None, side: None };
 }
 
 /// What the owner configured.

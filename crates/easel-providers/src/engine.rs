@@ -22,11 +22,12 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     classify::Failure,
     config::ProviderSection,
-    dialect::{Ask, Draft, Payload, Settings, Spoken},
+    dialect::{Ask, Draft, Limits, Payload, Settings, Spoken},
     exchange::Wire,
     farewell::Farewells,
-    lessons::Lessons,
+    lessons::{Lessons, Sent},
     models::ModelChoice,
+    references,
     registry::{BuildError, Kind, Tools},
     tasks::{Pace, Tasks},
 };
@@ -36,8 +37,8 @@ pub(crate) struct Remote {
     pub(crate) dialect: Spoken,
     pub(crate) wire: Arc<Wire>,
     models: ModelChoice,
-    /// The owner says that this service can edit.
-    edit: bool,
+    /// Whether the owner says that this service can edit, or can't.
+    edit: Option<bool>,
     lessons: Lessons,
     publish: Option<Arc<dyn PublishMedia>>,
     pub(crate) farewells: Farewells,
@@ -62,7 +63,7 @@ pub(crate) fn build(
         wire: Arc::new(Wire::new(name, section, &tools.clients, dialect.clone())?),
         dialect,
         models: ModelChoice::new(kind, settings, !section.profile.trim().is_empty()),
-        edit: section.supports_edit.unwrap_or(true),
+        edit: section.supports_edit,
         lessons: Lessons::default(),
         publish: tools.publish.clone(),
         farewells: Farewells::default(),
@@ -85,9 +86,9 @@ impl Provider for Remote {
     }
 
     fn capabilities(&self) -> Capabilities {
-        let limits = self.dialect.limits(&self.settings().model);
+        let limits = self.limits(&self.settings().model);
         let reachable = !limits.public_urls || self.publish.is_some();
-        let edit = self.edit && limits.references > 0;
+        let edit = limits.references > 0;
         Capabilities {
             generate: limits.words_alone && !limits.clips,
             edit: edit && reachable && !limits.clips,
@@ -99,7 +100,7 @@ impl Provider for Remote {
             max_references: if edit && reachable { limits.references } else { 0 },
             max_count: limits.count,
             max_tier: limits.tier,
-            sizes: limits.sizes,
+            shapes: limits.shapes,
             needs_public_url: edit && !reachable,
             one_at_a_time: limits.one_at_a_time,
             needs_key: self.wire.needs_key,
@@ -165,11 +166,20 @@ impl Remote {
         self.models.current()
     }
 
+    /// What a model takes, and the owner lets it take.
+    fn limits(&self, model: &str) -> Limits {
+        let mut limits = self.dialect.limits(model);
+        if !self.edit.unwrap_or(!limits.edits_if_told) {
+            limits.references = 0;
+        }
+        limits
+    }
+
     /// The core judged the request by the model that was in use before. One that can't take it all is not asked: it
     /// would leave out pictures that somebody gave.
     #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
     fn takes(&self, settings: &Settings, request: &GenerateRequest) -> Result<(), ProviderError> {
-        let (limits, given) = (self.dialect.limits(&settings.model), request.references.len());
+        let (limits, given) = (self.limits(&settings.model), request.references.len());
         if !self.models.is_open() || given <= limits.references && (given > 0 || limits.words_alone) {
             return Ok(());
         }
@@ -188,6 +198,9 @@ impl Remote {
         cx: &CallContext,
     ) -> Result<Generated, ProviderError> {
         let known = self.lessons.known_for(cx.job, &settings.model);
+        let pictures = self.dialect.limits(&settings.model).pictures;
+        let fitted = references::fitted(request, pictures, &cx.spool, &self.wire.name).await;
+        let request = fitted.as_ref().unwrap_or(request);
         // Dropped when the result is there: the pictures are public no longer than they are needed.
         let published = self.published(settings, request).await?;
         let addresses: Vec<String> = published.iter().map(|published| published.url.clone()).collect();
@@ -211,18 +224,33 @@ impl Remote {
         self.fits(settings, &payload)?;
         let call = self.call(&path, payload, cx);
         let learn = |failure: &Failure| {
-            self.lessons.learn(&settings.model, failure, &sent) || self.moves_on(failure, &settings.model)
+            self.lessons.learn(cx.job, &settings.model, failure, &sent)
+                || self.moves_on(failure, &settings.model)
         };
         let Some(tasks) = tasks else {
             let made = self.wire.draw(call, request, cx, learn).await;
             if made.as_ref().is_err_and(|error| error.class == ErrorClass::Empty) {
                 self.lessons.was_empty(cx.job);
             }
-            return made;
+            return made.inspect(|made| self.measure(&settings.model, &sent, made));
         };
         let answered = self.wire.exchange(with_headers(call, tasks.headers()), cx).await?;
         self.wire.judge(&answered, request, cx, learn)?;
-        self.follow_new(tasks, answered, &settings.model, request, cx).await
+        let made = self.follow_new(tasks, answered, &settings.model, request, cx).await;
+        made.inspect(|made| self.measure(&settings.model, &sent, made))
+    }
+
+    /// Tells the owner, once per size, when a model draws another one than it was asked for.
+    fn measure(&self, model: &str, sent: &Sent, made: &Generated) {
+        let Some(asked) = sent.pixels() else { return };
+        let sizes = made.pictures.iter().map(|made| (made.picture.width, made.picture.height));
+        if let Some((width, height)) = sizes.into_iter().find(|size| *size != asked)
+            && self.lessons.is_news(model, asked)
+        {
+            let asked = format!("{}x{}", asked.0, asked.1);
+            let drawn = format!("{width}x{height}");
+            tracing::warn!(provider = %self.wire.name, model, asked, drawn, "a picture has another size than was asked for");
+        }
     }
 
     /// Whether a refusal says that `model` is gone, and another one is in use now.
@@ -333,8 +361,8 @@ mod tests {
             candidates::{Choice, Found, Place},
         },
         classify::{self, Facts, Failure},
-        dialect::{Dialect, JsonRequest, Limits},
-        lessons::{Known, Sent},
+        dialect::{Dialect, JsonRequest},
+        lessons::Known,
     };
 
     /// A service that differs from all others wherever it may.

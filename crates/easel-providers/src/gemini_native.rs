@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
-    ports::{Output, Usage},
+    ports::{Output, Shapes, Usage},
 };
 use easel_http::Call;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -26,7 +26,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     answer::Answer,
     classify::{self, Facts, Failure},
-    dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
+    dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Pictures},
     lessons::{Known, Sent},
     sizes,
 };
@@ -78,8 +78,10 @@ const ROWS: &[Row] = &[
 /// For models that nobody has heard of yet; what they refuse is learned.
 const ANY: Row = Row { start: "", sizes: ALL_SIZES, ratios: RATIOS, references: 14 };
 
-/// Base64 of references that one request may hold (20 MB are documented for the whole).
-const MAX_REQUEST: u64 = 18_000_000;
+/// What references may weigh: as base64 all of them have 18 MB.
+const PICTURES: Pictures = Pictures { bytes: Some(4_000_000), together: Some(13_500_000), ..Pictures::ANY };
+/// The longest request; 20 MB are documented.
+const MAX_REQUEST: u64 = 19_000_000;
 
 /// Up to this longer side, wished pixels mean the half tier of the models that have it.
 const SMALL: u32 = 640;
@@ -93,6 +95,8 @@ impl Dialect for GeminiNative {
         let largest = |row: &Row| row.sizes.last().map_or(1, |(_, side)| side / 1024);
         Limits {
             tier: row.and_then(|row| u8::try_from(largest(row)).ok()),
+            shapes: Shapes::Ratios(row.unwrap_or(&ANY).ratios.into()),
+            pictures: PICTURES,
             request_bytes: Some(MAX_REQUEST),
             ..Limits::new(row.unwrap_or(&ANY).references, 1)
         }

@@ -10,7 +10,7 @@
 use crate::{
     classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, Limits},
-    gemini_native, openai_images, rows,
+    gemini_native, openai_images, rows, sizes,
 };
 
 /// Pictures that one request reliably gets.
@@ -21,7 +21,7 @@ pub(crate) struct GeminiOpenAi;
 
 impl Dialect for GeminiOpenAi {
     fn limits(&self, model: &str) -> Limits {
-        Limits { tier: rows::tier(model), ..Limits::new(0, MAX_COUNT) }
+        Limits { tier: rows::tier(model), shapes: sizes::shapes(model), ..Limits::new(0, MAX_COUNT) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

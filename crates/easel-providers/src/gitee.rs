@@ -9,7 +9,7 @@
 //! `extra` goes into the request as it is, for example `num_inference_steps`, `guidance_scale`, `negative_prompt`,
 //! `response_format`; `size` is the owner's default.
 
-use easel_core::error::ErrorClass;
+use easel_core::{error::ErrorClass, ports::Shapes};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -65,7 +65,7 @@ pub(crate) struct Gitee;
 
 impl Dialect for Gitee {
     fn limits(&self, _: &str) -> Limits {
-        Limits { tier: Some(TIER), sizes: SIZES, ..Limits::new(0, MAX_COUNT) }
+        Limits { tier: Some(TIER), shapes: Shapes::Sizes(SIZES.into()), ..Limits::new(0, MAX_COUNT) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -39,6 +39,8 @@ const TASK_TYPES: &str = "task_types";
 /// Area of wished sizes, and the grid of their sides.
 const PIXELS: (f64, f64) = (512.0 * 512.0, 2048.0 * 2048.0);
 const STEP: u32 = 16;
+/// The largest tier within that area.
+const TIER: u8 = 2;
 
 const DONE: &[&str] = &["success", "succeeded", "completed", "done"];
 const FAILED: &[&str] = &["failure", "failed", "cancelled", "canceled", "error", "expired", "rejected"];
@@ -58,6 +60,7 @@ impl Dialect for GiteeAsync {
         let known = MODELS.iter().find(|(start, _)| name.starts_with(start));
         Limits {
             words_alone: false,
+            tier: Some(TIER),
             ..Limits::new(known.map_or(REFERENCES, |(_, references)| *references), 1)
         }
     }

@@ -12,7 +12,7 @@
 
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
-    ports::{GenerateRequest, Operation, Output, Usage},
+    ports::{GenerateRequest, Operation, Output, Shapes, Usage},
 };
 use easel_http::Multipart;
 use serde_json::{Map, Value, json};
@@ -57,7 +57,8 @@ pub(crate) struct Grok;
 
 impl Dialect for Grok {
     fn limits(&self, _: &str) -> Limits {
-        Limits { tier: Some(LARGEST), ..Limits::new(MAX_REFERENCES, MAX_COUNT) }
+        let shapes = Shapes::Ratios(RATIOS.iter().map(|(_, shape)| *shape).collect());
+        Limits { tier: Some(LARGEST), shapes, ..Limits::new(MAX_REFERENCES, MAX_COUNT) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -31,7 +31,7 @@ pub(crate) struct GrokVideo;
 
 impl Dialect for GrokVideo {
     fn limits(&self, _: &str) -> Limits {
-        Limits::clips(1)
+        clip_tasks::limits(RATIOS, Limits::clips(1))
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

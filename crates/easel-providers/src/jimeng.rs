@@ -19,7 +19,7 @@
 
 use easel_core::{
     error::ErrorClass,
-    ports::{GenerateRequest, Output},
+    ports::{GenerateRequest, Output, Shapes},
 };
 use easel_http::{Call, UrlStyle};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -95,7 +95,9 @@ impl Dialect for Aggregator {
     }
 
     fn limits(&self, _: &str) -> Limits {
-        Limits { public_urls: true, ..Limits::new(1, MAX_COUNT) }
+        // It is told a ratio and no number of pixels.
+        let (tier, shapes) = (Some(1), Shapes::Ratios(RATIOS.into()));
+        Limits { public_urls: true, tier, shapes, ..Limits::new(1, MAX_COUNT) }
     }
 
     fn authorise(&self, call: Call, key: &SecretString) -> Call {

@@ -1,9 +1,10 @@
 //! What a provider's refusals taught about the parameters that its models take. Kept per provider and model until
 //! restart: a provider moves on to another model when the service has not got the first.
 //!
-//! A parameter that a refusal names goes one step down per repetition: a size to a classic one and then away, a
-//! gateway's spelling of the picture field to the other one, everything else away. A size, a ratio or a resolution is
-//! remembered by its value, because one person's impossible wish says nothing about what others wish.
+//! A parameter that a refusal names goes one step down: a size to the next smaller one or, where there is none, away, a
+//! gateway's spelling of the picture field to the other one, everything else away. A size goes down once per job: where the
+//! second one is refused too, others are asked, because a person who wishes for much is not served with ever less. A size, a ratio
+//! or a resolution is remembered by its value, because one person's impossible wish says nothing about what others wish.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -13,7 +14,7 @@ use std::{
 use easel_core::{error::ErrorClass, ids::JobId};
 use serde_json::{Map, Value};
 
-use crate::classify::Failure;
+use crate::{classify::Failure, sizes};
 
 /// The name that OpenAI documents for several files; some gateways know only the plain one.
 pub(crate) const IMAGE_FIELD: &str = "image[]";
@@ -24,10 +25,15 @@ const SIZE: &str = "size";
 const SHAPES: [&str; 7] =
     [SIZE, "image_size", "imageSize", "resolution", "ratio", "aspect_ratio", "aspectRatio"];
 
+/// Those among them that carry a number of pixels.
+const PIXELS: [&str; 4] = [SIZE, "image_size", "imageSize", "resolution"];
+
 /// Refused shapes that are remembered; people can wish for any number of them.
 const MAX_REFUSED_SHAPES: usize = 256;
-/// Jobs without a picture that are remembered: their repetition follows at once.
-const MAX_EMPTY_JOBS: usize = 64;
+/// Jobs without a picture, or with a smaller size, that are remembered: their repetition follows at once.
+const MAX_JOBS: usize = 64;
+/// Sizes that were told to the owner.
+const MAX_TOLD: usize = 256;
 /// How services say that they don't know a parameter at all, in lower case.
 const UNKNOWN: [&str; 9] = [
     "unknown parameter",
@@ -94,6 +100,11 @@ impl Sent {
         Self { names: fields.keys().filter(optional).cloned().collect(), shapes: shapes.collect() }
     }
 
+    /// The pixels that the request asked for, where it did in numbers.
+    pub(crate) fn pixels(&self) -> Option<(u32, u32)> {
+        PIXELS.into_iter().find_map(|name| sizes::parsed(self.shapes.get(name)?))
+    }
+
     /// The request carried a size under other names.
     pub(crate) fn measures(&mut self, size: &str) {
         self.names.insert(SIZE.to_owned());
@@ -112,6 +123,10 @@ pub(crate) struct Lessons {
     known: Mutex<BTreeMap<String, Known>>,
     /// Jobs that were answered without a picture, the latest last.
     empty: Mutex<VecDeque<JobId>>,
+    /// Jobs whose size went down, and in which parameter, the latest last.
+    stepped: Mutex<VecDeque<(JobId, String)>>,
+    /// Sizes that a model draws in another way, by model.
+    told: Mutex<BTreeSet<(String, (u32, u32))>>,
 }
 
 impl Lessons {
@@ -128,16 +143,19 @@ impl Lessons {
 
     /// The job was answered without a picture.
     pub(crate) fn was_empty(&self, job: JobId) {
-        let mut empty = lock(&self.empty);
-        if empty.len() >= MAX_EMPTY_JOBS {
-            empty.pop_front();
-        }
-        empty.push_back(job);
+        note(&self.empty, job);
     }
 
-    /// Learns from the refusal of the request to `model` that carried `sent`; says whether another request would be sent
-    /// now. What other requests taught meanwhile changes nothing: the lesson is about what this one carried.
-    pub(crate) fn learn(&self, model: &str, failure: &Failure, sent: &Sent) -> bool {
+    /// Whether nobody was told yet that the model draws this size in another way.
+    pub(crate) fn is_news(&self, model: &str, size: (u32, u32)) -> bool {
+        let mut told = lock(&self.told);
+        told.len() < MAX_TOLD && told.insert((model.to_owned(), size))
+    }
+
+    /// Learns from the refusal of the job's request to `model` that carried `sent`; says whether another request follows:
+    /// one that would be another one now, and not a third size. What other requests taught meanwhile changes nothing: the
+    /// lesson is about what this one carried.
+    pub(crate) fn learn(&self, job: JobId, model: &str, failure: &Failure, sent: &Sent) -> bool {
         let about_request = match failure.class {
             ErrorClass::BadRequest => true,
             // Only where it is about a parameter, and not about the pictures that were given.
@@ -148,6 +166,7 @@ impl Lessons {
             return false;
         }
         let Some(name) = named(failure, &sent.names) else { return false };
+        let again = !PIXELS.contains(&name.as_str()) || note(&self.stepped, (job, name.clone()));
         let mut models = lock(&self.known);
         let known = models.entry(model.to_owned()).or_default();
         match sent.shapes.get(name.as_str()) {
@@ -162,13 +181,26 @@ impl Lessons {
                 known.dropped.insert(name);
             }
         }
-        true
+        again
     }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // The value is whole after every statement above, so a poisoned lock holds a good one.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Remembers something of a job; false when it was there already.
+fn note<T: PartialEq>(jobs: &Mutex<VecDeque<T>>, job: T) -> bool {
+    let mut jobs = lock(jobs);
+    if jobs.contains(&job) {
+        return false;
+    }
+    if jobs.len() >= MAX_JOBS {
+        jobs.pop_front();
+    }
+    jobs.push_back(job);
+    true
 }
 
 /// The value of a parameter as it stands in a form.
@@ -247,8 +279,8 @@ mod tests {
         let mut sent = Sent::default();
         sent.measures("2048x2048");
         let refused = |param| Failure { class: ErrorClass::TooLarge, ..refusal(param, "", "") };
-        assert!(!lessons.learn(MODEL, &refused(""), &sent));
-        assert!(lessons.learn(MODEL, &refused("size"), &sent));
+        assert!(!lessons.learn(JobId::generate(), MODEL, &refused(""), &sent));
+        assert!(lessons.learn(JobId::generate(), MODEL, &refused("size"), &sent));
         assert!(lessons.known(MODEL).refuses_size("2048x2048"));
     }
 
@@ -258,7 +290,7 @@ mod tests {
         let refused = refusal("size", "invalid_value", "Invalid value: '3840x1280'.");
         for size in ["3840x1280", "1280x3840", "3840x1280"] {
             assert!(
-                lessons.learn(MODEL, &refused, &sent(&json!({ "size": size }))),
+                lessons.learn(JobId::generate(), MODEL, &refused, &sent(&json!({ "size": size }))),
                 "another request follows"
             );
         }
@@ -273,7 +305,7 @@ mod tests {
         let lessons = Lessons::default();
         let asked = sent(&json!({ "aspect_ratio": "9:20", "resolution": "2k", "quality": "high" }));
         for name in ["aspect_ratio", "resolution", "quality"] {
-            assert!(lessons.learn(MODEL, &refusal(name, "", "no"), &asked), "{name}");
+            assert!(lessons.learn(JobId::generate(), MODEL, &refusal(name, "", "no"), &asked), "{name}");
         }
         let known = lessons.known(MODEL);
         for (name, value, allowed) in [
@@ -296,7 +328,12 @@ mod tests {
             refusal("size", "", "Extra inputs are not permitted"),
         ] {
             let lessons = Lessons::default();
-            assert!(lessons.learn(MODEL, &failure, &sent(&json!({ "size": "1024x1024" }))));
+            assert!(lessons.learn(
+                JobId::generate(),
+                MODEL,
+                &failure,
+                &sent(&json!({ "size": "1024x1024" }))
+            ));
             assert!(!lessons.known(MODEL).allows("size", &"1536x1024".into()), "{failure:?}");
         }
     }
@@ -306,7 +343,7 @@ mod tests {
         let lessons = Lessons::default();
         let fields = sent(&json!({ "quality": "high", "size": "2048x2048" }));
         for name in ["quality", "size"] {
-            assert!(lessons.learn(MODEL, &refusal(name, "", "no"), &fields));
+            assert!(lessons.learn(JobId::generate(), MODEL, &refusal(name, "", "no"), &fields));
         }
         for (model, allowed) in [(MODEL, false), ("the-next", true)] {
             let known = lessons.known_for(JobId::generate(), model);
@@ -319,14 +356,14 @@ mod tests {
     fn a_refusal_that_came_late_still_leads_to_another_request() {
         let lessons = Lessons::default();
         let (failure, sent) = (refusal("quality", "", "no"), sent(&json!({ "quality": "high" })));
-        assert!(lessons.learn(MODEL, &failure, &sent));
-        assert!(lessons.learn(MODEL, &failure, &sent));
+        assert!(lessons.learn(JobId::generate(), MODEL, &failure, &sent));
+        assert!(lessons.learn(JobId::generate(), MODEL, &failure, &sent));
     }
 
     #[test]
     fn only_the_job_that_got_no_picture_insists() {
         let lessons = Lessons::default();
-        let jobs: Vec<_> = (0..=MAX_EMPTY_JOBS).map(|_| JobId::generate()).collect();
+        let jobs: Vec<_> = (0..=MAX_JOBS).map(|_| JobId::generate()).collect();
         for job in &jobs {
             assert!(!lessons.known_for(*job, MODEL).insist);
             lessons.was_empty(*job);
@@ -340,8 +377,38 @@ mod tests {
         let lessons = Lessons::default();
         let sent = sent(&json!({ "model": "m", "prompt": "p", "n": 2 }));
         for name in ["model", "prompt", "seed"] {
-            assert!(!lessons.learn(MODEL, &refusal(name, "", "no"), &sent), "{name}");
+            assert!(!lessons.learn(JobId::generate(), MODEL, &refusal(name, "", "no"), &sent), "{name}");
         }
+    }
+
+    #[test]
+    fn a_job_gets_one_smaller_size_and_no_third_one() {
+        let lessons = Lessons::default();
+        let (one, other) = (JobId::generate(), JobId::generate());
+        let refused = |name| refusal(name, "", "no");
+        let asked = |size: &str| sent(&json!({ "size": size, "quality": "high" }));
+        assert!(lessons.learn(one, MODEL, &refused("size"), &asked("3840x2160")));
+        assert!(lessons.learn(one, MODEL, &refused("quality"), &asked("1536x1024")), "that is no size");
+        assert!(!lessons.learn(one, MODEL, &refused("size"), &asked("1536x1024")));
+        assert!(lessons.known(MODEL).refuses_size("1536x1024"), "learned all the same");
+        assert!(lessons.learn(other, MODEL, &refused("size"), &asked("2048x2048")));
+    }
+
+    #[test]
+    fn a_size_in_numbers_is_known_and_told_once() {
+        for (fields, expected) in [
+            (json!({ "size": "1024x768" }), Some((1024, 768))),
+            (json!({ "size": "1024*768" }), Some((1024, 768))),
+            (json!({ "image_size": "720x1280" }), Some((720, 1280))),
+            (json!({ "size": "2K" }), None),
+            (json!({ "resolution": "2K", "aspect_ratio": "16:9" }), None),
+            (json!({}), None),
+        ] {
+            assert_eq!(sent(&fields).pixels(), expected, "{fields}");
+        }
+        let lessons = Lessons::default();
+        let news = |model, size| lessons.is_news(model, size);
+        assert!(news(MODEL, (1, 2)) && !news(MODEL, (1, 2)) && news(MODEL, (2, 1)) && news("other", (1, 2)));
     }
 
     #[test]
@@ -349,7 +416,12 @@ mod tests {
         let lessons = Lessons::default();
         for side in 0..1000 {
             let size = format!("{side}x{side}");
-            assert!(lessons.learn(MODEL, &refusal("size", "", "no"), &sent(&json!({ "size": size }))));
+            assert!(lessons.learn(
+                JobId::generate(),
+                MODEL,
+                &refusal("size", "", "no"),
+                &sent(&json!({ "size": size }))
+            ));
             assert!(lessons.known(MODEL).refuses_size(&size));
         }
         assert_eq!(lessons.known(MODEL).refused.len(), MAX_REFUSED_SHAPES);

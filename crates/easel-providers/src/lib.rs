@@ -52,6 +52,7 @@ mod gather;
 mod lessons;
 mod own_engines;
 mod profile;
+mod references;
 mod results;
 mod rows;
 mod sizes;

@@ -20,26 +20,26 @@ use crate::{
 
 /// Parts of model names in lower case: longest side, largest tier, references. The first match counts.
 const MODELS: &[(&str, Row)] = &[
-    ("image-edit", Row { side: 1664, tier: Some(1), references: 3, words_alone: false }),
-    ("qwen-image", Row { side: 1664, tier: Some(1), references: 0, words_alone: true }),
-    ("kontext", Row { side: 1024, tier: Some(1), references: 1, words_alone: false }),
-    ("flux", Row { side: 1024, tier: Some(1), references: 0, words_alone: true }),
-    ("z-image", Row { side: 2048, tier: Some(2), references: 0, words_alone: true }),
+    ("image-edit", Row { side: 1664, tier: 1, references: 3, words_alone: false }),
+    ("qwen-image", Row { side: 1664, tier: 1, references: 0, words_alone: true }),
+    ("kontext", Row { side: 1024, tier: 1, references: 1, words_alone: false }),
+    ("flux", Row { side: 1024, tier: 1, references: 0, words_alone: true }),
+    ("z-image", Row { side: 2048, tier: 2, references: 0, words_alone: true }),
 ];
 /// For models that are not in the table: the service's widest limits; what they refuse is learned.
-const UNKNOWN: Row = Row { side: 2048, tier: None, references: 3, words_alone: true };
+const UNKNOWN: Row = Row { side: 2048, tier: 2, references: 3, words_alone: true };
 
 #[derive(Clone, Copy)]
 struct Row {
     side: u32,
-    tier: Option<u8>,
+    tier: u8,
     references: usize,
     words_alone: bool,
 }
 
-fn row(model: &str) -> Row {
+fn known_row(model: &str) -> Option<Row> {
     let model = model.to_lowercase();
-    MODELS.iter().find(|(part, _)| model.contains(part)).map_or(UNKNOWN, |(_, row)| *row)
+    MODELS.iter().find(|(part, _)| model.contains(part)).map(|(_, row)| *row)
 }
 
 /// The dialect.
@@ -47,8 +47,16 @@ pub(crate) struct ModelScope;
 
 impl Dialect for ModelScope {
     fn limits(&self, model: &str) -> Limits {
-        let Row { tier, references, words_alone, .. } = row(model);
-        Limits { tier, words_alone, public_urls: true, ..Limits::new(references, 1) }
+        let known = known_row(model);
+        let Row { tier, references, words_alone, .. } = known.unwrap_or(UNKNOWN);
+        Limits {
+            tier: Some(tier),
+            words_alone,
+            // Most that are not in the table draw from words, and ignore an address beside them.
+            edits_if_told: known.is_none(),
+            public_urls: true,
+            ..Limits::new(references, 1)
+        }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -58,7 +66,7 @@ impl Dialect for ModelScope {
         fields.insert("prompt".to_owned(), (*request.prompt).into());
         let size_is_open = sizes::wished(&request.output).is_none();
         if let Some(wished) = sizes::wished(&request.output) {
-            let (width, height) = sizes::within(wished, row(&settings.model).side);
+            let (width, height) = sizes::within(wished, known_row(&settings.model).unwrap_or(UNKNOWN).side);
             fields.insert("size".to_owned(), format!("{width}x{height}").into());
         }
         for (key, value) in &settings.extra {

@@ -11,7 +11,7 @@
 //! - `modalities` replaces the model's own; `false` sends none.
 //! - `image_config` is completed by the person's wish; `false` sends none.
 
-use easel_core::ports::{Output, Reference};
+use easel_core::ports::{Output, Reference, Shapes};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -31,8 +31,8 @@ const PICTURES_ONLY: [&str; 5] =
     ["black-forest-labs/", "sourceful/", "bytedance-seed/seedream", "recraft/", "x-ai/grok-imagine"];
 
 /// Ratios that picture models behind chats take (Google, Gemini API, "Image generation": `aspectRatio`).
-const RATIOS: [(u32, u32); 10] =
-    [(1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (4, 5), (5, 4), (9, 16), (16, 9), (21, 9)];
+const RATIOS: &[(u32, u32)] =
+    &[(1, 1), (2, 3), (3, 2), (3, 4), (4, 3), (4, 5), (5, 4), (9, 16), (16, 9), (21, 9)];
 
 /// How `OpenRouter` says that a model makes pictures only (or none): a matter of `modalities`, not of the model.
 const OTHER_MODALITIES: &str = "requested output modalities";
@@ -46,7 +46,8 @@ pub(crate) struct OpenAiChat;
 
 impl Dialect for OpenAiChat {
     fn limits(&self, model: &str) -> Limits {
-        Limits { tier: rows::tier(model), ..Limits::new(MAX_REFERENCES, 1) }
+        let shapes = Shapes::Ratios(RATIOS.into());
+        Limits { tier: rows::tier(model), shapes, ..Limits::new(MAX_REFERENCES, 1) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -107,7 +108,7 @@ fn options(model: &str, extra: &Map<String, Value>, wish: &Output, known: &Known
     let modalities = if pictures_only { json!(["image"]) } else { json!(["image", "text"]) };
     options.insert(MODALITIES.to_owned(), modalities);
     let mut config = Map::new();
-    if let Some((width, height)) = sizes::nearest_ratio(&RATIOS, wish) {
+    if let Some((width, height)) = sizes::nearest_ratio(RATIOS, wish) {
         config.insert("aspect_ratio".to_owned(), format!("{width}:{height}").into());
     }
     // 1K is every model's default, and exact pixels stand for it too often to send it.

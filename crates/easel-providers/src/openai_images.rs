@@ -59,7 +59,7 @@ pub(crate) struct OpenAiImages;
 impl Dialect for OpenAiImages {
     fn limits(&self, model: &str) -> Limits {
         let (references, count) = rows::of(ROWS, model).unwrap_or(NEWEST);
-        Limits { tier: rows::tier(model), sizes: sizes::only(model), ..Limits::new(references, count) }
+        Limits { tier: rows::tier(model), shapes: sizes::shapes(model), ..Limits::new(references, count) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

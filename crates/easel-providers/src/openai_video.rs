@@ -10,7 +10,7 @@
 
 use easel_core::{
     error::ErrorClass,
-    ports::{GenerateRequest, RemoteTask},
+    ports::{GenerateRequest, RemoteTask, Shapes},
 };
 use easel_http::{Multipart, header::HeaderMap};
 use serde_json::{Map, Value, json};
@@ -49,8 +49,11 @@ const PLACES: Places = Places {
 pub(crate) struct OpenAiVideo;
 
 impl Dialect for OpenAiVideo {
-    fn limits(&self, _: &str) -> Limits {
-        Limits::clips(1)
+    fn limits(&self, model: &str) -> Limits {
+        let Some(list) = rows::of(ROWS, model) else { return Limits::clips(1) };
+        let is_large = |(width, height): &(u32, u32)| *width.max(height) >= LARGE_SIDE;
+        let tier = if list.iter().any(is_large) { 2 } else { 1 };
+        Limits { tier: Some(tier), shapes: Shapes::Sizes(list.into()), ..Limits::clips(1) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -113,11 +116,16 @@ fn size(
     let shape = wished.or_else(|| frame().filter(|_| !fields.contains_key("size")))?;
     let best = |least: u32| {
         let large = list.iter().copied().filter(|(width, height)| *width.max(height) >= least);
-        sizes::unturned(large, shape, |size| known.refuses_size(&name(size)))
+        sizes::unturned(large, shape, |_| false)
     };
     let large = request.output.wished_tier().is_some_and(|tier| tier > 1);
     let large = if large { best(LARGE_SIDE) } else { None };
-    large.or_else(|| best(0)).map(name)
+    let first = large.or_else(|| best(0))?;
+    // In place of one that was refused, none that is dearer.
+    let affordable =
+        list.iter().copied().filter(|size| *size == first || sizes::area(*size) < sizes::area(first));
+    let wished = if known.refuses_size(&name(first)) { shape } else { first };
+    sizes::unturned(affordable, wished, |size| known.refuses_size(&name(size))).map(name)
 }
 
 /// Fields first: gateways that read the form as a stream need the model before the file.
@@ -186,7 +194,7 @@ mod tests {
         check("sora-2", ratio(5, 4), &[], Some("1280x720"));
         check("sora-2", ratio(9, 16), &["720x1280"], None);
         check("sora-2", ratio(16, 9), &["1280x720"], None);
-        check("sora-2-pro", ratio(9, 16), &["720x1280"], Some("1024x1792"));
+        check("sora-2-pro", ratio(9, 16), &["720x1280"], None);
         check("sora-2-pro", Output { tier: Some(4), ..ratio(9, 16) }, &[], Some("1024x1792"));
         let large = Output { tier: Some(4), ..ratio(9, 16) };
         check("sora-2-pro", large, &["1024x1792"], Some("720x1280"));

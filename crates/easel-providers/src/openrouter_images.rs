@@ -8,7 +8,7 @@
 //! `extra` goes out as it is (`quality`, `background`, `output_format`, `seed`, `provider`, `stream` …). Its `size`,
 //! `aspect_ratio` and `resolution` are defaults; none of them is sent when a person wishes a shape.
 
-use easel_core::ports::Output;
+use easel_core::ports::{Output, Shapes};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -29,7 +29,7 @@ const ROWS: &[(&str, Row)] = &[
 ];
 
 /// Ratios that the route knows, without the fractional ones of telephones.
-const RATIOS: [(u32, u32); 19] = [
+const RATIOS: &[(u32, u32)] = &[
     (1, 1),
     (1, 2),
     (1, 4),
@@ -59,7 +59,8 @@ pub(crate) struct OpenRouterImages;
 impl Dialect for OpenRouterImages {
     fn limits(&self, model: &str) -> Limits {
         let (references, count) = rows::of(ROWS, model).unwrap_or(DOCUMENTED);
-        Limits { tier: rows::tier(model), ..Limits::new(references, count) }
+        let shapes = Shapes::Ratios(RATIOS.into());
+        Limits { tier: rows::tier(model), shapes, ..Limits::new(references, count) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
@@ -104,7 +105,7 @@ fn shape(wish: &Output, known: &Known) -> Map<String, Value> {
         shape.insert("size".to_owned(), size);
         return shape;
     }
-    if let Some((width, height)) = sizes::nearest_ratio(&RATIOS, wish) {
+    if let Some((width, height)) = sizes::nearest_ratio(RATIOS, wish) {
         shape.insert("aspect_ratio".to_owned(), format!("{width}:{height}").into());
     }
     if let Some(tier) = wish.wished_tier() {

@@ -30,7 +30,7 @@ pub(crate) struct OpenRouterVideo;
 
 impl Dialect for OpenRouterVideo {
     fn limits(&self, _: &str) -> Limits {
-        Limits::clips(1)
+        clip_tasks::limits(RATIOS, Limits::clips(1))
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

@@ -8,7 +8,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use easel_core::{
     error::ErrorClass,
-    ports::{Operation, Output},
+    ports::{Operation, Output, Shapes},
 };
 use easel_http::{BaseUrl, Call, UrlStyle};
 use schemars::JsonSchema;
@@ -285,20 +285,34 @@ impl Profiled {
         }
     }
 
+    /// The field of the size.
+    fn size_field(&self) -> &str {
+        if self.profile.size_field.is_empty() { "size" } else { &self.profile.size_field }
+    }
+
+    /// Whether that field is filled in.
+    fn is_size_set(&self) -> bool {
+        !self.profile.size_field.is_empty() || self.profile.based_on == Base::OpenAiImages
+    }
+
+    /// Whether it is never sent, so that no wish for a size reaches the service. A chat has words for it too.
+    fn is_size_dropped(&self) -> bool {
+        self.profile.based_on == Base::OpenAiImages
+            && self.profile.drop.iter().any(|dropped| dropped == self.size_field())
+    }
+
     /// Puts the size where it belongs, and takes out what is never sent.
     fn reshape(&self, fields: &mut Map<String, Value>, ask: &Ask<'_>) {
-        let field = if self.profile.size_field.is_empty() { "size" } else { &self.profile.size_field };
-        let is_set = !self.profile.size_field.is_empty() || self.profile.based_on == Base::OpenAiImages;
         let sized = match self.profile.based_on {
             // What the model's family takes of what is wished, less what was refused before.
             Base::OpenAiImages => fields.get("size").and_then(Value::as_str).and_then(sizes::parsed),
             Base::OpenAiChat => sizes::wished(&ask.request.output),
         };
-        if is_set && sizes::wished(&ask.request.output).is_some() {
+        if self.is_size_set() && sizes::wished(&ask.request.output).is_some() {
             // Also where this style has no word for the wish: pixels mean nothing to a gateway of ratios.
             fields.remove("size");
             if let Some(size) = self.size(&ask.request.output, sized) {
-                fields.insert(field.to_owned(), size.into());
+                fields.insert(self.size_field().to_owned(), size.into());
             }
         }
         if self.profile.streaming {
@@ -381,11 +395,22 @@ impl Dialect for Profiled {
         if self.profile.references == References::None {
             limits.references = 0;
         }
-        // Named sizes and tiers are the gateway's own: whatever the model's family makes elsewhere does not matter.
-        if !self.names.is_empty() {
-            (limits.sizes, limits.tier) = (&[], None);
-        } else if self.profile.size_style == SizeStyle::Tier {
-            limits.tier = None;
+        // What is spelled in the gateway's own way is the gateway's own: whatever the model's family makes elsewhere does not
+        // matter.
+        if self.is_size_dropped() {
+            (limits.shapes, limits.tier) = (Shapes::Kept, Some(1));
+        } else if !self.is_size_set() {
+        } else if !self.names.is_empty() {
+            let sizes: Vec<_> = self.names.iter().map(|(size, _)| *size).collect();
+            let tier = |size: &(u32, u32)| Output { size: Some(*size), ..Output::default() }.wished_tier();
+            limits.tier = sizes.iter().filter_map(tier).max();
+            limits.shapes = Shapes::Sizes(sizes.into());
+        } else {
+            match self.profile.size_style {
+                SizeStyle::X | SizeStyle::Star => {}
+                SizeStyle::Ratio => (limits.shapes, limits.tier) = (Shapes::Any, Some(1)),
+                SizeStyle::Tier => (limits.shapes, limits.tier) = (Shapes::Kept, None),
+            }
         }
         limits.count = self.profile.max_count.unwrap_or(limits.count);
         limits

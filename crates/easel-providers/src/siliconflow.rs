@@ -3,7 +3,8 @@
 //! Facts: SiliconFlow API reference, "Create image" (`image_size` per model, `batch_size`); "Error handling"; "Rate
 //! limits".
 //! Not obvious: `api.siliconflow.cn` and `api.siliconflow.com` are two services with their own accounts, keys and
-//! models; there is no `size` and no `n`; `image_size` is one of a list, needed by most models and refused by the
+//! models; a field that a model doesn't know is left out without a word, so only known models edit, and others where the
+//! owner writes `supports_edit = true`; there is no `size` and no `n`; `image_size` is one of a list, needed by most models and refused by the
 //! editing ones; second and third pictures are `image2` and `image3`; an error may be an object with a number as its
 //! code, a JSON string, or plain text; limits are per account and model, so keys of one account should carry the
 //! same `account`.
@@ -16,7 +17,7 @@ use std::time::Duration;
 use chrono::{DateTime, FixedOffset, NaiveTime};
 use easel_core::{
     error::{ErrorClass, KeyVerdict, Retry},
-    ports::GenerateRequest,
+    ports::{GenerateRequest, Shapes},
 };
 use serde_json::{Map, Value};
 
@@ -56,6 +57,8 @@ const QWEN: &[(u32, u32)] =
     &[(1328, 1328), (1664, 928), (928, 1664), (1472, 1140), (1140, 1472), (1584, 1056), (1056, 1584)];
 const Z_IMAGE: &[(u32, u32)] = &[(512, 512), (768, 1024), (1024, 576), (576, 1024)];
 const FLUX_2: &[(u32, u32)] = &[(512, 512), (768, 1024), (1024, 768), (576, 1024), (1024, 576)];
+/// What most open models take.
+const USUAL: &[(u32, u32)] = &[(1024, 1024), (768, 1024), (1024, 768), (576, 1024), (1024, 576)];
 const KONTEXT: &[(u32, u32)] = &[(1, 1), (4, 3), (3, 4), (16, 9), (9, 16), (3, 2), (2, 3), (21, 9), (9, 21)];
 
 /// The first match counts.
@@ -79,16 +82,20 @@ const ROWS: &[Row] = &[
         edits_only: false,
         batch: 1,
     },
+    // They draw from words. A picture beside them would be left out without a word, and the drawing paid.
+    Row { start: "flux", shape: Shape::Listed(USUAL), pictures: &[], edits_only: false, batch: 1 },
+    Row {
+        start: "stable-diffusion",
+        shape: Shape::Listed(USUAL),
+        pictures: &[],
+        edits_only: false,
+        batch: 1,
+    },
 ];
 
 /// For models that nobody has heard of yet.
-const ANY: Row = Row {
-    start: "",
-    shape: Shape::Listed(&[(1024, 1024), (768, 1024), (1024, 768), (576, 1024), (1024, 576)]),
-    pictures: &["image"],
-    edits_only: false,
-    batch: 1,
-};
+const ANY: Row =
+    Row { start: "", shape: Shape::Listed(USUAL), pictures: &["image"], edits_only: false, batch: 1 };
 
 /// The dialect.
 pub(crate) struct SiliconFlow;
@@ -99,11 +106,13 @@ impl Dialect for SiliconFlow {
         let row = known.unwrap_or(&ANY);
         Limits {
             words_alone: !row.edits_only,
+            edits_if_told: known.is_none(),
             // No listed size has more than 1.8 million pixels.
-            tier: known.map(|_| 1),
-            sizes: match known.map(|row| row.shape) {
-                Some(Shape::Listed(sizes)) => sizes,
-                _ => &[],
+            tier: Some(1),
+            shapes: match row.shape {
+                Shape::Listed(sizes) => Shapes::Sizes(sizes.into()),
+                Shape::Ratio(ratios) => Shapes::Ratios(ratios.into()),
+                Shape::Kept => Shapes::Kept,
             },
             ..Limits::new(row.pictures.len(), row.batch)
         }
@@ -154,10 +163,10 @@ fn fields(
             if !by_owner {
                 let wished = wished.or_else(own).or(list.first().copied()).unwrap_or((1, 1));
                 let name = |(width, height): &(u32, u32)| format!("{width}x{height}");
-                let taken = list.iter().filter(|size| !known.refuses("image_size", &name(size)));
-                let size = sizes::closest(taken, |size| **size, wished);
+                let refused = |size| known.refuses("image_size", &name(&size));
+                let size = sizes::nearest_unrefused(list, wished, refused);
                 fields.remove("image_size");
-                fields.extend(size.map(|size| ("image_size".to_owned(), name(size).into())));
+                fields.extend(size.map(|size| ("image_size".to_owned(), name(&size).into())));
             }
         }
         Shape::Ratio(list) => {

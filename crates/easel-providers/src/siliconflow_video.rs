@@ -9,7 +9,7 @@
 
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
-    ports::RemoteTask,
+    ports::{RemoteTask, Shapes},
 };
 use easel_http::header::HeaderMap;
 use serde_json::{Value, json};
@@ -36,7 +36,8 @@ pub(crate) struct SiliconFlowVideo;
 
 impl Dialect for SiliconFlowVideo {
     fn limits(&self, model: &str) -> Limits {
-        clip_tasks::limits_by_name(model)
+        let shapes = Shapes::Sizes(SIZES.into());
+        Limits { tier: Some(1), shapes, ..clip_tasks::limits_by_name(model) }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {

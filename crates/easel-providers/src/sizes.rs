@@ -3,7 +3,7 @@
 //! Source of the numbers: OpenAI's image generation guide and API reference (sizes per model; for the models from
 //! gpt-image-2 on: sides divisible by 16, ratio between 1:3 and 3:1, longest side 3840, 655,360 to 8,294,400 pixels).
 
-use easel_core::ports::Output;
+use easel_core::ports::{Output, Shapes};
 
 /// How a family of models takes sizes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,7 @@ const FAMILIES: &[(&str, Family)] = &[
 
 const STEP: u32 = 16;
 const MAX_SIDE: u32 = 3840;
+const MAX_RATIO: u32 = 3;
 const MIN_PIXELS: u64 = 655_360;
 const MAX_PIXELS: u64 = 8_294_400;
 
@@ -54,23 +55,48 @@ pub(crate) fn family(model: &str) -> Family {
     FAMILIES.iter().find(|(start, _)| name.starts_with(start)).map_or(Family::Free, |(_, family)| *family)
 }
 
-/// The only sizes of a model; empty = it takes others too, or nobody knows.
-pub(crate) fn only(model: &str) -> &'static [(u32, u32)] {
+/// The shapes that [`choose`] can ask a model for.
+pub(crate) fn shapes(model: &str) -> Shapes {
     match family(model) {
-        Family::Free => &[],
-        Family::Fixed(list) => list,
+        Family::Free => Shapes::UpTo(MAX_RATIO),
+        Family::Fixed(list) => Shapes::Sizes(list.into()),
     }
 }
 
-/// The size to send, or `None` when the wish is open. In place of a size that was `refused` before, a classic one is
-/// tried; when that was refused too, none is sent.
+/// The size to send, or `None` when the wish is open. In place of a size that was `refused` before, a smaller classic one
+/// is tried, or the classic one of its shape where the wish was smaller than they all: without a size most services draw a
+/// square that is no smaller either. When that was refused too, none is sent.
 pub(crate) fn choose(model: &str, wish: &Output, refused: impl Fn((u32, u32)) -> bool) -> Option<(u32, u32)> {
     let wished = wished(wish)?;
-    let steps = match family(model) {
-        Family::Fixed(list) => [Some(nearest(list, wished)), None],
-        Family::Free => [Some(lawful(wished)), Some(nearest(CLASSIC, wished))],
-    };
-    steps.into_iter().flatten().find(|size| !refused(*size))
+    match family(model) {
+        Family::Fixed(list) => stepped(nearest(list, wished), list, refused),
+        Family::Free => {
+            let first = lawful(wished);
+            let beneath_all = CLASSIC.iter().all(|size| area(*size) >= area(first));
+            if beneath_all && refused(first) {
+                return Some(nearest(CLASSIC, wished)).filter(|size| !refused(*size));
+            }
+            stepped(first, CLASSIC, refused)
+        }
+    }
+}
+
+/// `first`, or in its place the nearest of the smaller ones in `list`.
+fn stepped(
+    first: (u32, u32),
+    list: &[(u32, u32)],
+    refused: impl Fn((u32, u32)) -> bool,
+) -> Option<(u32, u32)> {
+    if !refused(first) {
+        return Some(first);
+    }
+    let smaller = list.iter().copied().filter(|size| area(*size) < area(first));
+    closest(smaller, |size| *size, first).filter(|size| !refused(*size))
+}
+
+/// Pixels.
+pub(crate) fn area((width, height): (u32, u32)) -> u64 {
+    u64::from(width) * u64::from(height)
 }
 
 /// The size of `list` to send, or `None` when the wish is open. In place of one that was `refused` before, the nearest
@@ -80,14 +106,16 @@ pub(crate) fn listed(
     wish: &Output,
     refused: impl Fn((u32, u32)) -> bool,
 ) -> Option<(u32, u32)> {
-    let first = nearest(list, wished(wish)?);
-    if !refused(first) {
-        return Some(first);
-    }
-    let area = |(w, h): (u32, u32)| u64::from(w) * u64::from(h);
-    let smaller: Vec<_> = list.iter().copied().filter(|size| area(*size) < area(first)).collect();
-    let second = (!smaller.is_empty()).then(|| nearest(&smaller, first))?;
-    Some(second).filter(|size| !refused(*size))
+    nearest_unrefused(list, wished(wish)?, refused)
+}
+
+/// The same for a wish in pixels.
+pub(crate) fn nearest_unrefused(
+    list: &[(u32, u32)],
+    wished: (u32, u32),
+    refused: impl Fn((u32, u32)) -> bool,
+) -> Option<(u32, u32)> {
+    stepped(nearest(list, wished), list, refused)
 }
 
 /// The size of the same shape whose area is within `pixels`, with sides that `step` divides.
@@ -146,7 +174,12 @@ pub(crate) fn engine(
     let shape = shape.or(native).unwrap_or(USUAL);
     let exact = wish.size.map(|_| bounded(shape, (pixels, pixels), ENGINE_BLOCK));
     let steps = [pixels, pixels.min(usual), pixels.min(usual) / 2.0].map(|pixels| fit(shape, pixels));
-    exact.into_iter().chain(steps).find(|size| !refused(*size))
+    let mut sizes = exact.into_iter().chain(steps);
+    let first = sizes.next()?;
+    if !refused(first) {
+        return Some(first);
+    }
+    sizes.find(|size| area(*size) < area(first) && !refused(*size))
 }
 
 /// Sides of this shape that `step` divides, with about so many pixels.
@@ -223,7 +256,7 @@ pub(crate) fn within((width, height): (u32, u32), side: u32) -> (u32, u32) {
 
 /// The nearest size that the free family takes.
 fn lawful((w, h): (u32, u32)) -> (u32, u32) {
-    let ratio = (f64::from(w) / f64::from(h)).clamp(1.0 / 3.0, 3.0);
+    let ratio = (f64::from(w) / f64::from(h)).clamp(1.0 / f64::from(MAX_RATIO), f64::from(MAX_RATIO));
     let mut pixels = f64::from(w) * f64::from(h);
     // The longest side bounds the area for this ratio.
     let longest = f64::from(MAX_SIDE);
@@ -235,9 +268,9 @@ fn lawful((w, h): (u32, u32)) -> (u32, u32) {
     for _ in 0..16 {
         let area = u64::from(sides.0) * u64::from(sides.1);
         let wide = sides.0 >= sides.1;
-        if sides.0 > MAX_SIDE || area > MAX_PIXELS && wide || sides.0 > 3 * sides.1 {
+        if sides.0 > MAX_SIDE || area > MAX_PIXELS && wide || sides.0 > MAX_RATIO * sides.1 {
             sides.0 -= STEP;
-        } else if sides.1 > MAX_SIDE || area > MAX_PIXELS || sides.1 > 3 * sides.0 {
+        } else if sides.1 > MAX_SIDE || area > MAX_PIXELS || sides.1 > MAX_RATIO * sides.0 {
             sides.1 -= STEP;
         } else if area < MIN_PIXELS {
             // Growing the shorter side can't break the ratio.
@@ -335,10 +368,13 @@ mod tests {
         let wide = Output { ratio: Some((16, 9)), ..OPEN };
         let (exact, classic) = ((1280, 720), (1536, 1024));
         check("gpt-image-2", wide, &[exact], Some(classic));
-        check("gpt-image-2", wide, &[classic], Some(exact));
         check("gpt-image-2", wide, &[exact, classic], None);
+        check("gpt-image-2", wide, &[classic], Some(exact));
+        let (large, uhd) = (Output { tier: Some(4), ..wide }, (3840, 2160));
+        check("gpt-image-2", large, &[uhd], Some(classic));
+        check("gpt-image-2", large, &[uhd, classic], None);
         check("gpt-image-2", Output { ratio: Some((1, 1)), ..OPEN }, &[exact, classic], Some((1024, 1024)));
-        check("dall-e-3", wide, &[(1792, 1024)], None);
+        check("dall-e-3", wide, &[(1792, 1024)], Some((1024, 1024)));
     }
 
     #[test]

@@ -11,11 +11,11 @@ use super::{
 };
 use crate::{
     error::ErrorClass,
-    ports::{GenerateRequest, Operation, Output},
+    ports::{GenerateRequest, Operation, Output, Shapes},
 };
 
 /// Why a provider was passed over without being asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Skip {
     /// It takes no reference images.
     NoEdit,
@@ -32,10 +32,10 @@ pub enum Skip {
         /// At most this many.
         max: usize,
     },
-    /// It makes no pictures of the wished shape: only of these sizes.
+    /// It makes no pictures of the wished shape.
     WrongShape {
-        /// All that it makes.
-        sizes: &'static [(u32, u32)],
+        /// Those that it can be asked for.
+        shapes: Shapes,
     },
     /// It takes fewer reference images, and they could not be put together.
     NoCollage,
@@ -92,11 +92,12 @@ pub(super) fn admit(link: &Link, request: &GenerateRequest) -> Result<(), Skip> 
     {
         return Err(Skip::TooLarge { tier });
     }
+    let given =
+        request.references.iter().map(|reference| (reference.picture.width, reference.picture.height));
     if let Some(wished) = shape(&request.output)
-        && !capabilities.sizes.is_empty()
-        && !capabilities.sizes.iter().any(|size| (shape_of(*size) / wished).ln().abs() <= NEAR_SHAPE)
+        && !capabilities.shapes.meet(wished, given)
     {
-        return Err(Skip::WrongShape { sizes: capabilities.sizes });
+        return Err(Skip::WrongShape { shapes: capabilities.shapes });
     }
     slot.with(|state| may_be_asked(slot, state, request.operation, Instant::now()))
 }
@@ -136,15 +137,7 @@ impl Drop for Probe<'_> {
     }
 }
 
-/// How far a shape may be from the wished one (the logarithm of the two ratios' quotient): 3:2 passes for 16:9, a
-/// square does not.
-const NEAR_SHAPE: f64 = 0.25;
-
 /// Width to height of what is wished, if that is wished.
-fn shape(output: &Output) -> Option<f64> {
-    output.size.or(output.ratio).filter(|(width, height)| *width > 0 && *height > 0).map(shape_of)
-}
-
-fn shape_of((width, height): (u32, u32)) -> f64 {
-    f64::from(width) / f64::from(height)
+fn shape(output: &Output) -> Option<(u32, u32)> {
+    output.size.or(output.ratio).filter(|(width, height)| *width > 0 && *height > 0)
 }

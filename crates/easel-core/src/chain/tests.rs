@@ -19,7 +19,7 @@ use crate::{
     ids::JobId,
     job::usage::Prices,
     ports::{
-        ApiKey, Capabilities, ClipLimits, GenerateRequest, Operation, Output, Reference, RemoteTask,
+        ApiKey, Capabilities, ClipLimits, GenerateRequest, Operation, Output, Reference, RemoteTask, Shapes,
         StoreError, TaskIntent,
     },
     testing::{ScriptedProvider, Step, spool, test_picture},
@@ -457,7 +457,7 @@ async fn skips(capabilities: Capabilities, request: GenerateRequest) -> Option<S
     let provider = ScriptedProvider::with_capabilities("a", capabilities, []);
     match walk_with(&[link(provider, &["k"], 1)], request, 900).await.result {
         Ok(_) => None,
-        Err(ChainFailure::Skipped(reasons)) => reasons.first().map(|(_, skip)| *skip),
+        Err(ChainFailure::Skipped(reasons)) => reasons.first().map(|(_, skip)| skip.clone()),
         Err(other) => panic!("{other:?}"),
     }
 }
@@ -492,16 +492,16 @@ async fn a_provider_without_edit_is_never_asked_for_words_alone() {
 #[tokio::test(start_paused = true)]
 async fn shapes_and_tiers_that_a_provider_certainly_can_not_make_are_left_to_others() {
     const SIZES: &[(u32, u32)] = &[(1024, 1024), (1536, 1024), (1024, 1536)];
-    let few = || Capabilities { sizes: SIZES, max_tier: Some(1), ..takes_one() };
+    let few = || Capabilities { shapes: Shapes::Sizes(SIZES.into()), max_tier: Some(1), ..takes_one() };
     let wish = |size, ratio, tier| GenerateRequest { output: Output { size, ratio, tier }, ..request(0) };
-    let wrong = Some(Skip::WrongShape { sizes: SIZES });
+    let wrong = || Some(Skip::WrongShape { shapes: Shapes::Sizes(SIZES.into()) });
     for (wished, expected) in [
         (wish(None, None, None), None),
         (wish(None, Some((16, 9)), None), None),
         (wish(None, Some((9, 16)), Some(1)), None),
-        (wish(None, Some((21, 9)), None), wrong),
+        (wish(None, Some((21, 9)), None), wrong()),
         (wish(Some((1000, 1000)), None, None), None),
-        (wish(Some((1600, 400)), None, None), wrong),
+        (wish(Some((1600, 400)), None, None), wrong()),
         (wish(Some((3000, 3000)), None, None), Some(Skip::TooLarge { tier: 1 })),
         (wish(None, None, Some(4)), Some(Skip::TooLarge { tier: 1 })),
     ] {

@@ -6,7 +6,7 @@ use super::schedule::QueueFull;
 use crate::{
     chain::{ChainFailure, Skip},
     error::{Charged, ErrorClass, UserError},
-    ports::StoreError,
+    ports::{Shapes, StoreError},
 };
 
 /// The sentence for a provider's failure class; a clip that is lost, or was not made, is no picture.
@@ -108,9 +108,10 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         .iter()
         .filter_map(|(_, skip)| if let Skip::TooLarge { tier } = skip { Some(*tier) } else { None })
         .max();
-    let sizes = reasons
+    let shapes: Vec<_> = reasons
         .iter()
-        .find_map(|(_, skip)| if let Skip::WrongShape { sizes } = skip { Some(*sizes) } else { None });
+        .filter_map(|(_, skip)| if let Skip::WrongShape { shapes } = skip { Some(shapes) } else { None })
+        .collect();
     let keys = reasons
         .iter()
         .find_map(|(_, skip)| if let Skip::NoUsableKey { why } = skip { Some(*why) } else { None });
@@ -126,9 +127,11 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-not-found", "E-MODEL")
     } else if let Some(tier) = tier {
         UserError::new("error-too-large-wish", "E-SIZE").with("tier", u64::from(tier))
-    } else if let Some(sizes) = sizes {
-        let sizes: Vec<_> = sizes.iter().map(|(width, height)| format!("{width}x{height}")).collect();
-        UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes.join(" / "))
+    } else if !shapes.is_empty() {
+        match shapes.into_iter().find_map(told) {
+            Some(sizes) => UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes),
+            None => UserError::new("error-shape-kept", "E-SHAPE"),
+        }
     } else if any(|skip| *skip == Skip::NoCollage) {
         UserError::new("error-no-collage", "E-COLLAGE")
     } else if any(|skip| *skip == Skip::NoPublicUrl) {
@@ -146,6 +149,20 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-edits-only", "E-NO-DRAW").with("provider", provider.clone())
     } else {
         UserError::new("error-no-provider", "E-NO-PROVIDER")
+    }
+}
+
+/// The shapes that a provider can be asked for, as people write them; `None` where there are none.
+fn told(shapes: &Shapes) -> Option<String> {
+    let all = |list: &[(u32, u32)], between: char| {
+        let each: Vec<_> = list.iter().map(|(width, height)| format!("{width}{between}{height}")).collect();
+        each.join(" / ")
+    };
+    match shapes {
+        Shapes::Sizes(list) => Some(all(list, 'x')),
+        Shapes::Ratios(list) => Some(all(list, ':')),
+        Shapes::UpTo(most) => Some(format!("1:{most} – {most}:1")),
+        Shapes::Any | Shapes::Kept => None,
     }
 }
 
@@ -186,6 +203,24 @@ mod tests {
         // What more can be done about comes first.
         let resting = ("b".to_owned(), Skip::CircuitOpen);
         assert_eq!(skip_sentence(&[("own".to_owned(), Skip::EditsOnly), resting]).code, "E-OVERLOAD");
+    }
+
+    #[test]
+    fn a_shape_that_nobody_draws_is_answered_with_those_that_there_are() {
+        #[track_caller]
+        fn check(shapes: &[Shapes], expected: &str) {
+            let skipped = |shapes: &Shapes| ("a".to_owned(), Skip::WrongShape { shapes: shapes.clone() });
+            let reasons: Vec<_> = shapes.iter().map(skipped).collect();
+            let sentence = UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", expected.to_owned());
+            assert_eq!(skip_sentence(&reasons), sentence);
+        }
+        let sizes = Shapes::Sizes(vec![(1024, 1024), (1536, 1024)].into());
+        check(std::slice::from_ref(&sizes), "1024x1024 / 1536x1024");
+        check(&[Shapes::Kept, sizes], "1024x1024 / 1536x1024");
+        check(&[Shapes::Ratios(vec![(1, 1), (16, 9)].into())], "1:1 / 16:9");
+        check(&[Shapes::UpTo(3)], "1:3 – 3:1");
+        let kept = skip_sentence(&[("a".to_owned(), Skip::WrongShape { shapes: Shapes::Kept })]);
+        assert_eq!(kept, UserError::new("error-shape-kept", "E-SHAPE"));
     }
 
     #[test]

@@ -179,6 +179,65 @@ pub fn shrink(picture: &Picture) -> Option<Picture> {
     (small.body.len() < picture.body.len()).then_some(small)
 }
 
+/// Qualities tried for a copy that has to fit, best first.
+const FITTING_QUALITIES: [u8; 5] = [92, 88, 80, 72, 64];
+/// Pixels that a JPEG of a usual quality holds per byte.
+const PIXELS_PER_BYTE: u64 = 3;
+/// Below this side a copy gets no smaller.
+const LEAST_SIDE: u32 = 256;
+
+/// A copy of a picture with a longer side of at most `side` pixels and at most `bytes` bytes, for a service that doesn't
+/// take the picture itself: a PNG where it has transparency and that fits, else a JPEG, which every service takes.
+/// Blocking.
+///
+/// # Errors
+/// When the picture can't be decoded, or can't be made so small.
+pub fn made_to_fit(picture: &Picture, side: u32, bytes: u64) -> Result<Picture, PictureProblem> {
+    let damaged = |error: &dyn std::fmt::Display| PictureProblem::Damaged(error.to_string());
+    let (longer, shorter) = (picture.width.max(picture.height), picture.width.min(picture.height));
+    // The side of so many pixels in this shape.
+    let room = u128::from(bytes.saturating_mul(PIXELS_PER_BYTE)) * u128::from(longer.max(1));
+    let room = u32::try_from((room / u128::from(shorter.max(1))).isqrt()).unwrap_or(u32::MAX);
+    let mut side = side.min(longer).min(room.max(LEAST_SIDE));
+    let whole = picture.body.read().map_err(|error| damaged(&error))?;
+    let mut pixels = decode_to_fit(&whole, picture.format, side)?;
+    drop(whole);
+    let of = |format, pixels: &DynamicImage, encoded: Bytes| Picture {
+        format,
+        width: pixels.width(),
+        height: pixels.height(),
+        body: Body::from_bytes(encoded),
+    };
+    let fits = |encoded: &Bytes| encoded.len() as u64 <= bytes;
+    if is_transparent(&pixels) {
+        let encoded = png(&pixels).map_err(|error| damaged(&error))?;
+        if fits(&encoded) {
+            return Ok(of(PictureFormat::Png, &pixels, encoded));
+        }
+    }
+    loop {
+        for quality in FITTING_QUALITIES {
+            let encoded = jpeg(&pixels, quality).map_err(|error| damaged(&error))?;
+            if fits(&encoded) {
+                return Ok(of(PictureFormat::Jpeg, &pixels, encoded));
+            }
+        }
+        if side <= LEAST_SIDE {
+            return Err(PictureProblem::Damaged(format!("it can't be made as small as {bytes} bytes")));
+        }
+        side = (side / 4 * 3).max(LEAST_SIDE);
+        pixels = fit(pixels, side);
+    }
+}
+
+fn is_transparent(pixels: &DynamicImage) -> bool {
+    if !pixels.color().has_alpha() {
+        return false;
+    }
+    let rgba = pixels.as_rgba8().map_or_else(|| Cow::Owned(pixels.to_rgba8()), Cow::Borrowed);
+    rgba.pixels().any(|pixel| pixel.0[3] < u8::MAX)
+}
+
 fn smaller(picture: &Picture, side: u32, bytes: usize) -> Result<Picture, PictureProblem> {
     let whole = picture.body.read().map_err(|error| PictureProblem::Damaged(error.to_string()))?;
     let pixels = decode_to_fit(&whole, picture.format, side)?;
@@ -227,6 +286,28 @@ mod tests {
         let once = shrink(&noisy(1400, 900)).unwrap();
         assert_eq!((once.width, once.height), (700, 450));
         assert!(shrink(&once).is_none_or(|twice| twice.body.len() < once.body.len()));
+    }
+
+    #[test]
+    fn a_copy_fits_and_keeps_its_shape_and_transparency_where_it_can() {
+        #[track_caller]
+        fn check(picture: &Picture, side: u32, bytes: u64, format: PictureFormat, expected: (u32, u32)) {
+            let copy = made_to_fit(picture, side, bytes).unwrap();
+            assert_eq!((copy.format, (copy.width, copy.height)), (format, expected));
+            assert!(copy.body.len() <= bytes, "{} bytes", copy.body.len());
+            assert_eq!(PictureFormat::sniff(&copy.body.read().unwrap()), Some(format));
+        }
+        let photo = noisy(1600, 900);
+        check(&photo, 4096, 10_000_000, PictureFormat::Jpeg, (1600, 900));
+        check(&photo, 800, 10_000_000, PictureFormat::Jpeg, (800, 450));
+        let tight = made_to_fit(&photo, 4096, 60_000).unwrap();
+        assert!(tight.body.len() <= 60_000 && tight.width < 600, "{}x{}", tight.width, tight.height);
+        assert!(made_to_fit(&photo, 4096, 100).is_err(), "nothing is that small");
+        let clear =
+            DynamicImage::ImageRgba8(image::RgbaImage::from_pixel(300, 200, image::Rgba([9, 0, 0, 0])));
+        let body = Body::from_bytes(png(&clear).unwrap());
+        let clear = Picture { format: PictureFormat::Png, width: 300, height: 200, body };
+        check(&clear, 150, 1_000_000, PictureFormat::Png, (150, 100));
     }
 
     #[test]

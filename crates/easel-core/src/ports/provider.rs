@@ -1,6 +1,6 @@
 //! An engine that makes pictures or clips, seen from the core.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -147,6 +147,45 @@ impl CallContext {
     }
 }
 
+/// The shapes that an engine can be asked for, whatever the number of pixels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Shapes {
+    /// All of them, or nobody knows: it is tried.
+    #[default]
+    Any,
+    /// All whose longer side is at most so many times as long as the shorter one.
+    UpTo(u32),
+    /// Those of these sizes, because it makes no others.
+    Sizes(Cow<'static, [(u32, u32)]>),
+    /// These, width to height.
+    Ratios(Cow<'static, [(u32, u32)]>),
+    /// None: a result has the shape of the pictures that were given, or the engine's own.
+    Kept,
+}
+
+impl Shapes {
+    /// How far a shape may be from the wished one (the logarithm of the two ratios' quotient): 3:2 passes for 16:9, a
+    /// square does not.
+    const NEAR: f64 = 0.25;
+
+    /// Whether results will be about as wide and high as `wished` is. `given` are the sizes of the pictures that are
+    /// changed.
+    pub fn meet(&self, wished: (u32, u32), given: impl IntoIterator<Item = (u32, u32)>) -> bool {
+        let ratio = |(width, height): (u32, u32)| (f64::from(width) / f64::from(height)).ln();
+        let is_near = |shape: (u32, u32)| (ratio(shape) - ratio(wished)).abs() <= Self::NEAR;
+        match self {
+            Self::Any => true,
+            Self::UpTo(most) => ratio(wished).abs() <= f64::from(*most).ln() + Self::NEAR,
+            Self::Sizes(list) | Self::Ratios(list) => list.iter().copied().any(is_near),
+            // Some follow the first picture and some the last one.
+            Self::Kept => {
+                let mut given = given.into_iter().peekable();
+                given.peek().is_some() && given.all(is_near)
+            }
+        }
+    }
+}
+
 /// What an engine can do, as configured.
 #[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -165,10 +204,10 @@ pub struct Capabilities {
     pub max_references: usize,
     /// Pictures per request at most.
     pub max_count: u8,
-    /// The largest resolution tier (1, 2 or 4 K) that it makes; `None` = unknown.
+    /// The largest resolution tier (1, 2 or 4 K) that it can be asked for; `None` = unknown.
     pub max_tier: Option<u8>,
-    /// The only sizes that it makes; empty = any, or unknown.
-    pub sizes: &'static [(u32, u32)],
+    /// The shapes that it can be asked for.
+    pub shapes: Shapes,
     /// It could edit if it could fetch the references from a public address, and easel has none.
     pub needs_public_url: bool,
     /// It works on one call after the other: more than one at a time would only wait at the engine.
@@ -267,6 +306,33 @@ mod tests {
     use super::*;
 
     const OPEN: Output = Output { size: None, ratio: None, tier: None };
+
+    #[test]
+    fn shapes_are_met_by_those_that_are_near() {
+        const LIST: &[(u32, u32)] = &[(1024, 1024), (1536, 1024)];
+        #[track_caller]
+        fn check(shapes: &Shapes, wished: (u32, u32), given: &[(u32, u32)], expected: bool) {
+            assert_eq!(
+                shapes.meet(wished, given.iter().copied()),
+                expected,
+                "{shapes:?} {wished:?} {given:?}"
+            );
+        }
+        check(&Shapes::Any, (1, 100), &[], true);
+        for listed in [Shapes::Sizes(LIST.into()), Shapes::Ratios(LIST.into())] {
+            check(&listed, (16, 9), &[], true);
+            check(&listed, (9, 16), &[], false);
+            check(&listed, (21, 9), &[(2100, 900)], false);
+        }
+        check(&Shapes::UpTo(3), (3, 1), &[], true);
+        check(&Shapes::UpTo(3), (1, 3), &[], true);
+        check(&Shapes::UpTo(3), (1, 5), &[], false);
+        check(&Shapes::UpTo(3), (5, 1), &[], false);
+        check(&Shapes::Kept, (1, 1), &[], false);
+        check(&Shapes::Kept, (1, 1), &[(800, 810)], true);
+        check(&Shapes::Kept, (16, 9), &[(800, 810)], false);
+        check(&Shapes::Kept, (1, 1), &[(800, 810), (1600, 900)], false);
+    }
 
     #[test]
     fn wishes_have_a_tier() {

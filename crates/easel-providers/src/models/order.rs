@@ -23,7 +23,13 @@ pub const fn order(kind: Kind) -> &'static [&'static str] {
             &["google/gemini-3-pro-image", "openai/gpt-image-2", "google/gemini-3.1-flash-image"]
         }
         Kind::GeminiNative | Kind::GeminiOpenAi => {
-            &["gemini-3-pro-image", "gemini-3.1-flash-image", "gemini-3.1-flash-lite-image"]
+            // The third may be gone by now: one text says that it ended on 2026-10-29.
+            &[
+                "gemini-3-pro-image",
+                "gemini-nano-banana-2.1",
+                "gemini-3.1-flash-image",
+                "gemini-3.1-flash-lite-image",
+            ]
         }
         Kind::SiliconFlow => &["Qwen/Qwen-Image", "Tongyi-MAI/Z-Image-Turbo", "Kwai-Kolors/Kolors"],
         Kind::Ark => {

@@ -6,7 +6,7 @@ use easel_core::{
     error::{KeyVerdict, ProviderError},
     ids::JobId,
     media::{Body, BytesBudget, Picture, PictureFormat, Spool},
-    ports::{ApiKey, CallContext, GenerateRequest, Generated, NoTaskLog, Provider, Reference},
+    ports::{ApiKey, CallContext, GenerateRequest, Generated, NoTaskLog, Provider, Reference, Shapes},
 };
 use easel_http::{HttpClients, NetworkSection};
 use easel_testkit::{
@@ -145,7 +145,7 @@ async fn sizes_are_spelled_as_the_profile_says() {
 async fn a_gateways_own_sizes_reach_beyond_the_models_family() {
     let large = Output { tier: Some(2), ..OPEN };
     for (profile, tier, sent) in [
-        (json!({ "size_names": { "1024x1024": "square", "2048x2048": "square_xl" } }), None, "square_xl"),
+        (json!({ "size_names": { "1024x1024": "square", "2048x2048": "square_xl" } }), Some(2), "square_xl"),
         (json!({ "size_style": "tier" }), None, "2K"),
         (json!({}), Some(1), "1024x1024"),
     ] {
@@ -154,6 +154,29 @@ async fn a_gateways_own_sizes_reach_beyond_the_models_family() {
             assert_eq!(gate.provider.capabilities().max_tier, tier, "{model} {profile}");
             assert_eq!(gate.got(0, large).await.json.unwrap()["size"], sent, "{model} {profile}");
         }
+    }
+}
+
+/// What the profile has no word for is not asked of the gateway.
+#[tokio::test]
+async fn shapes_and_tiers_are_those_that_can_be_spelled() {
+    let names = json!({ "size_names": { "1024x1024": "square", "768x1024": "portrait" } });
+    let listed = Shapes::Sizes(vec![(1024, 1024), (768, 1024)].into());
+    for (kind, profile, shapes, tier) in [
+        ("openai_images", json!({}), Shapes::UpTo(3), None),
+        ("openai_images", names, listed, Some(1)),
+        ("openai_images", json!({ "size_style": "ratio" }), Shapes::Any, Some(1)),
+        ("openai_images", json!({ "size_style": "tier" }), Shapes::Kept, None),
+        ("openai_images", json!({ "drop": ["size"] }), Shapes::Kept, Some(1)),
+        (
+            "openai_chat",
+            json!({ "based_on": "openai_chat", "size_field": "size", "size_style": "ratio" }),
+            Shapes::Any,
+            Some(1),
+        ),
+    ] {
+        let capabilities = gateway(kind, profile.clone()).await.provider.capabilities();
+        assert_eq!((capabilities.shapes, capabilities.max_tier), (shapes, tier), "{kind} {profile}");
     }
 }
 

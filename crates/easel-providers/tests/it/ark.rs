@@ -56,6 +56,7 @@ pub(crate) fn wire() -> Wire {
             case("failed set", failed_set("InternalServiceError"), Overload),
         ],
         echoes,
+        webp: false,
         ..Wire::new("ark", "doubao-seedream-4-0-250828", openai_images::success)
     }
 }
@@ -256,7 +257,7 @@ async fn a_refused_size_steps_down_and_a_refused_field_goes() {
     bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
     bench.ask(&wide).await.unwrap();
     let sent: Vec<_> = bench.creates().iter().map(|sent| sent.http.json().unwrap()).collect();
-    assert_eq!((&sent[0]["size"], &sent[1]["size"]), (&json!("2848x1600"), &json!("2K")));
+    assert_eq!((&sent[0]["size"], &sent[1]["size"]), (&json!("2848x1600"), &json!("1312x736")));
     assert!(sent[2].get("optimize_prompt_options").is_none(), "{}", sent[2]);
 }
 

@@ -5,7 +5,7 @@ use std::{fs, sync::Arc};
 use easel_core::{
     error::{Charged, ErrorClass, Retry},
     media::PictureFormat,
-    ports::{GenerateRequest, Output, RemoteTask, TaskIntent},
+    ports::{GenerateRequest, Output, RemoteTask, Shapes, TaskIntent},
 };
 use easel_testkit::{
     pictures,
@@ -161,6 +161,9 @@ async fn a_workflow_is_filled_in_and_its_seed_changes() {
         assert_eq!(sent, expected);
     }
     assert!(seeds[0].is_u64() && seeds[0] != seeds[1], "{seeds:?}");
+    // Both sides have their places; without them the shape is the workflow's own (see the suite).
+    let can = bench.provider.capabilities();
+    assert_eq!((can.shapes, can.max_tier), (Shapes::Any, Some(2)));
     let output = Output { ratio: Some((16, 9)), tier: None, size: None };
     let wide = draws(&bench, &GenerateRequest { output, count: 3, ..bench.words("猫") }).await;
     assert_eq!(wide["5"]["inputs"], json!({ "width": 688, "height": 384, "batch_size": 3 }));

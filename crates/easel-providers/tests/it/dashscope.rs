@@ -307,8 +307,8 @@ async fn each_model_can_what_its_row_says() {
         ("z-image-turbo", true, 0, 1, Some(2)),
         ("wan2.6-t2i", true, 0, 4, Some(1)),
         ("wan2.6-image", false, 3, 4, Some(1)),
-        ("wan2.7-image", true, 3, 4, None),
-        ("something-new", true, 3, 4, None),
+        ("wan2.7-image", true, 3, 4, Some(2)),
+        ("something-new", true, 3, 4, Some(2)),
         // Only offered as tasks.
         ("wan2.2-t2i-flash", true, 0, 4, Some(1)),
         ("wan2.5-i2i-preview", false, 0, 4, Some(1)),

@@ -309,11 +309,33 @@ async fn a_model_that_only_talked_is_told_to_draw() {
 #[tokio::test]
 async fn more_than_google_takes_is_not_even_sent() {
     let bench = Bench::new(&wire()).await;
-    let large = (PictureFormat::Png, pictures::png_of_length(14 << 20, 1));
+    // No picture that could be made smaller.
+    let large = (PictureFormat::Png, vec![7; 15 << 20].into());
     let error = bench.ask(&Bench::edit(&[large])).await.unwrap_err();
     let expected = (ErrorClass::TooLarge, Retry::NextProvider, Charged::No);
     assert_eq!((error.class, error.retry, error.charged), expected, "{error:?}");
     assert!(bench.peer.requests().is_empty());
+}
+
+#[tokio::test]
+async fn references_are_made_as_small_as_google_takes_them() {
+    let bench = Bench::new(&wire()).await;
+    let (heavy, light) = (pictures::png_of_length(5 << 20, 1), pictures::png(64, 64, 2));
+    bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
+    let given = [(PictureFormat::Png, heavy), (PictureFormat::Png, light.clone())];
+    bench.ask(&Bench::edit(&given)).await.unwrap();
+    let sent = bench.creates()[0].http.json().unwrap();
+    let part = |nth: usize| &sent["contents"][0]["parts"][1 + nth]["inlineData"];
+    assert_eq!(part(0)["mimeType"], "image/jpeg");
+    assert!(part(0)["data"].as_str().unwrap().len() < 4_000_000 / 3 * 4);
+    assert_eq!(part(1)["data"], STANDARD.encode(&light), "what fits stays as it is");
+    // Together they would be too long, though each of them is taken.
+    let photos: Vec<_> =
+        (0..14).map(|seed| (PictureFormat::Png, pictures::png_of_length(1_500_000, seed))).collect();
+    bench.succeeds(&[Shown::Inline(pictures::png(64, 64, 1))]);
+    bench.ask(&Bench::edit(&photos)).await.unwrap();
+    let sent = bench.creates()[1].http.body.len();
+    assert!(sent < 19_000_000, "{sent} bytes");
 }
 
 #[tokio::test]

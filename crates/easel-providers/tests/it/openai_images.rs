@@ -1,5 +1,10 @@
 //! OpenAI's Images API.
 
+use std::{
+    fmt::{Debug, Write as _},
+    sync::{Arc, Mutex},
+};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use easel_core::{
@@ -13,6 +18,11 @@ use easel_testkit::{
     samples,
 };
 use serde_json::{Value, json};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::Field,
+    span::{Attributes, Id, Record},
+};
 
 use crate::suite::{Bench, Shown, Wire};
 
@@ -203,4 +213,47 @@ async fn the_last_reference_may_be_the_mask() {
     let bench = with("gpt-image-2", json!({ "form": "json", "mask": { "file_id": "file-1" } })).await;
     let sent = bench.sends(&Bench::edit(&given)).await;
     assert_eq!(sent.json.unwrap()["mask"], json!({ "file_id": "file-1" }));
+}
+
+/// Takes down warnings.
+#[derive(Clone, Default)]
+struct Warnings(Arc<Mutex<Vec<String>>>);
+
+impl Subscriber for Warnings {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() == Level::WARN
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+    fn event(&self, event: &Event<'_>) {
+        let mut text = String::new();
+        event.record(&mut |field: &Field, value: &dyn Debug| {
+            write!(text, "{field}={value:?} ").unwrap();
+        });
+        self.0.lock().unwrap().push(text);
+    }
+}
+
+#[tokio::test]
+async fn another_size_than_was_asked_for_is_told_to_the_owner_once() {
+    let warnings = Warnings::default();
+    let _guard = tracing::subscriber::set_default(warnings.clone());
+    let bench = with("gpt-image-2", json!({})).await;
+    for size in [(1024, 1024), (1024, 1024), (2048, 2048)] {
+        bench.peer.answer(Answer::b64([pictures::png(64, 64, 1)]));
+        let output = Output { size: Some(size), ..Output::default() };
+        bench.ask(&GenerateRequest { output, ..bench.words("猫") }).await.unwrap();
+    }
+    bench.peer.answer(Answer::b64([pictures::png(64, 64, 1)]));
+    bench.ask(&bench.words("猫")).await.unwrap();
+    let told: Vec<_> =
+        warnings.0.lock().unwrap().iter().filter(|text| text.contains("64x64")).cloned().collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[0].contains("1024x1024") && told[0].contains("gpt-image-2"), "{told:?}");
+    assert!(told[1].contains("2048x2048"), "{told:?}");
 }

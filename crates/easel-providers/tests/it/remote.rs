@@ -275,16 +275,24 @@ async fn refused_parameters_are_dropped_and_remembered() {
 #[tokio::test]
 async fn a_refused_size_steps_down() {
     let bench = Bench::images().await;
-    let wide =
-        GenerateRequest { output: Output { ratio: Some((16, 9)), ..Output::default() }, ..words("猫") };
+    let wide = |tier| GenerateRequest {
+        output: Output { ratio: Some((16, 9)), tier: Some(tier), ..Output::default() },
+        ..words("猫")
+    };
     bench.peer.answers([Answer::invalid_size(), Answer::invalid_size()]);
-    for _ in 0..2 {
-        assert_eq!(bench.ask(&wide).await.unwrap_err().retry, Retry::Corrected);
+    for retry in [Retry::Corrected, Retry::NextProvider] {
+        assert_eq!(bench.ask(&wide(4)).await.unwrap_err().retry, retry, "one step per job");
     }
-    bench.ask(&wide).await.unwrap();
-    let sizes: Vec<_> =
-        bench.peer.requests().iter().map(easel_testkit::provider::ProviderRequest::size).collect();
-    assert_eq!(sizes, [Some("1280x720".to_owned()), Some("1536x1024".to_owned()), None]);
+    // Nothing smaller is known than this, and a larger one would be dearer.
+    let other = Bench::images().await;
+    other.peer.answer(Answer::invalid_size());
+    assert_eq!(other.ask(&wide(1)).await.unwrap_err().retry, Retry::Corrected);
+    other.ask(&wide(1)).await.unwrap();
+    let sizes = |bench: &Bench| -> Vec<_> {
+        bench.peer.requests().iter().map(easel_testkit::provider::ProviderRequest::size).collect()
+    };
+    assert_eq!(sizes(&bench), [Some("3840x2160".to_owned()), Some("1536x1024".to_owned())]);
+    assert_eq!(sizes(&other), [Some("1280x720".to_owned()), None]);
 }
 
 #[track_caller]
@@ -630,16 +638,17 @@ async fn a_chat_answer_full_of_links_is_fetched_from_its_end() {
 
 #[tokio::test]
 async fn an_impossible_size_is_not_held_against_others() {
-    let bench = Bench::images().await;
+    let mut bench = Bench::images().await;
     let wish = |ratio| GenerateRequest {
-        output: Output { ratio: Some(ratio), ..Output::default() },
+        output: Output { ratio: Some(ratio), tier: Some(4), ..Output::default() },
         ..words("猫")
     };
     bench.peer.answers([Answer::invalid_size(), Answer::invalid_size()]);
     for impossible in [(21, 9), (9, 21)] {
+        bench.cx.job = easel_core::ids::JobId::generate();
         assert_eq!(bench.ask(&wish(impossible)).await.unwrap_err().retry, Retry::Corrected);
     }
-    for (ratio, size) in [((16, 9), "1280x720"), ((21, 9), "1536x1024"), ((9, 21), "1024x1536")] {
+    for (ratio, size) in [((16, 9), "3840x2160"), ((21, 9), "1536x1024"), ((9, 21), "1024x1536")] {
         bench.ask(&wish(ratio)).await.unwrap();
         assert_eq!(bench.peer.requests().pop().unwrap().size().as_deref(), Some(size));
     }

@@ -196,7 +196,12 @@ async fn capabilities_follow_the_model() {
         ("Qwen/Qwen-Image-Edit", false, 1, Some(1)),
         ("Qwen/Qwen-Image-Edit-2509", false, 3, Some(1)),
         ("Tongyi-MAI/Z-Image-Turbo", true, 0, Some(1)),
-        ("Some/New-Model", true, 1, None),
+        ("black-forest-labs/FLUX.1-schnell", true, 0, Some(1)),
+        ("black-forest-labs/FLUX-1.1-pro", true, 0, Some(1)),
+        ("black-forest-labs/FLUX.1-Kontext-pro", true, 1, Some(1)),
+        ("stabilityai/stable-diffusion-3-5-large", true, 0, Some(1)),
+        // Unknown fields are left out without a word: a picture beside the words might be paid and not looked at.
+        ("Some/New-Model", true, 0, Some(1)),
     ] {
         let bench = Bench::new(&Wire { model, ..wire() }).await;
         let made = bench.provider.capabilities();
@@ -206,6 +211,26 @@ async fn capabilities_follow_the_model() {
             "{model}"
         );
         assert_eq!(made.edit, references > 0, "{model}");
+    }
+    let told = Wire { model: "Some/New-Model", section: json!({ "supports_edit": true }), ..wire() };
+    let made = Bench::new(&told).await.provider.capabilities();
+    assert_eq!((made.edit, made.max_references), (true, 1), "the owner knows");
+}
+
+#[tokio::test]
+async fn shapes_follow_the_model() {
+    const WIDE: (u32, u32) = (16, 9);
+    for (model, expected) in [
+        ("Kwai-Kolors/Kolors", false),
+        ("Qwen/Qwen-Image", true),
+        ("Qwen/Qwen-Image-Edit", false),
+        ("Tongyi-MAI/Z-Image-Turbo", true),
+        ("black-forest-labs/FLUX.1-Kontext-pro", true),
+        ("Some/New-Model", true),
+    ] {
+        let shapes = Bench::new(&Wire { model, ..wire() }).await.provider.capabilities().shapes;
+        assert_eq!(shapes.meet(WIDE, [(64, 64)]), expected, "{model} {shapes:?}");
+        assert!(shapes.meet((1, 1), [(64, 64)]), "{model} {shapes:?}");
     }
 }
 
@@ -219,7 +244,7 @@ async fn a_refused_size_steps_to_the_next_one() {
     bench.succeeds(&[Shown::Link(link)]);
     bench.ask(&tall).await.unwrap();
     let sizes: Vec<_> = bench.creates().iter().map(|sent| sent.field("image_size").unwrap()).collect();
-    assert_eq!(sizes, ["720x1280", "720x1440"]);
+    assert_eq!(sizes, ["720x1280", "768x1024"]);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use bytes::Bytes;
 use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     media::PictureFormat,
-    ports::GenerateRequest,
+    ports::{GenerateRequest, Output},
 };
 use easel_providers::Kind;
 use easel_testkit::{
@@ -173,11 +173,92 @@ async fn the_prompt_and_all_references_arrive() {
         bench.ask(&Bench::edit(given)).await.unwrap();
         let all = bench.peer.requests();
         for (format, picture) in given {
+            if *format == PictureFormat::Webp && !wire.webp {
+                assert!(all.iter().all(|request| !bench::said(request).1.contains("webp")), "{}", wire.kind);
+                continue;
+            }
             let carried = all.iter().any(|request| bench.carries(request, picture));
             assert!(carried, "{}: the {format:?} reference is missing", wire.kind);
         }
     })
     .await;
+}
+
+/// What a wire lets people wish for, it says to its service. What it has no words for, it does not let them wish for.
+#[tokio::test]
+async fn every_wish_that_is_taken_is_said() {
+    let open = Output::default();
+    let shape = |width, height| Output { ratio: Some((width, height)), ..open };
+    let wishes = [
+        Output { tier: Some(2), ..open },
+        Output { tier: Some(4), ..open },
+        shape(9, 16),
+        shape(9, 21),
+        Output { size: Some((3840, 2160)), ..open },
+    ];
+    each(|wire| async move {
+        let bench = Bench::new(&wire).await;
+        let can = bench.provider.capabilities();
+        let one = result(&wire, 1);
+        let mut said = Vec::new();
+        for output in std::iter::once(open).chain(wishes) {
+            let request = GenerateRequest { output, ..bench.words("猫") };
+            let given = request.references.iter().map(|given| (given.picture.width, given.picture.height));
+            let shape = output.size.or(output.ratio);
+            let taken = output.wished_tier() <= can.max_tier.or(Some(4))
+                && shape.is_none_or(|shape| can.shapes.meet(shape, given));
+            if taken {
+                bench.succeeds(&ways(&bench, &one)[..1]);
+                bench.ask(&request).await.unwrap();
+                said.push((output, bench::said(bench.creates().last().unwrap())));
+            }
+        }
+        let (_, plain) = &said[0];
+        for (wish, words) in &said[1..] {
+            assert_ne!(words, plain, "{}: nothing is said of {wish:?}", wire.kind);
+        }
+    })
+    .await;
+}
+
+/// The largest tier, and the shapes of 4:3 and 9:21, with the model of the suite.
+#[tokio::test]
+async fn what_can_be_wished_for_is_known_of_every_wire() {
+    let mut found = Vec::new();
+    for wire in wires() {
+        let can = Bench::new(&wire).await.provider.capabilities();
+        let shapes = [(4, 3), (9, 21)].map(|shape| can.shapes.meet(shape, []));
+        found.push((wire.kind, wire.model, can.max_tier, shapes));
+    }
+    let expected = [
+        ("ark", "doubao-seedream-4-0-250828", Some(4), [true, true]),
+        ("ark_video", "doubao-seedance-1-5-pro-251215", Some(2), [true, false]),
+        ("chat_video", "grok-imagine-0.9", Some(1), [true, true]),
+        ("comfyui", "", Some(1), [false, false]),
+        ("dashscope", "wan2.2-t2i-flash", Some(1), [true, true]),
+        ("dashscope", "qwen-image-3.0", Some(2), [true, true]),
+        ("gemini_native", "gemini-3-pro-image", Some(4), [true, false]),
+        ("gemini_openai", "gemini-3-pro-image", Some(4), [true, true]),
+        ("gitee", "z-image-turbo", Some(2), [true, false]),
+        ("gitee_async", "Qwen-Image-Edit-2511", Some(2), [true, true]),
+        ("grok", "grok-imagine-image-2.0", Some(2), [true, true]),
+        ("grok_video", "grok-imagine-video", Some(2), [true, false]),
+        ("jimeng", "Seedream 4.0", Some(1), [true, false]),
+        // Its builds end at different sizes.
+        ("jimeng", "jimeng-3.0", None, [true, true]),
+        ("localai", "flux.1-kontext-dev", Some(2), [true, true]),
+        ("modelscope", "Qwen/Qwen-Image", Some(1), [true, true]),
+        ("openai_chat", "google/gemini-3-pro-image", Some(4), [true, false]),
+        ("openai_images", "gpt-image-2", Some(4), [true, true]),
+        ("openai_video", "sora-2", Some(1), [false, false]),
+        ("openrouter_images", "openai/gpt-image-2", Some(4), [true, true]),
+        ("openrouter_video", "google/veo-3.1", Some(2), [true, true]),
+        ("sd_cpp", "sd-cpp-local", Some(2), [true, true]),
+        ("sdwebui", "", Some(2), [true, true]),
+        ("siliconflow", "Kwai-Kolors/Kolors", Some(1), [false, true]),
+        ("siliconflow_video", "Wan-AI/Wan2.2-T2V-A14B", Some(1), [false, false]),
+    ];
+    assert_eq!(found, expected);
 }
 
 /// Runs cases, each of which must end in its class after one paid request.

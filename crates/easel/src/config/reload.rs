@@ -266,7 +266,7 @@ mod tests {
         let mut running = start("[bot]\ndata_dir = \"a\"\n");
         running.replace(
             "[bot]\ndata_dir = \"b\"\n[jobs]\ndeadline_seconds = 5\n[network]\nallow_fake_ip = true\n\
-             allow_hosts = [\"nas.lan\"]\nmax_download_bytes = 9\nmax_answer_bytes = 9\nproxy = \"http://p:1\"\n\
+             allow_hosts = [\"nas.lan\"]\nmax_download_bytes = 9\nmax_answer_bytes = 9000000\nproxy = \"http://p:1\"\n\
              download_proxy = \"http://p:1\"\n",
         );
         running.deadline(5).await;

@@ -59,6 +59,8 @@ pub(crate) struct Wire {
     pub(crate) words_alone: bool,
     /// Results may stand in the answer as bytes.
     pub(crate) inline: bool,
+    /// It takes references in WebP; other wires get them as PNG or JPEG.
+    pub(crate) webp: bool,
     /// Results may be links.
     pub(crate) links: bool,
     /// Its service takes tasks: answers come in the order create, questions, and the last one is repeated.
@@ -92,6 +94,7 @@ impl Wire {
             success,
             words_alone: true,
             inline: true,
+            webp: true,
             links: true,
             tasks: false,
             clips: false,
