@@ -20,7 +20,7 @@ use crate::{
         control::{Answer, ControlCommand, MAX_LINE, Request, VERSION, socket_path},
         usage::UsageLine,
     },
-    wiring::{App, DrawRequest, Drawn},
+    wiring::{App, DrawRequest, Drawn, NotDrawn},
 };
 
 /// Connections served at once; the next ones wait in the socket's own queue.
@@ -149,7 +149,7 @@ async fn answer(command: ControlCommand, app: &App) -> Vec<Answer> {
                 Ok(Drawn { files, sentences }) => {
                     done([("files", json!(files)), ("sentences", json!(sentences))])
                 }
-                Err(sentence) => refused("", sentence),
+                Err(NotDrawn { code, sentence }) => refused(&code, sentence),
             }]
         }
     }

@@ -30,7 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::chains::{Drawing, Factory};
 pub(crate) use self::{
     chains::settled,
-    draw::{DrawRequest, Drawn},
+    draw::{DrawRequest, Drawn, NotDrawn},
 };
 use crate::{config::Config, local::Local};
 

@@ -13,7 +13,7 @@
 //! ← {"v":1,"ok":true,"file":"/absolute/path.tar.gz"}
 //!
 //! → {"v":1,"cmd":"draw","prompt":"…","images":["/absolute.png"],"output":"/absolute.png"|null,
-//!    "provider":null,"size":null,"count":1}
+//!    "provider":null,"size":null,"count":1|null}
 //! ← {"v":1,"event":"progress","text":"…"}
 //! ← {"v":1,"ok":true,"files":["/absolute.png"],"sentences":["what a chat would hear beside them"]}
 //!
@@ -107,7 +107,7 @@ pub(crate) enum ControlCommand {
         /// Pixels, ratio or tier.
         size: Option<String>,
         /// How many pictures.
-        count: u8,
+        count: Option<u8>,
     },
 }
 
@@ -145,15 +145,22 @@ impl Answer {
 pub(crate) enum ControlError {
     /// The connection broke, or what came was no answer.
     Broken(io::Error),
-    /// easel said no: its sentence.
-    Refused(String),
+    /// easel said no.
+    Refused {
+        /// The short code; may be empty.
+        code: String,
+        /// The sentence.
+        sentence: String,
+    },
 }
 
 impl std::fmt::Display for ControlError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Broken(error) => error.fmt(f),
-            Self::Refused(sentence) => f.write_str(sentence),
+            // What people read names its code itself.
+            Self::Refused { code, sentence } if sentence.contains(code) => f.write_str(sentence),
+            Self::Refused { code, sentence } => write!(f, "{sentence} {code}"),
         }
     }
 }
@@ -216,7 +223,7 @@ impl Control {
                 Some(false) => {
                     let code = answer.code.unwrap_or_default();
                     let sentence = answer.error.unwrap_or_default();
-                    return Err(ControlError::Refused(format!("{sentence} {code}").trim().to_owned()));
+                    return Err(ControlError::Refused { code, sentence });
                 }
             }
         }
@@ -305,6 +312,10 @@ mod tests {
         let (_, _, refused) =
             call(ControlCommand::Ping, "{\"v\":1,\"ok\":false,\"code\":\"E-X\",\"error\":\"no\"}\n").await;
         assert_eq!(refused.unwrap_err().to_string(), "no E-X");
+        let (_, _, refused) =
+            call(ControlCommand::Ping, "{\"v\":1,\"ok\":false,\"code\":\"E-X\",\"error\":\"no [E-X]\"}\n")
+                .await;
+        assert_eq!(refused.unwrap_err().to_string(), "no [E-X]");
         for broken in ["", "{\"v\":1,", "nonsense\n", "{\"v\":1,\"ok\":true}"] {
             let (_, _, result) = call(ControlCommand::Ping, broken).await;
             assert!(matches!(result, Err(ControlError::Broken(_))), "{broken:?}");
@@ -319,7 +330,7 @@ mod tests {
             output: None,
             provider: None,
             size: Some("16:9".into()),
-            count: 2,
+            count: Some(2),
         };
         for command in [ControlCommand::Ping, ControlCommand::Check, draw] {
             let request = Request { v: VERSION, command };
