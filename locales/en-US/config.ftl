@@ -69,8 +69,8 @@ config-data-dir-empty = The data directory is empty.
 config-data-dir-empty-mend = Name a directory, such as data_dir = "data".
 config-prefix-blank = A prefix can’t be empty or contain spaces; all chatter would be a command.
 config-prefix-blank-mend = Remove it; write prefixes = [] for no prefix at all.
-config-admin-form = The owner { $value } names no platform.
-config-admin-form-mend = Write platform:id, such as "onebot:10001".
+config-admin-form = The owner { $value } is not one platform:id.
+config-admin-form-mend = Write platform:id without spaces, one in each entry, such as "onebot:10001".
 config-chain-and-provider = Use either chain or { $other }.
 config-chain-and-provider-mend = Remove { $other } and write all names into chain, in their order.
 config-fallback-without-provider = There is a fallback but no first provider.

@@ -69,8 +69,8 @@ config-data-dir-empty = 数据目录是空的。
 config-data-dir-empty-mend = 写上目录，例如 data_dir = "data"。
 config-prefix-blank = 命令前缀不能为空，也不能含空格，否则闲聊都会被当成命令。
 config-prefix-blank-mend = 删掉它；不要前缀时写 prefixes = []。
-config-admin-form = 主人 { $value } 没有写明平台。
-config-admin-form-mend = 写成 平台:号码，例如 "onebot:10001"。
+config-admin-form = 主人 { $value } 不是一个“平台:号码”。
+config-admin-form-mend = 写成 平台:号码，中间不留空格，一项只写一个，例如 "onebot:10001"。
 config-chain-and-provider = chain 与 { $other } 只能用一种。
 config-chain-and-provider-mend = 删掉 { $other }，把所有名字按顺序写进 chain。
 config-fallback-without-provider = 有备用服务商，却没有首选。

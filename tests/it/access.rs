@@ -49,6 +49,10 @@ async fn a_group_beside_the_whitelist_hears_so_once() {
     // Chatter, and words of other bots, are no reason to speak.
     world.ignores(by(USER, "大家好")).await;
     world.ignores(by(USER, "/签到")).await;
+    for theirs in ["/状态", "/白名单", "/lang en", "/自拍 笑一个", "/批量4 生图 猫"] {
+        world.ignores(by(USER, theirs)).await;
+    }
+    world.ignores(by(USER, &format!("/自拍 {}", "长".repeat(4001)))).await;
     let told = world.refuses(by(USER, "/生图 一只猫"), "E-LISTS").await;
     assert!(told.contains("本群还没有开通") && told.contains("主人"), "{told}");
     // At most once per chat and hour, whoever asks and whatever for.
@@ -145,7 +149,9 @@ async fn a_member_has_so_many_pictures_per_period() {
     assert!((1..=600).contains(&seconds(&told)), "{told}");
     // Everywhere, and whatever rank; help and lists pass.
     world.refuses(Message::private(USER).text("/生图 三"), "E-LIMIT").await;
-    world.refuses(by(USER, "/生图 三").role(MemberRole::Admin), "E-LIMIT").await;
+    let again = world.bot.send(by(USER, "/生图 三").role(MemberRole::Admin)).await;
+    world.marks(again, "106").await;
+    world.sends_nothing().await;
     assert!(world.asks("/img帮助").await.contains("/生图"));
     assert!(world.asks("/任务").await.contains("没有正在画"));
     world.says("/重发图片").await;
@@ -289,6 +295,14 @@ async fn quick_repetitions_wait() {
     world.draws(by(USER, "/生图 一")).await;
     let told = world.refuses(by(USER, "/生图 二"), "E-DEBOUNCE").await;
     assert!((1..=300).contains(&seconds(&told)), "{told}");
+    // Whoever pastes is not answered again and again: a few marks, then silence.
+    let marked = |world: &World| world.bot.reactions().iter().filter(|mark| mark.emoji_id == "106").count();
+    let before = marked(&world);
+    for _ in 0..40 {
+        world.bot.send(by(USER, "/生图 二")).await;
+    }
+    world.sends_nothing().await;
+    assert!((1..=3).contains(&(marked(&world) - before)), "{}", marked(&world) - before);
     // Another kind, another member, help, lists and owners are not meant.
     world.refuses(by(USER, "/改图 亮一点"), "E-NEEDS-PICTURE").await;
     assert!(world.asks("/img帮助").await.contains("/生图"));

@@ -8,7 +8,7 @@ use easel_testkit::{
     provider::{Answer, FakeProvider},
 };
 
-use crate::world::{Easel, GROUP, USER, World, configuration, easel, world, world_of, world_with};
+use crate::world::{Easel, GROUP, OWNER, USER, World, configuration, easel, world, world_of, world_with};
 
 /// Another ordinary member.
 const OTHER: i64 = 2_200_000_022;
@@ -425,6 +425,51 @@ async fn the_last_result_comes_again_on_request() {
 }
 
 #[tokio::test]
+async fn any_result_comes_again_by_its_number_also_after_a_restart() {
+    let mut world = world_with(|provider| {
+        configuration(provider).replace("debounce_seconds = 0", "debounce_seconds = 300")
+    })
+    .await;
+    let mut made = Vec::new();
+    for (user, words) in [(USER, "一只猫"), (OTHER, "一只狗"), (USER + 7, "一只鸟")] {
+        world.provider.answer(Answer::b64([pictures::png(64, 64, made.len() as u64)]));
+        let message = world.bot.send(Message::group(GROUP, user).text(&format!("/生图 {words}"))).await;
+        made.push(world.bot.next_picture().await.picture());
+        world.marks(message, "79").await;
+    }
+    world.kill_and_start().await;
+    // Of a person's own, with a pause of its own.
+    assert!(world.asks("/重发图片 2").await.contains("没有 2 号的图可以重发"));
+    let again = world.says("/重发图片 1").await;
+    let sent = world.bot.next_picture().await;
+    assert_eq!((sent.picture(), sent.quote), (made[0].clone(), Some(again.to_string())));
+    assert!(world.asks("/重发图片").await.contains("[E-DEBOUNCE]"));
+    world.bot.send(Message::group(GROUP, OTHER).text("/重发图片2")).await;
+    assert_eq!(world.bot.next_picture().await.picture(), made[1]);
+    assert_eq!(world.provider.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn an_owner_cancels_jobs_of_other_chats() {
+    let world = world_with(|provider| {
+        configuration(provider).replace("[bot]\n", &format!("[bot]\nadmins = [\"onebot:{OWNER}\"]\n"))
+    })
+    .await;
+    world.provider.always(Answer::draws().held());
+    let asked = world.says("/生图 一只猫").await;
+    world.provider.next_request().await;
+    let from = async |user: i64, text: &str| {
+        world.bot.send(Message::private(user).text(text)).await;
+        world.hears().await.text
+    };
+    assert!(from(OTHER, "/取消 1").await.contains("没有 1 号任务"), "what others draw is nobody's business");
+    assert!(from(OWNER, "/取消").await.contains("没有正在画"), "without a number, only what is here");
+    assert!(from(OWNER, "/取消 1").await.contains("1 号"));
+    world.provider.next_hang_up().await;
+    assert_eq!(world.marks(asked, "106").await, ["125", "106"]);
+}
+
+#[tokio::test]
 async fn words_of_a_prompt_stay_words_in_answers() {
     let world = world().await;
     world.provider.always(Answer::draws().held());
@@ -509,11 +554,11 @@ async fn a_refusal_for_a_full_queue_starts_no_pause() {
     world.bot.send(Message::group(GROUP, OTHER).text("/生图 在等")).await;
     assert!(world.hears().await.text.contains("排在第 1 位"));
     let late = || Message::group(GROUP, OTHER + 1).text("/生图 来晚了");
-    for _ in 0..2 {
-        world.bot.send(late()).await;
-        let told = world.hears().await.text;
-        assert!(told.contains("[E-QUEUE"), "{told}");
-    }
+    world.bot.send(late()).await;
+    let told = world.hears().await.text;
+    assert!(told.contains("[E-QUEUE"), "{told}");
+    let again = world.bot.send(late()).await;
+    world.marks(again, "106").await;
     world.provider.release();
     for _ in 0..2 {
         world.bot.next_picture().await;

@@ -8,12 +8,17 @@ use easel_testkit::{
     files::FileServer,
     onebot::{FakeOneBot, Message, SELF_ID},
     pictures,
-    provider::{Answer, ProviderRequest},
+    provider::{Answer, FakeProvider, ProviderRequest},
+    tls::TlsFront,
+    tunnel::TunnelProxy,
 };
 use image::{DynamicImage, ImageDecoder as _, codecs::jpeg::JpegDecoder};
 use serde_json::json;
 
-use crate::world::{GROUP, USER, World, configuration, world, world_of, world_with};
+use crate::{
+    transports::{CA, behind_tls},
+    world::{Easel, GROUP, USER, World, configuration, easel, world, world_of, world_with},
+};
 
 /// Another ordinary member.
 const OTHER: i64 = 2_200_000_022;
@@ -370,6 +375,68 @@ async fn avatars_stand_in_for_pictures() {
     // An ordinary edit does not take the sender's own.
     assert!(world.asks("/改图 换成雨夜").await.contains("[E-NEEDS-PICTURE]"));
     assert!(world.provider.requests().is_empty());
+}
+
+/// A world whose pictures are fetched through a proxy: avatars from the first server, everything else from the second,
+/// where the path is the whole url.
+async fn with_avatars(
+    configured: impl FnOnce(String) -> String,
+) -> (World, FileServer, FileServer, TunnelProxy, TlsFront) {
+    let (avatars, files) = (FileServer::start().await, FileServer::start().await);
+    let host = behind_tls(&avatars.url("/")).await;
+    let proxy = TunnelProxy::start(&host.address(), &files.address().to_string()).await;
+    let (bot, provider) = (FakeOneBot::new(), FakeProvider::start().await);
+    let dir = tempfile::tempdir().unwrap();
+    let through = format!("[network]\ndownload_proxy = \"{}\"\n", proxy.url());
+    let text = configured(configuration(&provider.base_url()).replace("[network]\n", &through));
+    std::fs::write(dir.path().join("easel.toml"), text).unwrap();
+    let mut command = easel(dir.path());
+    command.args(["run", "--config", "easel.toml"]).env("SSL_CERT_FILE", CA);
+    let easel = Easel::start(command);
+    bot.connect_when_up(easel.onebot.as_deref().unwrap()).await;
+    (World { dir, easel: Some(easel), bot, provider }, avatars, files, proxy, host)
+}
+
+#[tokio::test]
+async fn inputs_stand_in_their_order_quote_message_avatar() {
+    let (world, avatars, files, _proxy, _host) = with_avatars(|text| text).await;
+    let [quoted, own, avatar] = three();
+    // Somebody else than the quoted person, whose mention comes by itself.
+    let third = OTHER + 1;
+    avatars.put(&format!("/g?b=qq&nk={third}&s=640"), avatar.clone());
+    let picture = |name: &str, bytes: &Bytes| {
+        let url = format!("http://pictures.example/{name}");
+        files.put(&url, bytes.clone());
+        url
+    };
+    let (quoted_at, own_at) = (picture("quoted", &quoted), picture("own", &own));
+    let message = world.bot.add_message(&by(OTHER).image("q.png", &quoted_at));
+    let all = [quoted, own, avatar.clone()];
+    for verb in ["/改图", "/生图"] {
+        // However they stand in the message.
+        let request =
+            by(USER).reply(message).text(&format!("{verb} 画在一起 ")).at(third).image("m.png", &own_at);
+        let request = asked(&world, request).await;
+        let given = given(&request);
+        assert!(given == all, "{verb}: {} pictures", given.len());
+        assert_eq!(request.path(), "/v1/images/edits");
+        assert_eq!(request.prompt().as_deref(), Some("画在一起"));
+        world.bot.next_picture().await;
+    }
+    // A mention alone is a reference as well.
+    let request = asked(&world, by(USER).text("/生图 骑自行车 ").at(third)).await;
+    assert!(given(&request) == [avatar]);
+    world.bot.next_picture().await;
+}
+
+#[tokio::test]
+async fn a_mention_is_only_a_mention_where_nobody_takes_references() {
+    let words_only = |text: String| text.replace("[draw]\n", "supports_edit = false\n[draw]\n");
+    let (world, avatars, _, _proxy, _host) = with_avatars(words_only).await;
+    let request = asked(&world, by(USER).text("/生图 骑自行车 ").at(OTHER)).await;
+    assert_eq!((request.path(), given(&request).len()), ("/v1/images/generations", 0));
+    world.bot.next_picture().await;
+    assert!(avatars.requests().is_empty());
 }
 
 #[tokio::test]

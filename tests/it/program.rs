@@ -78,10 +78,13 @@ fn what_cannot_be_drawn_is_said_with_the_exit_code() {
     check(&["draw", "猫", "--image", "absent.png"], 1, "找不到图片 absent.png");
     fs::write(dir.path().join("page.png"), pictures::html()).unwrap();
     check(&["draw", "猫", "--image", "page.png"], 1, "[E-PICTURE-TYPE]");
-    check(&["draw", "猫", "--provider", "nobody"], 1, "“nobody”");
-    check(&["draw", "猫", "--size", "huge"], 1, "[E-SIZE]");
-    check(&["draw", " "], 1, "[E-NEEDS-PROMPT]");
-    check(&["draw", &"猫".repeat(4001)], 1, "[E-PROMPT-LONG]");
+    check(&["draw", "猫", "--provider", "nobody"], 2, "“nobody”");
+    check(&["draw", "@nobody 猫"], 2, "[E-PROVIDER]");
+    check(&["draw", "猫", "--size", "huge"], 2, "[E-SIZE]");
+    check(&["draw", " "], 2, "[E-NEEDS-PROMPT]");
+    check(&["draw", "16:9 x2"], 2, "[E-NEEDS-PROMPT]");
+    check(&["draw", "手办化"], 2, "[E-NEEDS-PICTURE]");
+    check(&["draw", &"猫".repeat(4001)], 2, "[E-PROMPT-LONG]");
     check(&["restore", "absent.tar.gz"], 1, "找不到备份 absent.tar.gz");
     check(&["draw"], 2, "PROMPT");
     check(&["paint"], 2, "paint");
@@ -94,12 +97,12 @@ fn what_cannot_be_drawn_is_said_with_the_exit_code() {
 async fn nothing_is_paid_for_what_cannot_be_saved_or_is_not_there() {
     let provider = FakeProvider::start().await;
     let dir = folder(&configuration(&provider.base_url()));
-    for (arguments, words) in [
-        (&["draw", "猫", "-o", "absent/cat.png"][..], "没有 "),
-        (&["draw", "猫", "--provider", "nobody"], "现有：main"),
+    for (arguments, exit, words) in [
+        (&["draw", "猫", "-o", "absent/cat.png"][..], 1, "没有 "),
+        (&["draw", "猫", "--provider", "nobody"], 2, "现有：main"),
     ] {
         let (code, told) = command(dir.path(), arguments);
-        assert!(code == Some(1) && told.contains(words), "{told}");
+        assert!(code == Some(exit) && told.contains(words), "{told}");
     }
     assert!(provider.requests().is_empty());
 }
@@ -142,6 +145,42 @@ async fn drawing_asks_the_configured_provider() {
     provider.always(Answer::content_policy());
     let (code, told) = command(dir.path(), &["draw", "一只猫", "-o", "none.png"]);
     assert!(code == Some(1) && told.contains("[E-") && !dir.path().join("none.png").exists(), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn wishes_and_presets_in_the_words_are_read_as_in_a_chat_and_options_win() {
+    let world = world().await;
+    let alone = folder(&configuration(&world.provider.base_url()));
+    let made = pictures::png(80, 60, 5);
+    world.provider.always(Answer::b64([made.clone(), made.clone()]));
+    // With a running easel and without one.
+    for dir in [world.dir.path(), alone.path()] {
+        fs::write(dir.join("in.png"), &made).unwrap();
+        let asks = async |arguments: &[&str]| {
+            let (code, told) = command(dir, &[&["draw", "-o", "out.png"], arguments].concat());
+            assert_eq!(code, Some(0), "{arguments:?}: {told}");
+            world.provider.next_request().await
+        };
+        let shaped = asks(&["一只猫 2048x1152 x2"]).await;
+        assert_eq!(shaped.prompt().as_deref(), Some("一只猫"));
+        assert_eq!((shaped.size().as_deref(), shaped.n()), (Some("2048x1152"), Some(2)));
+        assert!(dir.join("out-2.png").exists());
+        let won = asks(&["一只猫 2048x1152 x3", "--size", "1024x1024", "--count", "2"]).await;
+        assert_eq!(won.prompt().as_deref(), Some("一只猫"));
+        assert_eq!((won.size().as_deref(), won.n()), (Some("1024x1024"), Some(2)));
+        let preset = asks(&["手办化2 穿红衣服 x2", "--image", "in.png"]).await;
+        let words = preset.prompt().unwrap();
+        assert!(
+            words.contains("穿红衣服") && words.contains("resin") && !words.contains("手办化"),
+            "{words}"
+        );
+        assert_eq!(preset.pictures()[0].bytes, made);
+        // What is wrong with the words is wrong usage either way.
+        for (words, told) in [("手办化", "[E-NEEDS-PICTURE]"), ("@nobody 猫", "[E-PROVIDER]")] {
+            let (code, said) = command(dir, &["draw", words]);
+            assert!(code == Some(2) && said.contains(told) && said.matches("E-").count() == 1, "{said}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

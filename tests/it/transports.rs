@@ -48,10 +48,10 @@ async fn lonely(configuration: impl FnOnce(&str) -> String, bot: FakeOneBot) -> 
     World { dir, easel: Some(Easel::start(command)), bot, provider }
 }
 
-const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/tls/ca.pem");
+pub const CA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/tls/ca.pem");
 
 /// TLS in front of `ws://127.0.0.1:PORT` or `http://127.0.0.1:PORT/…`, with a certificate that only [`CA`] vouches for.
-async fn behind_tls(url: &str) -> TlsFront {
+pub async fn behind_tls(url: &str) -> TlsFront {
     let certificate = include_bytes!("../tls/server.pem");
     let key = include_bytes!("../tls/server-key.pem");
     let address = url.split("://").nth(1).unwrap().split('/').next().unwrap();

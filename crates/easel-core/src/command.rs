@@ -163,11 +163,6 @@ impl Verb {
         matches!(self, Self::Cancel | Self::Resend)
     }
 
-    /// Whether answering costs nothing, so that limits and debounce do not apply.
-    pub fn is_free(self) -> bool {
-        !self.takes_prompt()
-    }
-
     /// Stable lower-case name for logs and the ledger.
     pub fn name(self) -> &'static str {
         match self {

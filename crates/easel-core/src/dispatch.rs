@@ -9,7 +9,7 @@ mod runtime;
 
 pub use desk::Desk;
 pub use queue::{Answer, ChatQueues, Decide};
-pub use request::output_of;
+pub use request::{Drafted, output_of};
 pub use runtime::{Runtime, RuntimeParts};
 
 #[cfg(test)]

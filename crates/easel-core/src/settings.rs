@@ -95,9 +95,12 @@ impl BotSection {
             }
         }
         for (index, admin) in self.admins.iter().enumerate() {
-            let complete = admin
-                .split_once(':')
-                .is_some_and(|(platform, id)| !platform.trim().is_empty() && !id.trim().is_empty());
+            // Ids are compared letter by letter, so a space or a second id in an entry would make nobody an owner.
+            let part = |part: &str| {
+                !part.is_empty() && !part.contains(|c: char| c.is_whitespace() || [',', '，'].contains(&c))
+            };
+            let complete =
+                admin.trim().split_once(':').is_some_and(|(platform, id)| part(platform) && part(id));
             if !complete {
                 let problem = SettingProblem::new(format!("admins[{index}]"), "config-admin-form");
                 problems.push(problem.with("value", admin.as_str()));
@@ -194,6 +197,12 @@ mod tests {
         use serde_json::json;
         bot(json!({}), &[]);
         bot(json!({"admins": ["onebot:10001", "telegram:42"]}), &[]);
+        for accepted in ["onebot:10001", " onebot:10001 ", "telegram:-42", "discord:a:b"] {
+            bot(json!({"admins": [accepted]}), &[]);
+        }
+        for refused in ["onebot: 10001", "onebot :10001", "onebot:1,2", "onebot:1，onebot:2", "onebot:1 2"] {
+            bot(json!({"admins": [refused]}), &[("admins[0]", "config-admin-form")]);
+        }
         bot(json!({"data_dir": ""}), &[("data_dir", "config-data-dir-empty")]);
         bot(
             json!({"prefixes": ["/", "", "a b"]}),

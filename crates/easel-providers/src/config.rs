@@ -29,7 +29,7 @@ pub struct ProviderSection {
     /// with the same `account` share their limits. Texts such as `your-api-key` count as missing.
     #[schemars(extend("writeOnly" = true))]
     pub api_keys: KeyList,
-    /// A file with one key per line, added to `api_keys`. Lines that begin with `#` are skipped.
+    /// A file with one key per line, in place of `api_keys`. Lines that begin with `#` are skipped.
     pub api_keys_file: Option<PathBuf>,
     /// `user:password` for services behind HTTP basic authentication; sent instead of a key.
     #[schemars(extend("writeOnly" = true))]

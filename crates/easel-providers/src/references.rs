@@ -97,6 +97,7 @@ mod tests {
         let request = GenerateRequest {
             operation: Operation::Edit,
             prompt: "p".into(),
+            title: None,
             references: references.into(),
             output: Output::default(),
             count: 1,

@@ -22,6 +22,7 @@ pub mod pictures;
 pub mod provider;
 pub mod samples;
 pub mod tls;
+pub mod tunnel;
 
 mod journal;
 mod tasks;

@@ -91,7 +91,7 @@ pub(crate) struct Check {
 /// `easel draw`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Draw {
-    /// What to draw.
+    /// What to draw; shape, size, number and presets may be written into it as in a chat.
     pub(crate) prompt: String,
     /// A picture to start from; may be given several times.
     #[arg(long = "image", value_name = "FILE", num_args = 1..)]
@@ -105,9 +105,9 @@ pub(crate) struct Draw {
     /// Pixels (2048x1152), a ratio (16:9) or a tier (2K).
     #[arg(long, value_name = "SIZE")]
     pub(crate) size: Option<String>,
-    /// How many pictures.
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
-    pub(crate) count: u8,
+    /// How many pictures [default: one].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=9))]
+    pub(crate) count: Option<u8>,
 }
 
 /// `easel import`.
@@ -260,7 +260,7 @@ mod tests {
         let cli = parse("easel draw cat --image a.png b.png --image c.png -o out.png --size 16:9 --count 2")
             .unwrap();
         let Some(Command::Draw(draw)) = cli.command else { panic!("not draw") };
-        assert_eq!((draw.prompt.as_str(), draw.images.len(), draw.count), ("cat", 3, 2));
+        assert_eq!((draw.prompt.as_str(), draw.images.len(), draw.count), ("cat", 3, Some(2)));
         assert_eq!(draw.output.as_deref(), Some("out.png".as_ref()));
     }
 

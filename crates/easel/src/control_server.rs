@@ -16,7 +16,7 @@ use crate::{
         save::PIECE,
         usage::UsageLine,
     },
-    wiring::{App, DrawRequest, Drawn, Made},
+    wiring::{App, DrawRequest, Drawn, Made, NotDrawn},
 };
 
 /// Connections served at once; the next ones wait in the socket's own queue.
@@ -188,9 +188,7 @@ async fn answer(command: ControlCommand, app: &App, peer: &mut UnixStream) -> io
                     }
                     done([("sentences", json!(sentences))])
                 }
-                Err(sentence) => {
-                    Answer { v: VERSION, ok: Some(false), error: Some(sentence), ..Answer::default() }
-                }
+                Err(NotDrawn { code, sentence }) => refused(&code, sentence),
             }
         }
     })

@@ -30,7 +30,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::chains::{Drawing, Factory};
 pub(crate) use self::{
     chains::settled,
-    draw::{DrawRequest, Drawn, Made},
+    draw::{DrawRequest, Drawn, Made, NotDrawn},
 };
 use crate::{config::Config, local::Local};
 

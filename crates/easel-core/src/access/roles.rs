@@ -1,6 +1,4 @@
-//! Roles, and which commands need which.
-
-use crate::command::{SelfieRef, Verb};
+//! Roles, and what they may do.
 
 /// What somebody is in one chat. Later roles may do everything that earlier ones may.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,37 +22,6 @@ impl Role {
         }
     }
 
-    /// The least role that a verb needs. Admins of a group rule over their own group only: that a command of theirs
-    /// reaches no further is up to its handler.
-    pub fn needed_for(verb: Verb) -> Self {
-        match verb {
-            Verb::Draw
-            | Verb::Edit
-            | Verb::Preset
-            | Verb::Selfie
-            | Verb::SelfieRef(SelfieRef::Help | SelfieRef::Show | SelfieRef::Unknown)
-            | Verb::Video
-            | Verb::Batch(_)
-            | Verb::Resend
-            | Verb::Presets(_)
-            | Verb::Jobs
-            | Verb::Cancel
-            | Verb::Help(_) => Self::Member,
-            Verb::SelfieRef(SelfieRef::Set | SelfieRef::Add | SelfieRef::Delete)
-            | Verb::Whitelist
-            | Verb::Blacklist
-            | Verb::RateLimit
-            | Verb::Language => Self::GroupAdmin,
-            // They tell about the whole installation: gateways, keys, other chats.
-            Verb::Providers | Verb::Status => Self::Owner,
-        }
-    }
-
-    /// Whether this role may give the command.
-    pub fn may(self, verb: Verb) -> bool {
-        self >= Self::needed_for(verb)
-    }
-
     /// Whether lists, debounce and limits do not apply.
     pub fn passes_limits(self) -> bool {
         self == Self::Owner
@@ -69,26 +36,6 @@ pub fn may_cancel(role: Role, own: bool, same_chat: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::HelpTopic;
-
-    #[track_caller]
-    fn check(verb: Verb, member: bool, admin: bool) {
-        assert_eq!((Role::Member.may(verb), Role::GroupAdmin.may(verb)), (member, admin), "{verb:?}");
-        assert!(Role::Owner.may(verb));
-    }
-
-    #[test]
-    fn who_may_what() {
-        check(Verb::Draw, true, true);
-        check(Verb::Cancel, true, true);
-        check(Verb::Help(HelpTopic::All), true, true);
-        check(Verb::SelfieRef(SelfieRef::Show), true, true);
-        check(Verb::SelfieRef(SelfieRef::Set), false, true);
-        check(Verb::Whitelist, false, true);
-        check(Verb::Language, false, true);
-        check(Verb::Providers, false, false);
-        check(Verb::Status, false, false);
-    }
 
     #[test]
     fn roles_of_people() {

@@ -51,6 +51,8 @@ pub enum Parsed {
     Command(Command),
     /// A command whose prompt is longer than `limit` characters; say so.
     TooLong {
+        /// What it would do.
+        verb: Verb,
         /// [`PROMPT_LIMIT`].
         limit: usize,
     },
@@ -171,42 +173,52 @@ impl Grammar {
             Meaning::Preset(_) => Verb::Preset,
             Meaning::Batch => return Parsed::NotForUs,
         };
-        let mut command = Command {
-            verb,
-            spelling: head.spelling.to_owned(),
-            provider: None,
-            preset: self.preset_name(head.meaning),
-            prompt: String::new(),
-            output: OutputWish::default(),
-            count: 1,
-            job: None,
-        };
+        let mut command = Command::of(verb, head.spelling);
+        command.preset = self.preset_name(head.meaning);
         let complete = if verb.takes_prompt() {
             self.with_prompt(&mut command, head.rest, head.batch)
         } else {
             with_arguments(&mut command, head.rest)
         };
         match complete {
-            Some(()) if command.prompt.chars().count() <= PROMPT_LIMIT => Parsed::Command(command),
-            Some(()) => Parsed::TooLong { limit: PROMPT_LIMIT },
+            Some(()) if command.fits() => Parsed::Command(command),
+            Some(()) => Parsed::TooLong { verb: command.verb, limit: PROMPT_LIMIT },
             None => Parsed::NotForUs,
         }
     }
 
+    /// Reads `text` as what stands behind 生图 or 改图 (`verb`), where nobody types a verb: everything but help. `None`
+    /// when the prompt is longer than [`PROMPT_LIMIT`] characters.
+    pub fn order(&self, verb: Verb, text: &str) -> Option<Command> {
+        let mut command = Command::of(verb, verb.name());
+        self.read_prompt(&mut command, text, true);
+        command.fits().then_some(command)
+    }
+
     fn with_prompt(&self, command: &mut Command, rest: &str, batch: Option<u8>) -> Option<()> {
-        let (provider, rest) = provider(rest);
-        command.provider = provider.map(folded);
-        if let (None, None, Some(topic)) = (&command.provider, batch, help_topic(command, rest)) {
+        if let (None, None, Some(topic)) = (provider(rest).0, batch, help_topic(command, rest)) {
             command.verb = Verb::Help(topic);
             return Some(());
         }
+        self.read_prompt(command, rest, batch.is_none());
+        if let Some(count) = batch {
+            command.count = count;
+            command.verb = Verb::Batch(command.verb.repeated()?);
+        }
+        Some(())
+    }
+
+    /// `@provider`, preset, wishes and prompt; `counts` = whether `x2` may be a wish.
+    fn read_prompt(&self, command: &mut Command, rest: &str, counts: bool) {
+        let (provider, rest) = provider(rest);
+        command.provider = provider.map(folded);
         let rest = trim(rest);
         if rest.chars().nth(PROMPT_LIMIT * 2).is_some() {
             // Far too long whatever its wishes take away: no need to look for them.
             rest.clone_into(&mut command.prompt);
-            return Some(());
+            return;
         }
-        let split = wishes::split(rest, batch.is_none());
+        let split = wishes::split(rest, counts);
         command.prompt = split.prompt;
         command.output = split.output;
         command.count = split.count.unwrap_or(1);
@@ -222,11 +234,6 @@ impl Grammar {
         {
             (*meant).clone_into(preset);
         }
-        if let Some(count) = batch {
-            command.count = count;
-            command.verb = Verb::Batch(command.verb.repeated()?);
-        }
-        Some(())
     }
 
     /// The preset that the prompt's first word names, and the prompt behind it.
@@ -249,6 +256,26 @@ impl Grammar {
     fn preset_name(&self, meaning: Meaning) -> Option<String> {
         let Meaning::Preset(index) = meaning else { return None };
         self.presets.get(index).map(|preset| preset.name.clone())
+    }
+}
+
+impl Command {
+    /// A command with nothing behind its verb yet.
+    fn of(verb: Verb, spelling: &str) -> Self {
+        Self {
+            verb,
+            spelling: spelling.to_owned(),
+            provider: None,
+            preset: None,
+            prompt: String::new(),
+            output: OutputWish::default(),
+            count: 1,
+            job: None,
+        }
+    }
+
+    fn fits(&self) -> bool {
+        self.prompt.chars().count() <= PROMPT_LIMIT
     }
 }
 

@@ -35,7 +35,7 @@ fn parse(text: &str, cx: Context) -> Parsed {
 fn shown(parsed: &Parsed) -> String {
     let command = match parsed {
         Parsed::NotForUs => return "-".to_owned(),
-        Parsed::TooLong { limit } => return format!("too long ({limit})"),
+        Parsed::TooLong { verb, limit } => return format!("{verb:?} too long ({limit})"),
         Parsed::Command(command) => command,
     };
     let mut line = vec![format!("{:?}", command.verb)];
@@ -369,12 +369,37 @@ fn the_spelling_is_kept() {
 
 #[test]
 fn long_prompts_are_refused() {
-    check(&format!("/生图 {}", "猫".repeat(PROMPT_LIMIT + 1)), "too long (4000)");
-    check(&format!("/生图 {}", "猫".repeat(PROMPT_LIMIT * 3)), "too long (4000)");
-    check(&format!("/白名单 {}", "猫".repeat(PROMPT_LIMIT * 3)), "too long (4000)");
+    check(&format!("/生图 {}", "猫".repeat(PROMPT_LIMIT + 1)), "Draw too long (4000)");
+    check(&format!("/生图 {}", "猫".repeat(PROMPT_LIMIT * 3)), "Draw too long (4000)");
+    check(&format!("/白名单 {}", "猫".repeat(PROMPT_LIMIT * 3)), "Whitelist too long (4000)");
+    for long in [PROMPT_LIMIT + 1, PROMPT_LIMIT * 3] {
+        check(&format!("/批量4 生图 {}", "猫".repeat(long)), "Batch(Draw) too long (4000)");
+    }
     let longest = "猫".repeat(PROMPT_LIMIT);
     check(&format!("/生图 {longest} 16:9"), &format!("Draw 16:9 | {longest}"));
     check(&format!("/生图 {}{longest}{}", " ".repeat(9000), " ".repeat(9000)), &format!("Draw | {longest}"));
+}
+
+#[test]
+fn words_without_a_verb_are_read_as_behind_one() {
+    #[track_caller]
+    fn check(verb: Verb, text: &str, behind: &str) {
+        let ordered = grammar().order(verb, text).map(|order| shown(&Parsed::Command(order)));
+        assert_eq!(ordered, (behind != "-").then(|| behind.to_owned()), "{text}");
+    }
+    check(Verb::Draw, "一只猫 16:9 x3", "Draw 16:9 ×3 | 一只猫");
+    check(Verb::Draw, "@openai 一只猫 2K", "Draw @openai K2 | 一只猫");
+    check(Verb::Draw, "水彩 一只猫", "Draw <水彩> | 一只猫");
+    check(Verb::Edit, "手办化 2 穿红衣服", "Edit <手办化2> | 穿红衣服");
+    check(Verb::Draw, "慢动作 小船", "Draw | 慢动作 小船");
+    check(Verb::Draw, "/生图 一只猫", "Draw | /生图 一只猫");
+    check(Verb::Draw, " ", "Draw");
+    check(Verb::Draw, &"猫".repeat(PROMPT_LIMIT + 1), "-");
+    check(
+        Verb::Draw,
+        &format!("{} 16:9", "猫".repeat(PROMPT_LIMIT)),
+        &format!("Draw 16:9 | {}", "猫".repeat(PROMPT_LIMIT)),
+    );
 }
 
 #[test]

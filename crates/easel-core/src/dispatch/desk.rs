@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     access::{
-        AccessSection, Debounce, Limited, Limits, LimitsState, RefusalPause, Role, Span, Tickets, Verdict,
-        Who,
+        AccessSection, Debounce, Limited, Limits, LimitsState, RefusalPause, RetryAfter, Role, Span, Tickets,
+        Told, Verdict, Who,
     },
     chain::{Link, ProviderSlot},
-    command::{Command, Context, Feature, Parsed, Verb},
+    command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
     error::{Arg, UserError},
     i18n::{Args, Texts},
     ids::{Chat, MessageId, Platform},
@@ -35,6 +35,9 @@ use crate::{
 };
 
 mod answers;
+mod refusals;
+
+use refusals::Resends;
 
 /// The desk. Holds what changes with the configuration behind one pointer, and the limits behind one short lock.
 pub struct Desk {
@@ -43,6 +46,7 @@ pub struct Desk {
     clock: Arc<dyn Clock>,
     adapters: HashMap<Platform, Arc<dyn Adapter>>,
     access: Mutex<Access>,
+    resends: Resends,
     engine: OnceLock<Arc<Engine>>,
     queues: Arc<ChatQueues>,
     myself: std::sync::Weak<Self>,
@@ -52,6 +56,7 @@ struct Access {
     limits: Limits,
     debounce: Debounce,
     refusals: RefusalPause,
+    told: Told,
 }
 
 impl Desk {
@@ -69,6 +74,7 @@ impl Desk {
             limits: Limits::new(section, limits, clock.now().0),
             debounce: Debounce::new(section.debounce_seconds),
             refusals: RefusalPause::new(),
+            told: Told::default(),
         };
         Arc::new_cyclic(|myself| Self {
             runtime: ArcSwap::from_pointee(runtime),
@@ -76,6 +82,7 @@ impl Desk {
             clock,
             adapters: adapters.into_iter().map(|adapter| (adapter.platform(), adapter)).collect(),
             access: Mutex::new(access),
+            resends: Resends::default(),
             engine: OnceLock::new(),
             queues: Arc::new(ChatQueues::new(tracker)),
             myself: myself.clone(),
@@ -181,6 +188,41 @@ impl Desk {
         }
     }
 
+    /// The request that a command makes of its message, the same for every entrance.
+    ///
+    /// # Errors
+    /// What is missing, or not there.
+    pub fn draft(&self, message: &Message, command: &Command) -> Result<Drafted, UserError> {
+        let runtime = self.runtime.load();
+        let adapter = self.adapters.get(&message.chat.platform);
+        let adapter = adapter.ok_or_else(|| UserError::new("error-internal", "E-PLATFORM"))?;
+        let preset = match &command.preset {
+            None => None,
+            Some(name) => Some(runtime.preset(name)?),
+        };
+        if let Some(provider) = &command.provider
+            && !runtime.providers.contains_key(provider)
+        {
+            return Err(unknown_provider(provider));
+        }
+        let feature = feature_of(command, preset);
+        let clip = feature == Feature::Video;
+        if clip && command.provider.is_none() && !runtime.can_clip() {
+            return Err(UserError::new("error-no-clip", "E-NO-CLIP"));
+        }
+        let slots = match command.provider.as_ref().and_then(|name| runtime.providers.get(name)) {
+            Some(named) => vec![named],
+            None => runtime.chain(feature).iter().map(|link| &link.slot).collect(),
+        };
+        let takes_pictures = slots.into_iter().any(|slot| slot.provider().capabilities().max_references > 0);
+        let example = |key| format!("{}{}", runtime.prefix, self.texts.plain(runtime.locale, key));
+        draft(command, preset, message, &**adapter, takes_pictures).map_err(|missing| match missing.key {
+            "error-needs-prompt" => missing.with("example", example("example-draw")),
+            "error-needs-clip-prompt" => missing.with("example", example("example-video")),
+            _ => missing,
+        })
+    }
+
     /// Accepts a job, or says why not.
     fn generate(
         &self,
@@ -190,39 +232,9 @@ impl Desk {
         command: &Command,
         role: Role,
     ) -> Option<Answer> {
-        let adapter = self.adapters.get(&message.chat.platform)?;
-        let preset = match &command.preset {
-            None => None,
-            Some(name) => Some(runtime.presets.get(name)?),
-        };
-        if let Some(provider) = &command.provider
-            && !runtime.providers.contains_key(provider)
-        {
-            let unknown =
-                UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", provider.clone());
-            return self.say(runtime, message, &unknown);
-        }
-        let feature = feature_of(command, preset);
-        let clip = feature == Feature::Video;
-        if clip && command.provider.is_none() && !runtime.can_clip() {
-            return self.say(runtime, message, &UserError::new("error-no-clip", "E-NO-CLIP"));
-        }
-        let slots = match command.provider.as_ref().and_then(|name| runtime.providers.get(name)) {
-            Some(named) => vec![named],
-            None => runtime.chain(feature).iter().map(|link| &link.slot).collect(),
-        };
-        let takes_pictures = slots.into_iter().any(|slot| slot.provider().capabilities().max_references > 0);
-        let drafted = draft(command, preset, message, &**adapter, takes_pictures);
-        let Drafted { mut request, inline } = match drafted {
+        let Drafted { mut request, inline } = match self.draft(message, command) {
             Ok(drafted) => drafted,
-            Err(missing) if ["error-needs-prompt", "error-needs-clip-prompt"].contains(&missing.key) => {
-                let clip = missing.key == "error-needs-clip-prompt";
-                let example = if clip { "example-video" } else { "example-draw" };
-                let example = self.texts.plain(runtime.locale, example);
-                let missing = missing.with("example", format!("{}{example}", runtime.prefix));
-                return self.say(runtime, message, &missing);
-            }
-            Err(missing) => return self.say(runtime, message, &missing),
+            Err(missing) => return self.refuse(runtime, message, &missing, None),
         };
         if !engine.keeper().is_first(&message.chat, &message.id) {
             tracing::debug!(message = %message.id, "a message that became a job already");
@@ -230,7 +242,7 @@ impl Desk {
         }
         let feature = request.feature.clone();
         match self.admit(message, &feature, role) {
-            Err(refusal) => self.say(runtime, message, &refusal),
+            Err((refusal, wait)) => self.refuse(runtime, message, &refusal, Some(wait)),
             Ok(Admitted { tickets, since }) => {
                 request.tickets = (!tickets.is_empty()).then(|| Box::new(tickets.clone()));
                 match engine.accept(request, Brought { inline, watch: None }) {
@@ -244,7 +256,7 @@ impl Desk {
                             access.limits.refund(tickets);
                             access.debounce.withdraw(platform, user, &feature, since);
                         });
-                        self.say(runtime, message, &refusal)
+                        self.refuse(runtime, message, &refusal, None)
                     }
                 }
             }
@@ -253,7 +265,15 @@ impl Desk {
 
     /// Debounce and limits. What was taken of the limits goes into the ledger with the job, and is given back by
     /// [`Planner::ended`].
-    fn admit(&self, message: &Message, feature: &str, role: Role) -> Result<Admitted, UserError> {
+    ///
+    /// # Errors
+    /// The refusal, and how long to wait.
+    fn admit(
+        &self,
+        message: &Message,
+        feature: &str,
+        role: Role,
+    ) -> Result<Admitted, (UserError, RetryAfter)> {
         let now = self.clock.now().0;
         if role.passes_limits() {
             return Ok(Admitted { tickets: Tickets::default(), since: now });
@@ -261,14 +281,12 @@ impl Desk {
         let (platform, user) = (message.chat.platform.as_str(), message.sender.id.as_str());
         let group = (!message.chat.kind.is_direct()).then(|| message.chat.to_string());
         self.with_access(|access| {
-            access
-                .debounce
-                .check(platform, user, feature, now)
-                .map_err(|wait| UserError::new("error-debounce", "E-DEBOUNCE").with("wait", wait.span()))?;
+            let hasty = access.debounce.check(platform, user, feature, now);
+            hasty.map_err(|wait| (debounce_sentence(wait), wait))?;
             let tickets = access
                 .limits
                 .try_take(group.as_deref(), &format!("{platform}:{user}"), now)
-                .map_err(limit_sentence)?;
+                .map_err(|limited| (limit_sentence(limited), limited.retry_after))?;
             access.debounce.accepted(platform, user, feature, now);
             Ok(Admitted { tickets, since: now })
         })
@@ -302,12 +320,54 @@ fn can_do(feature: Feature, name: &str, slot: &ProviderSlot) -> Result<(), UserE
     Err(UserError::new(key, code).with("provider", name))
 }
 
+fn unknown_provider(name: &str) -> UserError {
+    UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", name)
+}
+
+fn debounce_sentence(wait: RetryAfter) -> UserError {
+    UserError::new("error-debounce", "E-DEBOUNCE").with("wait", wait.span())
+}
+
 fn limit_sentence(limited: Limited) -> UserError {
     let code = if limited.span == Span::Refusals { "E-LIMIT-MODERATION" } else { "E-LIMIT" };
     UserError::new(limited.text(), code)
         .with("max", u64::from(limited.max))
         .with("period", limited.period)
         .with("wait", limited.retry_after.span())
+}
+
+/// What a command leads to.
+#[derive(Clone, Copy)]
+enum Act {
+    Generate,
+    Help(HelpTopic),
+    Presets(PresetList),
+    Jobs,
+    Cancel,
+    Resend,
+}
+
+impl Act {
+    /// `None` for verbs whose parts are not built.
+    fn of(verb: Verb) -> Option<Self> {
+        match verb {
+            Verb::Draw | Verb::Edit | Verb::Video | Verb::Preset => Some(Self::Generate),
+            Verb::Help(topic) => Some(Self::Help(topic)),
+            Verb::Presets(list) => Some(Self::Presets(list)),
+            Verb::Jobs => Some(Self::Jobs),
+            Verb::Cancel => Some(Self::Cancel),
+            Verb::Resend => Some(Self::Resend),
+            Verb::Selfie
+            | Verb::SelfieRef(_)
+            | Verb::Batch(_)
+            | Verb::Whitelist
+            | Verb::Blacklist
+            | Verb::RateLimit
+            | Verb::Language
+            | Verb::Providers
+            | Verb::Status => None,
+        }
+    }
 }
 
 /// What a command took that may become a job.
@@ -344,43 +404,34 @@ impl Decide for Desk {
         let runtime = self.runtime.load_full();
         let bare_allowed = message.mentions_me || message.chat.kind.is_direct();
         let parsed = runtime.grammar.parse(&message.text, Context { bare_allowed });
-        if matches!(parsed, Parsed::NotForUs) {
-            return None;
-        }
+        let verb = match &parsed {
+            Parsed::NotForUs => return None,
+            Parsed::Command(command) => command.verb,
+            Parsed::TooLong { verb, .. } => *verb,
+        };
+        // Before anything is said: what is not built here may be a command of another bot of the group.
+        let act = Act::of(verb)?;
         if let Err(refusal) = self.listed(&runtime, &message) {
             return refusal;
         }
         let command = match parsed {
             Parsed::NotForUs => return None,
             Parsed::Command(command) => command,
-            Parsed::TooLong { limit } => {
+            Parsed::TooLong { limit, .. } => {
                 let long =
                     UserError::new("error-prompt-too-long", "E-PROMPT-LONG").with("limit", limit as u64);
-                return self.say(&runtime, &message, &long);
+                return self.refuse(&runtime, &message, &long, None);
             }
         };
-        let matters = matches!(command.verb, Verb::Jobs | Verb::Cancel);
+        let matters = matches!(act, Act::Jobs | Act::Cancel);
         let role = self.role(&runtime, &message, matters).await;
-        match command.verb {
-            Verb::Draw | Verb::Edit | Verb::Video | Verb::Preset => {
-                self.generate(&runtime, engine, &message, &command, role)
-            }
-            Verb::Help(topic) => self.answer(&message, &*self.help(&runtime, topic)),
-            Verb::Presets(list) => self.answer(&message, self.presets(&runtime, list)),
-            Verb::Jobs => self.answer(&message, self.jobs(&runtime, engine, &message, role)),
-            Verb::Cancel => self.answer(&message, self.cancel(&runtime, engine, &message, &command, role)),
-            Verb::Resend => self.resend(&runtime, engine, &message),
-            // Their parts are not built yet. Silence, as for any word that is not ours: another bot of the group may
-            // know them.
-            Verb::Selfie
-            | Verb::SelfieRef(_)
-            | Verb::Batch(_)
-            | Verb::Whitelist
-            | Verb::Blacklist
-            | Verb::RateLimit
-            | Verb::Language
-            | Verb::Providers
-            | Verb::Status => None,
+        match act {
+            Act::Generate => self.generate(&runtime, engine, &message, &command, role),
+            Act::Help(topic) => self.answer(&message, &*self.help(&runtime, topic)),
+            Act::Presets(list) => self.answer(&message, self.presets(&runtime, list)),
+            Act::Jobs => self.answer(&message, self.jobs(&runtime, engine, &message, role)),
+            Act::Cancel => self.answer(&message, self.cancel(&runtime, engine, &message, &command, role)),
+            Act::Resend => self.resend(&runtime, engine, &message, command.job, role),
         }
     }
 
@@ -401,16 +452,12 @@ impl Planner for Desk {
         };
         let preset = match &request.preset {
             None => None,
-            Some(name) => Some(runtime.presets.get(name).ok_or_else(|| {
-                UserError::new("error-unknown-preset", "E-PRESET").with("preset", name.clone())
-            })?),
+            Some(name) => Some(runtime.preset(name)?),
         };
         let links = match &request.provider {
             None => runtime.chain(feature).to_vec(),
             Some(name) => {
-                let slot = runtime.providers.get(name).ok_or_else(|| {
-                    UserError::new("error-unknown-provider", "E-PROVIDER").with("provider", name.clone())
-                })?;
+                let slot = runtime.providers.get(name).ok_or_else(|| unknown_provider(name))?;
                 can_do(feature, name, slot)?;
                 vec![named(&runtime, feature, slot)]
             }

@@ -16,9 +16,11 @@ const RECENT: Duration = Duration::from_secs(120);
 
 /// A request, and the pictures whose bytes came along.
 #[derive(Debug)]
-pub(super) struct Drafted {
-    pub(super) request: StoredRequest,
-    pub(super) inline: Vec<PictureRef>,
+pub struct Drafted {
+    /// What the ledger keeps of it.
+    pub request: StoredRequest,
+    /// The pictures in their order, where some of them can't be kept there; else empty.
+    pub inline: Vec<PictureRef>,
 }
 
 /// Drafts the request of a job. `takes_pictures` = the chain has somebody who could use one; a picture that was only
@@ -36,7 +38,8 @@ pub(super) fn draft(
     let feature = feature_of(command, preset);
     let (edits, clip) = (feature == Feature::Edit, feature == Feature::Video);
     let mut pictures = message.pictures.clone();
-    if edits || clip {
+    // In a drawing, a mention is a reference where somebody takes references, and else only a mention.
+    if edits || clip || takes_pictures {
         let avatars = message.mentions.iter().filter_map(|user| adapter.avatar(&message.chat.account, user));
         pictures.extend(avatars);
     }

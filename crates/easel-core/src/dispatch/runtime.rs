@@ -9,8 +9,9 @@ use crate::{
     access::Rules,
     chain::{Link, ProviderSlot},
     command::{Feature, Grammar, GrammarConfig, HelpTopic},
+    error::UserError,
     i18n::Locale,
-    prompt::PresetBook,
+    prompt::{Preset, PresetBook},
 };
 
 /// The running configuration.
@@ -86,6 +87,12 @@ impl Runtime {
     /// Whether any provider of the chain of clips makes them.
     pub fn can_clip(&self) -> bool {
         self.video.iter().any(|link| link.slot.provider().capabilities().clip)
+    }
+
+    /// A preset that a request names.
+    pub(super) fn preset(&self, name: &str) -> Result<&Preset, UserError> {
+        let unknown = || UserError::new("error-unknown-preset", "E-PRESET").with("preset", name);
+        self.presets.get(name).ok_or_else(unknown)
     }
 
     /// The chain of a feature.

@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 mod clips;
+mod refusals;
 
 use super::*;
 use crate::{
@@ -60,6 +61,16 @@ fn world_of(
     script: Vec<Step>,
     clips: Option<Arc<ScriptedProvider>>,
 ) -> World {
+    world_around(locale, access, ScriptedProvider::new("p", script), clips)
+}
+
+/// With this provider of pictures.
+fn world_around(
+    locale: Locale,
+    access: &Value,
+    provider: Arc<ScriptedProvider>,
+    clips: Option<Arc<ScriptedProvider>>,
+) -> World {
     let mut with_defaults = json!({"debounce_seconds": 0});
     with_defaults.as_object_mut().unwrap().extend(access.as_object().unwrap().clone());
     let access: AccessSection = serde_json::from_value(with_defaults).unwrap();
@@ -67,7 +78,6 @@ fn world_of(
     let clock = Arc::new(HandClock::default());
     let adapter = RecordingAdapter::on(clock.clone());
     adapter.put_role("boss", ChatRole::Admin);
-    let provider = ScriptedProvider::new("p", script);
     let slot = Arc::new(ProviderSlot::new(provider.clone(), KeyPool::new(vec![], &HashMap::new()), 1));
     let link = Link::new(slot.clone(), Output::default());
     let mut providers = vec![slot];
@@ -405,6 +415,7 @@ async fn a_full_queue_starts_no_pause() {
         world.clock.advance_millis(3_000);
     }
     assert_says(world.says("ann", "/生图 猫").await, "[E-QUEUE");
+    world.clock.advance_millis(30_000);
     assert_says(world.says("ann", "/生图 猫").await, "[E-QUEUE");
     assert_says(world.says("ann", "/取消 21").await, "21 号已取消");
     world.marked(1, Reaction::Failed).await;

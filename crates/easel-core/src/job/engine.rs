@@ -30,6 +30,7 @@ use super::{
     usage::UsageBook,
 };
 use crate::{
+    access::{Role, may_cancel},
     chain::{Link, ProviderSlot},
     error::UserError,
     ids::{Chat, JobId, MessageId, Platform, UnixMillis, UserId},
@@ -189,7 +190,7 @@ pub enum CancelOutcome {
         /// Its number.
         number: u32,
     },
-    /// There is no job with this number in this chat.
+    /// There is no job with this number, as far as this person may know.
     NoSuchJob {
         /// The number.
         number: u32,
@@ -323,6 +324,7 @@ impl Engine {
         let job = Active::new((id, number, accepted_at), (request, brought), journal, deadline, earlier);
         let job = Arc::new(job);
         self.with(|state| state.active.insert(id, job.clone()));
+        self.keeper.note_number(id, number);
         job
     }
 
@@ -423,23 +425,24 @@ impl Engine {
         })
     }
 
-    /// Cancels a job of a chat: the one with this number, else the latest. Members cancel their own, admins any.
-    pub fn cancel(&self, chat: &Chat, user: &UserId, admin: bool, number: Option<u32>) -> CancelOutcome {
+    /// Cancels the job with this number, else the person's latest in the chat; see [`may_cancel`]. Of other chats' jobs
+    /// nobody hears who may not cancel them.
+    pub fn cancel(&self, chat: &Chat, user: &UserId, role: Role, number: Option<u32>) -> CancelOutcome {
+        let here = |job: &Active| job.request.chat == *chat;
+        let own = |job: &Active| job.request.user == *user && job.request.chat.platform == chat.platform;
+        let may = |job: &Active| may_cancel(role, own(job), here(job));
         let found = self.with(|state| {
-            let mut latest_first = state.active.values().rev().filter(|job| job.request.chat == *chat);
-            latest_first
-                .find(|job| match number {
-                    Some(number) => job.number == number,
-                    None => job.request.user == *user,
-                })
-                .cloned()
+            let find = |wanted: &dyn Fn(&Active) -> bool| {
+                state.active.values().rev().find(|job| wanted(job)).cloned()
+            };
+            let Some(number) = number else { return find(&|job| here(job) && own(job)) };
+            find(&|job| job.number == number && here(job))
+                .or_else(|| find(&|job| job.number == number && may(job)))
         });
         match (found, number) {
             (None, None) => CancelOutcome::Nothing,
             (None, Some(number)) => CancelOutcome::NoSuchJob { number },
-            (Some(job), _) if !admin && job.request.user != *user => {
-                CancelOutcome::NotYours { number: job.number }
-            }
+            (Some(job), _) if !may(&job) => CancelOutcome::NotYours { number: job.number },
             (Some(job), _) if job.try_cancel() => {
                 let begun = job.may_cost() && !self.was_free(&job);
                 CancelOutcome::Cancelled { number: job.number, begun }

@@ -33,6 +33,8 @@ pub struct KeepLimits {
 struct Kept {
     chat: Chat,
     user: UserId,
+    /// The job's number, for `/重发图片 3`; 0 = it has none.
+    number: u32,
     artifacts: Vec<StoredArtifact>,
     /// `None` while the job still needs them.
     ended_at: Option<UnixMillis>,
@@ -57,6 +59,8 @@ struct State {
     kept: BTreeMap<JobId, Kept>,
     /// What jobs need that have not ended, beside their artifacts.
     needed: HashMap<JobId, Vec<Needed>>,
+    /// Numbers of jobs that have not ended.
+    numbers: HashMap<JobId, u32>,
     /// Messages that became jobs, so that a re-delivered event does not become another one.
     seen: HashSet<(Chat, MessageId)>,
     seen_order: std::collections::VecDeque<(Chat, MessageId)>,
@@ -71,6 +75,7 @@ impl Keeper {
             limits,
             kept: BTreeMap::new(),
             needed: HashMap::new(),
+            numbers: HashMap::new(),
             seen: HashSet::new(),
             seen_order: std::collections::VecDeque::new(),
         };
@@ -122,10 +127,21 @@ impl Keeper {
         let kept = Kept {
             chat: record.request.chat.clone(),
             user: record.request.user.clone(),
+            number: record.number,
             artifacts: record.artifacts.clone(),
             ended_at: record.is_finished().then_some(record.changed_at),
         };
         self.with(|state| state.kept.insert(record.id, kept));
+    }
+
+    /// The number of a job that has not ended.
+    pub(super) fn note_number(&self, job: JobId, number: u32) {
+        self.with(|state| {
+            state.numbers.insert(job, number);
+            if let Some(kept) = state.kept.get_mut(&job) {
+                kept.number = number;
+            }
+        });
     }
 
     /// A job that has not ended keeps this input.
@@ -151,13 +167,14 @@ impl Keeper {
 
     /// A job that has not ended has these results.
     pub(super) fn note_artifacts(&self, job: JobId, request: &StoredRequest, artifacts: &[StoredArtifact]) {
-        let kept = Kept {
-            chat: request.chat.clone(),
-            user: request.user.clone(),
-            artifacts: artifacts.to_vec(),
-            ended_at: None,
-        };
         self.with(|state| {
+            let kept = Kept {
+                chat: request.chat.clone(),
+                user: request.user.clone(),
+                number: state.numbers.get(&job).copied().unwrap_or_default(),
+                artifacts: artifacts.to_vec(),
+                ended_at: None,
+            };
             if let Some(needed) = state.needed.get_mut(&job) {
                 needed.retain(|needed| artifacts.iter().all(|artifact| artifact.blob != needed.blob));
             }
@@ -174,6 +191,7 @@ impl Keeper {
                 kept.ended_at = Some(now);
             }
             let needed = state.needed.remove(&job).unwrap_or_default();
+            state.numbers.remove(&job);
             let gone = if outcome == Outcome::Cancelled { vec![job] } else { state.expired(now) };
             (needed, gone)
         });
@@ -191,12 +209,27 @@ impl Keeper {
 
     /// The artifacts of a person's latest result in a chat that were not removed yet.
     pub fn latest(&self, chat: &Chat, user: &UserId) -> Option<(JobId, Vec<StoredArtifact>)> {
+        self.last_of(chat, user, |_| true)
+    }
+
+    /// The same of the job with this number.
+    pub fn numbered(&self, chat: &Chat, user: &UserId, number: u32) -> Option<(JobId, Vec<StoredArtifact>)> {
+        self.last_of(chat, user, |kept| kept.number == number && number != 0)
+    }
+
+    fn last_of(
+        &self,
+        chat: &Chat,
+        user: &UserId,
+        meant: impl Fn(&Kept) -> bool,
+    ) -> Option<(JobId, Vec<StoredArtifact>)> {
         self.with(|state| {
             state
                 .kept
                 .iter()
                 .rev()
-                .find(|(_, kept)| kept.chat == *chat && kept.user == *user && kept.ended_at.is_some())
+                .filter(|(_, kept)| kept.chat == *chat && kept.user == *user && kept.ended_at.is_some())
+                .find(|(_, kept)| meant(kept))
                 .map(|(job, kept)| (*job, kept.artifacts.clone()))
         })
     }

@@ -22,6 +22,7 @@ use super::{
     usage::By,
 };
 use crate::{
+    access::Role,
     chain::{KeyPool, Link, ProviderSlot},
     error::{Arg, ErrorClass, ProviderError, Retry, UserError},
     ids::{Chat, ChatKind, Platform},
@@ -324,21 +325,21 @@ async fn cancelling_works_at_every_step_but_the_last() {
     let second = w.asks(request("u", "m2"));
     w.provider.arrivals(1).await;
     let other = "v".into();
-    assert_eq!(w.engine.cancel(&group("g"), &other, false, None), CancelOutcome::Nothing);
+    assert_eq!(w.engine.cancel(&group("g"), &other, Role::Member, None), CancelOutcome::Nothing);
     assert_eq!(
-        w.engine.cancel(&group("g"), &other, false, Some(first.number)),
+        w.engine.cancel(&group("g"), &other, Role::Member, Some(first.number)),
         CancelOutcome::NotYours { number: first.number }
     );
     assert_eq!(
-        w.engine.cancel(&group("h"), &"u".into(), true, Some(99)),
+        w.engine.cancel(&group("h"), &"u".into(), Role::GroupAdmin, Some(99)),
         CancelOutcome::NoSuchJob { number: 99 }
     );
     assert_eq!(
-        w.engine.cancel(&group("g"), &"u".into(), false, None),
+        w.engine.cancel(&group("g"), &"u".into(), Role::Member, None),
         CancelOutcome::Cancelled { number: second.number, begun: false }
     );
     assert_eq!(
-        w.engine.cancel(&group("g"), &other, true, Some(first.number)),
+        w.engine.cancel(&group("g"), &other, Role::GroupAdmin, Some(first.number)),
         CancelOutcome::Cancelled { number: first.number, begun: true }
     );
     w.ended().await;
@@ -346,6 +347,39 @@ async fn cancelling_works_at_every_step_but_the_last() {
     assert_eq!(events.iter().filter(|event| *event == "finished:cancelled").count(), 2, "{events:?}");
     assert_eq!(w.provider.requests().len(), 1);
     assert!(w.store.blob_names().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_of_other_chats_are_cancelled_by_whose_they_are_and_by_owners() {
+    let elsewhere = group("h");
+    for (user, role, cancelled) in [
+        ("v", Role::Member, false),
+        ("v", Role::GroupAdmin, false),
+        ("u", Role::Member, true),
+        ("v", Role::Owner, true),
+    ] {
+        let w = world(vec![Step::Hang]);
+        let job = w.asks(request("u", "m1"));
+        w.provider.arrivals(1).await;
+        assert_eq!(w.engine.cancel(&elsewhere, &user.into(), role, None), CancelOutcome::Nothing);
+        let number = job.number;
+        let expected = if cancelled {
+            CancelOutcome::Cancelled { number, begun: true }
+        } else {
+            // Not even that there is one.
+            CancelOutcome::NoSuchJob { number }
+        };
+        assert_eq!(
+            w.engine.cancel(&elsewhere, &user.into(), role, Some(number)),
+            expected,
+            "{user} {role:?}"
+        );
+        let namesake = Chat { platform: "discord".into(), ..elsewhere.clone() };
+        assert_eq!(
+            w.engine.cancel(&namesake, &"u".into(), Role::Member, Some(number)),
+            CancelOutcome::NoSuchJob { number }
+        );
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -547,7 +581,7 @@ async fn kept_inputs_go_with_their_job_however_it_ends() {
     assert_eq!(w.store.blob_names().len(), 1);
     w.engine.sweep().await;
     assert_eq!(w.store.blob_names().len(), 1, "a waiting job needs it");
-    w.engine.cancel(&group("g"), &"u".into(), false, Some(waiting.number));
+    w.engine.cancel(&group("g"), &"u".into(), Role::Member, Some(waiting.number));
     // Working for both, then the mark of the end, which comes after everything else.
     w.adapter.reaction_number(3).await;
     assert!(w.store.blob_names().is_empty());
@@ -579,7 +613,7 @@ async fn a_job_that_is_told_its_place_is_not_told_twice_that_it_was_accepted() {
     assert_eq!(w.adapter.send_number(1).await.text, "job-accepted");
     w.asks(direct("m2"));
     assert_eq!(w.adapter.send_number(2).await.text, "job-queued position=1 job=2");
-    w.engine.cancel(&direct("m1").chat, &"u".into(), false, Some(1));
+    w.engine.cancel(&direct("m1").chat, &"u".into(), Role::Member, Some(1));
     assert_eq!(w.adapter.send_number(3).await.pictures.len(), 1, "nothing is said in between");
 }
 
@@ -710,7 +744,7 @@ async fn cancelling_while_a_provider_draws_is_not_free() {
     let w = world(vec![Step::Hang]);
     w.asks(request("u", "m1"));
     w.provider.arrivals(1).await;
-    w.engine.cancel(&group("g"), &"u".into(), false, None);
+    w.engine.cancel(&group("g"), &"u".into(), Role::Member, None);
     w.ended().await;
     assert_eq!(*w.settled.lock().unwrap(), [Settlement { counts: true, refusals: 0 }]);
 }
@@ -782,7 +816,7 @@ async fn nobody_hears_of_charges_where_everything_is_free() {
         let next = world(w.store.clone(), vec![]);
         assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
         assert_eq!(next.adapter.send_number(1).await.text, cut);
-        let cancelled = w.engine.cancel(&group("g"), &"u".into(), false, None);
+        let cancelled = w.engine.cancel(&group("g"), &"u".into(), Role::Member, None);
         assert_eq!(cancelled, CancelOutcome::Cancelled { number: 1, begun: !free });
 
         let w = world(MemoryStore::default(), vec![Step::Panic]);

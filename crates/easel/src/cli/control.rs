@@ -13,7 +13,7 @@
 //! ← {"v":1,"event":"file","name":"easel-UTC.tar.gz","bytes":12345}      and as many bytes of the file, as they are
 //! ← {"v":1,"ok":true}
 //!
-//! → {"v":1,"cmd":"draw","prompt":"…","images":["/absolute.png"],"provider":null,"size":null,"count":1}
+//! → {"v":1,"cmd":"draw","prompt":"…","images":["/absolute.png"],"provider":null,"size":null,"count":1|null}
 //! ← {"v":1,"event":"file","name":"easel-….png","kept":"/absolute.png"|null,"bytes":12345}      and the bytes; per picture
 //! ← {"v":1,"ok":true,"sentences":["what a chat would hear beside them"]}
 //!
@@ -112,7 +112,7 @@ pub(crate) enum ControlCommand {
         /// Pixels, ratio or tier.
         size: Option<String>,
         /// How many pictures.
-        count: u8,
+        count: Option<u8>,
     },
 }
 
@@ -159,15 +159,22 @@ pub(crate) enum Told<'a> {
 pub(crate) enum ControlError {
     /// The connection broke, or what came was no answer.
     Broken(io::Error),
-    /// easel said no: its sentence.
-    Refused(String),
+    /// easel said no.
+    Refused {
+        /// The short code; may be empty.
+        code: String,
+        /// The sentence.
+        sentence: String,
+    },
 }
 
 impl std::fmt::Display for ControlError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Broken(error) => error.fmt(f),
-            Self::Refused(sentence) => f.write_str(sentence),
+            // What people read names its code itself.
+            Self::Refused { code, sentence } if sentence.contains(code) => f.write_str(sentence),
+            Self::Refused { code, sentence } => write!(f, "{sentence} {code}"),
         }
     }
 }
@@ -248,7 +255,7 @@ impl Control {
                 Some(false) => {
                     let code = answer.code.unwrap_or_default();
                     let sentence = answer.error.unwrap_or_default();
-                    return Err(ControlError::Refused(format!("{sentence} {code}").trim().to_owned()));
+                    return Err(ControlError::Refused { code, sentence });
                 }
             }
         }
@@ -353,6 +360,10 @@ mod tests {
         let (_, _, refused) =
             call(ControlCommand::Ping, "{\"v\":1,\"ok\":false,\"code\":\"E-X\",\"error\":\"no\"}\n").await;
         assert_eq!(refused.unwrap_err().to_string(), "no E-X");
+        let (_, _, refused) =
+            call(ControlCommand::Ping, "{\"v\":1,\"ok\":false,\"code\":\"E-X\",\"error\":\"no [E-X]\"}\n")
+                .await;
+        assert_eq!(refused.unwrap_err().to_string(), "no [E-X]");
         for broken in ["", "{\"v\":1,", "nonsense\n", "{\"v\":1,\"ok\":true}"] {
             let (_, _, result) = call(ControlCommand::Ping, broken).await;
             assert!(matches!(result, Err(ControlError::Broken(_))), "{broken:?}");
@@ -366,7 +377,7 @@ mod tests {
             images: vec!["/a.png".into()],
             provider: None,
             size: Some("16:9".into()),
-            count: 2,
+            count: Some(2),
         };
         for command in [ControlCommand::Ping, ControlCommand::Backup, draw] {
             let request = Request { v: VERSION, command };

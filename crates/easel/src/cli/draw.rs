@@ -7,12 +7,12 @@ use std::{
     time::Duration,
 };
 
-use easel_core::command::PROMPT_LIMIT;
+use easel_core::command::{Grammar, GrammarConfig, OutputWish, PROMPT_LIMIT, Verb};
 use easel_providers::Kind;
 
 use super::{
     Draw, Exit,
-    control::{Control, ControlCommand, Told},
+    control::{Control, ControlCommand, ControlError, Told},
     save::{Saving, probe},
     speech::Speech,
 };
@@ -22,8 +22,29 @@ use crate::{
         problem::{ProblemArg, ProblemText},
     },
     tell, warn,
-    wiring::{App, DrawRequest, Drawn, Made, Platforms},
+    wiring::{App, DrawRequest, Drawn, Made, NotDrawn, Platforms},
 };
+
+/// Codes of what is wrong with the command line itself.
+const MISUSE: [&str; 5] = ["E-NEEDS-PICTURE", "E-NEEDS-PROMPT", "E-PROMPT-LONG", "E-PROVIDER", "E-SIZE"];
+
+/// Why nothing was drawn.
+struct Failure {
+    exit: Exit,
+    sentence: String,
+}
+
+impl Failure {
+    /// It did not work.
+    fn failed(reason: impl std::fmt::Display) -> Self {
+        Self { exit: Exit::Failed, sentence: reason.to_string() }
+    }
+
+    fn of(code: &str, sentence: String) -> Self {
+        let exit = if MISUSE.contains(&code) { Exit::Wrong } else { Exit::Failed };
+        Self { exit, sentence }
+    }
+}
 
 /// Draws and saves.
 pub(crate) async fn run(options: &Draw, config: &Config, speech: &Speech) -> Exit {
@@ -48,9 +69,9 @@ pub(crate) async fn run(options: &Draw, config: &Config, speech: &Speech) -> Exi
             }
             exit
         }
-        Err(sentence) => {
+        Err(Failure { exit, sentence }) => {
             warn(sentence);
-            Exit::Failed
+            exit
         }
     }
 }
@@ -106,30 +127,43 @@ impl<'a> Saver<'a> {
     }
 }
 
-/// What is wrong with the words and the target, before anything is asked that may cost money.
-fn mistake(options: &Draw, config: &Config) -> Option<ProblemText> {
-    let prompt = options.prompt.trim();
-    if prompt.is_empty() && options.images.is_empty() {
-        let example = ProblemArg::OneOf(vec!["cli-example-draw"]);
-        let text = ProblemText::new("error-needs-prompt").with("example", example);
-        return Some(text.with("code", "E-NEEDS-PROMPT"));
-    }
-    if prompt.chars().count() > PROMPT_LIMIT {
+/// What is wrong with the command line, before anything is asked that may cost money: its code and its sentence.
+fn misuse(options: &Draw, config: &Config) -> Option<(&'static str, ProblemText)> {
+    // Presets are the running configuration's; without them the prompt is as long as it can be.
+    let Some(order) = Grammar::new(GrammarConfig::default()).order(Verb::Draw, &options.prompt) else {
         let text = ProblemText::new("error-prompt-too-long").with("limit", PROMPT_LIMIT as u64);
-        return Some(text.with("code", "E-PROMPT-LONG"));
+        return Some(("E-PROMPT-LONG", text));
+    };
+    if order.prompt.is_empty() && options.images.is_empty() {
+        let example = ProblemArg::OneOf(vec!["cli-example-draw"]);
+        return Some(("E-NEEDS-PROMPT", ProblemText::new("error-needs-prompt").with("example", example)));
     }
-    if let Some(wished) = &options.provider {
-        let environment = |name: &str| std::env::var(name).ok();
-        let names = discover::names(config, &environment);
-        // The engine knows the embedded sketch, which nobody has to configure.
-        let is_known = names.is_empty() || wished.eq_ignore_ascii_case(Kind::Sketch.name());
-        if !is_known && !names.iter().any(|name| name.eq_ignore_ascii_case(wished)) {
-            let text = ProblemText::new("cli-no-provider").with("provider", wished.as_str());
-            return Some(text.with("names", ProblemArg::names(names)));
-        }
+    if let Some(size) = options.size.as_deref().filter(|size| OutputWish::parse(size).is_none()) {
+        return Some(("E-SIZE", ProblemText::new("error-size").with("size", size)));
     }
+    let wished = options.provider.as_deref()?;
+    // The engine knows the embedded sketch, which nobody has to configure.
+    let sketch = Kind::Sketch.name();
+    let mut names = discover::names(config, &|name| std::env::var(name).ok());
+    let is_known =
+        names.iter().map(String::as_str).chain([sketch]).any(|name| name.eq_ignore_ascii_case(wished));
+    if names.is_empty() {
+        names.push(sketch.to_owned());
+    }
+    let text =
+        ProblemText::new("cli-no-provider").with("provider", wished).with("names", ProblemArg::names(names));
+    (!is_known).then_some(("E-PROVIDER", text))
+}
+
+/// The folder of the target that is not there.
+fn missing_folder(options: &Draw) -> Option<&Path> {
     let folder = options.output.as_deref().filter(|output| !output.is_dir()).and_then(Path::parent);
-    if let Some(folder) = folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+    folder.filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir())
+}
+
+/// What keeps the target from being written, seen before anything is asked that may cost money.
+fn unwritable(options: &Draw) -> Option<ProblemText> {
+    if let Some(folder) = missing_folder(options) {
         return Some(ProblemText::new("cli-no-folder").with("path", folder.display().to_string()));
     }
     let output = options.output.as_deref().unwrap_or(Path::new("."));
@@ -138,17 +172,19 @@ fn mistake(options: &Draw, config: &Config) -> Option<ProblemText> {
     Some(text.with("reason", problem.to_string()))
 }
 
-async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Received, String> {
-    if let Some(mistake) = mistake(options, config) {
-        return Err(speech.say(&mistake));
+async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Received, Failure> {
+    if let Some((code, text)) = misuse(options, config) {
+        return Err(Failure::of(code, speech.say(&text.with("code", code))));
+    }
+    if let Some(text) = unwritable(options) {
+        return Err(Failure::failed(speech.say(&text)));
     }
     let mut images = Vec::with_capacity(options.images.len());
     for image in &options.images {
-        let path = std::path::absolute(image).map_err(|error| error.to_string())?;
+        let path = std::path::absolute(image).map_err(Failure::failed)?;
         if !path.is_file() {
-            return Err(
-                speech.say(&ProblemText::new("cli-no-picture").with("path", image.display().to_string()))
-            );
+            let text = ProblemText::new("cli-no-picture").with("path", image.display().to_string());
+            return Err(Failure::failed(speech.say(&text)));
         }
         images.push(path);
     }
@@ -162,7 +198,7 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Receiv
         count: options.count,
     };
     let data_dir = &config.bot.data_dir;
-    if let Some(control) = Control::connect(data_dir).await.map_err(|error| error.to_string())? {
+    if let Some(control) = Control::connect(data_dir).await.map_err(Failure::failed)? {
         let DrawRequest { prompt, images, provider, size, count } = request;
         let command = ControlCommand::Draw { prompt, images, provider, size, count };
         let answer = control.receive(command, |told| match told {
@@ -179,14 +215,19 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Receiv
             }
             Err(error) => {
                 saver.end(Err(io::ErrorKind::UnexpectedEof.into()));
-                if saver.files.is_empty() {
-                    return Err(error.to_string());
+                let sentence = error.to_string();
+                if !saver.files.is_empty() {
+                    return Ok(Received { files: saver.files, sentences: vec![sentence], broken: true });
                 }
-                Ok(Received { files: saver.files, sentences: vec![error.to_string()], broken: true })
+                Err(match error {
+                    ControlError::Refused { code, .. } => Failure::of(&code, sentence),
+                    ControlError::Broken(_) => Failure::failed(sentence),
+                })
             }
         };
     }
-    let app = App::open(config, data_dir, false).await.map_err(|error| format!("{error:#}"))?;
+    let app =
+        App::open(config, data_dir, false).await.map_err(|error| Failure::failed(format!("{error:#}")))?;
     let drawn = app.draw(request).await;
     if let Ok(Drawn { pictures, .. }) = &drawn {
         for Made { name, body, kept } in pictures {
@@ -196,7 +237,9 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Receiv
         }
     }
     app.shutdown(Duration::from_secs(5), &mut Platforms::new()).await;
-    drawn.map(|Drawn { sentences, .. }| Received { files: saver.files, sentences, broken: false })
+    let Drawn { sentences, .. } =
+        drawn.map_err(|NotDrawn { code, sentence }| Failure::of(&code, sentence))?;
+    Ok(Received { files: saver.files, sentences, broken: false })
 }
 
 fn path_of(value: &serde_json::Value) -> Option<PathBuf> {

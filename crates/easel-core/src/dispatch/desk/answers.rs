@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Desk;
+use super::{Desk, debounce_sentence};
 use crate::{
     access::Role,
     command::{Command, Feature, HelpTopic, PresetList},
@@ -146,8 +146,7 @@ impl Desk {
         command: &Command,
         role: Role,
     ) -> String {
-        let admin = role >= Role::GroupAdmin;
-        let outcome = engine.cancel(&message.chat, &message.sender.id, admin, command.job);
+        let outcome = engine.cancel(&message.chat, &message.sender.id, role, command.job);
         let (key, number) = match outcome {
             CancelOutcome::Cancelled { number, begun: false } => ("job-cancelled", number),
             CancelOutcome::Cancelled { number, begun: true } => ("job-cancelled-begun", number),
@@ -160,16 +159,36 @@ impl Desk {
         self.texts.get(runtime.locale, key, &args)
     }
 
-    /// Sends a person's latest result again.
+    /// Sends a person's result again: that of the job with this number, else the latest.
     pub(super) fn resend(
         &self,
         runtime: &Runtime,
         engine: &Arc<Engine>,
         message: &Message,
+        number: Option<u32>,
+        role: Role,
     ) -> Option<Answer> {
-        let Some((job, artifacts)) = engine.keeper().latest(&message.chat, &message.sender.id) else {
-            return self.say(runtime, message, &UserError::new("error-nothing-to-resend", "E-RESEND"));
+        let (chat, user) = (&message.chat, &message.sender.id);
+        let kept = match number {
+            None => engine.keeper().latest(chat, user),
+            Some(number) => engine.keeper().numbered(chat, user, number),
         };
+        let Some((job, artifacts)) = kept else {
+            let nothing = match number {
+                None => UserError::new("error-nothing-to-resend", "E-RESEND"),
+                Some(number) => {
+                    UserError::new("error-no-such-result", "E-RESEND").with("job", number.to_string())
+                }
+            };
+            return self.refuse(runtime, message, &nothing, None);
+        };
+        let Some(under_way) = self.resends.begin(message) else {
+            let busy = UserError::new("error-resend-busy", "E-RESEND-BUSY");
+            return self.refuse(runtime, message, &busy, None);
+        };
+        if let Err(wait) = self.pause(message, "resend", role) {
+            return self.refuse(runtime, message, &debounce_sentence(wait), Some(wait));
+        }
         let adapter = self.adapters.get(&message.chat.platform)?.clone();
         let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
         let engine = Arc::clone(engine);
@@ -180,6 +199,7 @@ impl Desk {
         let (not_sent, clip_not_sent) =
             (not_sent("error-not-delivered"), not_sent("error-clip-not-delivered"));
         Some(Box::pin(async move {
+            let _under_way = under_way;
             let failed = match engine.keeper().read(&artifacts).await {
                 Ok(results) => {
                     // Removed by hand, or by age and size since it was looked up.

@@ -123,6 +123,7 @@ async fn without_a_provider_of_clips_there_is_a_sentence_and_no_help() {
     for text in ["/视频 小船", "/慢动作 小船"] {
         let refusal = w.says("u", text).await.unwrap();
         assert!(refusal.ends_with("[E-NO-CLIP]"), "{refusal}");
+        w.clock.advance_millis(30_000);
     }
     let help = w.says("u", "/img帮助").await.unwrap();
     assert!(!help.contains("视频") && !help.contains("慢动作"), "{help}");

@@ -200,7 +200,7 @@ async fn a_stop_orders_nothing_more_and_the_next_run_goes_on() {
 #[tokio::test(start_paused = true)]
 async fn cancelling_stays_a_cancel_and_is_not_free() {
     let w = killed_after_the_first().await;
-    w.engine.cancel(&group("g"), &"u".into(), false, None);
+    w.engine.cancel(&group("g"), &"u".into(), Role::Member, None);
     w.ended().await;
     assert_eq!(w.events().last().unwrap(), "finished:cancelled");
     assert!(got(&w).is_empty());
@@ -219,7 +219,7 @@ async fn cancelling_stays_a_cancel_and_is_not_free() {
     assert!(!next.engine.recalled(&group("g"), &"m1".into()));
     let number = next.engine.jobs(&group("g"), None)[0].number;
     assert_eq!(
-        next.engine.cancel(&group("g"), &"u".into(), false, Some(number)),
+        next.engine.cancel(&group("g"), &"u".into(), Role::Member, Some(number)),
         CancelOutcome::Cancelled { number, begun: true },
         "it has cost something, though it was not its turn"
     );

@@ -99,7 +99,7 @@ async fn a_stop_is_heard_as_well_while_the_second_picture_waits_for_its_turn() {
 async fn waiting_ends_by_a_cancellation_or_with_a_sentence_at_the_deadline() {
     let go = Arc::new(Notify::new());
     let (w, second) = one_waits(&go).await;
-    let cancelled = w.engine.cancel(&group("h"), &"v".into(), false, None);
+    let cancelled = w.engine.cancel(&group("h"), &"v".into(), Role::Member, None);
     assert_eq!(cancelled, CancelOutcome::Cancelled { number: second.number, begun: false });
     go.notify_one();
     w.ended().await;

@@ -53,7 +53,7 @@ pub(in super::super) struct Traits<'a> {
     /// The largest tier that its model makes, where that is known.
     pub(in super::super) max_tier: Option<u8>,
     /// The only sizes that its model makes; empty where it makes others, or nobody knows.
-    pub(in super::super) sizes: &'static [(u32, u32)],
+    pub(in super::super) sizes: &'a [(u32, u32)],
     /// The profile that it names; empty without.
     pub(in super::super) profile: &'a str,
     /// The profile asks for streams.
