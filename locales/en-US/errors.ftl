@@ -127,6 +127,15 @@ error-clip-lost-free = The clip was made but got lost on its way here. Send the 
 error-clip-empty = The video service answered without a clip. Try other words. [{ $code }]
 error-clip-not-delivered = The clip is done but couldn’t be sent. Try the command “resend”. [{ $code }]
 error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
+error-unsure = The picture is done and was sent, but nothing confirmed that it arrived. If you don’t see it, the command “resend{ $job ->
+        [0] {""}
+       *[other] {" "}{ $job }
+    }” fetches it; nothing is charged again. [{ $code }]
+error-clip-unsure = The clip is done and was sent, but nothing confirmed that it arrived. If you don’t see it, the command “resend{ $job ->
+        [0] {""}
+       *[other] {" "}{ $job }
+    }” fetches it; nothing is charged again. [{ $code }]
+error-overdue = easel was down for a while and this request waited too long, so it wasn’t begun. Send the command again if you still want it. [{ $code }]
 error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the admin the code at the end. [{ $code }]
 error-storage = easel can’t read or write its data directory, so this did not work. Please ask the admin to check disk space and permissions. [{ $code }]
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
