@@ -163,7 +163,7 @@ async fn a_failed_upload_is_tried_once_more() {
 #[tokio::test]
 async fn a_picture_that_is_refused_goes_smaller_and_then_as_a_file() {
     let world = world().await;
-    world.bot.fault_times("send_group_msg", 3, Fault::rich_media_failed());
+    world.bot.fault_times("send_group_msg", 4, Fault::rich_media_failed());
     let message = world.says("/生图 一只猫").await;
     let file = world.bot.next_send_where("a file", |sent| sent.action == "upload_group_file").await;
     assert!(file.delivered);
@@ -277,6 +277,7 @@ async fn a_refused_mark_costs_nobody_his_picture() {
     let told =
         world.bot.next_send_where("a text instead of the mark", |sent| sent.text.contains("收到")).await;
     assert_eq!(told.quote, Some(message.to_string()));
+    world.provider.next_request().await;
     world.provider.release();
     assert!(world.bot.next_picture().await.delivered);
     assert_eq!(outcome(&world).await["kind"], "delivered");
@@ -311,6 +312,7 @@ async fn every_implementation_gets_its_picture_in_its_own_dialect() {
         if dialect == Dialect::GoCqhttp {
             world.bot.next_send_where("words instead of a mark", |sent| sent.text.contains("收到")).await;
         }
+        world.provider.next_request().await;
         world.provider.release();
         let sent = world.bot.next_picture().await;
         assert_eq!((sent.delivered, sent.quote), (true, Some(message.to_string())), "{dialect:?}");

@@ -28,6 +28,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 const EARLY_BYTES: u64 = 16 << 20;
 
 /// What became of a job's results so far.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Debug, Default)]
 struct Transmitted {
     /// How many, from the first on, need no further send.

@@ -75,7 +75,7 @@ impl Engine {
                 }
                 // The file may have been removed under the send.
                 Delivered::No { .. } if matches!(self.kept_result(job, artifact).await, Ok(None)) => {
-                    gone += 1
+                    gone += 1;
                 }
                 Delivered::No { .. } => {
                     let is_clip = matches!(artifact.format, MediaFormat::Clip(_));

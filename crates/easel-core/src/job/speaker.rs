@@ -136,10 +136,7 @@ impl Speaker {
     async fn send(&self, text: String, code: &str, patience: &mut Patience) -> bool {
         let reply = Reply::text(text);
         loop {
-            let error = match self.adapter.send(&self.target, &reply).await {
-                Ok(_) => return true,
-                Err(error) => error,
-            };
+            let Err(error) = self.adapter.send(&self.target, &reply).await else { return true };
             let away = matches!(error, SendError::Failed { failure: SendFailure::Disconnected, .. });
             let returned = if away {
                 patience.wait(&self.engine, &self.adapter, &self.target).await
