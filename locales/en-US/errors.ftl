@@ -116,6 +116,15 @@ error-clip-not-delivered = The clip is done but couldn’t be sent. Try the comm
 error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
 error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the bot’s owner the code at the end. [{ $code }]
 error-storage = easel can’t read or write its data directory, so this didn’t work. Please ask the bot’s owner to check disk space and permissions. [{ $code }]
+error-unsure = The picture is done and was sent, but nothing confirmed that it arrived. If you don’t see it, the command “resend{ $job ->
+        [0] {""}
+       *[other] {" "}{ $job }
+    }” fetches it; nothing is charged again. [{ $code }]
+error-clip-unsure = The clip is done and was sent, but nothing confirmed that it arrived. If you don’t see it, the command “resend{ $job ->
+        [0] {""}
+       *[other] {" "}{ $job }
+    }” fetches it; nothing is charged again. [{ $code }]
+error-overdue = easel was down for a while and this request waited too long, so it wasn’t begun. Send the command again if you still want it. [{ $code }]
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
 error-unknown-preset = The preset “{ $preset }” no longer exists. Try another one. [{ $code }]
 error-size = “{ $size }” is not a size. Write 2048x1152, 16:9 or 2K. [{ $code }]

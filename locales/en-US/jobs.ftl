@@ -33,6 +33,7 @@ caption-clip = 🎬 Your clip is done!
 caption-preset = ✨ { $style }: done!
 
 note-first-frame = Only the first frame of the animation was used.
+note-as-file = It couldn’t be shown here, so it came as a file: the one above.
 note-maybe-charged = It may have been charged all the same.
 note-fewer-charged = You asked for { $wished }; { $made } turned out. The others may have been charged all the same.
 note-fewer = You asked for { $wished }; { $made } turned out.

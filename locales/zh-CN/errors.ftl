@@ -106,6 +106,15 @@ error-clip-not-delivered = 视频做好了，但没能发出来。发“重发�
 error-not-delivered = 图画好了，但没能发出来。发“重发图片”命令再试一次吧。[{ $code }]
 error-internal = 程序内部出了点问题，这次没成功。请再试一次；还不行就把末尾的代码告诉机器人主人。[{ $code }]
 error-storage = 画架的数据目录读写出了问题，这次没成功。请联系机器人主人检查磁盘空间和权限。[{ $code }]
+error-unsure = 图画好也发了，但对面没有回应，不知道你收到没有。没看到的话，发“重发图片{ $job ->
+        [0] {""}
+       *[other] {" "}{ $job }
+    }”命令取出来，不会再扣费。[{ $code }]
+error-clip-unsure = 视频做好也发了，但对面没有回应，不知道你收到没有。没看到的话，发“重发图片{ $job ->
+        [0] {""}
+       *[other] {" "}{ $job }
+    }”命令取出来，不会再扣费。[{ $code }]
+error-overdue = 程序停了一阵子，排队的这个任务已经过时，没有开始做。还想要的话请再发一次命令。[{ $code }]
 error-stopping = 画架正在重启，暂时不接新任务。过一会儿再来吧。[{ $code }]
 error-unknown-preset = 预设“{ $preset }”已经被删掉了。换一个预设再试试吧。[{ $code }]
 error-size = 看不懂尺寸“{ $size }”。请写 2048x1152、16:9 或 2K。[{ $code }]

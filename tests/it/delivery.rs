@@ -3,14 +3,16 @@
 
 use easel_testkit::{
     napfile::{Behaviour, FakeNapfile},
-    onebot::{Dialect, FakeOneBot, Fault, Message, Origin, Sent, To},
+    onebot::{Dialect, FakeOneBot, Fault, Message, Origin, Reaction, Sent, To},
     pictures,
     provider::Answer,
 };
 use image::ImageFormat;
 use serde_json::json;
 
-use crate::world::{GROUP, USER, World, configuration, journal, until, world, world_of, world_with};
+use crate::world::{
+    Easel, GROUP, USER, World, configuration, easel, journal, until, world, world_of, world_with,
+};
 
 /// The usual configuration with more keys in `[[onebot]]`.
 fn onebot(provider: &str, keys: &str) -> String {
@@ -161,10 +163,12 @@ async fn a_failed_upload_is_tried_once_more() {
 #[tokio::test]
 async fn a_picture_that_is_refused_goes_smaller_and_then_as_a_file() {
     let world = world().await;
-    world.bot.fault_times("send_group_msg", 100, Fault::rich_media_failed());
-    world.says("/生图 一只猫").await;
+    world.bot.fault_times("send_group_msg", 4, Fault::rich_media_failed());
+    let message = world.says("/生图 一只猫").await;
     let file = world.bot.next_send_where("a file", |sent| sent.action == "upload_group_file").await;
     assert!(file.delivered);
+    let words = world.hears().await;
+    assert_eq!((words.text.contains("文件"), words.quote), (true, Some(message.to_string())));
     assert_eq!(image::guess_format(file.files[0].bytes.as_ref().unwrap()).unwrap(), ImageFormat::Png);
     assert_eq!(outcome(&world).await["kind"], "delivered");
     let last = with_pictures(&world).pop().unwrap();
@@ -197,14 +201,21 @@ async fn after_a_time_out_nobody_knows_so_nothing_is_sent_again() {
     for arrived in [true, false] {
         let world = world().await;
         world.bot.fault("send_group_msg", Fault::send_timeout(arrived));
-        world.says("/生图 一只猫").await;
+        let message = world.says("/生图 一只猫").await;
         world.bot.next_picture().await;
+        let told = world.hears().await;
+        assert!(told.text.contains("重发图片 1") && told.text.contains("[E-UNSURE]"), "{}", told.text);
+        assert_eq!(told.quote, Some(message.to_string()));
+        // The mark of work does not stay for ever.
+        assert_eq!(world.marks(message, "106").await, ["125", "106"]);
+        let unset = |mark: &Reaction| mark.emoji_id == "125" && !mark.set;
+        until("the end of the mark of work", || world.bot.reactions().iter().any(unset)).await;
         assert_eq!(outcome(&world).await["kind"], "unknown");
         world.asks("/任务").await;
         assert_eq!(with_pictures(&world).len(), 1, "sent again by itself");
-        world.says("/重发图片").await;
+        world.says("/重发图片 1").await;
         assert!(world.bot.next_picture().await.delivered);
-        assert_eq!(world.provider.requests().len(), 1);
+        assert_eq!(world.provider.requests().len(), 1, "fetching it costs nothing");
     }
 }
 
@@ -261,12 +272,26 @@ async fn pictures_keep_their_distance_and_texts_do_not() {
 async fn a_refused_mark_costs_nobody_his_picture() {
     let world = world().await;
     world.bot.fault_times("set_msg_emoji_like", 100, Fault::retcode(1200, "msg not found"));
+    world.provider.answer(Answer::draws().held());
     let message = world.says("/生图 一只猫").await;
     let told =
         world.bot.next_send_where("a text instead of the mark", |sent| sent.text.contains("收到")).await;
     assert_eq!(told.quote, Some(message.to_string()));
+    world.provider.next_request().await;
+    world.provider.release();
     assert!(world.bot.next_picture().await.delivered);
     assert_eq!(outcome(&world).await["kind"], "delivered");
+}
+
+#[tokio::test]
+async fn a_mark_that_nobody_answers_is_not_made_up_for_by_words_behind_the_picture() {
+    let world = world().await;
+    world.bot.fault("set_msg_emoji_like", Fault::NoAnswer);
+    let message = world.says("/生图 一只猫").await;
+    assert!(world.bot.next_picture().await.delivered);
+    // The mark of the end follows when the first one is given up.
+    world.marks(message, "79").await;
+    world.sends_nothing().await;
 }
 
 #[tokio::test]
@@ -282,11 +307,16 @@ async fn a_failed_job_is_marked_as_failed() {
 async fn every_implementation_gets_its_picture_in_its_own_dialect() {
     for dialect in [Dialect::NapCat, Dialect::LLBot, Dialect::Lagrange, Dialect::GoCqhttp] {
         let world = world_of(configuration, FakeOneBot::builder().dialect(dialect).build()).await;
+        world.provider.answer(Answer::draws().held());
         let message = world.says("/生图 一只猫").await;
+        if dialect == Dialect::GoCqhttp {
+            world.bot.next_send_where("words instead of a mark", |sent| sent.text.contains("收到")).await;
+        }
+        world.provider.next_request().await;
+        world.provider.release();
         let sent = world.bot.next_picture().await;
         assert_eq!((sent.delivered, sent.quote), (true, Some(message.to_string())), "{dialect:?}");
         if dialect == Dialect::GoCqhttp {
-            world.bot.next_send_where("words instead of a mark", |sent| sent.text.contains("收到")).await;
             continue;
         }
         // A call that the implementation does not know counts here, too: easel may ask before it knows whom it talks to.
@@ -333,13 +363,43 @@ async fn a_peer_that_is_away_gets_the_picture_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn a_picture_waits_over_restarts_for_an_account_that_is_away() {
+    let mut world = world().await;
+    world.provider.answer(Answer::draws().held());
+    let message = world.says("/生图 一只猫").await;
+    world.provider.next_request().await;
+    world.bot.drop_links().await;
+    world.provider.release();
+    let count = |world: &World, event: &str| {
+        journal(&world.path("data")).iter().filter(|(_, entry)| entry["event"] == event).count()
+    };
+    until("the stored picture", || count(&world, "stored") == 1).await;
+    for _ in 0..2 {
+        world.kill();
+        let mut command = easel(world.dir.path());
+        command.args(["run", "--config", "easel.toml"]);
+        world.easel = Some(Easel::start(command));
+        world.easel().logs("waits for its account").await;
+    }
+    assert_eq!((count(&world, "sending"), count(&world, "finished")), (0, 0), "nothing is sent to nobody");
+    let url = world.easel().onebot.clone().unwrap();
+    world.bot.connect_when_up(&url).await;
+    let sent = world.bot.next_picture().await;
+    assert_eq!((sent.delivered, sent.quote), (true, Some(message.to_string())));
+    assert_eq!(outcome(&world).await["kind"], "delivered");
+    assert_eq!((with_pictures(&world).len(), world.provider.requests().len()), (1, 1));
+}
+
+#[tokio::test]
 async fn a_socket_that_breaks_under_a_picture_leaves_the_outcome_unknown() {
     let world = world().await;
     world.bot.fault("send_group_msg", Fault::DropAfterRead);
     world.says("/生图 一只猫").await;
     world.bot.next_picture().await;
-    assert_eq!(outcome(&world).await["kind"], "unknown");
     world.bot.reconnect().await.unwrap();
+    let told = world.hears().await;
+    assert_eq!(outcome(&world).await["kind"], "unknown");
+    assert!(told.text.contains("[E-UNSURE]"), "{}", told.text);
     world.asks("/任务").await;
     assert_eq!(with_pictures(&world).len(), 1);
 }

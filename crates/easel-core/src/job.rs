@@ -17,9 +17,11 @@ pub mod ledger;
 mod made;
 mod place;
 pub mod recover;
+pub mod resend;
 mod run;
 pub mod schedule;
 pub mod sentences;
+mod speaker;
 #[cfg(test)]
 mod tests;
 pub mod usage;

@@ -263,6 +263,17 @@ impl Adapter for OneBot {
         self.reach(account).is_ok()
     }
 
+    async fn connected(&self, account: &AccountId) {
+        loop {
+            // Before the look, so that nothing is missed between the two.
+            let came = self.hub.came.notified();
+            if self.is_connected(account) {
+                return;
+            }
+            came.await;
+        }
+    }
+
     async fn run(
         self: Arc<Self>,
         inbox: Arc<dyn Inbox>,

@@ -21,6 +21,7 @@ use easel_core::{
     ports::{Clock, Inbox},
 };
 use secrecy::SecretString;
+use tokio::sync::Notify;
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -66,6 +67,8 @@ pub(crate) struct Hub {
     accounts: RwLock<HashMap<AccountId, Arc<Account>>>,
     /// Commands that came through one of several own accounts.
     shared: Mutex<VecDeque<Shared>>,
+    /// Rings whenever an account got a link, or is logged in again.
+    pub(crate) came: Arc<Notify>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) timing: Timing,
     /// For HTTP mode.
@@ -89,6 +92,8 @@ pub(crate) struct Account {
     links: Mutex<Vec<Arc<Link>>>,
     /// Whether it is logged in to QQ, as far as the implementation told.
     online: AtomicBool,
+    /// The hub's bell for those who wait for an account.
+    came: Arc<Notify>,
 }
 
 struct Memory {
@@ -103,9 +108,10 @@ struct Memory {
 }
 
 impl Account {
-    fn new(id: AccountId) -> Self {
+    fn new(id: AccountId, came: Arc<Notify>) -> Self {
         Self {
             id,
+            came,
             memory: Mutex::new(Memory {
                 ring: Ring::default(),
                 delivered: Seen::new(DUPLICATES, DUPLICATE_LIFE_MS),
@@ -126,10 +132,12 @@ impl Account {
 
     /// The newest connection wins: an old one may be half open for minutes.
     pub(crate) fn set_link(&self, link: Arc<Link>) {
-        self.online.store(true, Ordering::Relaxed);
+        self.online.store(true, Ordering::Release);
         let mut links = self.links();
         links.retain(|known| known.is_up() && !Arc::ptr_eq(known, &link));
         links.insert(0, link);
+        drop(links);
+        self.came.notify_waiters();
     }
 
     /// Forgets a link; an older one that is still up takes its place.
@@ -143,13 +151,14 @@ impl Account {
 
     /// Whether it is logged in to QQ.
     pub(crate) fn is_online(&self) -> bool {
-        self.online.load(Ordering::Relaxed)
+        self.online.load(Ordering::Acquire)
     }
 
     /// Takes note of it; says so when it changes.
     pub(crate) fn set_online(&self, online: bool) {
-        if self.online.swap(online, Ordering::Relaxed) != online {
+        if self.online.swap(online, Ordering::AcqRel) != online {
             if online {
+                self.came.notify_waiters();
                 info!(account = %self.id, "the account is logged in to QQ again");
             } else {
                 warn!(
@@ -246,6 +255,7 @@ impl Hub {
             inbox: RwLock::new(None),
             accounts: RwLock::default(),
             shared: Mutex::default(),
+            came: Arc::default(),
             clock,
             timing,
             http,
@@ -274,7 +284,9 @@ impl Hub {
             return known;
         }
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(accounts.entry(id.clone()).or_insert_with(|| Arc::new(Account::new(id))))
+        Arc::clone(
+            accounts.entry(id.clone()).or_insert_with(|| Arc::new(Account::new(id, Arc::clone(&self.came)))),
+        )
     }
 
     fn is_own(&self, user: &str) -> bool {

@@ -113,6 +113,8 @@ impl Adapter for Local {
         true
     }
 
+    async fn connected(&self, _account: &AccountId) {}
+
     async fn run(
         self: Arc<Self>,
         _inbox: Arc<dyn Inbox>,

@@ -1,6 +1,9 @@
 //! A job that has not ended, as the engine and the job's own task share it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use tokio::{sync::oneshot, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -30,9 +33,13 @@ pub(super) struct Active {
     pub(super) accepted_at: UnixMillis,
     /// Attempts of an earlier run.
     pub(super) attempts: u32,
+    /// When an earlier run recorded something of it last.
+    pub(super) left_at: Option<UnixMillis>,
     /// What is made of it and kept, while more is to come.
     made: Mutex<MadeSoFar>,
     phase: Mutex<Phase>,
+    /// Words about its progress would come too late.
+    settled: AtomicBool,
     start: Mutex<Option<oneshot::Sender<()>>>,
     /// Resolves when the person was told that the job is in work; the last mark waits for it.
     announced: Mutex<Option<oneshot::Receiver<()>>>,
@@ -46,6 +53,8 @@ pub(super) struct Active {
 pub(super) struct Earlier {
     /// Attempts begun.
     pub(super) attempts: u32,
+    /// When they recorded something last.
+    pub(super) left_at: Option<UnixMillis>,
     /// What they came to.
     pub(super) spent: Vec<Spent>,
     /// What they made and kept.
@@ -59,6 +68,7 @@ impl Earlier {
     pub(super) fn of(record: &JobRecord) -> Self {
         Self {
             attempts: record.attempts,
+            left_at: Some(record.changed_at),
             spent: record.spent.clone(),
             made: record.made.clone(),
             begun: Begun::left_by(record),
@@ -85,8 +95,10 @@ impl Active {
             deadline,
             accepted_at,
             attempts: earlier.attempts,
+            left_at: earlier.left_at,
             made: Mutex::new(earlier.made),
             phase: Mutex::new(Phase::Waiting),
+            settled: AtomicBool::new(false),
             start: Mutex::default(),
             announced: Mutex::default(),
             on_aside: Mutex::default(),
@@ -154,7 +166,21 @@ impl Active {
             return false;
         }
         *present = phase;
+        drop(present);
+        if phase == Phase::Delivering {
+            self.settle();
+        }
         true
+    }
+
+    /// Its result, or the sentence that ends it, is on its way.
+    pub(super) fn settle(&self) {
+        self.settled.store(true, Ordering::Release);
+    }
+
+    /// Whether words about its progress would come too late.
+    pub(super) fn is_settled(&self) -> bool {
+        self.settled.load(Ordering::Acquire)
     }
 
     /// Hands over the other end of "the person was told".

@@ -1,5 +1,5 @@
 //! The delivery policy: what is tried after a certain failure, and never after an unknown outcome. Pictures here, clips
-//! in `clip`.
+//! in `clip`. Who waits for a peer that is away, and what must be written before, is decided elsewhere.
 
 mod clip;
 
@@ -19,10 +19,6 @@ const MAX_ATTEMPTS: u32 = 5;
 const FILE_FIRST_BYTES: u64 = 20 << 20;
 /// The pause before the same is tried again.
 const TRANSIENT_PAUSE: Duration = Duration::from_secs(2);
-/// How long a delivery waits for a peer that is not connected. Its picture stays fetchable afterwards.
-pub(super) const RECONNECT_PATIENCE: Duration = Duration::from_mins(10);
-/// The longest pause between two looks for a peer.
-const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(15);
 
 /// How a delivery ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +27,13 @@ pub enum Delivered {
     Yes {
         /// The message that carries it.
         message: Option<MessageId>,
+        /// It went as a file, which shows no words and answers nobody: a message has to say whose it is.
+        bare: bool,
+    },
+    /// Certainly not there, because nobody was: the same may be sent when the peer is back.
+    Away {
+        /// Its words are there already.
+        captioned: bool,
     },
     /// Certainly not there.
     No {
@@ -124,9 +127,13 @@ async fn deliver_picture(
                 .chain([Part::Picture(OutgoingPicture { picture, name })])
                 .collect(),
         };
-        match send_when_connected(adapter, target, &Reply { parts }, clearance).await {
-            Ok(message) => return Delivered::Yes { message },
+        match send(adapter, target, &Reply { parts }, clearance).await {
+            Ok(message) => return Delivered::Yes { message, bare: shape == Shape::File },
             Err(SendError::Unknown { reason }) => return Delivered::Unknown { reason },
+            Err(SendError::Failed { failure: SendFailure::Disconnected, reason }) => {
+                tracing::info!(job = %item.job, ?shape, reason, "a send found nobody there");
+                return Delivered::Away { captioned: false };
+            }
             Err(SendError::Failed { failure, reason }) => {
                 tracing::info!(job = %item.job, ?shape, ?failure, reason, "a send failed");
                 let next = match next_shape(shape, failure, retried, files) {
@@ -157,34 +164,17 @@ async fn shaped(picture: &Picture, shape: Shape) -> Option<Picture> {
     tokio::task::spawn_blocking(move || compact(&whole).ok()).await.ok().flatten()
 }
 
-/// Sends a reply, waiting for the peer while it is not connected.
-///
-/// # Errors
-/// As [`Adapter::send`]; [`SendFailure::Disconnected`] only after the patience is over.
-pub async fn send_when_connected(
+async fn send(
     adapter: &Arc<dyn Adapter>,
     target: &Target,
     reply: &Reply,
     clearance: Option<&Clearance>,
 ) -> Result<Option<MessageId>, SendError> {
-    let patience = tokio::time::Instant::now() + RECONNECT_PATIENCE;
-    let mut pause = Duration::from_millis(250);
-    loop {
-        let sent = match clearance {
-            Some(clearance) => adapter.send_early(target, reply, clearance).await,
-            None => adapter.send(target, reply).await,
-        };
-        match sent {
-            Ok(sent) => return Ok(sent.message),
-            Err(SendError::Failed { failure: SendFailure::Disconnected, .. })
-                if tokio::time::Instant::now() + pause < patience =>
-            {
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(RECONNECT_PAUSE_MAX);
-            }
-            Err(error) => return Err(error),
-        }
-    }
+    let sent = match clearance {
+        Some(clearance) => adapter.send_early(target, reply, clearance).await,
+        None => adapter.send(target, reply).await,
+    };
+    sent.map(|sent| sent.message)
 }
 
 #[cfg(test)]
@@ -231,14 +221,14 @@ mod tests {
     async fn a_certain_failure_walks_down_the_ladder() {
         use SendFailure::{Picture, Transient};
         let (outcome, adapter) = deliver_after(vec![], test_picture()).await;
-        assert!(matches!(outcome, Delivered::Yes { .. }));
+        assert!(matches!(outcome, Delivered::Yes { bare: false, .. }));
         assert_eq!(adapter.sends()[0].text, "手办");
         let (outcome, adapter) =
             deliver_after(vec![failed(Transient), failed(Picture)], test_picture()).await;
         assert!(matches!(outcome, Delivered::Yes { .. }));
         assert_eq!(PictureFormat::sniff(&adapter.sends()[0].pictures[0]), Some(PictureFormat::Jpeg));
         let (outcome, adapter) = deliver_after(vec![failed(Picture), failed(Picture)], test_picture()).await;
-        assert!(matches!(outcome, Delivered::Yes { .. }));
+        assert!(matches!(outcome, Delivered::Yes { bare: true, .. }));
         assert!(adapter.sends()[0].as_file);
         let (outcome, adapter) = deliver_after(vec![failed(Picture); 3], test_picture()).await;
         assert!(matches!(outcome, Delivered::No { failure: Picture, .. }), "{outcome:?}");
@@ -254,15 +244,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_mute_ends_it_and_a_reconnect_is_awaited() {
+    async fn a_mute_ends_it_and_so_does_a_peer_that_is_away_for_now() {
         let (outcome, _) = deliver_after(vec![failed(SendFailure::Forbidden)], test_picture()).await;
         assert!(matches!(outcome, Delivered::No { failure: SendFailure::Forbidden, .. }));
-        let (outcome, adapter) =
-            deliver_after(vec![failed(SendFailure::Disconnected); 20], test_picture()).await;
-        assert!(matches!(outcome, Delivered::Yes { .. }));
-        assert_eq!(adapter.sends().len(), 1);
-        let (outcome, _) = deliver_after(vec![failed(SendFailure::Disconnected); 500], test_picture()).await;
-        assert!(matches!(outcome, Delivered::No { failure: SendFailure::Disconnected, .. }));
+        for before in [vec![], vec![failed(SendFailure::Picture)]] {
+            let failures = [before, vec![failed(SendFailure::Disconnected)]].concat();
+            let (outcome, adapter) = deliver_after(failures, test_picture()).await;
+            assert_eq!(outcome, Delivered::Away { captioned: false });
+            assert!(adapter.sends().is_empty());
+        }
     }
 
     #[tokio::test(start_paused = true)]

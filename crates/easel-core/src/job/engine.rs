@@ -40,6 +40,9 @@ use crate::{
     settings::SendMode,
 };
 
+/// What the end of one run and the beginning of the next may cost a job of its time.
+const RESTART_GRACE: Duration = Duration::from_mins(5);
+
 /// What the engine asks about a request when it runs it. Answered from the running configuration, so that a job of an
 /// earlier run is planned with today's.
 pub trait Planner: Send + Sync {
@@ -276,7 +279,9 @@ impl Engine {
             .with(|state| state.schedule.admit(id, lane_of(&request), &request.chat, &request.user))
             .map_err(queue_sentence)?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let job = self.activate(id, number, request, brought, self.clock.now(), Earlier::default());
+        let deadline = Instant::now() + self.longest();
+        let job =
+            self.activate((id, number, self.clock.now()), request, brought, deadline, Earlier::default());
         job.journal.hold(Event::Accepted { request: Box::new(job.request.clone()), number });
         let accepted = Accepted { job: id, number: job.number };
         self.spawn(job, admission, Beginning::New);
@@ -293,12 +298,17 @@ impl Engine {
             0 => self.numbers.fetch_add(1, Ordering::Relaxed),
             number => number,
         };
+        let deadline = Instant::now()
+            + match &beginning {
+                // A task is paid, whatever the clock says.
+                Beginning::Task { .. } => self.longest(),
+                _ => self.time_left(record.accepted_at).unwrap_or_default(),
+            };
         let job = self.activate(
-            record.id,
-            number,
+            (record.id, number, record.accepted_at),
             record.request.clone(),
             Brought::default(),
-            record.accepted_at,
+            deadline,
             Earlier::of(record),
         );
         if matches!(beginning, Beginning::Deliver { .. } | Beginning::DeliverMade { .. }) {
@@ -308,19 +318,31 @@ impl Engine {
         self.spawn(job, admission, beginning);
     }
 
+    /// What a job that nobody was paid for has left of its time when a later run finds it; `None` = it is too old to be
+    /// drawn, because nobody waits for it any more.
+    pub(super) fn time_left(&self, accepted_at: UnixMillis) -> Option<Duration> {
+        let age = Duration::from_millis(self.clock.now().since(accepted_at));
+        let deadline = self.longest();
+        (age <= deadline + RESTART_GRACE)
+            .then(|| deadline.saturating_sub(age).max(RESTART_GRACE.min(deadline)))
+    }
+
+    /// How long a job may take: what the owner says, and nothing that the clock can't add.
+    fn longest(&self) -> Duration {
+        self.settings.load().deadline.min(LONGEST)
+    }
+
     fn activate(
         &self,
-        id: JobId,
-        number: u32,
+        (id, number, accepted_at): (JobId, u32, UnixMillis),
         request: StoredRequest,
         brought: Brought,
-        accepted_at: UnixMillis,
+        deadline: Instant,
         mut earlier: Earlier,
     ) -> Arc<Active> {
         let files = (self.store.ledger.clone(), self.store.keys.clone());
         let (spent, begun) = (std::mem::take(&mut earlier.spent), earlier.begun.take());
         let journal = Journal::new(id, files, self.clock.clone(), spent, begun);
-        let deadline = Instant::now() + self.settings.load().deadline.min(LONGEST);
         let job = Active::new((id, number, accepted_at), (request, brought), journal, deadline, earlier);
         let job = Arc::new(job);
         self.with(|state| state.active.insert(id, job.clone()));
@@ -478,7 +500,7 @@ impl Engine {
     }
 
     /// What is kept of finished jobs.
-    pub fn keeper(&self) -> &Keeper {
+    pub fn keeper(&self) -> &Arc<Keeper> {
         &self.keeper
     }
 

@@ -38,6 +38,14 @@ struct Kept {
     artifacts: Vec<StoredArtifact>,
     /// `None` while the job still needs them.
     ended_at: Option<UnixMillis>,
+    /// The person is being told how to fetch them, although the job needs them still.
+    offered: bool,
+}
+
+impl Kept {
+    fn can_be_had(&self) -> bool {
+        self.offered || self.ended_at.is_some()
+    }
 }
 
 /// A blob of a job that has not ended, which goes with it: an input, or a picture that is no result yet.
@@ -64,6 +72,27 @@ struct State {
     /// Messages that became jobs, so that a re-delivered event does not become another one.
     seen: HashSet<(Chat, MessageId)>,
     seen_order: std::collections::VecDeque<(Chat, MessageId)>,
+    /// Jobs whose artifacts are being sent again, and how often at the same time.
+    pinned: HashMap<JobId, usize>,
+}
+
+/// Keeps a job's artifacts where they are, whatever their age, until it is dropped.
+pub struct Pin {
+    keeper: Arc<Keeper>,
+    job: JobId,
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.keeper.with(|state| {
+            if let Some(count) = state.pinned.get_mut(&self.job) {
+                *count -= 1;
+                if *count == 0 {
+                    state.pinned.remove(&self.job);
+                }
+            }
+        });
+    }
 }
 
 /// How many messages are remembered against re-delivery.
@@ -78,6 +107,7 @@ impl Keeper {
             numbers: HashMap::new(),
             seen: HashSet::new(),
             seen_order: std::collections::VecDeque::new(),
+            pinned: HashMap::new(),
         };
         Self { store, clock, state: Mutex::new(state) }
     }
@@ -130,6 +160,7 @@ impl Keeper {
             number: record.number,
             artifacts: record.artifacts.clone(),
             ended_at: record.is_finished().then_some(record.changed_at),
+            offered: false,
         };
         self.with(|state| state.kept.insert(record.id, kept));
     }
@@ -174,12 +205,28 @@ impl Keeper {
                 number: state.numbers.get(&job).copied().unwrap_or_default(),
                 artifacts: artifacts.to_vec(),
                 ended_at: None,
+                offered: false,
             };
             if let Some(needed) = state.needed.get_mut(&job) {
                 needed.retain(|needed| artifacts.iter().all(|artifact| artifact.blob != needed.blob));
             }
             state.kept.insert(job, kept);
         });
+    }
+
+    /// The person is told how to fetch a job's results: from now on that works, and they stay until the job has ended.
+    pub(super) fn offer(&self, job: JobId) {
+        self.with(|state| {
+            if let Some(kept) = state.kept.get_mut(&job) {
+                kept.offered = true;
+            }
+        });
+    }
+
+    /// Keeps a job's artifacts as long as the pin lives: who sends them again reads them from where they are.
+    pub fn pin(self: &Arc<Self>, job: JobId) -> Pin {
+        self.with(|state| *state.pinned.entry(job).or_default() += 1);
+        Pin { keeper: Arc::clone(self), job }
     }
 
     /// A job has ended: its inputs go, and so do pictures that became no result; its artifacts begin to age, and the oldest of others make room for them. A
@@ -228,7 +275,7 @@ impl Keeper {
                 .kept
                 .iter()
                 .rev()
-                .filter(|(_, kept)| kept.chat == *chat && kept.user == *user && kept.ended_at.is_some())
+                .filter(|(_, kept)| kept.chat == *chat && kept.user == *user && kept.can_be_had())
                 .find(|(_, kept)| meant(kept))
                 .map(|(job, kept)| (*job, kept.artifacts.clone()))
         })
@@ -309,6 +356,9 @@ impl State {
             count += kept.artifacts.len();
             bytes += bytes_of(&kept.artifacts);
             let limits = self.limits;
+            if self.pinned.contains_key(job) {
+                continue;
+            }
             if now.since(ended) > limits.ttl_millis || count > limits.max_count || bytes > limits.max_bytes {
                 out.push(*job);
             }
@@ -351,7 +401,8 @@ mod tests {
 
     struct Shelf {
         store: MemoryStore,
-        keeper: Keeper,
+        clock: Arc<HandClock>,
+        keeper: Arc<Keeper>,
         jobs: Vec<JobId>,
     }
 
@@ -359,8 +410,9 @@ mod tests {
         fn new(max_count: usize, max_bytes: u64) -> Self {
             let store = MemoryStore::default();
             let limits = KeepLimits { ttl_millis: 1_000, max_count, max_bytes };
-            let keeper = Keeper::new(store.ports(), Arc::new(HandClock::default()), limits);
-            Self { store, keeper, jobs: Vec::new() }
+            let clock = Arc::new(HandClock::default());
+            let keeper = Arc::new(Keeper::new(store.ports(), clock.clone(), limits));
+            Self { store, clock, keeper, jobs: Vec::new() }
         }
 
         /// A job with one artifact of so many bytes.
@@ -418,6 +470,40 @@ mod tests {
         assert!(shelf.store.blob_names().contains(&input.blob));
         shelf.ends(old).await;
         assert_eq!(shelf.store.blob_names(), [format!("{old}-0.mp4")], "inputs go with their job");
+    }
+
+    #[tokio::test]
+    async fn what_is_being_sent_again_outlives_its_time_and_makes_room_afterwards() {
+        let mut shelf = Shelf::new(1, 100);
+        let (keeper, first) = (Arc::clone(&shelf.keeper), shelf.stores(10).await);
+        shelf.ends(first).await;
+        let (pin, again) = (keeper.pin(first), keeper.pin(first));
+        let second = shelf.stores(10).await;
+        shelf.ends(second).await;
+        drop(again);
+        shelf.clock.advance_millis(2_000);
+        keeper.sweep(HashSet::new).await;
+        assert_eq!(shelf.left(), [0], "one of the two senders is still at it");
+        drop(pin);
+        keeper.sweep(HashSet::new).await;
+        assert_eq!(shelf.left(), [0_usize; 0]);
+    }
+
+    #[tokio::test]
+    async fn what_is_offered_can_be_had_and_does_not_age_before_its_job_has_ended() {
+        let mut shelf = Shelf::new(9, 100);
+        let job = shelf.stores(10).await;
+        let latest = |shelf: &Shelf| shelf.keeper.latest(&request().chat, &"2".into()).map(|(job, _)| job);
+        assert_eq!(latest(&shelf), None, "it is on its way");
+        shelf.keeper.offer(job);
+        shelf.clock.advance_millis(2_000);
+        shelf.keeper.sweep(HashSet::new).await;
+        assert_eq!(latest(&shelf), Some(job));
+        shelf.ends(job).await;
+        assert_eq!(latest(&shelf), Some(job));
+        shelf.clock.advance_millis(2_000);
+        shelf.keeper.sweep(HashSet::new).await;
+        assert_eq!(latest(&shelf), None);
     }
 
     #[tokio::test]

@@ -85,12 +85,16 @@ pub enum Event {
         /// The provider that made them.
         provider: String,
     },
-    /// The artifacts are in the blob store.
+    /// The artifacts are in the blob store, and nothing is being sent; after `Sending`: not any more, because the peer
+    /// went away.
     Stored {
         /// In order of delivery.
         artifacts: Vec<StoredArtifact>,
         /// The provider that made them.
         provider: String,
+        /// How many of them, from the first on, are certainly in the chat.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        sent: u32,
     },
     /// The result is about to be sent. Durable before a picture can be whole at the peer.
     Sending,
@@ -364,6 +368,9 @@ pub struct JobRecord {
     /// Stored artifacts.
     #[serde(default)]
     pub artifacts: Vec<StoredArtifact>,
+    /// How many of the stored artifacts, from the first on, are certainly in the chat.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub sent: u32,
     /// The part of them that is stored while more are to come.
     #[serde(default, skip_serializing_if = "MadeSoFar::is_empty")]
     pub made: MadeSoFar,
@@ -418,6 +425,7 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             stage: Stage::Waiting,
             inputs: None,
             artifacts: Vec::new(),
+            sent: 0,
             made: MadeSoFar::default(),
             task: None,
             attempts: 0,
@@ -471,9 +479,10 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             record.paid = record.spent.iter().any(|spent| spent.totals.maybe_paid > 0);
             record.stage = Stage::Waiting;
         }
-        Event::Stored { artifacts, provider } => {
+        Event::Stored { artifacts, provider, sent } => {
             record.made = MadeSoFar::default();
             record.artifacts = artifacts;
+            record.sent = sent;
             record.provider = provider;
             record.stage = Stage::Stored;
         }

@@ -3,8 +3,6 @@
 //! Each round's pictures are put into the blob store and recorded before the next one is asked for, so that neither a stop
 //! nor a crash loses what is paid, and they leave the memory. A job whose first answer brings everything never comes here.
 
-use std::sync::Arc;
-
 use super::{
     Outcome,
     active::Active,
@@ -12,13 +10,14 @@ use super::{
     collect::Inputs,
     engine::{Engine, Phase},
     ledger::{Event, MadeSoFar, StoredArtifact},
-    run::{Speaker, Stopped},
+    run::Stopped,
+    speaker::Speaker,
 };
 use crate::{
     error::{Charged, UserError},
     ids::JobId,
     media::Media,
-    ports::{Adapter, StoreError},
+    ports::StoreError,
 };
 
 impl Engine {
@@ -88,13 +87,12 @@ impl Engine {
     pub(super) async fn deliver_made(
         &self,
         job: &Active,
-        adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
         note: Option<UserError>,
     ) -> Result<Outcome, Stopped> {
         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
         let asked = Asked { note, ..Asked::default() };
-        self.deliver_asked(job, adapter, speaker, caption, asked).await
+        self.deliver_asked(job, speaker, caption, asked).await
     }
 
     /// What becomes of a job that could not go on: the pictures that it has are delivered all the same, and a cancelled one
@@ -102,7 +100,6 @@ impl Engine {
     pub(super) async fn settle_for_made(
         &self,
         job: &Active,
-        adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
         stopped: Stopped,
     ) -> Result<Outcome, Stopped> {
@@ -119,7 +116,7 @@ impl Engine {
                 (charged == Charged::Maybe).then(|| fewer(job.kept(), job.wished(), charged))
             }
         };
-        self.deliver_made(job, adapter, speaker, note).await
+        self.deliver_made(job, speaker, note).await
     }
 }
 

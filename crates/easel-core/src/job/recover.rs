@@ -2,7 +2,7 @@
 //!
 //! | stage in the ledger | at start |
 //! | --- | --- |
-//! | accepted, no provider under way | runs |
+//! | accepted, no provider under way | runs, when its account is back; failed `overdue`, told, when its time was over long before |
 //! | the same, a part made | asks for the rest, delivers all together |
 //! | a provider asked, no answer | failed `interrupted` (may have been paid), told |
 //! | the same, a part made | the part is delivered, with how many there are |
@@ -10,8 +10,10 @@
 //! | the same, a part made | the same, and what lacks then is asked for; all is delivered together |
 //! | a task intended, no id | `unknown`, told, never ordered again |
 //! | the same, a part made | the part is delivered, with the same sentence |
-//! | artifacts stored, not sending | delivered |
-//! | sending, no outcome | `unknown`, not sent again; `/重发图片` fetches it |
+//! | artifacts stored, not sending | delivered, those that were sent before left out |
+//! | sending, no outcome | `unknown`, told, not sent again; `/重发图片` fetches it |
+//!
+//! Whatever is told waits for its account, for a day if need be, and is recorded as ended after that.
 //!
 //! A call whose answer was never seen counts as a failed attempt that may have been paid, when its job ends.
 //!
@@ -22,18 +24,19 @@ use std::sync::Arc;
 use super::{
     Outcome,
     begun::Begun,
-    delivery::send_when_connected,
     engine::Engine,
+    handover::unsure,
     ledger::{Entry, Event, INTERRUPTED, JobRecord, Stage},
     run::Beginning,
     sentences::uncharged,
+    speaker::{Patience, Speaker},
     usage::Ended,
 };
 use crate::{
     error::{Charged, UserError},
     ids::Platform,
     ports::StoreError,
-    reply::{Reply, Target},
+    reply::{Reaction, Target},
 };
 
 /// The code of a job whose task may or may not have been ordered by an earlier run.
@@ -122,11 +125,16 @@ impl Engine {
                 },
                 Stage::Stored => {
                     recovered.delivered += 1;
-                    self.resume(&record, Beginning::Deliver { artifacts: record.artifacts.clone() });
+                    let (artifacts, provider) = (record.artifacts.clone(), record.provider.clone());
+                    let sent = usize::try_from(record.sent).unwrap_or(usize::MAX);
+                    self.resume(&record, Beginning::Deliver { artifacts, sent, provider });
                 }
                 Stage::Sending => {
                     recovered.unknown += 1;
-                    self.close(&record, Outcome::Unknown).await;
+                    let sentence = unsure(record.request.is_clip(), record.number);
+                    // The sentence says how to fetch the result, so from now on that must work.
+                    self.keeper.offer(record.id);
+                    self.tell_and_close(record, sentence);
                 }
             }
         }
@@ -153,36 +161,38 @@ impl Engine {
         self.usage.note(Ended { spent: &spent, ..ended(record) }, |spent| self.price(spent));
     }
 
-    /// Tells the person that a job was cut off, then closes it, so that a crash before it is told tells it next time. It
-    /// keeps what it took of the limits, because it may have been paid.
+    /// Tells the person how a job of an earlier run ended, then closes it, so that a crash before it is told tells it next
+    /// time. It keeps what it took of the limits, because it may have been paid.
     fn tell_and_close(self: &Arc<Self>, record: JobRecord, sentence: UserError) {
         let mut spent = record.spent.clone();
         if let Some(begun) = Begun::left_by(&record) {
             begun.lost(&mut spent);
         }
         let sentence = if self.were_free(&spent) { uncharged(sentence) } else { sentence };
+        let outcome = if record.stage == Stage::Sending || sentence.code == TASK_UNKNOWN {
+            Outcome::Unknown
+        } else {
+            Outcome::Failed { code: sentence.code.to_owned(), charged: Charged::Maybe }
+        };
+        let target =
+            Target { chat: record.request.chat.clone(), quote: Some(record.request.message.clone()) };
+        let speaker = self.planner.adapter(&target.chat.platform).map(|adapter| Speaker {
+            engine: Arc::clone(self),
+            adapter,
+            target,
+        });
         let engine = Arc::clone(self);
         self.tracker().spawn(async move {
-            let outcome = if sentence.code == TASK_UNKNOWN {
-                Outcome::Unknown
-            } else {
-                Outcome::Failed { code: sentence.code.to_owned(), charged: Charged::Maybe }
-            };
-            let target =
-                Target { chat: record.request.chat.clone(), quote: Some(record.request.message.clone()) };
-            if let Some(adapter) = engine.planner.adapter(&target.chat.platform) {
-                let reply = Reply::text(engine.planner.say(&target.chat, &sentence));
-                let told = tokio::select! {
-                    biased;
-                    told = send_when_connected(&adapter, &target, &reply, None) => told,
-                    // Not told yet: the next start tells it.
-                    () = engine.stop.cancelled() => return,
-                };
-                if let Err(error) = told {
-                    tracing::warn!(job = %record.id, %error, "an interruption could not be told");
+            if let Some(speaker) = &speaker {
+                let mut patience = Patience::of_a_day(&engine, Some(record.changed_at));
+                if !speaker.tell(record.id, (&sentence, Charged::No), &mut patience).await {
+                    return;
                 }
             }
             engine.close(&record, outcome).await;
+            if let Some(speaker) = &speaker {
+                speaker.react(Reaction::Failed).await;
+            }
         });
     }
 }

@@ -1,6 +1,9 @@
 //! The life of one job on its own task: collect, wait, ask, store, deliver, record.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Weak},
+    time::Duration,
+};
 
 use tokio::sync::oneshot;
 
@@ -9,17 +12,17 @@ use super::{
     active::Active,
     ask::Asked,
     collect::{CollectError, Input, Inputs},
-    delivery::send_when_connected,
     engine::{Engine, Phase, Plan},
     handover::Handed,
     ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
     made::fewer,
-    sentences::{charge_note, class_sentence, deadline_sentence},
+    sentences::{class_sentence, deadline_sentence},
+    speaker::{Patience, Speaker},
 };
 use crate::{
     error::{Charged, ErrorClass, UserError},
     ports::{Adapter, Durable, Operation, StoreError},
-    reply::{Reaction, Reply, Target},
+    reply::{Reaction, Target},
 };
 
 /// How long the record of a delivery waits for another one to share its fsync with. A crash before that ends the job as
@@ -43,10 +46,14 @@ pub(super) enum Beginning {
         /// Its kept inputs, if it had them.
         inputs: Option<Vec<StoredPicture>>,
     },
-    /// Its artifacts are stored and were not sent.
+    /// Its artifacts are stored and were not sent, or not to the end.
     Deliver {
         /// In order.
         artifacts: Vec<StoredArtifact>,
+        /// How many of them, from the first on, are in the chat.
+        sent: usize,
+        /// Who made them.
+        provider: String,
     },
     /// A part of it is made and kept, and nothing more is ordered.
     DeliverMade {
@@ -107,25 +114,25 @@ impl Engine {
         let speaker =
             Speaker { engine: Arc::clone(&self), adapter: Arc::clone(&adapter), target: target.clone() };
         let result = match beginning {
-            Beginning::Deliver { artifacts } => {
-                let delivered = self.hand_over_later(&job, &adapter, &speaker, artifacts).await;
+            Beginning::Deliver { artifacts, sent, provider } => {
+                let delivered = self.hand_over_later(&job, &speaker, (artifacts, sent, &provider)).await;
                 delivered.map_err(|stopped| self.priced(&job, stopped))
             }
             Beginning::DeliverMade { note } => {
-                let delivered = self.deliver_made(&job, &adapter, &speaker, note).await;
+                let delivered = self.deliver_made(&job, &speaker, note).await;
                 delivered.map_err(|stopped| self.priced(&job, stopped))
             }
             beginning => match self.produce(&job, &adapter, &speaker, started, position, beginning).await {
                 Ok(outcome) => Ok(outcome),
-                Err(stopped) => self.settle_for_made(&job, &adapter, &speaker, stopped).await,
+                Err(stopped) => self.settle_for_made(&job, &speaker, stopped).await,
             },
         };
         match result {
             Ok(outcome) => {
                 let mark = match &outcome {
                     Outcome::Delivered { .. } => Some(Reaction::Done),
-                    Outcome::Failed { .. } => Some(Reaction::Failed),
-                    Outcome::Cancelled | Outcome::Unknown => None,
+                    Outcome::Failed { .. } | Outcome::Unknown => Some(Reaction::Failed),
+                    Outcome::Cancelled => None,
                 };
                 job.journal.give_up();
                 let finished = Event::Finished { outcome: outcome.clone() };
@@ -164,8 +171,8 @@ impl Engine {
         }
     }
 
-    /// Ends a job without a result. Told before it is recorded, so that nobody is forgotten; the place is free while a
-    /// peer is awaited.
+    /// Ends a job without a result. Told before it is recorded, so that nobody is forgotten, also when its account is away
+    /// for hours and easel is started again meanwhile; the place is free until then.
     async fn end_with(
         &self,
         job: &Active,
@@ -173,8 +180,12 @@ impl Engine {
         (sentence, charged): (&UserError, Charged),
         outcome: Outcome,
     ) {
+        job.settle();
         self.vacate(job);
-        speaker.say_of(sentence, charged).await;
+        let mut patience = Patience::of_a_day(self, job.left_at);
+        if !speaker.tell(job.id, (sentence, charged), &mut patience).await {
+            return;
+        }
         self.finish(job, outcome).await;
         job.announced().await;
         speaker.react(Reaction::Failed).await;
@@ -199,11 +210,16 @@ impl Engine {
         let charged = if job.may_cost() { Charged::Maybe } else { self.lost(job) };
         let charged = if self.was_free(job) { Charged::No } else { charged };
         let outcome = Outcome::Failed { code: "E-PANIC".to_owned(), charged };
+        job.settle();
         self.vacate(job);
         if let Some(adapter) = self.planner.adapter(&job.request.chat.platform) {
             let target = Target { chat: job.request.chat.clone(), quote: Some(job.request.message.clone()) };
             let speaker = Speaker { engine: Arc::clone(self), adapter, target };
-            speaker.say_of(&UserError::new("error-internal", "E-PANIC"), charged).await;
+            let mut patience = Patience::of_a_day(self, job.left_at);
+            let sentence = UserError::new("error-internal", "E-PANIC");
+            if !speaker.tell(job.id, (&sentence, charged), &mut patience).await {
+                return;
+            }
         }
         self.finish(job, outcome).await;
     }
@@ -232,7 +248,7 @@ impl Engine {
                     }
                     if !asked.is_empty() {
                         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
-                        return self.deliver_asked(job, adapter, speaker, caption, asked).await;
+                        return self.deliver_asked(job, speaker, caption, asked).await;
                     }
                 }
                 Beginning::Again { inputs }
@@ -240,13 +256,17 @@ impl Engine {
             beginning => beginning,
         };
         let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
-        if matches!(beginning, Beginning::Again { inputs: None }) {
-            if job.request.had_inline {
+        if let Beginning::Again { inputs } = &beginning {
+            if inputs.is_none() && job.request.had_inline {
                 // Drawn from the words alone it would be another picture than the one that was asked for.
                 return Err(Stopped::failed(UserError::new("error-picture-expired", "E-PICTURE-EXPIRED")));
             }
-            // After a start the peer is not back yet, and only it knows the pictures that are meant.
-            self.await_peer(job, adapter).await?;
+            if self.time_left(job.accepted_at).is_none() {
+                return Err(overdue());
+            }
+            // After a start the peer is not back yet. Only it knows the pictures that are meant, and nothing is bought for
+            // an account that may never be back.
+            self.await_account(job, adapter, &mut started).await?;
         }
         let needs_collecting = !job.request.fallback.is_empty()
             || job.request.quote.is_some()
@@ -299,14 +319,13 @@ impl Engine {
             first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
         let caption: Vec<String> = plan.caption.clone().into_iter().chain(note).collect();
         let caption = (!caption.is_empty()).then(|| caption.join("\n"));
-        self.deliver_asked(job, adapter, speaker, caption, asked).await
+        self.deliver_asked(job, speaker, caption, asked).await
     }
 
     /// From a result to its delivery: what was asked for last, behind what is kept.
     pub(super) async fn deliver_asked(
         &self,
         job: &Active,
-        adapter: &Arc<dyn Adapter>,
         speaker: &Speaker,
         caption: Option<String>,
         mut asked: Asked,
@@ -328,8 +347,8 @@ impl Engine {
         let note = note.or_else(|| {
             (media.len() < job.wished()).then(|| fewer(media.len(), job.wished(), self.lost(job)))
         });
-        let handed = Handed { caption: caption.as_deref(), media: &media, kept: &kept, provider: &provider };
-        let outcome = self.hand_over(job, adapter, speaker, handed).await?;
+        let handed = Handed { caption: caption.as_deref(), kept: &kept, provider: &provider };
+        let outcome = self.hand_over(job, speaker, handed, media).await?;
         if let Some(sentence) = note {
             speaker.say(&sentence).await;
         }
@@ -345,7 +364,7 @@ impl Engine {
         let (runtime, number) = (tokio::runtime::Handle::current(), job.number);
         job.journal.when_created(move || {
             let told = async move {
-                speaker.say(&UserError::new("job-rendering", "").with("job", u64::from(number))).await;
+                speaker.mention(&UserError::new("job-rendering", "").with("job", u64::from(number))).await;
             };
             tracker.spawn_on(told, &runtime);
         });
@@ -357,7 +376,7 @@ impl Engine {
         let (runtime, number) = (tokio::runtime::Handle::current(), job.number);
         job.when_aside(move || {
             let told = async move {
-                speaker.say(&UserError::new("job-aside", "").with("job", u64::from(number))).await;
+                speaker.mention(&UserError::new("job-aside", "").with("job", u64::from(number))).await;
             };
             tracker.spawn_on(told, &runtime);
         });
@@ -370,6 +389,8 @@ impl Engine {
         let tracker = self.tracker();
         let told = job.announcing();
         let number = job.number;
+        // Weak: the job's own journal holds this until it is durable.
+        let job_of = Arc::downgrade(job);
         job.journal.when_durable(move || {
             tracker.spawn_on(
                 async move {
@@ -377,13 +398,15 @@ impl Engine {
                         let waits = UserError::new("job-queued", "")
                             .with("position", position as u64)
                             .with("job", u64::from(number));
-                        speaker.say(&waits).await;
+                        speaker.mention(&waits).await;
                     }
                     let marked = speaker.react(Reaction::Working).await;
                     // Where there are no marks a sentence stands in for this one, unless the place was told: that says
-                    // already that the job was accepted, and the picture itself says that it was its turn.
-                    if !marked && position.is_none() {
-                        speaker.say(&UserError::new("job-accepted", "")).await;
+                    // already that the job was accepted, and the picture itself says that it was its turn. A refusal may
+                    // take its time, and behind the result the sentence would be nonsense.
+                    let settled = || Weak::upgrade(&job_of).is_none_or(|job| job.is_settled());
+                    if !marked && position.is_none() && !settled() {
+                        speaker.mention(&UserError::new("job-accepted", "")).await;
                     }
                     told.send(()).ok();
                 },
@@ -407,6 +430,41 @@ impl Engine {
             drop(job.journal.append([Event::Collected { inputs: kept }]));
         }
         Ok(inputs)
+    }
+
+    /// Waits until the account of a job of an earlier run can be spoken to. Others have its place meanwhile.
+    async fn await_account(
+        &self,
+        job: &Active,
+        adapter: &Arc<dyn Adapter>,
+        started: &mut oneshot::Receiver<()>,
+    ) -> Result<(), Stopped> {
+        let account = &job.request.chat.account;
+        let back = adapter.connected(account);
+        tokio::pin!(back);
+        let mut aside = false;
+        let awaited = loop {
+            tokio::select! {
+                biased;
+                () = job.cancel.cancelled() => break Err(Stopped::Cancelled { charged: Charged::No }),
+                () = &mut back => break Ok(()),
+                () = self.stop.cancelled() => break Err(Stopped::Later),
+                begun = &mut *started, if !started.is_terminated() => {
+                    // The sender is dropped only with the engine.
+                    if begun.is_err() {
+                        break Err(Stopped::Later);
+                    }
+                    tracing::info!(job = %job.id, %account, "a job of an earlier run waits for its account, which is away");
+                    self.step_aside(job);
+                    aside = true;
+                }
+                () = tokio::time::sleep_until(job.deadline) => break Err(overdue()),
+            }
+        };
+        if aside {
+            self.step_back(job);
+        }
+        awaited
     }
 
     async fn wait_for_turn(&self, job: &Active, started: &mut oneshot::Receiver<()>) -> Result<(), Stopped> {
@@ -486,39 +544,7 @@ fn counts(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Delivered { .. } | Outcome::Unknown)
 }
 
-/// Speaks to the chat of one job.
-#[derive(Clone)]
-pub(super) struct Speaker {
-    pub(super) engine: Arc<Engine>,
-    pub(super) adapter: Arc<dyn Adapter>,
-    pub(super) target: Target,
-}
-
-impl Speaker {
-    pub(super) async fn say(&self, sentence: &UserError) {
-        self.say_of(sentence, Charged::No).await;
-    }
-
-    /// Says how a job failed, and that something may have been charged where that is so.
-    async fn say_of(&self, sentence: &UserError, charged: Charged) {
-        let said = |sentence: &UserError| self.engine.planner.say(&self.target.chat, sentence);
-        let text = match charge_note(sentence, charged) {
-            Some(note) => format!("{}\n{}", said(sentence), said(&note)),
-            None => said(sentence),
-        };
-        if let Err(error) = send_when_connected(&self.adapter, &self.target, &Reply::text(text), None).await {
-            tracing::warn!(%error, code = sentence.code, "a sentence could not be delivered");
-        }
-    }
-
-    /// Marks the request; false where that can't be done.
-    async fn react(&self, reaction: Reaction) -> bool {
-        let capabilities = self.adapter.capabilities(&self.target.chat.account);
-        let can = if self.target.chat.kind.is_direct() {
-            capabilities.direct_reactions
-        } else {
-            capabilities.group_reactions
-        };
-        can && self.adapter.react(&self.target, reaction).await.is_ok()
-    }
+/// A job that nobody was paid for found its provider, or its account, too late.
+fn overdue() -> Stopped {
+    Stopped::failed(UserError::new("error-overdue", "E-OVERDUE"))
 }

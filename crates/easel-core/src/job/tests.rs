@@ -1,5 +1,6 @@
 //! The engine, told as conversations with a recording adapter, scripted providers and a memory store.
 
+mod away;
 mod clips;
 mod remote;
 mod rounds;
@@ -27,7 +28,7 @@ use crate::{
     error::{Arg, ErrorClass, ProviderError, Retry, UserError},
     ids::{Chat, ChatKind, Platform},
     message::{PictureLocator, PictureOrigin, PictureRef, Quote},
-    ports::{Adapter, ApiKey, Capabilities, Operation, Output, SendError},
+    ports::{Adapter, ApiKey, Capabilities, Operation, Output, SendError, SendFailure},
     reply::Reaction,
     testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
 };
@@ -47,7 +48,7 @@ impl Planner for TestPlanner {
             title: None,
             output: Output::default(),
             needs_picture: request.feature == "edit",
-            caption: None,
+            caption: request.preset.clone(),
         })
     }
     fn provider(&self, name: &str) -> Option<Arc<ProviderSlot>> {
@@ -251,13 +252,46 @@ async fn a_deadline_beyond_all_clocks_takes_no_place_away() {
 
 #[tokio::test(start_paused = true)]
 async fn direct_chats_get_a_text_instead_of_a_mark() {
-    let w = world(vec![]);
+    let go = Arc::new(Notify::new());
+    let w = world(vec![Step::Hold(go.clone())]);
     let mut direct = request("u", "m1");
     direct.chat.kind = ChatKind::Direct;
     w.asks(direct);
-    w.adapter.send_number(2).await;
-    let texts: Vec<_> = w.adapter.sends().iter().map(|send| send.text.clone()).collect();
-    assert!(texts.contains(&"job-accepted".to_owned()), "{texts:?}");
+    assert_eq!(w.adapter.send_number(1).await.text, "job-accepted");
+    go.notify_one();
+    assert_eq!(w.adapter.send_number(2).await.pictures.len(), 1);
+}
+
+/// QQ implementations take seconds to refuse a mark, or never answer.
+#[tokio::test(start_paused = true)]
+async fn no_words_stand_in_for_a_mark_that_may_be_there_or_comes_behind_the_result() {
+    let refused = || SendError::Failed { failure: SendFailure::Permanent, reason: "no".to_owned() };
+    let unanswered = || SendError::Unknown { reason: "no answer in time".to_owned() };
+    // While the provider draws, a refusal is made up for by words.
+    for (failure, words) in [(refused(), 1), (unanswered(), 0)] {
+        let go = Arc::new(Notify::new());
+        let w = world(vec![Step::Hold(go.clone())]);
+        w.adapter.fail_reactions([failure]);
+        w.asks(request("u", "m1"));
+        w.provider.arrivals(1).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        go.notify_one();
+        w.ended().await;
+        let accepted = w.adapter.sends().iter().filter(|send| send.text == "job-accepted").count();
+        assert_eq!((accepted, w.adapter.sends().len()), (words, words + 1));
+    }
+    for script in [vec![], vec![Step::Fail(ErrorClass::ModerationInput)]] {
+        let w = world(script);
+        let go = w.adapter.hold_reactions();
+        w.adapter.fail_reactions([refused()]);
+        w.asks(request("u", "m1"));
+        w.adapter.send_number(1).await;
+        go.notify_one();
+        w.adapter.send_number(1).await;
+        go.notify_one();
+        w.adapter.reaction_number(1).await;
+        assert_eq!(w.adapter.sends().len(), 1, "the end itself says that it was its turn");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -419,8 +453,11 @@ async fn an_unknown_delivery_is_not_repeated_and_can_be_fetched() {
     let w = world(vec![]);
     w.adapter.fail_sends([SendError::Unknown { reason: "time-out".to_owned() }]);
     w.asks(request("u", "m1"));
+    assert_eq!(w.adapter.send_number(1).await.text, "error-unsure job=1");
+    w.adapter.reaction_number(2).await;
+    assert_eq!(w.adapter.reactions().last().unwrap().1, Reaction::Failed, "no mark of work stays");
     w.ended().await;
-    assert!(w.adapter.sends().is_empty());
+    assert_eq!(w.adapter.sends().len(), 1);
     assert_eq!(w.events().last().unwrap(), "finished:unknown");
     let (_, artifacts) = w.engine.keeper().latest(&group("g"), &"u".into()).unwrap();
     assert_eq!(w.engine.keeper().read(&artifacts).await.unwrap().len(), 1);
@@ -485,7 +522,7 @@ async fn kill_minus_nine_after_any_entry_loses_and_repeats_nothing() {
         ("asking", Recovered { interrupted: 1, ..Recovered::default() }, 0, 1),
         ("answered", Recovered { interrupted: 1, ..Recovered::default() }, 0, 1),
         ("stored", Recovered { delivered: 1, ..Recovered::default() }, 0, 1),
-        ("sending", Recovered { unknown: 1, ..Recovered::default() }, 0, 0),
+        ("sending", Recovered { unknown: 1, ..Recovered::default() }, 0, 1),
         ("finished:delivered", Recovered::default(), 0, 0),
     ];
     for (cut, (event, recovered, asked, sent)) in expected.into_iter().enumerate() {
@@ -504,6 +541,10 @@ async fn kill_minus_nine_after_any_entry_loses_and_repeats_nothing() {
         match event {
             "asking" | "answered" => assert_eq!(sends[0].text, "error-interrupted"),
             "accepted" | "stored" => assert_eq!(sends[0].pictures.len(), 1),
+            "sending" => {
+                assert_eq!(sends[0].text, "error-unsure job=1");
+                assert_eq!(second.adapter.reactions()[0].1, Reaction::Failed, "after {event}");
+            }
             _ => {}
         }
         // And a third start finds everything closed.

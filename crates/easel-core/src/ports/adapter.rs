@@ -160,6 +160,10 @@ pub trait Adapter: PictureSource {
     /// Whether the account can be spoken to now. A send to one that can't fails as [`SendFailure::Disconnected`].
     fn is_connected(&self, account: &AccountId) -> bool;
 
+    /// Waits until the account can be spoken to ([`is_connected`](Self::is_connected)); returns at once while it can. Told
+    /// by the connection itself, so it may be awaited for a day. Dropping the future is fine.
+    async fn connected(&self, account: &AccountId);
+
     /// Runs until `stop`: listens or connects, reconnects for ever, delivers messages to the inbox. Calls `ready`
     /// once, when it listens (or has started to dial).
     ///

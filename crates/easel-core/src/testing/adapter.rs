@@ -62,7 +62,10 @@ struct State {
     roles: HashMap<String, ChatRole>,
     downloads: Vec<String>,
     hold: Option<Arc<Notify>>,
+    hold_marks: Option<Arc<Notify>>,
+    unmarked: VecDeque<SendError>,
     away: bool,
+    leaves: Option<usize>,
     next: u64,
 }
 
@@ -94,6 +97,24 @@ impl RecordingAdapter {
     /// Whether the peer is away: then sends fail as disconnected.
     pub fn set_away(&self, away: bool) {
         self.with(|state| state.away = away);
+        self.changed.notify_waiters();
+    }
+
+    /// The peer goes away after so many more sends.
+    pub fn away_after(&self, sends: usize) {
+        self.with(|state| state.leaves = Some(sends));
+    }
+
+    /// The next marks fail like this, in order.
+    pub fn fail_reactions(&self, failures: impl IntoIterator<Item = SendError>) {
+        self.with(|state| state.unmarked.extend(failures));
+    }
+
+    /// Marks wait for the returned notification.
+    pub fn hold_reactions(&self) -> Arc<Notify> {
+        let go = Arc::new(Notify::new());
+        self.with(|state| state.hold_marks = Some(go.clone()));
+        go
     }
 
     /// Downloads wait for the returned notification.
@@ -207,6 +228,16 @@ impl Adapter for RecordingAdapter {
         self.with(|state| !state.away)
     }
 
+    async fn connected(&self, account: &AccountId) {
+        loop {
+            let changed = self.changed.notified();
+            if self.is_connected(account) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     async fn run(
         self: Arc<Self>,
         _inbox: Arc<dyn Inbox>,
@@ -261,6 +292,10 @@ impl Adapter for RecordingAdapter {
             }
             state.next += 1;
             state.sends.push(send);
+            state.leaves = state.leaves.map(|left| left.saturating_sub(1));
+            if state.leaves == Some(0) {
+                (state.leaves, state.away) = (None, true);
+            }
             Ok(Sent { message: Some(format!("sent-{}", state.next).into()), way: "recorded" })
         });
         self.changed.notify_waiters();
@@ -268,6 +303,12 @@ impl Adapter for RecordingAdapter {
     }
 
     async fn react(&self, target: &Target, reaction: Reaction) -> Result<(), SendError> {
+        if let Some(hold) = self.with(|state| state.hold_marks.clone()) {
+            hold.notified().await;
+        }
+        if let Some(failure) = self.with(|state| state.unmarked.pop_front()) {
+            return Err(failure);
+        }
         self.with(|state| state.reactions.push((target.clone(), reaction)));
         self.changed.notify_waiters();
         Ok(())

@@ -10,15 +10,12 @@ use crate::{
     error::UserError,
     i18n::{Args, HelpView, Locale},
     job::{
-        delivery::{Delivered, Item, deliver},
         engine::{CancelOutcome, Engine, JobLine, Phase},
         ledger::StoredRequest,
     },
-    media::Media,
     message::Message,
-    ports::SendFailure,
     prompt::Preset,
-    reply::{Reply, Target},
+    reply::Target,
 };
 
 /// Lines of `/任务` at most.
@@ -192,65 +189,9 @@ impl Desk {
         let adapter = self.adapters.get(&message.chat.platform)?.clone();
         let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };
         let engine = Arc::clone(engine);
-        let lost = self.sentence(runtime, &UserError::new("error-internal", "E-ARTIFACT"));
-        let gone = |key| self.sentence(runtime, &UserError::new(key, "E-RESEND-GONE"));
-        let (gone, some_gone) = (gone("error-resend-gone"), gone("error-resend-some-gone"));
-        let not_sent = |key| self.sentence(runtime, &UserError::new(key, "E-DELIVERY"));
-        let (not_sent, clip_not_sent) =
-            (not_sent("error-not-delivered"), not_sent("error-clip-not-delivered"));
         Some(Box::pin(async move {
             let _under_way = under_way;
-            let failed = match engine.keeper().read(&artifacts).await {
-                Ok(results) => {
-                    // Removed by hand, or by age and size since it was looked up.
-                    let mut failed = match results.len() {
-                        0 => Some(&gone),
-                        some if some < artifacts.len() => Some(&some_gone),
-                        _ => None,
-                    };
-                    for (index, media) in results.iter().enumerate() {
-                        let send_mode = engine.send_mode();
-                        let item = Item { job, index, caption: None, media, send_mode };
-                        let outcome = deliver(&adapter, &target, item, None).await;
-                        match &outcome {
-                            Delivered::Yes { .. } => tracing::info!(%job, index, "a result was sent again"),
-                            Delivered::Unknown { reason } => tracing::warn!(
-                                %job,
-                                index,
-                                reason,
-                                "nobody knows whether a result that was sent again arrived"
-                            ),
-                            Delivered::No { reason, .. } => tracing::warn!(
-                                %job,
-                                index,
-                                reason,
-                                code = "E-DELIVERY",
-                                "a result could not be sent again"
-                            ),
-                        }
-                        // Whoever is muted or gone can't be told either.
-                        if let Delivered::No { failure, .. } = outcome
-                            && !matches!(failure, SendFailure::Forbidden | SendFailure::Disconnected)
-                        {
-                            failed = Some(if matches!(media, Media::Clip(_)) {
-                                &clip_not_sent
-                            } else {
-                                &not_sent
-                            });
-                        }
-                    }
-                    failed
-                }
-                Err(error) => {
-                    tracing::error!(%job, %error, code = "E-ARTIFACT", "a kept result can't be read");
-                    Some(&lost)
-                }
-            };
-            if let Some(sentence) = failed
-                && let Err(error) = adapter.send(&target, &Reply::text(sentence.as_str())).await
-            {
-                tracing::info!(chat = %target.chat, %error, "an answer could not be delivered");
-            }
+            engine.resend(&adapter, &target, job, &artifacts).await;
         }))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Delivered, Item, MAX_ATTEMPTS, TRANSIENT_PAUSE, send_when_connected};
+use super::{Delivered, Item, MAX_ATTEMPTS, TRANSIENT_PAUSE, send};
 use crate::{
     media::{Clip, Media},
     ports::{Adapter, AdapterCapabilities, SendError, SendFailure},
@@ -71,19 +71,27 @@ pub(super) async fn deliver(
     for way in ladder(item.send_mode, clip, capabilities) {
         let together = if way.may_be_captioned() && capabilities.clip_captions { caption } else { None };
         if together.is_none()
-            && let Some(words) = caption.take()
-            && let Err(failed) = announce(adapter, target, words).await
+            && let Some(words) = caption
         {
-            return failed;
+            if let Err(failed) = announce(adapter, target, words).await {
+                return failed;
+            }
+            caption = None;
         }
+        // Words of their own quote the request; so does everything but a file.
+        let captioned = item.caption.is_some() && caption.is_none();
+        let bare = way == Way::File && !captioned;
         let mut retried = false;
         loop {
             attempts += 1;
             let part = way.parts(clip, item.name(clip.format.extension()));
             let parts = together.map(|text| Part::Text(text.to_owned())).into_iter().chain([part]).collect();
-            match send_when_connected(adapter, target, &Reply { parts }, None).await {
-                Ok(message) => return Delivered::Yes { message },
+            match send(adapter, target, &Reply { parts }, None).await {
+                Ok(message) => return Delivered::Yes { message, bare },
                 Err(SendError::Unknown { reason }) => return Delivered::Unknown { reason },
+                Err(SendError::Failed { failure: SendFailure::Disconnected, .. }) => {
+                    return Delivered::Away { captioned };
+                }
                 Err(SendError::Failed { failure, reason }) => {
                     tracing::info!(job = %item.job, ?failure, reason, way = ?kind(&way), "a clip was not sent this way");
                     last = (failure, reason);
@@ -91,7 +99,7 @@ pub(super) async fn deliver(
             }
             match last.0 {
                 // A refusal that nobody understands may hide a clip that did arrive.
-                SendFailure::Forbidden | SendFailure::Disconnected | SendFailure::Permanent => {
+                SendFailure::Forbidden | SendFailure::Permanent => {
                     return Delivered::No { failure: last.0, reason: last.1 };
                 }
                 SendFailure::Transient
@@ -108,11 +116,13 @@ pub(super) async fn deliver(
 
 /// The words that belong to a clip, as a message of their own. Their loss is no reason to keep the clip back.
 async fn announce(adapter: &Arc<dyn Adapter>, target: &Target, words: &str) -> Result<(), Delivered> {
-    match send_when_connected(adapter, target, &Reply::text(words), None).await {
-        Err(SendError::Failed {
-            failure: failure @ (SendFailure::Forbidden | SendFailure::Disconnected),
-            reason,
-        }) => Err(Delivered::No { failure, reason }),
+    match send(adapter, target, &Reply::text(words), None).await {
+        Err(SendError::Failed { failure: SendFailure::Disconnected, .. }) => {
+            Err(Delivered::Away { captioned: false })
+        }
+        Err(SendError::Failed { failure: failure @ SendFailure::Forbidden, reason }) => {
+            Err(Delivered::No { failure, reason })
+        }
         Err(error) => {
             tracing::info!(%error, "the words of a clip could not be delivered");
             Ok(())

@@ -83,7 +83,7 @@ async fn kill_minus_nine_after_any_entry_of_two_tasks_loses_and_repeats_nothing(
         ("created", resumed, &["t-2"], 0, two),
         ("answered", delivered, &[], 0, &["picture", "note-fewer made=1 wished=2"]),
         ("stored", delivered, &[], 0, two),
-        ("sending", unknown, &[], 0, &[]),
+        ("sending", unknown, &[], 0, &["error-unsure job=1"]),
         ("finished:delivered", none(), &[], 0, &[]),
     ];
     for (cut, (event, recovered, asked_about, ordered, sent)) in expected.into_iter().enumerate() {

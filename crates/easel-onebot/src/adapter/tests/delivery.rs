@@ -406,8 +406,7 @@ async fn a_logged_out_account_fails_fast() {
     until("the news", || hub.account(&account).is_some_and(|account| !account.is_online())).await;
     assert_eq!(failure(rig.adapter.send(&target(&peer), &Reply::text("x")).await), SendFailure::Disconnected);
     peer.set_online(true);
-    peer.heartbeat().await;
-    until("the news", || hub.account(&account).is_some_and(|account| account.is_online())).await;
+    tokio::join!(rig.adapter.connected(&account), peer.heartbeat());
     assert!(rig.adapter.send(&target(&peer), &Reply::text("x")).await.is_ok());
     rig.end().await;
 }

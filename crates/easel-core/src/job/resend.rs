@@ -1,0 +1,121 @@
+//! `/重发图片`: a kept result once more.
+
+use std::sync::Arc;
+
+use super::{
+    delivery::{Delivered, Item, deliver},
+    engine::Engine,
+    ledger::StoredArtifact,
+    speaker::{Patience, Return},
+};
+use crate::{
+    error::UserError,
+    ids::JobId,
+    media::{Media, MediaFormat},
+    ports::{Adapter, SendFailure},
+    reply::{Reply, Target},
+};
+
+impl Engine {
+    /// Sends the kept results of a job once more, as they are, and says what is gone or could not be sent. They stay where
+    /// they are until then, whatever their age; see [`pin`].
+    ///
+    /// [`pin`]: super::kept::Keeper::pin
+    pub async fn resend(
+        &self,
+        adapter: &Arc<dyn Adapter>,
+        target: &Target,
+        job: JobId,
+        artifacts: &[StoredArtifact],
+    ) {
+        let Some(said) = self.sent_again(adapter, target, job, artifacts).await else { return };
+        let text = self.planner.say(&target.chat, &said);
+        if let Err(error) = adapter.send(target, &Reply::text(text)).await {
+            tracing::info!(%job, code = said.code, %error, "what became of a resend could not be told");
+        }
+    }
+
+    /// What the person has to hear behind it.
+    async fn sent_again(
+        &self,
+        adapter: &Arc<dyn Adapter>,
+        target: &Target,
+        job: JobId,
+        artifacts: &[StoredArtifact],
+    ) -> Option<UserError> {
+        let _pin = self.keeper().pin(job);
+        let (mut gone, mut failed, mut bare) = (0, None, false);
+        let mut patience = Patience::for_soon();
+        for (index, artifact) in artifacts.iter().enumerate() {
+            let outcome = match self.kept_result(job, artifact).await {
+                Ok(Some(media)) => {
+                    let item = Item { job, index, caption: None, media: &media, send_mode: self.send_mode() };
+                    loop {
+                        let outcome = deliver(adapter, target, item, None).await;
+                        tell(job, index, &outcome);
+                        let away = matches!(outcome, Delivered::Away { .. });
+                        if !away || patience.wait(self, adapter, target).await != Return::Back {
+                            break outcome;
+                        }
+                    }
+                }
+                // Removed by hand, or by age and size since it was looked up.
+                Ok(None) => {
+                    gone += 1;
+                    continue;
+                }
+                Err(sentence) => return Some(sentence),
+            };
+            match outcome {
+                Delivered::Yes { bare: as_file, .. } => bare |= as_file,
+                Delivered::Unknown { .. } => {}
+                // Whoever is muted or gone can't be told either.
+                Delivered::No { failure: SendFailure::Forbidden, .. } | Delivered::Away { .. } => {
+                    return None;
+                }
+                // The file may have been removed under the send.
+                Delivered::No { .. } if matches!(self.kept_result(job, artifact).await, Ok(None)) => {
+                    gone += 1;
+                }
+                Delivered::No { .. } => {
+                    let is_clip = matches!(artifact.format, MediaFormat::Clip(_));
+                    let key = if is_clip { "error-clip-not-delivered" } else { "error-not-delivered" };
+                    failed = Some(UserError::new(key, "E-DELIVERY"));
+                }
+            }
+        }
+        match gone {
+            // A file shows not whose it is.
+            0 => failed.or_else(|| bare.then(|| UserError::new("note-as-file", ""))),
+            all if all == artifacts.len() => Some(UserError::new("error-resend-gone", "E-RESEND-GONE")),
+            _ => Some(UserError::new("error-resend-some-gone", "E-RESEND-GONE")),
+        }
+    }
+
+    /// A kept result, if it is there still.
+    async fn kept_result(&self, job: JobId, artifact: &StoredArtifact) -> Result<Option<Media>, UserError> {
+        match self.keeper().read(std::slice::from_ref(artifact)).await {
+            Ok(mut found) => Ok(found.pop()),
+            Err(error) => {
+                tracing::error!(%job, %error, code = "E-ARTIFACT", "a kept result can't be read");
+                Err(UserError::new("error-internal", "E-ARTIFACT"))
+            }
+        }
+    }
+}
+
+/// The owner's line about one result.
+fn tell(job: JobId, index: usize, outcome: &Delivered) {
+    match outcome {
+        Delivered::Yes { .. } => tracing::info!(%job, index, "a result was sent again"),
+        Delivered::Unknown { reason } => {
+            tracing::warn!(%job, index, reason, "nobody knows whether a result that was sent again arrived");
+        }
+        Delivered::No { reason, .. } => {
+            tracing::warn!(%job, index, reason, code = "E-DELIVERY", "a result could not be sent again");
+        }
+        Delivered::Away { .. } => {
+            tracing::info!(%job, index, "a result waits for its account to be sent again")
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! What a job says to its chat beside its result: how far it is, and how it ended.
+//!
+//! Words about progress are said now or never: late they would only be wrong. The end of a job is told when its account is
+//! back, however long that takes, because nobody else tells it; what has not been told is not recorded as ended.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+
+use super::{engine::Engine, sentences::charge_note};
+use crate::{
+    error::{Charged, UserError},
+    ids::{JobId, UnixMillis},
+    ports::{Adapter, SendError, SendFailure},
+    reply::{Reaction, Reply, Target},
+};
+
+/// How long words that belong to a result wait for a peer that is away.
+const SOON: Duration = Duration::from_mins(10);
+/// How long a result, or the end of a job, waits for an account that is away.
+const DAY: Duration = Duration::from_hours(24);
+/// What a later run waits at least: it may have been started after days.
+const LATER_RUN: Duration = Duration::from_hours(2);
+/// The first and the longest pause before something is sent again to a peer that seemed to be there.
+const PAUSE: Duration = Duration::from_millis(250);
+const PAUSE_MAX: Duration = Duration::from_mins(1);
+
+/// Waits for an account that could not be spoken to, at most so long in all.
+pub(super) struct Patience {
+    until: Instant,
+    pause: Duration,
+}
+
+/// How the waiting for an account ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Return {
+    /// It can be spoken to, as far as can be told.
+    Back,
+    /// It stayed away for too long.
+    Never,
+    /// easel stops.
+    Stopping,
+}
+
+impl Patience {
+    /// A day at most. `since` is when an earlier run had come so far, if one had.
+    pub(super) fn of_a_day(engine: &Engine, since: Option<UnixMillis>) -> Self {
+        let age = since.map_or(0, |since| engine.clock.now().since(since));
+        Self::of(DAY.saturating_sub(Duration::from_millis(age)).max(LATER_RUN))
+    }
+
+    /// As long as somebody waits in front of the screen.
+    pub(super) fn for_soon() -> Self {
+        Self::of(SOON)
+    }
+
+    fn of(long: Duration) -> Self {
+        Self { until: Instant::now() + long, pause: PAUSE }
+    }
+
+    /// Waits for the account's return, and a moment more each time: a peer without a connection (HTTP) is only known to be
+    /// away when something is sent to it.
+    pub(super) async fn wait(
+        &mut self,
+        engine: &Engine,
+        adapter: &Arc<dyn Adapter>,
+        target: &Target,
+    ) -> Return {
+        let back = async {
+            tokio::time::sleep(self.pause).await;
+            adapter.connected(&target.chat.account).await;
+        };
+        let returned = tokio::select! {
+            biased;
+            () = engine.stop.cancelled() => Return::Stopping,
+            () = back => Return::Back,
+            () = tokio::time::sleep_until(self.until) => Return::Never,
+        };
+        self.pause = (self.pause * 2).min(PAUSE_MAX);
+        returned
+    }
+}
+
+/// Speaks to the chat of one job.
+#[derive(Clone)]
+pub(super) struct Speaker {
+    pub(super) engine: Arc<Engine>,
+    pub(super) adapter: Arc<dyn Adapter>,
+    pub(super) target: Target,
+}
+
+impl Speaker {
+    /// Says how far a job is, if its peer is there.
+    pub(super) async fn mention(&self, sentence: &UserError) {
+        let reply = Reply::text(self.text(sentence, Charged::No));
+        if let Err(error) = self.adapter.send(&self.target, &reply).await {
+            tracing::info!(%error, key = sentence.key, "a word about the progress of a job could not be delivered");
+        }
+    }
+
+    /// Says what belongs to a result; its peer may be away for a while.
+    pub(super) async fn say(&self, sentence: &UserError) {
+        let text = self.text(sentence, Charged::No);
+        self.send(text, sentence.code, &mut Patience::for_soon()).await;
+    }
+
+    /// The same in words that are not a sentence of easel's.
+    pub(super) async fn say_words(&self, words: &str) {
+        self.send(words.to_owned(), "", &mut Patience::for_soon()).await;
+    }
+
+    /// Tells how a job ended, and that something may have been charged where that is so. False when easel stops before
+    /// anybody could be told: then the next start tells it.
+    pub(super) async fn tell(
+        &self,
+        job: JobId,
+        (sentence, charged): (&UserError, Charged),
+        patience: &mut Patience,
+    ) -> bool {
+        let told = self.send(self.text(sentence, charged), sentence.code, patience).await;
+        if !told {
+            tracing::info!(%job, code = sentence.code, "the end of a job is told after the next start");
+        }
+        told
+    }
+
+    fn text(&self, sentence: &UserError, charged: Charged) -> String {
+        let said = |sentence: &UserError| self.engine.planner.say(&self.target.chat, sentence);
+        match charge_note(sentence, charged) {
+            Some(note) => format!("{}\n{}", said(sentence), said(&note)),
+            None => said(sentence),
+        }
+    }
+
+    /// False when easel stops first.
+    async fn send(&self, text: String, code: &str, patience: &mut Patience) -> bool {
+        let reply = Reply::text(text);
+        loop {
+            let Err(error) = self.adapter.send(&self.target, &reply).await else { return true };
+            let away = matches!(error, SendError::Failed { failure: SendFailure::Disconnected, .. });
+            let returned = if away {
+                patience.wait(&self.engine, &self.adapter, &self.target).await
+            } else {
+                Return::Never
+            };
+            match returned {
+                Return::Back => {}
+                Return::Stopping => return false,
+                Return::Never => {
+                    let chat = &self.target.chat;
+                    tracing::warn!(%error, code, %chat, "a sentence could not be delivered");
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// Marks the request. False where that can't be done, and words have to stand in for it; a mark of which nobody knows
+    /// may well be there.
+    pub(super) async fn react(&self, reaction: Reaction) -> bool {
+        let capabilities = self.adapter.capabilities(&self.target.chat.account);
+        let can = if self.target.chat.kind.is_direct() {
+            capabilities.direct_reactions
+        } else {
+            capabilities.group_reactions
+        };
+        can && !matches!(self.adapter.react(&self.target, reaction).await, Err(SendError::Failed { .. }))
+    }
+}

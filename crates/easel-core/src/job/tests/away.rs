@@ -1,0 +1,262 @@
+//! Accounts that are away for hours: a host that was started again and waits for somebody to log in.
+
+use super::*;
+use crate::{ports::Ledger as _, reply::Target};
+
+const HOUR: Duration = Duration::from_hours(1);
+
+fn unanswered() -> SendError {
+    SendError::Unknown { reason: "time-out".to_owned() }
+}
+
+/// A world whose account is away, with a job whose picture is stored.
+async fn stored_while_away() -> World {
+    let w = world(vec![]);
+    w.adapter.set_away(true);
+    w.asks(request("u", "m1"));
+    while !w.events().contains(&"stored".to_owned()) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    w
+}
+
+/// A new process over what is written now; what the old one writes from here on is lost.
+async fn killed_and_started(w: &World) -> World {
+    let store = MemoryStore::default();
+    store.append(w.store.entries()).await.unwrap();
+    for name in w.store.blob_names() {
+        store.ports().blobs.put(&name, &test_picture().body).await.unwrap();
+    }
+    world_with(store, vec![])
+}
+
+fn count(w: &World, event: &str) -> usize {
+    w.events().iter().filter(|known| *known == event).count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_waits_for_hours_and_others_have_its_place() {
+    let w = stored_while_away().await;
+    tokio::time::sleep(10 * HOUR).await;
+    assert_eq!((count(&w, "sending"), w.engine.load()), (0, (0, 0)), "nothing is sent to nobody");
+    w.clock.advance_millis(36_000_000);
+    w.engine.sweep().await;
+    assert_eq!(w.store.blob_names().len(), 1, "it is kept, whatever its age");
+    w.adapter.set_away(false);
+    assert_eq!(w.adapter.send_number(1).await.pictures.len(), 1);
+    w.ended().await;
+    assert_eq!(w.events().last().unwrap(), "finished:delivered");
+    assert_eq!(w.provider.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_is_given_up_after_a_day_and_can_be_fetched_for_a_while() {
+    let w = stored_while_away().await;
+    tokio::time::sleep(23 * HOUR).await;
+    assert_eq!(w.engine.active().len(), 1);
+    tokio::time::sleep(2 * HOUR).await;
+    assert!(w.engine.active().is_empty());
+    assert_eq!((w.events().last().unwrap().as_str(), count(&w, "sending")), ("finished:failed", 0));
+    assert!(w.engine.keeper().latest(&group("g"), &"u".into()).is_some());
+
+    // A later run waits for the rest of the day, but for two hours at least.
+    for (hours, minutes) in [(20, 240), (72, 120)] {
+        let w = stored_while_away().await;
+        assert!(w.engine.shutdown(Duration::from_secs(5)).await);
+        let next = world_with(w.store.clone(), vec![]);
+        next.clock.advance_millis(hours * 3_600_000);
+        next.adapter.set_away(true);
+        assert_eq!(next.recover().await, Recovered { delivered: 1, ..Recovered::default() });
+        tokio::time::sleep(Duration::from_mins(minutes - 1)).await;
+        assert_eq!(next.engine.active().len(), 1, "after {hours} hours");
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        assert!(next.engine.active().is_empty(), "after {hours} hours");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_goes_away_under_a_send_leaves_a_stored_picture() {
+    let disconnected = || SendError::Failed { failure: SendFailure::Disconnected, reason: "gone".to_owned() };
+    let w = world(vec![]);
+    // The link looks alive, as one without a connection always does.
+    w.adapter.fail_sends([disconnected(), disconnected()]);
+    w.asks(request("u", "m1"));
+    assert_eq!(w.adapter.send_number(1).await.pictures.len(), 1);
+    w.ended().await;
+    let expected = ["stored", "sending", "stored", "sending", "stored", "sending", "finished:delivered"];
+    assert_eq!(w.events()[3..], expected, "nothing is recorded as being sent that certainly is not");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pictures_that_arrived_before_the_peer_went_away_are_not_sent_again() {
+    let w = world(vec![]);
+    w.adapter.away_after(2);
+    w.asks(StoredRequest { count: 4, ..request("u", "m1") });
+    while count(&w, "stored") < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(w.engine.shutdown(Duration::from_secs(5)).await);
+    let next = w.restarted(vec![]);
+    assert_eq!(next.recover().await, Recovered { delivered: 1, ..Recovered::default() });
+    next.ended().await;
+    let pictures = |w: &World| w.adapter.sends().iter().map(|send| send.pictures.len()).sum::<usize>();
+    assert_eq!((pictures(&w), pictures(&next), next.adapter.sends().len()), (2, 2, 2));
+    let (_, all) = next.engine.keeper().latest(&group("g"), &"u".into()).unwrap();
+    assert_eq!(all.len(), 4, "all of them can be fetched again");
+
+    // The same without a restart.
+    let w = world(vec![]);
+    w.adapter.away_after(2);
+    w.asks(StoredRequest { count: 4, ..request("u", "m1") });
+    tokio::time::sleep(HOUR).await;
+    w.adapter.set_away(false);
+    w.ended().await;
+    assert_eq!(w.adapter.sends().len(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_job_is_told_hours_later() {
+    // While it runs, and by the next run.
+    let w = world(vec![Step::Fail(ErrorClass::ModerationInput)]);
+    w.adapter.set_away(true);
+    w.asks(request("u", "m1"));
+    tokio::time::sleep(10 * HOUR).await;
+    assert_eq!((count(&w, "finished:failed"), w.engine.load()), (0, (0, 0)));
+    w.adapter.set_away(false);
+    assert_eq!(w.adapter.send_number(1).await.text, "error-moderation-input");
+    w.ended().await;
+    assert_eq!(w.events().last().unwrap(), "finished:failed");
+
+    let w = world(vec![Step::Hang]);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    let next = killed_and_started(&w).await;
+    next.adapter.set_away(true);
+    assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
+    tokio::time::sleep(10 * HOUR).await;
+    assert_eq!(count(&next, "finished:failed"), 0, "nobody was told");
+    next.adapter.set_away(false);
+    assert_eq!(next.adapter.send_number(1).await.text, "error-interrupted");
+    assert_eq!(next.adapter.reaction_number(1).await.1, Reaction::Failed, "no mark of work stays");
+    assert_eq!(next.events().last().unwrap(), "finished:failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_delivery_is_told_when_the_account_is_back_and_can_be_fetched_then() {
+    let w = world(vec![]);
+    w.adapter.fail_sends([unanswered()]);
+    let go = w.adapter.hold_reactions();
+    w.asks(request("u", "m1"));
+    w.adapter.set_away(true);
+    go.notify_one();
+    tokio::time::sleep(HOUR).await;
+    w.clock.advance_millis(3_600_000);
+    w.engine.sweep().await;
+    assert!(!w.events().contains(&"finished:unknown".to_owned()));
+    assert!(w.engine.shutdown(Duration::from_secs(5)).await);
+    let next = w.restarted(vec![]);
+    next.clock.advance_millis(3_600_000);
+    next.adapter.set_away(true);
+    next.recover().await;
+    tokio::time::sleep(HOUR).await;
+    next.engine.sweep().await;
+    next.adapter.set_away(false);
+    next.adapter.reaction_number(1).await;
+    let (job, artifacts) = next.engine.keeper().latest(&group("g"), &"u".into()).unwrap();
+    let adapter: Arc<dyn Adapter> = next.adapter.clone();
+    let target = Target { chat: group("g"), quote: Some("m2".into()) };
+    next.engine.resend(&adapter, &target, job, &artifacts).await;
+    assert_eq!(next.adapter.sends().last().unwrap().pictures.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_forgotten_order_is_closed_unpaid() {
+    // The deadline of the world is 15 minutes, and a restart may cost five more.
+    for (minutes, requests, end) in [(19, 1, "finished:delivered"), (21, 0, "finished:failed")] {
+        let w = world(vec![Step::Hang]);
+        w.asks(request("u", "m1"));
+        w.provider.arrivals(1).await;
+        w.store.forget_after(1);
+        let next = world_with(w.store.clone(), vec![]);
+        next.clock.advance_millis(minutes * 60_000);
+        assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
+        next.ended().await;
+        assert_eq!((next.provider.requests().len(), next.events().last().unwrap().as_str()), (requests, end));
+        let told = next.adapter.sends().iter().any(|send| send.text == "error-overdue");
+        assert_eq!(told, requests == 0, "{minutes} minutes");
+        let counts = requests == 1;
+        assert_eq!(*next.settled.lock().unwrap(), [Settlement { counts, refusals: 0 }], "given back");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_bought_for_an_account_that_is_away_after_a_start() {
+    let w = world(vec![Step::Hang]);
+    w.waits_with_a_picture().await;
+    assert!(!w.engine.shutdown(Duration::from_secs(1)).await, "the first one hangs");
+    for (back, requests) in [(Duration::from_mins(5), 1), (HOUR, 0)] {
+        let next = killed_and_started(&w).await;
+        next.adapter.set_away(true);
+        next.recover().await;
+        tokio::time::sleep(back).await;
+        assert!(next.provider.requests().is_empty());
+        assert_eq!(next.engine.load().0, 0, "others have its place");
+        next.adapter.set_away(false);
+        next.ended().await;
+        assert_eq!(next.provider.requests().len(), requests);
+        let told = next.adapter.sends().iter().any(|send| send.text == "error-overdue");
+        assert_eq!(told, requests == 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resend_keeps_its_files_and_says_when_one_is_gone() {
+    let transient = || SendError::Failed { failure: SendFailure::Transient, reason: "again".to_owned() };
+    let unreadable = || SendError::Failed { failure: SendFailure::Permanent, reason: "gone".to_owned() };
+    for removed in [false, true] {
+        let w = world(vec![]);
+        w.asks(request("u", "m1"));
+        w.ended().await;
+        let (job, artifacts) = w.engine.keeper().latest(&group("g"), &"u".into()).unwrap();
+        let adapter: Arc<dyn Adapter> = w.adapter.clone();
+        let target = Target { chat: group("g"), quote: Some("m2".into()) };
+        // Between two tries the artifact grows too old, or somebody removes its file.
+        w.adapter.fail_sends(if removed { vec![transient(), unreadable()] } else { vec![transient()] });
+        let meanwhile = async {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if removed {
+                w.store.ports().blobs.remove(&artifacts[0].blob).await.unwrap();
+            } else {
+                w.clock.advance_millis(1_000_000);
+                w.engine.sweep().await;
+                assert_eq!(w.store.blob_names().len(), 1, "it is being sent");
+            }
+        };
+        tokio::join!(w.engine.resend(&adapter, &target, job, &artifacts), meanwhile);
+        let last = w.adapter.sends().pop().unwrap();
+        assert_eq!(
+            (last.text.as_str(), last.pictures.len()),
+            if removed { ("error-resend-gone", 0) } else { ("", 1) }
+        );
+        w.engine.sweep().await;
+        assert!(w.store.blob_names().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_is_followed_by_words_that_quote_the_request() {
+    let refused = || SendError::Failed { failure: SendFailure::Picture, reason: "no".to_owned() };
+    let w = world(vec![]);
+    w.adapter.fail_sends([refused(), refused()]);
+    w.asks(request("u", "m1"));
+    let words = w.adapter.send_number(2).await;
+    assert!(w.adapter.sends()[0].as_file);
+    assert_eq!((words.text.as_str(), words.target.quote), ("note-as-file", Some("m1".into())));
+    w.ended().await;
+    // A preset's words are not lost.
+    let w = world(vec![]);
+    w.adapter.fail_sends([refused(), refused()]);
+    w.asks(StoredRequest { preset: Some("手办".to_owned()), ..request("u", "m1") });
+    assert_eq!(w.adapter.send_number(2).await.text, "手办");
+    w.ended().await;
+}
