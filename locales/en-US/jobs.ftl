@@ -33,6 +33,8 @@ caption-clip = 🎬 Your clip is done!
 caption-preset = ✨ { $style }: done!
 
 note-first-frame = Only the first frame of the animation was used.
+note-quote-gone = The quoted message could not be fetched and was left out.
+note-pictures-left-out = Of { $given } pictures, only the first { $used } were used.
 note-maybe-charged = It may have been charged all the same.
 note-fewer-charged = You asked for { $wished }; { $made } turned out. The others may have been charged all the same.
 note-fewer = You asked for { $wished }; { $made } turned out.
