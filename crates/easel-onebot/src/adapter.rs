@@ -33,9 +33,9 @@ use tracing::warn;
 
 use crate::{
     config::OneBotSection,
-    hub::{Account, CallFailure, Dialect, Hub, Link, Section},
+    hub::{Account, CallFailure, Dialect, Hub, Left, Link, Section},
     inbound::{role, wire},
-    outbound::{self, ActionFailure, MUTED},
+    outbound::{self, ActionFailure, MUTED, NOT_A_MEMBER},
     transport::{self, CallError, Timing},
 };
 
@@ -169,14 +169,22 @@ impl OneBot {
             let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
             self.pace.turn(&target.chat, interval).await;
         }
-        let sent = self.deliver(&link, target, reply, clearance).await.inspect_err(|error| {
-            if let SendError::Failed { failure: SendFailure::Forbidden, reason } = error
-                && target.chat.kind == ChatKind::Group
-                && reason.starts_with(MUTED)
-            {
-                account.learn_muted(target.chat.id.as_str(), self.hub.clock.now());
+        let group = (target.chat.kind == ChatKind::Group).then(|| target.chat.id.as_str());
+        let had_left = group.and_then(|group| account.has_left(group));
+        if had_left == Some(Left::Told) {
+            let reason = NOT_A_MEMBER.to_owned();
+            return Err(SendError::Failed { failure: SendFailure::Forbidden, reason });
+        }
+        let sent = self.deliver(&link, target, reply, clearance).await;
+        match (&sent, group) {
+            // Not by a send that began while it was a member: the news of its end may have come meanwhile.
+            (Ok(_), Some(group)) if had_left.is_some() => account.is_back(group),
+            (Err(SendError::Failed { failure: SendFailure::Forbidden, reason }), Some(group)) => {
+                account.learn_refused(group, reason, self.hub.clock.now());
             }
-        })?;
+            _ => {}
+        }
+        let sent = sent?;
         if let Some(id) = &sent.message {
             account.remember_own(id.as_str(), self.hub.clock.now());
         }
@@ -265,6 +273,14 @@ impl Adapter for OneBot {
         self.reach(account).is_ok()
     }
 
+    fn may_speak(&self, chat: &Chat) -> bool {
+        chat.kind != ChatKind::Group
+            || !self
+                .hub
+                .account(&chat.account)
+                .is_some_and(|account| account.is_shut_out(chat.id.as_str(), self.hub.clock.now()))
+    }
+
     async fn run(
         self: Arc<Self>,
         inbox: Arc<dyn Inbox>,
@@ -334,6 +350,10 @@ impl Adapter for OneBot {
         }
         let message = target.quote.as_ref().ok_or_else(|| permanent("there is no message to mark"))?;
         let (account, link) = self.reach(&chat.account)?;
+        if account.is_shut_out(chat.id.as_str(), self.hub.clock.now()) {
+            let reason = "the account may not speak there".to_owned();
+            return Err(SendError::Failed { failure: SendFailure::Forbidden, reason });
+        }
         if account.was_taken_back(message.as_str()) {
             // There is nothing left to mark, and a text instead of a mark would answer nothing.
             return Ok(());

@@ -285,6 +285,10 @@ impl Engine {
             () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
             references = self.collector.load(inputs.pictures) => references?,
         };
+        if !adapter.may_speak(&job.request.chat) {
+            // Nobody there would see what is paid.
+            return Err(Stopped::failed(UserError::new("error-silenced", "E-SILENCED")));
+        }
         self.tell_of_task(job, &plan, speaker);
         if position.is_none() {
             self.tell_of_wait(job, speaker);

@@ -352,6 +352,28 @@ async fn a_picture_counts_once_and_those_beyond_the_bound_are_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nobody_pays_for_a_chat_where_the_bot_may_not_speak_any_more() {
+    let go = Arc::new(Notify::new());
+    let w = world(vec![Step::Hold(go.clone())]);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    w.asks(request("u", "m2"));
+    w.adapter.send_number(1).await;
+    w.adapter.set_silenced(true);
+    go.notify_one();
+    w.ended().await;
+    assert_eq!(w.provider.requests().len(), 1, "the one that waited was bought");
+    let events = w.events();
+    assert_eq!(events.iter().filter(|event| *event == "asking").count(), 1, "{events:?}");
+    assert_eq!(
+        w.settled.lock().unwrap().last().map(|end| end.counts),
+        Some(false),
+        "its limits are given back"
+    );
+    assert_eq!(w.adapter.sends().len(), 1, "nobody there is told");
+}
+
+#[tokio::test(start_paused = true)]
 async fn cancelling_works_at_every_step_but_the_last() {
     let w = world(vec![Step::Hang]);
     let first = w.asks(request("u", "m1"));

@@ -160,6 +160,12 @@ pub trait Adapter: PictureSource {
     /// Whether the account can be spoken to now. A send to one that can't fails as [`SendFailure::Disconnected`].
     fn is_connected(&self, account: &AccountId) -> bool;
 
+    /// Whether what is said in the chat could be seen there, as far as is known: false where the account was muted or
+    /// removed. Asked before a job is paid; what is not known yet shows in [`SendFailure::Forbidden`].
+    fn may_speak(&self, _chat: &Chat) -> bool {
+        true
+    }
+
     /// Runs until `stop`: listens or connects, reconnects for ever, delivers messages to the inbox. Calls `ready`
     /// once, when it listens (or has started to dial).
     ///

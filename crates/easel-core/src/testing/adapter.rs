@@ -63,6 +63,7 @@ struct State {
     downloads: Vec<String>,
     hold: Option<Arc<Notify>>,
     away: bool,
+    silenced: bool,
     next: u64,
 }
 
@@ -94,6 +95,11 @@ impl RecordingAdapter {
     /// Whether the peer is away: then sends fail as disconnected.
     pub fn set_away(&self, away: bool) {
         self.with(|state| state.away = away);
+    }
+
+    /// Whether the account was muted or removed: then sends are refused as forbidden.
+    pub fn set_silenced(&self, silenced: bool) {
+        self.with(|state| state.silenced = silenced);
     }
 
     /// Downloads wait for the returned notification.
@@ -207,6 +213,10 @@ impl Adapter for RecordingAdapter {
         self.with(|state| !state.away)
     }
 
+    fn may_speak(&self, _chat: &Chat) -> bool {
+        self.with(|state| !state.silenced)
+    }
+
     async fn run(
         self: Arc<Self>,
         _inbox: Arc<dyn Inbox>,
@@ -253,6 +263,10 @@ impl Adapter for RecordingAdapter {
             if state.away {
                 let reason = "away".to_owned();
                 return Err(SendError::Failed { failure: SendFailure::Disconnected, reason });
+            }
+            if state.silenced {
+                let reason = "silenced".to_owned();
+                return Err(SendError::Failed { failure: SendFailure::Forbidden, reason });
             }
             if reply.has_media()
                 && let Some(failure) = state.failures.pop_front()

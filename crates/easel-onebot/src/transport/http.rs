@@ -303,6 +303,11 @@ impl Receiver {
                     self.bind(id).set_muted(group, seconds, self.hub.clock.now());
                 }
             }
+            Inbound::Membership { group, is_member } => {
+                if let Some(id) = known {
+                    self.bind(id).set_member(group, is_member);
+                }
+            }
             Inbound::Recalled(recalled) => {
                 if let Some(id) = known {
                     let me = Identity { id: id.to_owned(), alias: None };

@@ -333,6 +333,11 @@ impl Session {
                     account.set_muted(group, seconds, self.hub.clock.now());
                 }
             }
+            Inbound::Membership { group, is_member } => {
+                if let Some((account, _)) = &self.bound {
+                    account.set_member(group, is_member);
+                }
+            }
             Inbound::Recalled(recalled) => {
                 if let Some((account, me)) = &self.bound {
                     self.hub.take_back(account, me, &recalled, self.inbox.as_ref());

@@ -2,8 +2,9 @@
 
 use easel_testkit::{
     napfile::{Behaviour, FakeNapfile},
-    onebot::{Dialect, Fault, Origin},
+    onebot::{Dialect, Fault, Message as Event, Origin},
 };
+use serde_json::json;
 
 use super::*;
 
@@ -158,10 +159,15 @@ async fn refusals_have_consequences() {
 
     let before = peer.sends().len();
     peer.fault("send_group_msg", Fault::removed_from_group());
+    assert!(rig.adapter.may_speak(&target(&peer).chat));
     assert_eq!(failure(send().await), SendFailure::Forbidden);
     assert_eq!(peer.sends().len(), before + 1, "nothing else was tried");
+    assert!(!rig.adapter.may_speak(&target(&peer).chat), "the removal is remembered");
 
     peer.clear_faults();
+    assert!(send().await.is_ok());
+    assert!(rig.adapter.may_speak(&target(&peer).chat), "a send that works tells better");
+
     peer.fault_times("send_group_msg", 9, Fault::rich_media_failed());
     let before = peer.sends().len();
     assert_eq!(failure(send().await), SendFailure::Picture);
@@ -173,6 +179,49 @@ async fn refusals_have_consequences() {
     assert_eq!(failure(send().await), SendFailure::Forbidden);
     assert_eq!(failure(send().await), SendFailure::Forbidden);
     assert_eq!(peer.sends().len(), before + 1, "the mute is remembered");
+    assert!(!rig.adapter.may_speak(&target(&peer).chat));
+    let mark = rig.adapter.react(&target(&peer), Reaction::Failed).await.unwrap_err();
+    assert!(matches!(mark, SendError::Failed { failure: SendFailure::Forbidden, .. }), "{mark:?}");
+    assert!(peer.reactions().is_empty(), "nobody there is told by a mark either");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn notices_tell_where_the_account_may_speak() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let chat = target(&peer).chat;
+    let elsewhere = Chat { id: ChatId::new("700000002"), ..chat.clone() };
+    let direct = Chat { kind: ChatKind::Direct, ..chat.clone() };
+    let account = peer.self_id();
+    let notice = |kind: &str, sub: &str, user: i64, seconds: i64| {
+        json!({
+            "post_type": "notice", "notice_type": kind, "sub_type": sub, "self_id": account, "group_id": GROUP,
+            "user_id": user, "operator_id": MEMBER, "time": 1_789_000_000, "duration": seconds,
+        })
+    };
+    for (kind, sub, user, seconds, speaks) in [
+        ("group_decrease", "kick", MEMBER, 0, true),
+        ("group_decrease", "kick_me", account, 0, false),
+        ("group_increase", "approve", MEMBER, 0, false),
+        ("group_increase", "invite", account, 0, true),
+        ("group_decrease", "leave", account, 0, false),
+    ] {
+        peer.event_raw(&notice(kind, sub, user, seconds)).await;
+        // What comes after it was read after it.
+        peer.send(Event::private(MEMBER).text("/生图 猫")).await;
+        rig.next().await;
+        assert_eq!(rig.adapter.may_speak(&chat), speaks, "{kind} {sub} {user}");
+        assert!(rig.adapter.may_speak(&elsewhere) && rig.adapter.may_speak(&direct));
+    }
+    peer.send(Event::group(GROUP, MEMBER).text("/生图 猫")).await;
+    rig.next().await;
+    assert!(rig.adapter.may_speak(&chat), "who hears the group is in it");
+    for (sub, seconds, speaks) in [("ban", 600, false), ("lift_ban", 0, true)] {
+        peer.event_raw(&notice("group_ban", sub, account, seconds)).await;
+        peer.send(Event::private(MEMBER).text("/生图 猫")).await;
+        rig.next().await;
+        assert_eq!(rig.adapter.may_speak(&chat), speaks, "{sub}");
+    }
     rig.end().await;
 }
 

@@ -45,6 +45,25 @@ async fn quoted_pictures_come_from_memory_first() {
 }
 
 #[tokio::test]
+async fn a_picture_that_was_sent_as_a_file_is_the_latest_one() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    peer.send(Event::group(GROUP, MEMBER).image("a.png", "https://example.invalid/a")).await;
+    peer.send(Event::group(GROUP, MEMBER).file("b.png", "/b", 5)).await;
+    peer.send(Event::group(GROUP, MEMBER).file("c.zip", "/c", 5)).await;
+    // A name without a way to the file.
+    peer.send(Event::group(GROUP, MEMBER).segment("file", json!({"file": "d.png"}))).await;
+    peer.send(Event::group(GROUP, MEMBER).text("/生图 水彩")).await;
+    let message = rig.next().await;
+    let recent = rig.adapter.recent_pictures(&message.chat, &message.sender.id, Duration::from_mins(2));
+    let files: Vec<_> = recent.iter().map(|picture| &picture.locator).collect();
+    assert!(
+        matches!(files[..], [PictureLocator::Platform { file: Some(file), .. }] if file == "onebot-file:/b"),
+        "{files:?}"
+    );
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn quoted_pictures_come_from_get_msg_in_every_dialect() {
     for dialect in [Dialect::NapCat, Dialect::LLBot, Dialect::Lagrange, Dialect::GoCqhttp] {
         for strings in [false, true] {
