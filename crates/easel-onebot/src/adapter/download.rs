@@ -60,7 +60,6 @@ impl OneBot {
         picture: &PictureRef,
         max_bytes: u64,
     ) -> Result<Body, DownloadError> {
-        let max_bytes = max_bytes.min(self.network.max_download_bytes);
         match &picture.locator {
             PictureLocator::Inline(bytes) => keep(bytes, max_bytes),
             PictureLocator::File(_) => {

@@ -195,6 +195,22 @@ async fn expired_links_are_refreshed_from_every_place() {
 }
 
 #[tokio::test]
+async fn the_bound_of_a_picture_is_the_callers() {
+    let bytes = content(21 << 20);
+    let files = FileServer::start().await;
+    let served = PictureLocator::Url(files.put("/large", bytes.clone()));
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    for locator in [served, PictureLocator::Inline(bytes.clone())] {
+        let picture = PictureRef { origin: PictureOrigin::Message, locator };
+        let get = async |most: u64| rig.adapter.download(&group(peer.self_id()), &picture, most).await;
+        // More than `[network] max_download_bytes` was when easel started.
+        assert_eq!(get(22 << 20).await.unwrap().len(), bytes.len() as u64);
+        assert_eq!(get(20 << 20).await.unwrap_err(), DownloadError::TooLarge { max_bytes: 20 << 20 });
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_reached_is_streamed_by_the_implementation() {
     let bytes = content(700_001);
     let files = FileServer::start().await;
