@@ -8,12 +8,7 @@ mod send;
 mod stream;
 mod upload;
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use easel_core::{
@@ -72,7 +67,6 @@ pub struct OneBot {
     publisher: Option<Arc<dyn Publisher>>,
     pace: pace::Pace,
     seats: download::Seats,
-    napfile: napfile::Breaker,
 }
 
 impl OneBot {
@@ -106,7 +100,7 @@ impl OneBot {
                     "nap_server_address is a public address; the file receiver takes files from anybody, in clear"
                 );
             }
-            read.push(Arc::new(Section { config, token, index, address: OnceLock::new() }));
+            read.push(Arc::new(Section::new(config, token, index)));
         }
         send::empty_outbox(&deps.outbox);
         let plain = deps.http.plain();
@@ -122,7 +116,6 @@ impl OneBot {
             publisher: deps.publisher,
             pace: pace::Pace::default(),
             seats: download::Seats::default(),
-            napfile: napfile::Breaker::default(),
         })
     }
 

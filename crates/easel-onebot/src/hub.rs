@@ -1,8 +1,10 @@
 //! What all connections share: the accounts that are known, the ways to reach each, and the way of an event to the
 //! inbox.
 
+mod breaker;
 mod link;
 
+use breaker::Breaker;
 pub(crate) use link::{CallFailure, Dialect, Link};
 
 use std::{
@@ -29,12 +31,14 @@ use crate::{
     outbound::{MUTED, NOT_A_MEMBER},
     peer_clock::{PeerClock, Skew},
     recent::{Ring, Seen},
-    transport::Timing,
+    transport::{Throttle, Timing},
 };
 
 /// How long a group counts as muted after a send was refused for that reason; its end is told by nobody when the
 /// notice of its beginning got lost.
 const MUTED_AFTER_REFUSAL_SECONDS: i64 = 10 * 60;
+/// Accounts that are remembered without a connection; an owner has a handful.
+const MAX_ACCOUNTS: usize = 64;
 /// Groups per account that are remembered as muting it, and as left.
 const MAX_SHUT: usize = 4096;
 /// Redelivered messages are dropped for this long.
@@ -61,6 +65,24 @@ pub(crate) struct Section {
     pub(crate) index: usize,
     /// Where it listens, once it does.
     pub(crate) address: OnceLock<SocketAddr>,
+    /// Leaves its file receiver alone after a failure.
+    pub(crate) napfile: Breaker,
+    /// What it refused.
+    pub(crate) refused: Throttle,
+}
+
+impl Section {
+    /// A section that nothing is known of yet.
+    pub(crate) fn new(config: OneBotSection, token: Option<SecretString>, index: usize) -> Self {
+        Self {
+            config,
+            token,
+            index,
+            address: OnceLock::new(),
+            napfile: Breaker::default(),
+            refused: Throttle::default(),
+        }
+    }
 }
 
 /// Everything that connections share.
@@ -92,6 +114,9 @@ pub(crate) struct Account {
     links: Mutex<Vec<Arc<Link>>>,
     /// Whether it is logged in to QQ, as far as the implementation told.
     online: AtomicBool,
+    /// Whether it is one of the owner's: a socket was bound to it, or the implementation named it when asked. What an
+    /// event's header says is not enough.
+    own: AtomicBool,
 }
 
 struct Memory {
@@ -131,7 +156,13 @@ impl Account {
             }),
             links: Mutex::default(),
             online: AtomicBool::new(true),
+            own: AtomicBool::new(false),
         }
+    }
+
+    /// Takes note that it is one of the owner's.
+    pub(crate) fn set_own(&self) {
+        self.own.store(true, Ordering::Relaxed);
     }
 
     /// The way to make calls; `None` while there is none.
@@ -335,11 +366,24 @@ impl Hub {
             return known;
         }
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        if accounts.len() >= MAX_ACCOUNTS && !accounts.contains_key(&id) {
+            // Those with a connection are bounded by the sockets; of the others nobody holds more than a memory.
+            let idle = |account: &Arc<Account>| account.link().is_none() && Arc::strong_count(account) == 1;
+            let named = |account: &Arc<Account>| idle(account) && !account.own.load(Ordering::Relaxed);
+            let forgotten = accounts
+                .iter()
+                .find(|(_, account)| named(account))
+                .or_else(|| accounts.iter().find(|(_, account)| idle(account)))
+                .map(|(id, _)| id.clone());
+            if let Some(forgotten) = forgotten {
+                accounts.remove(&forgotten);
+            }
+        }
         Arc::clone(accounts.entry(id.clone()).or_insert_with(|| Arc::new(Account::new(id))))
     }
 
     fn is_own(&self, user: &str) -> bool {
-        self.account(&AccountId::new(user)).is_some()
+        self.account(&AccountId::new(user)).is_some_and(|account| account.own.load(Ordering::Relaxed))
     }
 
     /// A parsed message event on its way to the inbox.

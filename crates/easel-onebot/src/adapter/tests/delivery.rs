@@ -271,10 +271,29 @@ async fn the_receiver_is_used_and_rested_after_a_failure() {
 
     receiver.behave(Behaviour::Silent);
     peer.add_file(&file.path, bytes.clone());
-    rig.adapter.napfile.trip();
+    rig.adapter.link(&target(&peer).chat.account).unwrap().section.napfile.trip();
     let sent = rig.adapter.send(&target(&peer), &picture_reply(bytes)).await.unwrap();
     assert_eq!(sent.way, "base64", "a receiver that failed is left alone for a minute");
     assert_eq!(receiver.received().len(), 1);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_leaves_those_of_other_sections_in_use() {
+    let (broken, good) = (FakeNapfile::start().await, FakeNapfile::start().await);
+    broken.behave(Behaviour::CutsAnswer);
+    let rig = Rig::start_with(vec![through(&broken), through(&good)], quick(), None).await;
+    for (index, way) in [(0, "base64"), (0, "base64"), (1, "napfile")] {
+        let bytes = content(5_000);
+        let peer = FakeOneBot::builder().self_id(3_001_000_001 + index).build();
+        peer.add_file("/napfile/easel-1-0.mp4", bytes.clone());
+        let section = usize::try_from(index).unwrap();
+        peer.connect(&format!("ws://{}/ws", rig.adapter.addresses()[section])).await.unwrap();
+        rig.reachable(&peer).await;
+        let sent = rig.adapter.send(&target(&peer), &clip_reply(bytes, None)).await.unwrap();
+        assert_eq!(sent.way, way, "section {index}");
+    }
+    assert_eq!((broken.received().len(), good.received().len()), (1, 1), "the broken one is asked once");
     rig.end().await;
 }
 
