@@ -128,4 +128,5 @@ error-overdue = easel was down for a while and this request waited too long, so 
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
 error-unknown-preset = The preset “{ $preset }” no longer exists. Try another one. [{ $code }]
 error-size = “{ $size }” is not a size. Write 2048x1152, 16:9 or 2K. [{ $code }]
+error-silenced = The bot was muted in this group or removed from it, so nothing was drawn and nothing charged. [{ $code }]
 error-quote-gone = The quoted message can no longer be fetched, so nothing was drawn. Please send the picture again. [{ $code }]

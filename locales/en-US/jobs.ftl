@@ -34,6 +34,8 @@ caption-preset = ✨ { $style }: done!
 
 note-first-frame = Only the first frame of the animation was used.
 note-as-file = It couldn’t be shown here, so it came as a file: the one above.
+note-quote-gone = The quoted message could not be fetched and was left out.
+note-pictures-left-out = Of { $given } pictures, only the first { $used } were used.
 note-maybe-charged = It may have been charged all the same.
 note-fewer-charged = You asked for { $wished }; { $made } turned out. The others may have been charged all the same.
 note-fewer = You asked for { $wished }; { $made } turned out.

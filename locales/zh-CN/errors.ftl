@@ -118,4 +118,5 @@ error-overdue = 程序停了一阵子，排队的这个任务已经过时，没�
 error-stopping = 画架正在重启，暂时不接新任务。过一会儿再来吧。[{ $code }]
 error-unknown-preset = 预设“{ $preset }”已经被删掉了。换一个预设再试试吧。[{ $code }]
 error-size = 看不懂尺寸“{ $size }”。请写 2048x1152、16:9 或 2K。[{ $code }]
+error-silenced = 机器人在本群被禁言或移出了，没有画，也没有扣费。[{ $code }]
 error-quote-gone = 引用的那条消息取不到了，没有开始画。请把图重新发一遍再试。[{ $code }]

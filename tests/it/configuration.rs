@@ -104,8 +104,10 @@ fn what_is_no_toml_or_no_file() {
 
 #[test]
 fn listening_beyond_this_machine_needs_a_token() {
-    for listen in ["0.0.0.0:0", "[::]:0"] {
-        let (output, said) = refused(&format!("[[onebot]]\nlisten = \"{listen}\""));
+    let over_http = "\nmode = \"http\"\nurl = \"http://127.0.0.1:3000\"";
+    for (listen, mode) in [("0.0.0.0:0", ""), ("[::]:0", ""), ("0.0.0.0:0", over_http), ("[::]:0", over_http)]
+    {
+        let (output, said) = refused(&format!("[[onebot]]\nlisten = \"{listen}\"{mode}"));
         assert_eq!(output.status.code(), Some(2), "{said}");
         assert!(said.contains("2:") || said.contains("1:"), "{said}");
         assert!(said.contains("access_token") && said.contains("127.0.0.1"), "{said}");

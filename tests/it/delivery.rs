@@ -3,7 +3,7 @@
 
 use easel_testkit::{
     napfile::{Behaviour, FakeNapfile},
-    onebot::{Dialect, FakeOneBot, Fault, Message, Origin, Reaction, Sent, To},
+    onebot::{Dialect, FakeOneBot, Fault, Message, Origin, Reaction, SELF_ID, Sent, To},
     pictures,
     provider::Answer,
 };
@@ -11,7 +11,7 @@ use image::ImageFormat;
 use serde_json::json;
 
 use crate::world::{
-    Easel, GROUP, USER, World, configuration, easel, journal, until, world, world_of, world_with,
+    Easel, GROUP, OWNER, USER, World, configuration, easel, journal, until, world, world_of, world_with,
 };
 
 /// The usual configuration with more keys in `[[onebot]]`.
@@ -223,14 +223,13 @@ async fn after_a_time_out_nobody_knows_so_nothing_is_sent_again() {
 async fn an_answer_with_a_foreign_echo_or_none_is_no_answer() {
     let world = world().await;
     world.bot.fault("get_msg", Fault::WrongEcho);
-    // The look-up of the quote runs into its time limit; the send that follows is answered and told apart.
+    world.bot.fault("get_group_msg_history", Fault::WrongEcho);
+    // The look-ups of the quote run into their time limits; the send that follows is answered and told apart.
     let quoted = world.bot.add_message(&Message::group(GROUP, USER).text("一句话"));
     world.bot.send(Message::group(GROUP, USER).reply(quoted).text("/生图 一只猫")).await;
-    let end = world
-        .bot
-        .next_send_where("an end", |sent| sent.text.contains("[E-") || !sent.pictures.is_empty())
-        .await;
-    assert!(end.delivered);
+    let end = world.bot.next_send_where("an end", |sent| !sent.text.is_empty()).await;
+    assert!(end.delivered && end.pictures.len() == 1, "{}", end.text);
+    assert!(end.text.contains("引用的那条消息取不到"), "{}", end.text);
     world.bot.fault("send_group_msg", Fault::AnswerTwice);
     world.says("/生图 又一只").await;
     assert!(world.bot.next_picture().await.delivered);
@@ -248,6 +247,35 @@ async fn nobody_is_told_in_a_group_where_the_bot_may_not_speak() {
         world.bot.next_picture().await;
         assert!(outcome(&world).await.to_string().contains("E-DELIVERY"));
         assert_eq!(world.bot.sends().len(), 1, "it went on talking");
+    }
+}
+
+#[tokio::test]
+async fn what_waits_for_a_group_that_mutes_or_removes_the_bot_is_not_bought() {
+    let one_at_a_time = |provider: &str| configuration(provider).replace("[jobs]", "[jobs]\nmax_running = 1");
+    for (kind, sub) in [("group_ban", "ban"), ("group_decrease", "kick_me")] {
+        let world = world_with(one_at_a_time).await;
+        world.provider.answer(Answer::draws().held());
+        world.bot.send(Message::group(GROUP + 1, USER).text("/生图 在别的群")).await;
+        world.provider.in_flight(1).await;
+        world.says("/生图 一只猫").await;
+        assert!(world.hears().await.text.contains("轮到就画"));
+        let notice = json!({
+            "post_type": "notice", "notice_type": kind, "sub_type": sub, "self_id": SELF_ID, "user_id": SELF_ID,
+            "group_id": GROUP, "operator_id": OWNER, "time": 1_789_000_000, "duration": 600,
+        });
+        world.bot.event_raw(&notice).await;
+        // Read after the notice.
+        world.bot.send(Message::private(OWNER).text("/img帮助")).await;
+        world.bot.next_send_where("the help", |sent| sent.text.contains("生图")).await;
+        world.provider.release();
+        let data = world.path("data");
+        let ends = || journal(&data).iter().filter(|(_, entry)| entry["event"] == "finished").count();
+        until("both jobs to end", || ends() == 2).await;
+        assert_eq!(world.provider.requests().len(), 1, "{kind}: the other one was bought");
+        assert!(journal(&data).iter().any(|(_, entry)| entry["outcome"]["code"] == "E-SILENCED"), "{kind}");
+        let there = world.bot.sends().into_iter().filter(|sent| sent.to == To::Group(GROUP));
+        assert_eq!(there.count(), 1, "{kind}: something was said there");
     }
 }
 

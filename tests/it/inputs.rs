@@ -149,10 +149,15 @@ async fn the_last_picture_of_the_same_member_is_meant_when_there_is_none() {
     world.bot.send(by(USER).image("mine", &files.put("/mine", all[2].clone()))).await;
     world.bot.send(by(USER).text("等一下")).await;
     assert_eq!(given(&asked(&world, by(USER).text("/改图 换成雨夜")).await), all[2..]);
+    // Sent as a file, it is one as well.
+    let link = files.put("/file", all[1].clone());
+    let data = json!({"file": "原图.PNG", "file_id": "/f", "url": link, "file_size": "9"});
+    world.bot.send(by(USER).segment("file", data)).await;
+    assert_eq!(given(&asked(&world, by(USER).text("/改图 换成雪夜")).await), all[1..2]);
     // Drawing does not need a picture, so it takes none that was not given.
     let draw = asked(&world, by(USER).text("/生图 一只猫")).await;
     assert_eq!((draw.path(), given(&draw).len()), ("/v1/images/generations", 0));
-    assert!(files.requests().iter().all(|request| request.path == "/mine"));
+    assert!(files.requests().iter().all(|request| ["/mine", "/file"].contains(&request.path.as_str())));
 }
 
 #[tokio::test]

@@ -8,12 +8,7 @@ mod send;
 mod stream;
 mod upload;
 
-use std::{
-    net::SocketAddr,
-    path::PathBuf,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use easel_core::{
@@ -33,9 +28,9 @@ use tracing::warn;
 
 use crate::{
     config::OneBotSection,
-    hub::{Account, CallFailure, Dialect, Hub, Link, Section},
+    hub::{Account, CallFailure, Dialect, Hub, Left, Link, Section},
     inbound::{role, wire},
-    outbound::{self, ActionFailure, MUTED},
+    outbound::{self, ActionFailure, MUTED, NOT_A_MEMBER},
     transport::{self, CallError, Timing},
 };
 
@@ -71,7 +66,6 @@ pub struct OneBot {
     publisher: Option<Arc<dyn Publisher>>,
     pace: pace::Pace,
     seats: download::Seats,
-    napfile: napfile::Breaker,
 }
 
 impl OneBot {
@@ -105,7 +99,7 @@ impl OneBot {
                     "nap_server_address is a public address; the file receiver takes files from anybody, in clear"
                 );
             }
-            read.push(Arc::new(Section { config, token, index, address: OnceLock::new() }));
+            read.push(Arc::new(Section::new(config, token, index)));
         }
         send::empty_outbox(&deps.outbox);
         let plain = deps.http.plain();
@@ -120,7 +114,6 @@ impl OneBot {
             publisher: deps.publisher,
             pace: pace::Pace::default(),
             seats: download::Seats::default(),
-            napfile: napfile::Breaker::default(),
         })
     }
 
@@ -167,14 +160,22 @@ impl OneBot {
             let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
             self.pace.turn(&target.chat, interval).await;
         }
-        let sent = self.deliver(&link, target, reply, clearance).await.inspect_err(|error| {
-            if let SendError::Failed { failure: SendFailure::Forbidden, reason } = error
-                && target.chat.kind == ChatKind::Group
-                && reason.starts_with(MUTED)
-            {
-                account.learn_muted(target.chat.id.as_str(), self.hub.clock.now());
+        let group = (target.chat.kind == ChatKind::Group).then(|| target.chat.id.as_str());
+        let had_left = group.and_then(|group| account.has_left(group));
+        if had_left == Some(Left::Told) {
+            let reason = NOT_A_MEMBER.to_owned();
+            return Err(SendError::Failed { failure: SendFailure::Forbidden, reason });
+        }
+        let sent = self.deliver(&link, target, reply, clearance).await;
+        match (&sent, group) {
+            // Not by a send that began while it was a member: the news of its end may have come meanwhile.
+            (Ok(_), Some(group)) if had_left.is_some() => account.is_back(group),
+            (Err(SendError::Failed { failure: SendFailure::Forbidden, reason }), Some(group)) => {
+                account.learn_refused(group, reason, self.hub.clock.now());
             }
-        })?;
+            _ => {}
+        }
+        let sent = sent?;
         if let Some(id) = &sent.message {
             account.remember_own(id.as_str(), self.hub.clock.now());
         }
@@ -274,6 +275,14 @@ impl Adapter for OneBot {
         }
     }
 
+    fn may_speak(&self, chat: &Chat) -> bool {
+        chat.kind != ChatKind::Group
+            || !self
+                .hub
+                .account(&chat.account)
+                .is_some_and(|account| account.is_shut_out(chat.id.as_str(), self.hub.clock.now()))
+    }
+
     async fn run(
         self: Arc<Self>,
         inbox: Arc<dyn Inbox>,
@@ -343,6 +352,10 @@ impl Adapter for OneBot {
         }
         let message = target.quote.as_ref().ok_or_else(|| permanent("there is no message to mark"))?;
         let (account, link) = self.reach(&chat.account)?;
+        if account.is_shut_out(chat.id.as_str(), self.hub.clock.now()) {
+            let reason = "the account may not speak there".to_owned();
+            return Err(SendError::Failed { failure: SendFailure::Forbidden, reason });
+        }
         if account.was_taken_back(message.as_str()) {
             // There is nothing left to mark, and a text instead of a mark would answer nothing.
             return Ok(());

@@ -266,6 +266,20 @@ mod tests {
             }),
             &[],
         );
+        let over_http = |listen: &str, token: &str| {
+            section(|s| {
+                s.mode = Mode::Http;
+                s.url = "http://127.0.0.1:3000".into();
+                s.listen = listen.into();
+                s.access_token = SecretString::from(token);
+            })
+        };
+        check(&over_http("0.0.0.0:6199", ""), &["access_token"]);
+        check(&over_http("[::]:6199", ""), &["access_token"]);
+        check(&over_http("bot.example:6199", ""), &["access_token"]);
+        check(&over_http("localhost:6199", ""), &[]);
+        check(&over_http("0.0.0.0:6199", "t"), &[]);
+        check(&over_http("6199", ""), &["listen"]);
         check(
             &section(|s| {
                 s.max_frame_bytes = 1;

@@ -1,8 +1,10 @@
 //! What all connections share: the accounts that are known, the ways to reach each, and the way of an event to the
 //! inbox.
 
+mod breaker;
 mod link;
 
+use breaker::Breaker;
 pub(crate) use link::{CallFailure, Dialect, Link};
 
 use std::{
@@ -27,14 +29,19 @@ use tracing::{debug, info, warn};
 use crate::{
     config::OneBotSection,
     inbound::{Identity, PictureFrame, Recalled, message_from, wire::Frame},
+    outbound::{MUTED, NOT_A_MEMBER},
     peer_clock::{PeerClock, Skew},
     recent::{Ring, Seen},
-    transport::Timing,
+    transport::{Throttle, Timing},
 };
 
 /// How long a group counts as muted after a send was refused for that reason; its end is told by nobody when the
 /// notice of its beginning got lost.
 const MUTED_AFTER_REFUSAL_SECONDS: i64 = 10 * 60;
+/// Accounts that are remembered without a connection; an owner has a handful.
+const MAX_ACCOUNTS: usize = 64;
+/// Groups per account that are remembered as muting it, and as left.
+const MAX_SHUT: usize = 4096;
 /// Redelivered messages are dropped for this long.
 const DUPLICATE_LIFE_MS: u64 = 10 * 60 * 1000;
 /// Message ids per account that are remembered against double delivery.
@@ -59,6 +66,24 @@ pub(crate) struct Section {
     pub(crate) index: usize,
     /// Where it listens, once it does.
     pub(crate) address: OnceLock<SocketAddr>,
+    /// Leaves its file receiver alone after a failure.
+    pub(crate) napfile: Breaker,
+    /// What it refused.
+    pub(crate) refused: Throttle,
+}
+
+impl Section {
+    /// A section that nothing is known of yet.
+    pub(crate) fn new(config: OneBotSection, token: Option<SecretString>, index: usize) -> Self {
+        Self {
+            config,
+            token,
+            index,
+            address: OnceLock::new(),
+            napfile: Breaker::default(),
+            refused: Throttle::default(),
+        }
+    }
 }
 
 /// Everything that connections share.
@@ -94,6 +119,9 @@ pub(crate) struct Account {
     online: AtomicBool,
     /// The hub's bell for those who wait for an account.
     came: Arc<Notify>,
+    /// Whether it is one of the owner's: a socket was bound to it, or the implementation named it when asked. What an
+    /// event's header says is not enough.
+    own: AtomicBool,
 }
 
 struct Memory {
@@ -105,6 +133,17 @@ struct Memory {
     clock: PeerClock,
     /// Groups that muted it, and until when.
     muted: HashMap<i64, UnixMillis>,
+    /// Groups that it was in and is in no more, and how that is known.
+    left: HashMap<i64, Left>,
+}
+
+/// How it is known that an account is in a group no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Left {
+    /// A notice said so.
+    Told,
+    /// A send was refused with a code that may mean something else, too (Lagrange passes on QQ's own).
+    Refused,
 }
 
 impl Account {
@@ -119,10 +158,17 @@ impl Account {
                 taken_back: Seen::new(TAKEN_BACK, DUPLICATE_LIFE_MS * 24),
                 clock: PeerClock::default(),
                 muted: HashMap::new(),
+                left: HashMap::new(),
             }),
             links: Mutex::default(),
             online: AtomicBool::new(true),
+            own: AtomicBool::new(false),
         }
+    }
+
+    /// Takes note that it is one of the owner's.
+    pub(crate) fn set_own(&self) {
+        self.own.store(true, Ordering::Relaxed);
     }
 
     /// The way to make calls; `None` while there is none.
@@ -181,7 +227,7 @@ impl Account {
         memory.muted.retain(|_, until| *until > now);
         if seconds == 0 {
             memory.muted.remove(&group);
-        } else if memory.muted.len() < 4096 {
+        } else if memory.muted.len() < MAX_SHUT {
             // Negative means until it is lifted; a day at most, in case the notice of that gets lost.
             let seconds = u64::try_from(seconds).unwrap_or(24 * 60 * 60).min(30 * 24 * 60 * 60);
             memory.muted.insert(group, UnixMillis(now.0 + seconds * 1000));
@@ -195,6 +241,52 @@ impl Account {
         {
             self.set_muted(id, MUTED_AFTER_REFUSAL_SECONDS, now);
         }
+    }
+
+    /// Takes note that a notice told that it came into a group, or is out of it.
+    pub(crate) fn set_member(&self, group: i64, is_member: bool) {
+        if is_member {
+            self.memory().left.remove(&group);
+        } else {
+            self.leave(group, Left::Told);
+        }
+    }
+
+    fn leave(&self, group: i64, how: Left) {
+        let mut memory = self.memory();
+        if memory.left.len() < MAX_SHUT {
+            memory.left.insert(group, how);
+        }
+    }
+
+    /// A send to a group was refused for good.
+    pub(crate) fn learn_refused(&self, group: &str, reason: &str, now: UnixMillis) {
+        if reason.starts_with(MUTED) {
+            self.learn_muted(group, now);
+        } else if reason.starts_with(NOT_A_MEMBER)
+            && let Ok(group) = group.parse()
+        {
+            self.leave(group, Left::Refused);
+        }
+    }
+
+    /// Whether it is known to be in the group no more.
+    pub(crate) fn has_left(&self, group: &str) -> Option<Left> {
+        self.memory().left.get(&group.parse().ok()?).copied()
+    }
+
+    /// Something shows that it is in the group.
+    pub(crate) fn is_back(&self, group: &str) {
+        if let Ok(group) = group.parse() {
+            self.set_member(group, true);
+        }
+    }
+
+    /// Whether nothing that it says in the group would be seen there: it is muted, or no member any more.
+    pub(crate) fn is_shut_out(&self, group: &str, now: UnixMillis) -> bool {
+        let Ok(id) = group.parse() else { return false };
+        let memory = self.memory();
+        memory.left.contains_key(&id) || memory.muted.get(&id).is_some_and(|until| *until > now)
     }
 
     /// Remembers chatter with pictures.
@@ -284,13 +376,25 @@ impl Hub {
             return known;
         }
         let mut accounts = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(
-            accounts.entry(id.clone()).or_insert_with(|| Arc::new(Account::new(id, Arc::clone(&self.came)))),
-        )
+        if accounts.len() >= MAX_ACCOUNTS && !accounts.contains_key(&id) {
+            // Those with a connection are bounded by the sockets; of the others nobody holds more than a memory.
+            let idle = |account: &Arc<Account>| account.link().is_none() && Arc::strong_count(account) == 1;
+            let named = |account: &Arc<Account>| idle(account) && !account.own.load(Ordering::Relaxed);
+            let forgotten = accounts
+                .iter()
+                .find(|(_, account)| named(account))
+                .or_else(|| accounts.iter().find(|(_, account)| idle(account)))
+                .map(|(id, _)| id.clone());
+            if let Some(forgotten) = forgotten {
+                accounts.remove(&forgotten);
+            }
+        }
+        let account = || Arc::new(Account::new(id.clone(), Arc::clone(&self.came)));
+        Arc::clone(accounts.entry(id.clone()).or_insert_with(account))
     }
 
     fn is_own(&self, user: &str) -> bool {
-        self.account(&AccountId::new(user)).is_some()
+        self.account(&AccountId::new(user)).is_some_and(|account| account.own.load(Ordering::Relaxed))
     }
 
     /// A parsed message event on its way to the inbox.
@@ -324,6 +428,10 @@ impl Hub {
         if !is_stale {
             // Who hears the others is logged in. Without heartbeats nothing else tells the end of `bot_offline`.
             account.set_online(true);
+            // And is in their group. A refusal that was taken for a removal must not shut it for ever.
+            if message.chat.kind == ChatKind::Group {
+                account.is_back(message.chat.id.as_str());
+            }
         }
         // Another account of the same owner is no member that may give commands.
         if self.is_own(message.sender.id.as_str()) {

@@ -62,6 +62,13 @@ pub(crate) enum Inbound<'a> {
         /// Seconds.
         seconds: i64,
     },
+    /// The account came into a group, or is out of it: it left, or was removed.
+    Membership {
+        /// The group.
+        group: i64,
+        /// Whether it is in it now.
+        is_member: bool,
+    },
     /// A message was taken back by its author, or by an admin.
     Recalled(Recalled),
     /// Nothing that matters here.
@@ -124,6 +131,14 @@ pub(crate) fn parse(frame: &str) -> Result<Inbound<'_>, serde_json::Error> {
                     }
                     _ => Inbound::Other,
                 }
+            }
+            // OneBot v11 reference, "event/notice", `group_decrease` (`leave`, `kick`, `kick_me`) and `group_increase`.
+            Some(kind @ ("group_decrease" | "group_increase"))
+                if is(frame.sub_type, "kick_me")
+                    || filled(frame.user_id).is_some_and(|who| is(frame.self_id, &who)) =>
+            {
+                let is_member = kind == "group_increase";
+                int(frame.group_id).map_or(Inbound::Other, |group| Inbound::Membership { group, is_member })
             }
             Some(kind @ ("group_recall" | "friend_recall")) => {
                 Recalled::read(&frame, kind == "group_recall").map_or(Inbound::Other, Inbound::Recalled)

@@ -5,7 +5,7 @@ mod result;
 mod ways;
 
 pub(crate) use payload::{Payload, Piece, content, encoded_len};
-pub(crate) use result::{ActionFailure, MUTED, PATH_UNREADABLE, judge};
+pub(crate) use result::{ActionFailure, MUTED, NOT_A_MEMBER, PATH_UNREADABLE, judge};
 
 use easel_core::{
     ids::{Chat, ChatKind, MessageId, UserId},

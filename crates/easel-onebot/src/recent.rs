@@ -170,8 +170,10 @@ impl Ring {
             .iter()
             .rev()
             .take_while(|entry| now.since(entry.seen) <= within_ms)
-            .find(|entry| entry.chat == place && entry.user == user && entry.direct == direct)
+            .filter(|entry| entry.chat == place && entry.user == user && entry.direct == direct)
             .map(|entry| entry.pictures(PictureOrigin::Recent, now))
+            // What looked like pictures at a glance may be none: an older message holds the member's latest then.
+            .find(|pictures| !pictures.is_empty())
             .unwrap_or_default()
     }
 }

@@ -8,15 +8,17 @@ pub(crate) mod connection;
 mod forward;
 mod frame;
 mod http;
-mod io;
+pub(crate) mod io;
 mod reverse;
-mod session;
+pub(crate) mod session;
+mod throttle;
 mod writer;
 
 use std::time::Duration;
 
 pub(crate) use connection::{CallError, Frames, Reply};
 pub(crate) use http::HttpLink;
+pub(crate) use throttle::Throttle;
 
 /// Waits and limits that are no configuration; tests make them short.
 #[derive(Clone, Debug)]
@@ -41,8 +43,12 @@ pub(crate) struct Timing {
     pub(crate) second_upload: Duration,
     /// Messages whose times are off by the same amount over this long prove that a clock is wrong.
     pub(crate) clock_proof: Duration,
-    /// Malformed frames of one connection are logged at most this often.
+    /// Malformed frames of one connection, and refusals of one kind, are logged at most this often.
     pub(crate) malformed_log: Duration,
+    /// Connections that one port serves at once.
+    pub(crate) sockets: usize,
+    /// HTTP: for the head of a request to arrive, and for the next one to begin.
+    pub(crate) head: Duration,
 }
 
 impl Default for Timing {
@@ -59,6 +65,8 @@ impl Default for Timing {
             second_upload: Duration::from_secs(2),
             clock_proof: Duration::from_mins(1),
             malformed_log: Duration::from_mins(1),
+            sockets: 256,
+            head: Duration::from_secs(30),
         }
     }
 }

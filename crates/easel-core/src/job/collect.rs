@@ -18,7 +18,7 @@ use crate::{
     ports::{Adapter, Blobs, DownloadError, Reference, StoreError},
 };
 
-/// Input pictures of one job at most; what comes after them is left out.
+/// Input pictures of one job at most; what comes after them is left out, and the person hears it.
 pub const MAX_INPUTS: usize = 16;
 /// A quoted message is looked for this long.
 const QUOTE_PATIENCE: Duration = Duration::from_secs(30);
@@ -34,6 +34,17 @@ pub struct Collector {
     cpu: Arc<Semaphore>,
 }
 
+/// What a job may be given.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Names the pictures.
+    pub request: &'a StoredRequest,
+    /// Those of the message, when some of them came along as bytes; then they stand for the request's own.
+    pub inline: &'a [PictureRef],
+    /// Whether nothing can be made without a picture.
+    pub needs_picture: bool,
+}
+
 /// A job's inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
@@ -41,6 +52,24 @@ pub struct Inputs {
     pub pictures: Vec<Input>,
     /// Whether one of them was an animation, of which only the first frame is used.
     pub first_frame: bool,
+    /// Whether there was a quote that could not be fetched.
+    pub quote_gone: bool,
+    /// How many pictures were left out.
+    pub left_out: usize,
+}
+
+impl Inputs {
+    /// What the person hears beside the result, in the order of saying.
+    pub fn notes(&self) -> Vec<UserError> {
+        let quote = self.quote_gone.then(|| UserError::new("note-quote-gone", ""));
+        let cut = (self.left_out > 0).then(|| {
+            UserError::new("note-pictures-left-out", "")
+                .with("used", MAX_INPUTS as u64)
+                .with("given", (MAX_INPUTS + self.left_out) as u64)
+        });
+        let animation = self.first_frame.then(|| UserError::new("note-first-frame", ""));
+        [quote, cut, animation].into_iter().flatten().collect()
+    }
 }
 
 /// One input.
@@ -74,7 +103,9 @@ impl Collector {
         Self { blobs, keeper, spool, cpu: Arc::new(Semaphore::new(cores)) }
     }
 
-    /// The pictures that a request refers to, in their order: quoted message, message, avatars (S003-77).
+    /// The pictures that a request refers to, in their order: quoted message, message, avatars (S003-77). A quote that
+    /// can't be fetched costs only those who draw nothing without a picture or a clip, and have no
+    /// other.
     ///
     /// # Errors
     /// When there is none although the request needs one, or one can't be used; each reason has its own sentence.
@@ -82,11 +113,13 @@ impl Collector {
         &self,
         adapter: &dyn Adapter,
         job: JobId,
-        request: &StoredRequest,
-        inline: &[PictureRef],
+        wanted: Wanted<'_>,
         max_bytes: u64,
         keep: bool,
     ) -> Result<Inputs, CollectError> {
+        let Wanted { request, inline, needs_picture } = wanted;
+        let mut inputs = Inputs::default();
+        let given = if inline.is_empty() { &request.pictures } else { inline };
         let mut references: Vec<PictureRef> = Vec::new();
         if let Some(quote) = &request.quote {
             let quote: Option<Quote> =
@@ -94,21 +127,22 @@ impl Collector {
                     .await
                     .ok()
                     .flatten();
-            // Nobody pays for a picture without the one that it should look like.
-            let gone = || CollectError::User(UserError::new("error-quote-gone", "E-QUOTE"));
-            references.extend(quote.ok_or_else(gone)?.pictures);
+            match quote {
+                Some(quote) => references.extend(quote.pictures),
+                // Nobody pays for a picture without the one that it should look like.
+                None if given.is_empty() && (needs_picture || request.is_clip()) => {
+                    return Err(CollectError::User(UserError::new("error-quote-gone", "E-QUOTE")));
+                }
+                None => inputs.quote_gone = true,
+            }
         }
-        if inline.is_empty() {
-            references.extend_from_slice(&request.pictures);
-        } else {
-            references.extend_from_slice(inline);
-        }
-        if references.is_empty() {
+        references.extend_from_slice(given);
+        if references.is_empty() && !inputs.quote_gone {
             references.extend_from_slice(&request.fallback);
         }
-        references.dedup_by(|a, b| same_picture(a, b));
+        let mut references = each_once(references);
+        inputs.left_out = references.len().saturating_sub(MAX_INPUTS);
         references.truncate(MAX_INPUTS);
-        let mut inputs = Inputs::default();
         let mut unusable = None;
         for (index, reference) in references.iter().enumerate() {
             let collected = async {
@@ -132,6 +166,7 @@ impl Collector {
             inputs.first_frame |= first_frame;
             if request.is_clip() {
                 // A clip begins with one picture: the first that can be used (S003-100).
+                inputs.left_out = 0;
                 return Ok(inputs);
             }
         }
@@ -269,6 +304,17 @@ pub(super) fn stored(blob: String, picture: &Picture) -> StoredPicture {
         height: picture.height,
         bytes: picture.body.len(),
     }
+}
+
+/// Without the references that mean a picture which came before, wherever it stood.
+fn each_once(references: Vec<PictureRef>) -> Vec<PictureRef> {
+    let mut once: Vec<PictureRef> = Vec::with_capacity(references.len());
+    for reference in references {
+        if !once.iter().any(|known| same_picture(known, &reference)) {
+            once.push(reference);
+        }
+    }
+    once
 }
 
 /// Whether two references mean the same picture (a quoted picture that is also in the message).

@@ -11,7 +11,7 @@ use super::{
     Outcome,
     active::Active,
     ask::Asked,
-    collect::{CollectError, Input, Inputs},
+    collect::{CollectError, Input, Inputs, Wanted},
     engine::{Engine, Phase, Plan},
     handover::Handed,
     ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
@@ -287,11 +287,11 @@ impl Engine {
         }
         let (inputs, recorded) = match beginning {
             Beginning::Again { inputs: Some(kept) } => {
-                (Inputs { pictures: kept.into_iter().map(Input::Kept).collect(), first_frame: false }, true)
+                (Inputs { pictures: kept.into_iter().map(Input::Kept).collect(), ..Inputs::default() }, true)
             }
             _ if needs_collecting => {
                 let keep = position.is_some();
-                (self.collect(job, adapter, keep).await?, keep)
+                (self.collect(job, adapter, plan.needs_picture, keep).await?, keep)
             }
             _ => (Inputs::default(), true),
         };
@@ -303,21 +303,24 @@ impl Engine {
             // A job that the ledger does not know must not be paid.
             accepted.await.map_err(|_| StoreError::Closed)??;
         }
-        let first_frame = inputs.first_frame;
+        let notes = inputs.notes();
         let unrecorded = (!recorded && job.wished() > 1).then(|| inputs.clone());
         let references = tokio::select! {
             biased;
             () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
             references = self.collector.load(inputs.pictures) => references?,
         };
+        if !adapter.may_speak(&job.request.chat) {
+            // Nobody there would see what is paid.
+            return Err(Stopped::failed(UserError::new("error-silenced", "E-SILENCED")));
+        }
         self.tell_of_task(job, &plan, speaker);
         if position.is_none() {
             self.tell_of_wait(job, speaker);
         }
         let asked = self.ask(job, &plan, references, unrecorded).await?;
-        let note =
-            first_frame.then(|| self.planner.say(&job.request.chat, &UserError::new("note-first-frame", "")));
-        let caption: Vec<String> = plan.caption.clone().into_iter().chain(note).collect();
+        let notes = notes.iter().map(|note| self.planner.say(&job.request.chat, note));
+        let caption: Vec<String> = plan.caption.clone().into_iter().chain(notes).collect();
         let caption = (!caption.is_empty()).then(|| caption.join("\n"));
         self.deliver_asked(job, speaker, caption, asked).await
     }
@@ -415,10 +418,16 @@ impl Engine {
         });
     }
 
-    async fn collect(&self, job: &Active, adapter: &Arc<dyn Adapter>, keep: bool) -> Result<Inputs, Stopped> {
+    async fn collect(
+        &self,
+        job: &Active,
+        adapter: &Arc<dyn Adapter>,
+        needs_picture: bool,
+        keep: bool,
+    ) -> Result<Inputs, Stopped> {
         let max_bytes = self.settings.load().max_download_bytes;
-        let collecting =
-            self.collector.collect(&**adapter, job.id, &job.request, &job.inline, max_bytes, keep);
+        let wanted = Wanted { request: &job.request, inline: &job.inline, needs_picture };
+        let collecting = self.collector.collect(&**adapter, job.id, wanted, max_bytes, keep);
         let mut inputs = tokio::select! {
             biased;
             () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),

@@ -347,9 +347,76 @@ async fn inputs_come_in_order_quote_first_and_their_problems_are_told() {
         w.ended().await;
         assert!(w.provider.requests().is_empty());
     }
-    let w = world(vec![]);
-    w.asks(StoredRequest { pictures: vec![], quote: Some("gone".into()), ..edit });
-    assert_eq!(w.adapter.send_number(1).await.text, "error-quote-gone");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quote_that_is_gone_costs_only_those_who_have_nothing_else() {
+    for (feature, pictures, drawn) in
+        [("draw", 0, true), ("draw", 1, true), ("edit", 1, true), ("edit", 0, false), ("video", 0, false)]
+    {
+        let w = world(vec![]);
+        w.adapter.serve("http://x/own.png", Ok(test_picture().body.read().unwrap()));
+        w.asks(StoredRequest {
+            feature: feature.to_owned(),
+            quote: Some("gone".into()),
+            pictures: vec![url("http://x/own.png"); pictures],
+            // Nobody means it who quotes something else.
+            fallback: vec![url("http://x/own.png")],
+            ..request("u", "m1")
+        });
+        let told = w.adapter.send_number(1).await;
+        assert_eq!(told.text, if drawn { "note-quote-gone" } else { "error-quote-gone" }, "{feature}");
+        w.ended().await;
+        let given: Vec<_> = w.provider.requests().iter().map(|request| request.references.len()).collect();
+        assert_eq!(given, if drawn { vec![pictures] } else { vec![] }, "{feature}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_counts_once_and_those_beyond_the_bound_are_told() {
+    let address = |n: usize| format!("http://x/{n}.png");
+    for (quoted, own, used, note) in [
+        (vec![0, 1], vec![0, 2], 3, ""),
+        (vec![0, 1, 0], vec![1, 0], 2, ""),
+        ((0..16).collect(), vec![], 16, ""),
+        ((0..16).collect(), vec![3, 7], 16, ""),
+        ((0..12).collect(), (10..18).collect(), 16, "note-pictures-left-out used=16 given=18"),
+    ] {
+        let w = world(vec![]);
+        for n in 0..20 {
+            w.adapter.serve(&address(n), Ok(test_picture().body.read().unwrap()));
+        }
+        let named = |names: Vec<usize>| names.into_iter().map(|n| url(&address(n))).collect::<Vec<_>>();
+        w.adapter.put_quote("q", Quote { pictures: named(quoted), ..Quote::default() });
+        let edit =
+            StoredRequest { feature: "edit".to_owned(), quote: Some("q".into()), ..request("u", "m1") };
+        w.asks(StoredRequest { pictures: named(own), ..edit });
+        assert_eq!(w.adapter.send_number(1).await.text, note);
+        w.ended().await;
+        assert_eq!(w.adapter.downloads(), (0..used).map(address).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_pays_for_a_chat_where_the_bot_may_not_speak_any_more() {
+    let go = Arc::new(Notify::new());
+    let w = world(vec![Step::Hold(go.clone())]);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    w.asks(request("u", "m2"));
+    w.adapter.send_number(1).await;
+    w.adapter.set_silenced(true);
+    go.notify_one();
+    w.ended().await;
+    assert_eq!(w.provider.requests().len(), 1, "the one that waited was bought");
+    let events = w.events();
+    assert_eq!(events.iter().filter(|event| *event == "asking").count(), 1, "{events:?}");
+    assert_eq!(
+        w.settled.lock().unwrap().last().map(|end| end.counts),
+        Some(false),
+        "its limits are given back"
+    );
+    assert_eq!(w.adapter.sends().len(), 1, "nobody there is told");
 }
 
 #[tokio::test(start_paused = true)]

@@ -164,6 +164,12 @@ pub trait Adapter: PictureSource {
     /// by the connection itself, so it may be awaited for a day. Dropping the future is fine.
     async fn connected(&self, account: &AccountId);
 
+    /// Whether what is said in the chat could be seen there, as far as is known: false where the account was muted or
+    /// removed. Asked before a job is paid; what is not known yet shows in [`SendFailure::Forbidden`].
+    fn may_speak(&self, _chat: &Chat) -> bool {
+        true
+    }
+
     /// Runs until `stop`: listens or connects, reconnects for ever, delivers messages to the inbox. Calls `ready`
     /// once, when it listens (or has started to dial).
     ///

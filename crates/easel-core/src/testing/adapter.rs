@@ -66,6 +66,7 @@ struct State {
     unmarked: VecDeque<SendError>,
     away: bool,
     leaves: Option<usize>,
+    silenced: bool,
     next: u64,
 }
 
@@ -115,6 +116,11 @@ impl RecordingAdapter {
         let go = Arc::new(Notify::new());
         self.with(|state| state.hold_marks = Some(go.clone()));
         go
+    }
+
+    /// Whether the account was muted or removed: then sends are refused as forbidden.
+    pub fn set_silenced(&self, silenced: bool) {
+        self.with(|state| state.silenced = silenced);
     }
 
     /// Downloads wait for the returned notification.
@@ -238,6 +244,10 @@ impl Adapter for RecordingAdapter {
         }
     }
 
+    fn may_speak(&self, _chat: &Chat) -> bool {
+        self.with(|state| !state.silenced)
+    }
+
     async fn run(
         self: Arc<Self>,
         _inbox: Arc<dyn Inbox>,
@@ -284,6 +294,10 @@ impl Adapter for RecordingAdapter {
             if state.away {
                 let reason = "away".to_owned();
                 return Err(SendError::Failed { failure: SendFailure::Disconnected, reason });
+            }
+            if state.silenced {
+                let reason = "silenced".to_owned();
+                return Err(SendError::Failed { failure: SendFailure::Forbidden, reason });
             }
             if reply.has_media()
                 && let Some(failure) = state.failures.pop_front()

@@ -4,18 +4,14 @@
 //! The file is read piece by piece while it is sent, so a clip of any length needs no memory. Its length is announced
 //! before; a file that turns out shorter breaks the connection off, and the receiver keeps nothing.
 
-use std::{
-    io,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use easel_core::media::Body;
 use easel_http::Pieces;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
-    time::{Instant, timeout},
+    time::timeout,
 };
 
 use crate::outbound::content;
@@ -26,26 +22,6 @@ const IDLE: Duration = Duration::from_secs(30);
 const MAX_NAME: usize = 255;
 /// Longest path that is believed.
 const MAX_PATH: u32 = 4096;
-/// A receiver that failed is left alone for this long.
-const REST: Duration = Duration::from_mins(1);
-
-/// Remembers a failure for a while.
-#[derive(Debug, Default)]
-pub(super) struct Breaker {
-    until: Mutex<Option<Instant>>,
-}
-
-impl Breaker {
-    /// Whether the receiver is left alone now.
-    pub(super) fn is_open(&self) -> bool {
-        self.until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| until > Instant::now())
-    }
-
-    /// Takes note of a failure.
-    pub(super) fn trip(&self) {
-        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + REST);
-    }
-}
 
 /// Why a file was not handed over.
 #[derive(Debug, thiserror::Error)]

@@ -113,7 +113,7 @@ impl OneBot {
             bytes,
             rigid: cargo.iter().any(|cargo| cargo.is_clip),
             streams: link.streams(),
-            napfile: config.nap_server().is_some() && !self.napfile.is_open(),
+            napfile: config.nap_server().is_some() && !link.section.napfile.is_open(),
             publishes: self.publisher.is_some(),
             paths_unreadable: link.paths_unreadable(),
         };
@@ -253,7 +253,7 @@ impl OneBot {
             Ok(path) => Ok(path),
             Err(error) => {
                 if let NotHandedOver::Receiver(_) = error {
-                    self.napfile.trip();
+                    link.section.napfile.trip();
                 }
                 Err(failed(&error.to_string()))
             }

@@ -24,6 +24,9 @@ use crate::{
 /// Raw bytes per chunk: few enough that a frame is no burden, and the same as the writer's own pieces.
 const CHUNK: u64 = 192 * 1024;
 
+/// Frames in a row without a chunk: implementations may tell how far they are.
+const MAX_EMPTY: u32 = 256;
+
 /// What one frame says.
 #[derive(Default, Deserialize)]
 #[serde(default)]
@@ -49,6 +52,8 @@ struct Receiving {
     /// The index that the next chunk must have.
     next: i64,
     sink: BodySink,
+    /// Frames since the last chunk.
+    empty: u32,
     result: Option<Result<Body, DownloadError>>,
 }
 
@@ -66,7 +71,7 @@ impl OneBot {
             move |answer| receiving.lock().unwrap_or_else(PoisonError::into_inner).take(answer)
         });
         let failed = |why: &dyn std::fmt::Debug| DownloadError::Unreachable(format!("no stream: {why:?}"));
-        let called = link.call_frames(outbound::stream_image(file, CHUNK), frames).await;
+        let called = link.call_frames(outbound::stream_image(file, CHUNK), max_bytes, frames).await;
         let result = receiving.lock().unwrap_or_else(PoisonError::into_inner).result.take();
         match (result, called) {
             (Some(result), _) => result,
@@ -79,7 +84,7 @@ impl OneBot {
 impl Receiving {
     fn new(spool: Spool, max_bytes: u64) -> Self {
         let sink = spool.sink(0);
-        Self { spool, max_bytes, next: 0, sink, result: None }
+        Self { spool, max_bytes, next: 0, sink, empty: 0, result: None }
     }
 
     /// Takes a frame; returns whether more are awaited.
@@ -102,6 +107,7 @@ impl Receiving {
             answer.data.and_then(|data| serde_json::from_str(data.get()).ok()).unwrap_or_default();
         match (wire::text(part.kind).as_deref(), wire::text(part.data_type).as_deref()) {
             (Some("stream"), Some("file_info")) => {
+                self.count_empty()?;
                 let bytes = wire::int(part.file_size).and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
                 self.within(bytes)?;
                 if self.sink.is_empty() {
@@ -113,7 +119,10 @@ impl Receiving {
                 self.chunk(&part)?;
                 Ok(true)
             }
-            (Some("stream"), _) => Ok(true),
+            (Some("stream"), _) => {
+                self.count_empty()?;
+                Ok(true)
+            }
             (Some("response"), _) => {
                 let total = wire::int(part.total_bytes).and_then(|total| u64::try_from(total).ok());
                 if self.sink.is_empty() || total.is_some_and(|total| total != self.sink.len()) {
@@ -125,6 +134,14 @@ impl Receiving {
             }
             _ => Err(broken("a frame is of no known kind")),
         }
+    }
+
+    fn count_empty(&mut self) -> Result<(), DownloadError> {
+        self.empty += 1;
+        if self.empty > MAX_EMPTY {
+            return Err(broken("it goes on without a chunk"));
+        }
+        Ok(())
     }
 
     fn chunk(&mut self, part: &Part<'_>) -> Result<(), DownloadError> {
@@ -143,6 +160,7 @@ impl Receiving {
             return Err(broken("a chunk is no base64"));
         }
         self.next += 1;
+        self.empty = 0;
         Ok(())
     }
 
@@ -246,6 +264,8 @@ mod tests {
             "no base64",
         );
         check(&[chunk(0, b"abc"), end(4)], 2, "too early");
+        check(&vec![json!({"type": "stream"}); 1000], 257, "without a chunk");
+        check(&vec![info(7); 1000], 257, "without a chunk");
         check(&[info(4), end(0)], 2, "too early");
         check(&[Value::Null], 1, "no known kind");
         check(&[json!({"file": "/somewhere/on/its/disk"})], 1, "no known kind");

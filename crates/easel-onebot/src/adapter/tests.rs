@@ -1,6 +1,7 @@
 //! The whole adapter against a fake implementation on real sockets.
 
 mod delivery;
+mod hostile;
 mod links;
 mod lookups;
 
@@ -28,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const GROUP: i64 = 700_000_001;
 const MEMBER: i64 = 2_200_000_011;
 
+/// What the inbox panics at.
+const BOOM: &str = "boom";
+
 struct TestInbox {
     sender: mpsc::UnboundedSender<Message>,
     asked: Mutex<u64>,
@@ -36,6 +40,7 @@ struct TestInbox {
 
 impl Inbox for TestInbox {
     fn starts_command(&self, text: &str) -> bool {
+        assert!(text != BOOM, "a bug");
         *self.asked.lock().unwrap() += 1;
         text.starts_with("/生图")
     }

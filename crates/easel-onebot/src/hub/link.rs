@@ -22,6 +22,9 @@ use crate::{
 /// from QQ itself.
 const FRAME_IDLE: Duration = Duration::from_secs(30);
 
+/// The longest that a streamed answer may take in all, beyond the time that its bytes need.
+const FRAMES_TIME: Duration = Duration::from_mins(2);
+
 /// Which program holds the account; chooses between known variants, never refuses service.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -105,21 +108,31 @@ impl Link {
         self.judged(action, reply)
     }
 
-    /// Makes a call whose answer comes in several frames; see [`Frames`].
+    /// Makes a call whose answer comes in several frames; see [`Frames`]. `bytes` = what they may carry together.
     ///
     /// # Errors
     /// See [`CallFailure`].
-    pub(crate) async fn call_frames(&self, call: Call, frames: Arc<Frames>) -> Result<Reply, CallFailure> {
+    pub(crate) async fn call_frames(
+        &self,
+        call: Call,
+        bytes: u64,
+        frames: Arc<Frames>,
+    ) -> Result<Reply, CallFailure> {
         let action = call.action;
         if facts(&self.facts).absent.contains(action) {
             return Err(CallFailure::Action(ActionFailure::Absent));
         }
         let idle = self.section.config.call_timeout().max(FRAME_IDLE);
-        let reply = match &self.wire {
-            Wire::Socket(connection) => connection.call_frames(call, idle, frames).await,
-            Wire::Http(link) => link.call_frames(call, idle, &frames).await,
-        }
-        .map_err(CallFailure::Call)?;
+        let exchange = async {
+            match &self.wire {
+                Wire::Socket(connection) => connection.call_frames(call, idle, frames).await,
+                Wire::Http(link) => link.call_frames(call, idle, &frames).await,
+            }
+        };
+        let in_all = FRAMES_TIME + Duration::from_secs(encoded_len(bytes) / BYTES_PER_SECOND);
+        let late = |_| Err(CallError::Unknown("the streamed answer took too long"));
+        let reply =
+            tokio::time::timeout(in_all, exchange).await.unwrap_or_else(late).map_err(CallFailure::Call)?;
         self.judged(action, reply)
     }
 

@@ -226,7 +226,7 @@ const PICTURE_EXTENSIONS: [&str; 10] =
     ["png", "jpg", "jpeg", "jfif", "webp", "gif", "bmp", "heic", "heif", "avif"];
 
 /// Whether a file's name promises a picture that easel can read.
-fn names_picture(name: &str) -> bool {
+pub(super) fn names_picture(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(_, extension)| {
         PICTURE_EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
     })

@@ -150,6 +150,20 @@ fn notices_that_matter() {
         r#"Recalled(Recalled { group: None, user: "5", message: "1" })"#,
     );
     check(r#"{"post_type":"notice","notice_type":"group_recall","message_id":1}"#, "Other");
+    for (kind, rest, expected) in [
+        ("decrease", r#""sub_type":"kick_me","user_id":3"#, "Membership { group: 7, is_member: false }"),
+        ("decrease", r#""sub_type":"kick_me","user_id":0"#, "Membership { group: 7, is_member: false }"),
+        ("decrease", r#""sub_type":"leave","user_id":"3""#, "Membership { group: 7, is_member: false }"),
+        ("decrease", r#""sub_type":"kick","user_id":5"#, "Other"),
+        ("increase", r#""sub_type":"invite","user_id":3"#, "Membership { group: 7, is_member: true }"),
+        ("increase", r#""sub_type":"approve","user_id":5"#, "Other"),
+        ("increase", r#""sub_type":"approve""#, "Other"),
+    ] {
+        let notice = format!(
+            r#"{{"post_type":"notice","notice_type":"group_{kind}","group_id":7,"self_id":3,{rest}}}"#
+        );
+        check(&notice, expected);
+    }
     check(
         r#"{"post_type":"meta_event","meta_event_type":"heartbeat","interval":"5000","status":{"online":false},"self_id":3}"#,
         r#"Alive { self_id: Some("3"), interval_ms: Some(5000), online: Some(false), time: UnixMillis(0) }"#,

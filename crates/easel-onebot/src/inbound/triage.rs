@@ -4,7 +4,7 @@
 //! tree, and answers "chatter" only when it is certain. Whatever it does not fully understand (escaped keys, doubled
 //! members, values of unusual types) it hands to the full parse, so a command can't hide behind an odd spelling.
 
-use super::{Identity, cq};
+use super::{Identity, cq, message::names_picture};
 
 /// What to do with a frame.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,13 +33,13 @@ pub(crate) struct PictureFrame<'a> {
 /// Where the pictures of a frame stand.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Pictures<'a> {
-    /// Picture segments; those beyond the room are left out.
+    /// Picture segments, the rest empty. A message with more is parsed.
     Segments([&'a str; MAX_PICTURES]),
     /// The JSON string of a message in string format.
     Cq(&'a str),
 }
 
-/// Pictures of one message that are remembered.
+/// Pictures of one message that are remembered without a parse.
 pub(crate) const MAX_PICTURES: usize = 9;
 
 /// Judges one frame. `starts_command` is [`easel_core::ports::Inbox::starts_command`].
@@ -68,6 +68,12 @@ fn judge<'a>(frame: &'a str, me: &Identity, starts_command: &dyn Fn(&str) -> boo
         "notice" => {
             return Some(match unquote(members.notice_type?)? {
                 "bot_offline" | "group_ban" | "group_recall" | "friend_recall" => Triage::Parse,
+                // Of all who come and go only the account itself matters.
+                "group_decrease" | "group_increase" => {
+                    let who = bare(members.user_id?)?;
+                    let own = members.self_id.and_then(bare) == Some(who) || me.is(who);
+                    if own { Triage::Parse } else { Triage::Chatter }
+                }
                 _ => Triage::Chatter,
             });
         }
@@ -89,11 +95,14 @@ fn judge<'a>(frame: &'a str, me: &Identity, starts_command: &dyn Fn(&str) -> boo
             Found::Picture(json) => {
                 if let Some(slot) = found.get_mut(count) {
                     *slot = json;
-                    count += 1;
                 }
+                count += 1;
                 false
             }
         })?;
+        if count > MAX_PICTURES {
+            return Some(Triage::Parse);
+        }
         if mentioned && !own {
             return Some(Triage::Parse);
         }
@@ -112,6 +121,10 @@ fn judge<'a>(frame: &'a str, me: &Identity, starts_command: &dyn Fn(&str) -> boo
                     }
                 }
                 cq::Piece::Code("image" | "mface", _) => holds_picture = true,
+                cq::Piece::Code("file", params) => {
+                    let name = NAMES.iter().find_map(|key| cq::param(params, key));
+                    holds_picture |= name.is_some_and(|name| names_picture(&name));
+                }
                 cq::Piece::Code(..) => {}
             }
         }
@@ -185,6 +198,7 @@ fn walk_segments<'a>(
                 match kind {
                     "at" => any |= found(Found::At(bare(member(data?, "qq")?)?)),
                     "image" | "mface" => any |= found(Found::Picture(element)),
+                    "file" if data.is_some_and(file_is_picture) => any |= found(Found::Picture(element)),
                     _ => {}
                 }
             }
@@ -192,6 +206,15 @@ fn walk_segments<'a>(
         Some(())
     })?;
     Some(any)
+}
+
+/// Where a file segment has its name, in the order of the full parse.
+const NAMES: [&str; 3] = ["file_name", "name", "file"];
+
+/// Whether the data of a file segment names a picture. Escapes don't matter: only the ending is looked at.
+fn file_is_picture(data: &str) -> bool {
+    let name = NAMES.iter().find_map(|key| member(data, key));
+    name.and_then(|name| name.strip_suffix('"')).is_some_and(names_picture)
 }
 
 /// A member of a JSON object; `None` when it is absent or the object is unusual.

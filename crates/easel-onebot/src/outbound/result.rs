@@ -9,6 +9,9 @@ pub(crate) const PATH_UNREADABLE: &str = "the implementation cannot read the pat
 /// The reason when a group muted the account; the adapter then remembers it.
 pub(crate) const MUTED: &str = "the account is muted there";
 
+/// The reason when a group has removed the account; the adapter then remembers it.
+pub(crate) const NOT_A_MEMBER: &str = "the account is not a member there";
+
 /// Why an action did not work.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ActionFailure {
@@ -41,7 +44,7 @@ pub(crate) fn judge(retcode: i64, text: &str) -> ActionFailure {
     if retcode == 110
         || has(&["\"result\": 110", "\"result\":110", "移出", "GROUP_NOT_FOUND", "不是好友", "被拉黑"])
     {
-        return ActionFailure::Refused(SendFailure::Forbidden, reason("the account is not a member there"));
+        return ActionFailure::Refused(SendFailure::Forbidden, reason(NOT_A_MEMBER));
     }
     // After the listener of NapCat's kernel timed out, the message may be in the chat or not.
     if has(&["Timeout: NTEvent", "timeout", "Timeout", "timed out", "ETIMEDOUT", "超时"]) {

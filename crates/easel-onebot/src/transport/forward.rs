@@ -1,7 +1,8 @@
 //! Forward WebSocket: we dial the implementation, for ever.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use secrecy::ExposeSecret as _;
 use tokio::{
     net::TcpStream,
@@ -50,9 +51,10 @@ pub(crate) async fn run(hub: Arc<Hub>, section: Arc<Section>, stop: Cancellation
             Ok(socket) => {
                 said.clear();
                 let roles = Roles { calls: true, client: true };
-                let end =
-                    session::run(Arc::clone(&hub), Arc::clone(&section), socket, None, roles, stop.clone())
-                        .await;
+                let session =
+                    session::run(Arc::clone(&hub), Arc::clone(&section), socket, None, roles, stop.clone());
+                // A panic in it is the end of one connection, as everywhere else; the panic itself is logged already.
+                let end = AssertUnwindSafe(session).catch_unwind().await.unwrap_or(End::Closed);
                 if end == End::Stopped {
                     return;
                 }
@@ -176,12 +178,8 @@ mod tests {
             fn recalled(&self, _: &easel_core::ids::Chat, _: &easel_core::ids::MessageId) {}
         }
         let peer = easel_testkit::onebot::FakeOneBot::builder().dialect(dialect).token("correct").build();
-        let section = Arc::new(Section {
-            config: crate::OneBotSection { url: peer.listen().await, ..crate::OneBotSection::default() },
-            token: Some("wrong".into()),
-            index: 0,
-            address: std::sync::OnceLock::new(),
-        });
+        let config = crate::OneBotSection { url: peer.listen().await, ..crate::OneBotSection::default() };
+        let section = Arc::new(Section::new(config, Some("wrong".into()), 0));
         let socket = match dial(&section).await {
             Err(error) => return assert!(matches!(error, DialError::TokenRefused), "{error:?}"),
             Ok(socket) => socket,

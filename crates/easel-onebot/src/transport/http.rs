@@ -1,7 +1,11 @@
 //! HTTP: the implementation posts events to us, we post calls to it (OneBot v11 reference, "communication/http" and
 //! "communication/http-post").
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Router,
@@ -11,17 +15,22 @@ use axum::{
 };
 use easel_core::{ids::AccountId, ports::AdapterError};
 use easel_http::{HttpClient, HttpError};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
 use secrecy::SecretString;
 use tokio::{
+    net::TcpListener,
     sync::{Semaphore, oneshot},
     time::timeout,
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{debug, info, warn};
 
-use super::{CallError, Frames, Reply, auth, reverse};
+use super::{CallError, Frames, Reply, auth, reverse, throttle::Refused};
 use crate::{
-    hub::{Hub, Link, Section},
+    hub::{Account, Hub, Link, Section},
     inbound::{self, Answer, Identity, Inbound, Triage, wire},
     outbound::Call,
 };
@@ -140,6 +149,11 @@ const BODIES: usize = 8;
 /// For a body to arrive, the wait for its turn included.
 const BODY_TIME: Duration = Duration::from_secs(10);
 
+/// Bytes of a connection that are read ahead; heads are far smaller.
+const MAX_HEAD: usize = 64 * 1024;
+/// Accounts that the events of one section may name: one API serves one account, which may have a second name.
+const MAX_NAMED: usize = 4;
+
 /// What ends a frame of a streamed answer.
 const END: &[u8] = b"\r\n\r\n";
 /// A frame of a streamed answer is at most this long: some four times what is asked for.
@@ -188,6 +202,8 @@ struct Receiver {
     link: Arc<Link>,
     /// [`BODIES`] seats.
     bodies: Semaphore,
+    /// The accounts that events named.
+    named: Mutex<HashSet<String>>,
 }
 
 /// Listens for events and keeps the account known, until `stop`.
@@ -204,12 +220,62 @@ pub(crate) async fn run(
     info!(section = section.index, address = %section.config.listen, "waiting for OneBot events over HTTP");
     let link = HttpLink::new(hub.http.clone(), &section);
     let link = Arc::new(Link::http(link, Arc::clone(&section), &hub.timing));
-    let receiver = Arc::new(Receiver { hub, section, link, bodies: Semaphore::new(BODIES) });
+    let bodies = Semaphore::new(BODIES);
+    let receiver = Arc::new(Receiver { hub, section, link, bodies, named: Mutex::default() });
     ready.send(()).ok();
-    let router = Router::new().fallback(take).with_state(Arc::clone(&receiver));
-    let serving = axum::serve(listener, router).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let (served, ()) = tokio::join!(serving, receiver.introduce(&stop));
-    served.map_err(|source| AdapterError::Listen { address: receiver.section.config.listen.clone(), source })
+    tokio::join!(serve(&receiver, listener, &stop), receiver.introduce(&stop));
+    Ok(())
+}
+
+/// Serves every connection on a task of its own, [`super::Timing::sockets`] at a time, until `stop`; returns when all have ended.
+/// One that sends no whole head of a request within [`super::Timing::head`] is closed, an idle one included.
+async fn serve(receiver: &Arc<Receiver>, listener: TcpListener, stop: &CancellationToken) {
+    let router = Router::new().fallback(take).with_state(Arc::clone(receiver));
+    let mut server = hyper::server::conn::http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(receiver.hub.timing.head).max_buf_size(MAX_HEAD);
+    let (sockets, room) = (TaskTracker::new(), Arc::new(Semaphore::new(receiver.hub.timing.sockets)));
+    let section = &receiver.section;
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Out of file descriptors, most likely: wait for some to come back.
+                warn!(%error, "a OneBot connection could not be accepted");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+                continue;
+            }
+        };
+        let Ok(seat) = Arc::clone(&room).try_acquire_owned() else {
+            receiver.say(Refused::Connection, |times| {
+                warn!(section = section.index, times, "too many OneBot connections; a new one is refused");
+            });
+            continue;
+        };
+        drop(stream.set_nodelay(true));
+        let connection =
+            server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router.clone()));
+        let stop = stop.clone();
+        sockets.spawn(async move {
+            let mut connection = std::pin::pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                () = stop.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
+                debug!(%error, "a OneBot HTTP connection ended");
+            }
+            drop(seat);
+        });
+    }
+    sockets.close();
+    sockets.wait().await;
 }
 
 async fn take(State(receiver): State<Arc<Receiver>>, request: Request<Body>) -> StatusCode {
@@ -222,7 +288,9 @@ async fn take(State(receiver): State<Arc<Receiver>>, request: Request<Body>) -> 
         return StatusCode::NOT_FOUND;
     }
     let refuse = |refusal: auth::Refusal| {
-        warn!(section = section.index, reason = %refusal, "a OneBot event was refused");
+        receiver.say(Refused::Token(refusal), |times| {
+            warn!(section = section.index, times, reason = %refusal, "a OneBot event was refused");
+        });
         StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN)
     };
     let token = section.token.as_ref();
@@ -239,11 +307,18 @@ async fn take(State(receiver): State<Arc<Receiver>>, request: Request<Body>) -> 
     let body = match timeout(BODY_TIME, reading).await {
         Ok(Ok(body)) => body,
         Ok(Err(_)) => {
-            warn!(section = section.index, "a OneBot event is larger than max_frame_bytes, or broke off");
+            receiver.say(Refused::Large, |times| {
+                warn!(
+                    section = section.index,
+                    times, "a OneBot event is larger than max_frame_bytes, or broke off"
+                );
+            });
             return StatusCode::PAYLOAD_TOO_LARGE;
         }
         Err(_) => {
-            warn!(section = section.index, "a OneBot event took too long to arrive");
+            receiver.say(Refused::Slow, |times| {
+                warn!(section = section.index, times, "a OneBot event took too long to arrive");
+            });
             return StatusCode::REQUEST_TIMEOUT;
         }
     };
@@ -256,6 +331,13 @@ async fn take(State(receiver): State<Arc<Receiver>>, request: Request<Body>) -> 
 }
 
 impl Receiver {
+    /// Has a refusal logged, unless its kind was a moment ago.
+    fn say(&self, what: Refused, log: impl FnOnce(u64)) {
+        if let Some(times) = self.section.refused.due(what, self.hub.timing.malformed_log) {
+            log(times);
+        }
+    }
+
     fn handle(&self, account: Option<&str>, body: &[u8]) {
         let (Some(inbox), Ok(frame)) = (self.hub.inbox(), std::str::from_utf8(body)) else { return };
         let known = account.map(str::trim).filter(|id| !id.is_empty() && *id != "0");
@@ -267,7 +349,10 @@ impl Receiver {
                 _ if !online => {}
                 Triage::Chatter => return,
                 Triage::Picture(picture) => {
-                    return self.bind(id).remember_frame(&picture, self.hub.clock.now());
+                    if let Some(account) = self.bind(id) {
+                        account.remember_frame(&picture, self.hub.clock.now());
+                    }
+                    return;
                 }
                 Triage::Parse => {}
             }
@@ -280,13 +365,12 @@ impl Receiver {
                 let said = wire::filled(event.self_id);
                 let Some(id) = known.map(Into::into).or_else(|| said.clone()) else { return };
                 let alias = said.filter(|said| *said != id).map(std::borrow::Cow::into_owned);
-                let account = self.bind(&id);
+                let Some(account) = self.bind(&id) else { return };
                 let me = Identity { id: id.into_owned(), alias };
                 self.hub.take_message(&account, &me, &event, inbox.as_ref());
             }
             Inbound::Alive { self_id, online, time, .. } => {
-                if let Some(id) = known.or(self_id.as_deref()) {
-                    let account = self.bind(id);
+                if let Some(account) = known.or(self_id.as_deref()).and_then(|id| self.bind(id)) {
                     account.hear_time(time, self.hub.clock.now());
                     if let Some(online) = online {
                         account.set_online(online);
@@ -294,26 +378,57 @@ impl Receiver {
                 }
             }
             Inbound::Offline => {
-                if let Some(id) = known {
-                    self.bind(id).set_online(false);
+                if let Some(account) = known.and_then(|id| self.bind(id)) {
+                    account.set_online(false);
                 }
             }
             Inbound::Muted { group, seconds } => {
-                if let Some(id) = known {
-                    self.bind(id).set_muted(group, seconds, self.hub.clock.now());
+                if let Some(account) = known.and_then(|id| self.bind(id)) {
+                    account.set_muted(group, seconds, self.hub.clock.now());
+                }
+            }
+            Inbound::Membership { group, is_member } => {
+                if let Some(account) = known.and_then(|id| self.bind(id)) {
+                    account.set_member(group, is_member);
                 }
             }
             Inbound::Recalled(recalled) => {
-                if let Some(id) = known {
+                if let Some(id) = known
+                    && let Some(account) = self.bind(id)
+                {
                     let me = Identity { id: id.to_owned(), alias: None };
-                    self.hub.take_back(&self.bind(id), &me, &recalled, inbox.as_ref());
+                    self.hub.take_back(&account, &me, &recalled, inbox.as_ref());
                 }
             }
             Inbound::Answer(_) | Inbound::Other => {}
         }
     }
 
-    fn bind(&self, id: &str) -> Arc<crate::hub::Account> {
+    /// The account that an event names. `None` for more of them than one HTTP API can serve: anybody who may post can
+    /// name any.
+    fn bind(&self, id: &str) -> Option<Arc<Account>> {
+        if let Some(known) = self.hub.account(&AccountId::new(id)).filter(|known| known.link().is_some()) {
+            return Some(known);
+        }
+        {
+            let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+            if !named.contains(id) {
+                if named.len() >= MAX_NAMED {
+                    self.say(Refused::Account, |times| {
+                        warn!(
+                            section = self.section.index,
+                            times, "events name more accounts than one HTTP API serves; they are ignored"
+                        );
+                    });
+                    return None;
+                }
+                named.insert(id.to_owned());
+            }
+        }
+        Some(self.serve_account(id))
+    }
+
+    fn serve_account(&self, id: &str) -> Arc<Account> {
         let account = self.hub.account_or_new(id);
         if account.link().is_none() {
             account.set_link(Arc::clone(&self.link));
@@ -334,7 +449,7 @@ impl Receiver {
                 && let Ok(frame) = serde_json::from_str::<wire::Frame<'_>>(data.get())
                 && let Some(id) = wire::filled(frame.user_id)
             {
-                self.bind(&id);
+                self.serve_account(&id).set_own();
                 return self.link.identify().await;
             }
             tokio::select! {

@@ -1,6 +1,6 @@
 //! Reverse WebSocket: the implementation dials us. One port serves any number of accounts.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use easel_core::ports::AdapterError;
 use tokio::{
@@ -22,11 +22,9 @@ use super::{
     auth,
     io::Io,
     session::{self, Roles},
+    throttle::Refused,
 };
 use crate::hub::{Hub, Section};
-
-/// Sockets that one port serves at once.
-const MAX_SOCKETS: usize = 256;
 
 /// What a handshake told.
 #[derive(Debug, Default)]
@@ -49,7 +47,7 @@ pub(crate) async fn run(
     info!(section = section.index, address = %section.config.listen, "waiting for OneBot reverse WebSocket connections");
     ready.send(()).ok();
     let sockets = TaskTracker::new();
-    let room = Arc::new(Semaphore::new(MAX_SOCKETS));
+    let room = Arc::new(Semaphore::new(hub.timing.sockets));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -58,7 +56,12 @@ pub(crate) async fn run(
         match accepted {
             Ok((stream, from)) => {
                 let Ok(seat) = Arc::clone(&room).try_acquire_owned() else {
-                    warn!(section = section.index, "too many OneBot connections; a new one is refused");
+                    if let Some(times) = section.refused.due(Refused::Connection, hub.timing.malformed_log) {
+                        warn!(
+                            section = section.index,
+                            times, "too many OneBot connections; a new one is refused"
+                        );
+                    }
                     continue;
                 };
                 let (hub, section, stop) = (Arc::clone(&hub), Arc::clone(&section), stop.clone());
@@ -70,7 +73,7 @@ pub(crate) async fn run(
             Err(error) => {
                 // Out of file descriptors, most likely: wait for some to come back.
                 warn!(%error, "a OneBot connection could not be accepted");
-                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                tokio::time::sleep(Duration::from_millis(200)).await;
             }
         }
     }
@@ -104,7 +107,9 @@ async fn serve(
     let handshake = accept_hdr_async_with_config(
         Io::plain(stream),
         #[expect(clippy::result_large_err, reason = "the library's handshake callback has this type")]
-        |request: &Request, response: Response| admit(&section, from, request, response, &mut introduction),
+        |request: &Request, response: Response| {
+            admit(&section, hub.timing.malformed_log, from, request, response, &mut introduction)
+        },
         Some(session::limits(&section)),
     );
     let socket = match timeout(hub.timing.handshake, handshake).await {
@@ -120,13 +125,19 @@ async fn serve(
 #[expect(clippy::result_large_err, reason = "the library's handshake callback has this type")]
 fn admit(
     section: &Section,
+    log_every: Duration,
     from: SocketAddr,
     request: &Request,
     response: Response,
     introduction: &mut Introduction,
 ) -> Result<Response, ErrorResponse> {
     if !path_fits(&section.config.path, request.uri().path()) {
-        warn!(section = section.index, %from, expected = section.config.path, "a OneBot peer asked for another path");
+        if let Some(times) = section.refused.due(Refused::Path, log_every) {
+            warn!(
+                section = section.index, %from, times, expected = section.config.path,
+                "a OneBot peer asked for another path"
+            );
+        }
         return Err(refuse(StatusCode::NOT_FOUND));
     }
     let header = |name| header(request.headers(), name);
@@ -134,7 +145,9 @@ fn admit(
     let admitted = auth::check_origin(token, request.headers().contains_key("origin"))
         .and_then(|()| auth::check(token, header("authorization"), request.uri().query()));
     if let Err(refusal) = admitted {
-        warn!(section = section.index, %from, reason = %refusal, "a OneBot peer was refused");
+        if let Some(times) = section.refused.due(Refused::Token(refusal), log_every) {
+            warn!(section = section.index, %from, times, reason = %refusal, "a OneBot peer was refused");
+        }
         return Err(refuse(StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::FORBIDDEN)));
     }
     introduction.account =

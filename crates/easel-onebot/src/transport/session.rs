@@ -18,7 +18,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{self, Message as WsMessage, protocol::WebSocketConfig},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::{debug, info, warn};
 
 use super::{
@@ -98,16 +98,19 @@ pub(crate) async fn run(
         clippy::disallowed_methods,
         reason = "this function awaits it, and ends it when the session ends"
     )]
-    let mut output = tokio::spawn({
-        let gone = gone.clone();
+    let output = tokio::spawn({
+        // However it ends, cut off by a panic of ours as well: whoever waits for an answer is told, and not before it is
+        // known what was handed over.
+        let gone = gone.drop_guard();
         async move {
             let result = task.run().await;
-            gone.cancel();
+            drop(gone);
             if let Err(error) = result {
                 debug!(%error, "the OneBot socket cannot be written any more");
             }
         }
     });
+    let mut output = AbortOnDropHandle::new(output);
 
     let mut session = Session {
         link: Arc::new(Link::socket(Arc::clone(&connection), Arc::clone(&section), &hub.timing)),
@@ -120,6 +123,7 @@ pub(crate) async fn run(
         interval: None,
         malformed: 0,
         malformed_since: None,
+        frames: 0,
         answered: true,
         tasks: JoinSet::new(),
     };
@@ -127,9 +131,7 @@ pub(crate) async fn run(
         session.bind(&id);
     }
     let end = session.read(&mut socket, &stop).await;
-    if let Some((account, _)) = &session.bound {
-        account.clear_link(&session.link);
-    }
+    session.unbind();
     session.connection.control(match end {
         End::TooLarge => Control::Close(1009, "message too big"),
         End::Silent => Control::Close(1001, "no heartbeat"),
@@ -150,7 +152,6 @@ pub(crate) async fn run(
         // It may be writing this very moment. What it had handed over must be known before the callers are told.
         drop((&mut output).await);
     }
-    gone.cancel();
     end
 }
 
@@ -167,6 +168,8 @@ struct Session {
     interval: Option<Duration>,
     malformed: u64,
     malformed_since: Option<Instant>,
+    /// Counts frames, round and round.
+    frames: u8,
     /// Whether anything came since the last look.
     answered: bool,
     /// Questions that nobody waits for here; they end with the session.
@@ -216,6 +219,16 @@ impl Session {
                     if let Some(end) = end {
                         return end;
                     }
+                    // A peer that never pauses keeps the other branches from being looked at.
+                    self.frames = self.frames.wrapping_add(1);
+                    if self.frames == 0 {
+                        if stop.is_cancelled() {
+                            return End::Stopped;
+                        }
+                        if gone.is_cancelled() {
+                            return End::Closed;
+                        }
+                    }
                     if self.interval != before {
                         watch.as_mut().reset(Instant::now() + self.beat());
                     }
@@ -243,6 +256,13 @@ impl Session {
                     }
                 }
             }
+        }
+    }
+
+    /// No calls go this way any more.
+    fn unbind(&self) {
+        if let Some((account, _)) = &self.bound {
+            account.clear_link(&self.link);
         }
     }
 
@@ -333,6 +353,11 @@ impl Session {
                     account.set_muted(group, seconds, self.hub.clock.now());
                 }
             }
+            Inbound::Membership { group, is_member } => {
+                if let Some((account, _)) = &self.bound {
+                    account.set_member(group, is_member);
+                }
+            }
             Inbound::Recalled(recalled) => {
                 if let Some((account, me)) = &self.bound {
                     self.hub.take_back(account, me, &recalled, self.inbox.as_ref());
@@ -358,6 +383,7 @@ impl Session {
 
     fn bind(&mut self, id: &str) {
         let account = self.hub.account_or_new(id);
+        account.set_own();
         if self.roles.calls {
             account.set_link(Arc::clone(&self.link));
             let link = Arc::clone(&self.link);
@@ -396,6 +422,13 @@ impl Session {
             self.malformed = 0;
             self.malformed_since = Some(Instant::now());
         }
+    }
+}
+
+/// Also when it panicked: nobody may call on a socket that nobody reads.
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.unbind();
     }
 }
 

@@ -4,8 +4,9 @@ use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
 use easel_testkit::{
     napfile::{Behaviour, FakeNapfile},
-    onebot::{Dialect, Fault, Origin},
+    onebot::{Dialect, Fault, Message as Event, Origin},
 };
+use serde_json::json;
 
 use super::*;
 
@@ -160,10 +161,15 @@ async fn refusals_have_consequences() {
 
     let before = peer.sends().len();
     peer.fault("send_group_msg", Fault::removed_from_group());
+    assert!(rig.adapter.may_speak(&target(&peer).chat));
     assert_eq!(failure(send().await), SendFailure::Forbidden);
     assert_eq!(peer.sends().len(), before + 1, "nothing else was tried");
+    assert!(!rig.adapter.may_speak(&target(&peer).chat), "the removal is remembered");
 
     peer.clear_faults();
+    assert!(send().await.is_ok());
+    assert!(rig.adapter.may_speak(&target(&peer).chat), "a send that works tells better");
+
     peer.fault_times("send_group_msg", 9, Fault::rich_media_failed());
     let before = peer.sends().len();
     assert_eq!(failure(send().await), SendFailure::Picture);
@@ -175,6 +181,49 @@ async fn refusals_have_consequences() {
     assert_eq!(failure(send().await), SendFailure::Forbidden);
     assert_eq!(failure(send().await), SendFailure::Forbidden);
     assert_eq!(peer.sends().len(), before + 1, "the mute is remembered");
+    assert!(!rig.adapter.may_speak(&target(&peer).chat));
+    let mark = rig.adapter.react(&target(&peer), Reaction::Failed).await.unwrap_err();
+    assert!(matches!(mark, SendError::Failed { failure: SendFailure::Forbidden, .. }), "{mark:?}");
+    assert!(peer.reactions().is_empty(), "nobody there is told by a mark either");
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn notices_tell_where_the_account_may_speak() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let chat = target(&peer).chat;
+    let elsewhere = Chat { id: ChatId::new("700000002"), ..chat.clone() };
+    let direct = Chat { kind: ChatKind::Direct, ..chat.clone() };
+    let account = peer.self_id();
+    let notice = |kind: &str, sub: &str, user: i64, seconds: i64| {
+        json!({
+            "post_type": "notice", "notice_type": kind, "sub_type": sub, "self_id": account, "group_id": GROUP,
+            "user_id": user, "operator_id": MEMBER, "time": 1_789_000_000, "duration": seconds,
+        })
+    };
+    for (kind, sub, user, seconds, speaks) in [
+        ("group_decrease", "kick", MEMBER, 0, true),
+        ("group_decrease", "kick_me", account, 0, false),
+        ("group_increase", "approve", MEMBER, 0, false),
+        ("group_increase", "invite", account, 0, true),
+        ("group_decrease", "leave", account, 0, false),
+    ] {
+        peer.event_raw(&notice(kind, sub, user, seconds)).await;
+        // What comes after it was read after it.
+        peer.send(Event::private(MEMBER).text("/生图 猫")).await;
+        rig.next().await;
+        assert_eq!(rig.adapter.may_speak(&chat), speaks, "{kind} {sub} {user}");
+        assert!(rig.adapter.may_speak(&elsewhere) && rig.adapter.may_speak(&direct));
+    }
+    peer.send(Event::group(GROUP, MEMBER).text("/生图 猫")).await;
+    rig.next().await;
+    assert!(rig.adapter.may_speak(&chat), "who hears the group is in it");
+    for (sub, seconds, speaks) in [("ban", 600, false), ("lift_ban", 0, true)] {
+        peer.event_raw(&notice("group_ban", sub, account, seconds)).await;
+        peer.send(Event::private(MEMBER).text("/生图 猫")).await;
+        rig.next().await;
+        assert_eq!(rig.adapter.may_speak(&chat), speaks, "{sub}");
+    }
     rig.end().await;
 }
 
@@ -224,10 +273,29 @@ async fn the_receiver_is_used_and_rested_after_a_failure() {
 
     receiver.behave(Behaviour::Silent);
     peer.add_file(&file.path, bytes.clone());
-    rig.adapter.napfile.trip();
+    rig.adapter.link(&target(&peer).chat.account).unwrap().section.napfile.trip();
     let sent = rig.adapter.send(&target(&peer), &picture_reply(bytes)).await.unwrap();
     assert_eq!(sent.way, "base64", "a receiver that failed is left alone for a minute");
     assert_eq!(receiver.received().len(), 1);
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn a_receiver_that_fails_leaves_those_of_other_sections_in_use() {
+    let (broken, good) = (FakeNapfile::start().await, FakeNapfile::start().await);
+    broken.behave(Behaviour::CutsAnswer);
+    let rig = Rig::start_with(vec![through(&broken), through(&good)], quick(), None).await;
+    for (index, way) in [(0, "base64"), (0, "base64"), (1, "napfile")] {
+        let bytes = content(5_000);
+        let peer = FakeOneBot::builder().self_id(3_001_000_001 + index).build();
+        peer.add_file("/napfile/easel-1-0.mp4", bytes.clone());
+        let section = usize::try_from(index).unwrap();
+        peer.connect(&format!("ws://{}/ws", rig.adapter.addresses()[section])).await.unwrap();
+        rig.reachable(&peer).await;
+        let sent = rig.adapter.send(&target(&peer), &clip_reply(bytes, None)).await.unwrap();
+        assert_eq!(sent.way, way, "section {index}");
+    }
+    assert_eq!((broken.received().len(), good.received().len()), (1, 1), "the broken one is asked once");
     rig.end().await;
 }
 

@@ -45,6 +45,25 @@ async fn quoted_pictures_come_from_memory_first() {
 }
 
 #[tokio::test]
+async fn a_picture_that_was_sent_as_a_file_is_the_latest_one() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    peer.send(Event::group(GROUP, MEMBER).image("a.png", "https://example.invalid/a")).await;
+    peer.send(Event::group(GROUP, MEMBER).file("b.png", "/b", 5)).await;
+    peer.send(Event::group(GROUP, MEMBER).file("c.zip", "/c", 5)).await;
+    // A name without a way to the file.
+    peer.send(Event::group(GROUP, MEMBER).segment("file", json!({"file": "d.png"}))).await;
+    peer.send(Event::group(GROUP, MEMBER).text("/生图 水彩")).await;
+    let message = rig.next().await;
+    let recent = rig.adapter.recent_pictures(&message.chat, &message.sender.id, Duration::from_mins(2));
+    let files: Vec<_> = recent.iter().map(|picture| &picture.locator).collect();
+    assert!(
+        matches!(files[..], [PictureLocator::Platform { file: Some(file), .. }] if file == "onebot-file:/b"),
+        "{files:?}"
+    );
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn quoted_pictures_come_from_get_msg_in_every_dialect() {
     for dialect in [Dialect::NapCat, Dialect::LLBot, Dialect::Lagrange, Dialect::GoCqhttp] {
         for strings in [false, true] {
@@ -172,6 +191,22 @@ async fn expired_links_are_refreshed_from_every_place() {
     let stale = files.invalid_rkey("/download?appid=1407&fileid=f&rkey=OLD");
     assert!(keyed.ends_with("rkey=GROUP") && stale.ends_with("rkey=OLD"));
     assert_eq!(get(&platform(Some(&stale), None, None)).await, Ok(bytes));
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn the_bound_of_a_picture_is_the_callers() {
+    let bytes = content(21 << 20);
+    let files = FileServer::start().await;
+    let served = PictureLocator::Url(files.put("/large", bytes.clone()));
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    for locator in [served, PictureLocator::Inline(bytes.clone())] {
+        let picture = PictureRef { origin: PictureOrigin::Message, locator };
+        let get = async |most: u64| rig.adapter.download(&group(peer.self_id()), &picture, most).await;
+        // More than `[network] max_download_bytes` was when easel started.
+        assert_eq!(get(22 << 20).await.unwrap().len(), bytes.len() as u64);
+        assert_eq!(get(20 << 20).await.unwrap_err(), DownloadError::TooLarge { max_bytes: 20 << 20 });
+    }
     rig.end().await;
 }
 

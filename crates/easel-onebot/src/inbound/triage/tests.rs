@@ -58,6 +58,20 @@ fn frames_are_sorted() {
     check(&json!([text("/dr"), image, text("aw")]), "picture");
     check(&json!([image]), "picture");
     check(&json!([{"data": {}, "type": "mface"}]), "picture");
+    let file = |data: Value| json!([{"type": "file", "data": data}]);
+    check(&file(json!({"file": "画.PNG", "file_id": "/a"})), "picture");
+    check(&file(json!({"file": "a\"b.jpeg", "file_id": "/a"})), "picture");
+    check(&file(json!({"file_name": "a.webp", "file": "b.zip", "file_id": "/a"})), "picture");
+    check(&file(json!({"name": "a.gif", "url": "https://x/a"})), "picture");
+    check(&file(json!({"file": "a.zip", "file_id": "/a"})), "chatter");
+    check(&file(json!({"file": "png", "file_id": "/a"})), "chatter");
+    check(&file(json!({"file_id": "/a.png"})), "chatter");
+    check(&file(json!(null)), "chatter");
+    check(&Value::Array(vec![image.clone(); MAX_PICTURES]), "picture");
+    // More than are remembered from slices: none of them may get lost.
+    check(&Value::Array(vec![image.clone(); MAX_PICTURES + 1]), "parse");
+    check(&json!("[CQ:file,file=a.png,file_id=/a]"), "picture");
+    check(&json!("[CQ:file,file=a.zip,file_id=/a.png]"), "chatter");
     check(&json!([image, text("/生图")]), "parse");
     check(&json!([at("3001000001"), text(" 你好")]), "parse");
     check(&json!([{"type": "at", "data": {"qq": 3_001_000_001_i64}}]), "parse");
@@ -97,7 +111,11 @@ fn what_is_not_an_ordinary_group_message_is_parsed() {
         |event| *event = json!({"post_type": "notice", "notice_type": "group_recall", "message_id": 5}),
         "parse",
     );
-    check(|event| *event = json!({"post_type": "notice", "notice_type": "group_decrease"}), "chatter");
+    let moves = |kind: &str, who: Value| json!({"post_type": "notice", "notice_type": kind, "user_id": who});
+    check(|event| *event = moves("group_decrease", json!(5)), "chatter");
+    check(|event| *event = moves("group_increase", json!(5)), "chatter");
+    check(|event| *event = moves("group_decrease", json!(3_001_000_001_i64)), "parse");
+    check(|event| *event = moves("group_increase", json!("3001000001")), "parse");
     check(|event| *event = json!({"post_type": "request"}), "chatter");
     check(|event| event["user_id"] = json!(3_001_000_001_i64), "chatter");
 }
