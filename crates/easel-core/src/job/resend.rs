@@ -115,7 +115,7 @@ fn tell(job: JobId, index: usize, outcome: &Delivered) {
             tracing::warn!(%job, index, reason, code = "E-DELIVERY", "a result could not be sent again");
         }
         Delivered::Away { .. } => {
-            tracing::info!(%job, index, "a result waits for its account to be sent again")
+            tracing::info!(%job, index, "a result waits for its account to be sent again");
         }
     }
 }
