@@ -211,13 +211,15 @@ async fn what_a_job_took_survives_a_kill_at_any_moment() {
     let mut world = world("rate_limit_max_calls_per_user = 1\nrate_limit_period_seconds = 6000").await;
     // Drawn, then killed before the counts are stored, which happens every few seconds.
     world.draws(by(USER, "/生图 一")).await;
+    let data = world.path("data");
+    let ended = || journal(&data).iter().any(|(_, entry)| entry["event"] == "finished");
+    until("the end of the job", ended).await;
     world.kill_and_start().await;
     world.refuses(by(USER, "/生图 二"), "E-LIMIT").await;
 
     // Killed between two tries: nobody was paid. It runs again, keeps its place, and gives it back when it fails.
     world.provider.answer(Answer::rate_limited_for(15));
     world.bot.send(by(OTHER, "/生图 一")).await;
-    let data = world.path("data");
     let refused =
         || journal(&data).iter().any(|(_, entry)| entry["event"] == "answered" && !entry["error"].is_null());
     until("the refusal in the journal", refused).await;

@@ -99,7 +99,7 @@ async fn whoever_is_named_for_what_it_does_not_do_is_told_apart() {
     let told = world.asks("/视频@main 一只柯基").await;
     assert!(told.contains("“main”不会做视频") && told.contains("[E-NO-CLIP]"), "{told}");
     let told = world.asks("/生图@film 一只柯基").await;
-    assert!(told.contains("“film”只做视频") && told.contains("[E-NO-PROVIDER]"), "{told}");
+    assert!(told.contains("“film”只做视频") && told.contains("[E-NO-DRAW]"), "{told}");
     assert!(world.provider.requests().is_empty());
 }
 

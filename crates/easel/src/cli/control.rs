@@ -33,13 +33,13 @@
 //! ← {"v":1,"ok":true}
 //! ```
 //! Files go over the socket, and the client writes them: the running easel may belong to another account and may be kept
-//! from writing anywhere but in its data directory. After a line with `bytes`, so many bytes follow before the next line.
-//! `kept` is where a picture lies for a while, for a client that can't write it.
+//! from writing anywhere but in its data directory. After a line of the event `file`, so many bytes follow as it
+//! says, before the next line. `kept` is where a picture lies for a while, for a client that can't write it.
 //!
-//! A failure ends with `{"v":1,"ok":false,"error":"a sentence in the configured language"}`, with a `code` (`"E-…"`) where
-//! the sentence does not end with one. Paths are absolute, because the two processes may have different working directories. A server answers a version or command
-//! that it doesn't know with `ok: false`; unknown fields are ignored on both sides. When either side closes the
-//! connection before the last line, the command has failed for the client; a job that was accepted goes on.
+//! A failure ends with `{"v":1,"ok":false,"error":"a sentence in the configured language","code":"E-…"}`; the code may be
+//! missing. Paths are absolute, because the two processes may have different working directories. A server answers a
+//! version or command that it doesn't know with `ok: false`; unknown fields are ignored on both sides. When either side
+//! closes the connection before the last line, the command has failed for the client; a job that was accepted goes on.
 //! Lines are at most [`MAX_LINE`] bytes.
 
 use std::{
@@ -247,7 +247,10 @@ impl Control {
                 serde_json::from_slice(&line).map_err(|error| ControlError::Broken(error.into()))?;
             match answer.ok {
                 None => {
-                    let bytes = answer.rest.get("bytes").and_then(Json::as_u64).unwrap_or(0);
+                    // Other events may tell of bytes that are not there, such as those of usage.
+                    let is_file = answer.event.as_deref() == Some("file");
+                    let bytes =
+                        answer.rest.get("bytes").filter(|_| is_file).and_then(Json::as_u64).unwrap_or(0);
                     told(Told::Line(answer));
                     self.bytes(bytes, &mut told).await.map_err(ControlError::Broken)?;
                 }
