@@ -47,8 +47,8 @@ async fn main() -> Result<(), AnyError> {
             ledger.push(began.elapsed());
         }
     }
-    println!("raw append of 4 KiB + fdatasync: p50 {:?}", median(&mut raw));
-    println!("ledger append until durable:     p50 {:?}", median(&mut ledger));
+    println!("raw append of 4 KiB + fdatasync: p50 {:.3} ms", ms(median(&mut raw)));
+    println!("ledger append until durable:     p50 {:.3} ms", ms(median(&mut ledger)));
 
     let began = Instant::now();
     for _ in 0..ROUNDS / 25 {
@@ -72,6 +72,11 @@ fn entry() -> Entry {
 
 async fn append(store: &Store) -> Result<(), AnyError> {
     Ok(store.ledger.append(vec![entry(), entry()]).await?)
+}
+
+/// `tests/bench` reads the number.
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 fn raw_appends(path: &Path, count: usize) -> Result<Vec<Duration>, AnyError> {
