@@ -1,7 +1,7 @@
 //! Gitee AI: pictures from words.
 
 use easel_core::{
-    error::{ErrorClass, KeyVerdict},
+    error::{ErrorClass, KeyVerdict, Retry},
     ports::{GenerateRequest, Output},
 };
 use easel_testkit::provider::{Answer, ProviderRequest};
@@ -120,7 +120,7 @@ async fn requests_hold_what_was_wished_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_refused_size_steps_down_to_a_smaller_one_and_then_away() {
+async fn a_refused_size_steps_down_to_a_smaller_one_and_no_further() {
     let bench = Bench::new(&wire()).await;
     let output = Output { ratio: Some((16, 9)), tier: Some(2), size: None };
     let request = GenerateRequest { output, ..bench.words("一只猫") };
@@ -128,9 +128,9 @@ async fn a_refused_size_steps_down_to_a_smaller_one_and_then_away() {
     for _ in 0..2 {
         assert_eq!(bench.refuses(&request).await.class, ErrorClass::BadRequest);
     }
-    bench.ask(&request).await.unwrap();
+    assert_eq!(bench.refuses(&request).await.retry, Retry::NextProvider);
     let sizes: Vec<_> = bench.creates().iter().map(ProviderRequest::size).collect();
-    assert_eq!(sizes, [Some("2048x1152".to_owned()), Some("1024x576".to_owned()), None]);
+    assert_eq!(sizes, [Some("2048x1152".to_owned()), Some("1024x576".to_owned())], "nothing is sent");
 }
 
 #[tokio::test]
