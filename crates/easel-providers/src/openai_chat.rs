@@ -38,7 +38,7 @@ const RATIOS: &[(u32, u32)] =
 const OTHER_MODALITIES: &str = "requested output modalities";
 
 const MODALITIES: &str = "modalities";
-const IMAGE_CONFIG: &str = "image_config";
+pub(crate) const IMAGE_CONFIG: &str = "image_config";
 const SYSTEM: &str = "system";
 
 /// The dialect.
