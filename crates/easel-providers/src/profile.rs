@@ -21,7 +21,7 @@ use crate::{
     config::Hidden,
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, Settings},
     lessons::{IMAGE_FIELD, PLAIN_IMAGE_FIELD, Sent},
-    openai_chat::{self, IMAGE_CONFIG},
+    openai_chat::{self, IMAGE_CONFIG, MODALITIES},
     openai_images, sizes,
 };
 
@@ -363,9 +363,11 @@ impl Profiled {
     fn chat(&self, ask: &Ask<'_>) -> Draft {
         let mut json = JsonRequest::new();
         let mut settings = ask.settings.clone();
-        if self.profile.drop.iter().any(|dropped| dropped == IMAGE_CONFIG) {
-            // Switched off rather than taken out, so that the wish goes in words.
-            settings.extra.insert(IMAGE_CONFIG.to_owned(), false.into());
+        for dropped in
+            self.profile.drop.iter().filter(|dropped| [IMAGE_CONFIG, MODALITIES].contains(&&***dropped))
+        {
+            // Switched off rather than taken out, so that what it says goes in words.
+            settings.extra.insert(dropped.clone(), false.into());
         }
         let (mut body, _) = openai_chat::body(&Ask { settings: &settings, ..*ask }, &mut json);
         self.reshape(&mut body, ask);

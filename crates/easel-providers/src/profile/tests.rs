@@ -230,7 +230,8 @@ async fn chats_are_changed_too() {
     let asked = gate.got(0, Output { tier: Some(1), ..WIDE }).await;
     let body = asked.json.clone().unwrap();
     assert_eq!((asked.path(), &body["stream"], &body["size"]), ("/v1/ask", &json!(true), &json!("1280x720")));
-    assert!(body.get("modalities").is_none() && body.get("messages").is_some(), "{body}");
+    let words = body["messages"][0]["content"].as_str().unwrap();
+    assert!(body.get("modalities").is_none() && words.contains("Markdown image"), "{body}");
 }
 
 #[tokio::test]
