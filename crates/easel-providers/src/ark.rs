@@ -207,7 +207,7 @@ fn known_row(model: &str) -> Option<&'static Row> {
 }
 
 /// `size`, or `None` when the wish is open. In place of one that was refused, the next smaller tier is tried; where there
-/// is none, or that was refused too, none is sent.
+/// is none, or that was refused too, there is none.
 fn size(row: &Row, wish: &Output, known: &Known) -> Option<String> {
     let wished = wish.wished_tier().unwrap_or(2);
     let largest = row.tiers.iter().rev().find(|tier| **tier <= wished).or(row.tiers.first());

@@ -29,6 +29,7 @@ use crate::{
     models::ModelChoice,
     references,
     registry::{BuildError, Kind, Tools},
+    sizes,
     tasks::{Pace, Tasks},
 };
 
@@ -190,6 +191,19 @@ impl Remote {
         Err(error)
     }
 
+    /// A wish for a size is not dropped: where all that it could be asked as was refused before, others are asked.
+    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
+    fn can_be_sized(&self, ask: &Ask<'_>) -> Result<(), ProviderError> {
+        let is_wished = sizes::wished(&ask.request.output).is_some();
+        if !is_wished || !ask.known.exhausts_sizes(|known| self.dialect.draft(&Ask { known, ..*ask }).sent) {
+            return Ok(());
+        }
+        let detail = format!("{} refused every size that this wish can be asked as", ask.settings.model);
+        let mut error = ProviderError::new(&*self.wire.name, ErrorClass::BadRequest, detail);
+        error.retry = Retry::NextProvider;
+        Err(error)
+    }
+
     /// One create call with these settings, and what becomes of it.
     async fn order(
         &self,
@@ -215,6 +229,7 @@ impl Remote {
             addresses: &addresses,
             task: recorded.or(chosen.as_deref()),
         };
+        self.can_be_sized(&ask)?;
         for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
             let call = self.call(&preparation.path, preparation.payload, cx);
             let answered = self.wire.exchange(call, cx).await.map_err(free)?;

@@ -1,15 +1,18 @@
-//! Gitee AI (模力方舟, the same service as `api.moark.com`): pictures from words. Its edits are tasks, which is another
-//! kind.
+//! Gitee AI (模力方舟, the same service as `api.moark.com`): pictures from words, and edits by the models that answer them
+//! at once. Edits of the others are tasks, which is another kind.
 //!
 //! Facts: the service's own snippets and public clients of it; no reference page was readable, so everything but the
 //! path is tried and learned from: only sizes of a list are taken, and `negative_prompt` is refused by some models.
 //! Not obvious: a token must be bound to a resource package, so 402 and 403 are about the package and not about the
-//! token. Errors come as `{"error": {…}}`, `{"message"}` or both, in Chinese.
+//! token. Errors come as `{"error": {…}}`, `{"message"}` or both, in Chinese. Edits are a form, with the picture as `image`.
 //!
 //! `extra` goes into the request as it is, for example `num_inference_steps`, `guidance_scale`, `negative_prompt`,
 //! `response_format`; `size` is the owner's default.
 
-use easel_core::{error::ErrorClass, ports::Shapes};
+use easel_core::{
+    error::ErrorClass,
+    ports::{Operation, Shapes},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -17,7 +20,7 @@ use crate::{
     classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::Sent,
-    sizes,
+    openai_images, sizes,
 };
 
 /// What is taken, by all models as far as is known.
@@ -41,6 +44,14 @@ const SIZES: &[(u32, u32)] = &[
 const TIER: u8 = 2;
 /// Pictures per request.
 const MAX_COUNT: u8 = 4;
+/// Models that edit at once, in lower case, and whether they draw from words too. Their newer versions may not, so the name
+/// is compared whole.
+const EDITORS: &[(&str, bool)] = &[
+    ("qwen-image-edit", false),
+    ("hidream-e1-full", false),
+    ("flux.1-kontext-dev", false),
+    ("kolors", true),
+];
 /// Beginnings of the names of models that refuse or ignore `negative_prompt`, in lower case.
 const NO_NEGATIVE: &[&str] = &["z-image", "flux"];
 
@@ -64,12 +75,23 @@ const WORDS: &[(u16, &str, ErrorClass)] = &[
 pub(crate) struct Gitee;
 
 impl Dialect for Gitee {
-    fn limits(&self, _: &str) -> Limits {
-        Limits { tier: Some(TIER), shapes: Shapes::Sizes(SIZES.into()), ..Limits::new(0, MAX_COUNT) }
+    fn limits(&self, model: &str) -> Limits {
+        let name = name(model);
+        let editor = EDITORS.iter().find(|(editor, _)| *editor == name);
+        Limits {
+            words_alone: editor.is_none_or(|(_, words_alone)| *words_alone),
+            edits_if_told: editor.is_none(),
+            tier: Some(TIER),
+            shapes: Shapes::Sizes(SIZES.into()),
+            ..Limits::new(1, MAX_COUNT)
+        }
     }
 
     fn draft(&self, ask: &Ask<'_>) -> Draft {
         let fields = fields(ask);
+        if ask.request.operation == Operation::Edit {
+            return openai_images::form_edit(fields, &ask.request.references, None, true, false);
+        }
         let sent = Sent::new(&fields);
         let payload = JsonRequest::new().finish(&Value::Object(fields));
         Draft { path: "images/generations".into(), payload, sent }
@@ -104,6 +126,11 @@ pub(crate) fn own(failure: Failure, facts: &Facts<'_>) -> Failure {
     }
 }
 
+/// A model's name without its maker, in lower case.
+fn name(model: &str) -> String {
+    model.rsplit('/').next().unwrap_or_default().to_ascii_lowercase()
+}
+
 fn fields(ask: &Ask<'_>) -> Map<String, Value> {
     let (settings, wish, known) = (ask.settings, &ask.request.output, ask.known);
     let mut fields = Map::new();
@@ -116,7 +143,7 @@ fn fields(ask: &Ask<'_>) -> Map<String, Value> {
     if let Some((width, height)) = sizes::listed(SIZES, wish, refused) {
         fields.insert("size".to_owned(), format!("{width}x{height}").into());
     }
-    let model = settings.model.rsplit('/').next().unwrap_or_default().to_ascii_lowercase();
+    let model = name(&settings.model);
     let takes_negative = !NO_NEGATIVE.iter().any(|start| model.starts_with(start));
     let size_is_open = sizes::wished(wish).is_none();
     for (key, value) in &settings.extra {

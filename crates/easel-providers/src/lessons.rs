@@ -3,8 +3,9 @@
 //!
 //! A parameter that a refusal names goes one step down: a size to the next smaller one or, where there is none, away, a
 //! gateway's spelling of the picture field to the other one, everything else away. A size goes down once per job: where the
-//! second one is refused too, others are asked, because a person who wishes for much is not served with ever less. A size, a ratio
-//! or a resolution is remembered by its value, because one person's impossible wish says nothing about what others wish.
+//! second one is refused too, others are asked, because a person who wishes for much is not served with ever less; so are they
+//! for the same wish of the next person, before anything is sent. A size, a ratio or a resolution is remembered by its value,
+//! because one person's impossible wish says nothing about what others wish.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -78,6 +79,20 @@ impl Known {
         Self { refused, ..Self::default() }
     }
 
+    /// Whether nothing is left that a wish for a size can be asked as: the first choice and the smaller one were both refused
+    /// by value. `sent` tells what a request carries by what is known. A size that has no smaller one, or that the model
+    /// does not know at all, may still be left out.
+    pub(crate) fn exhausts_sizes(&self, sent: impl Fn(&Self) -> Sent) -> bool {
+        if self.refused.is_empty() || sent(self).size().is_some() {
+            return false;
+        }
+        let mut known = Self { refused: BTreeSet::new(), ..self.clone() };
+        (0..2).all(|_| {
+            let size = sent(&known).size().map(|(name, value)| (name.to_owned(), value.to_owned()));
+            size.is_some_and(|size| known.refused.insert(size))
+        })
+    }
+
     /// Whether this value of `size` was refused before.
     pub(crate) fn refuses_size(&self, size: &str) -> bool {
         self.refuses(SIZE, size)
@@ -98,6 +113,11 @@ impl Sent {
         let optional = |name: &&String| !matches!(name.as_str(), "model" | "prompt");
         let shapes = SHAPES.into_iter().filter_map(|name| Some((name, words(fields.get(name)?))));
         Self { names: fields.keys().filter(optional).cloned().collect(), shapes: shapes.collect() }
+    }
+
+    /// The parameter that asks for a number of pixels, and its value.
+    fn size(&self) -> Option<(&'static str, &str)> {
+        PIXELS.into_iter().find_map(|name| Some((name, self.shapes.get(name)?.as_str())))
     }
 
     /// The pixels that the request asked for, where it did in numbers.

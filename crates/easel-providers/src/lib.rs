@@ -13,6 +13,7 @@ pub mod registry;
 mod ark;
 mod ark_video;
 mod chat_video;
+mod china;
 mod comfyui;
 mod dashscope;
 mod gemini_native;

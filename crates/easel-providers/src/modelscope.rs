@@ -3,15 +3,18 @@
 //! Facts: `ModelScope` documentation, "API-Inference", and public clients of it.
 //! Not obvious: the create answer may already read `SUCCEED`, which means "accepted"; a question without the task-type
 //! header is answered with "task not found"; editing uses the same route with `image_url`, which must be a public
-//! address.
+//! address; the calls of a day are used up until midnight in China, which headers or words of a 429 tell; others are a
+//! matter of a moment; what the content check refuses is a 400 like any other, so its words count.
 
+use easel_core::error::{ErrorClass, KeyVerdict};
 use easel_core::ports::{Operation, RemoteTask};
 use easel_http::header::HeaderMap;
 use serde_json::Map;
 
 use crate::{
     answer::Answer,
-    classify::{self, Facts},
+    china,
+    classify::{self, Facts, Failure},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::Sent,
     sizes,
@@ -90,6 +93,48 @@ impl Dialect for ModelScope {
     fn tasks(&self) -> Option<&dyn Tasks> {
         Some(self)
     }
+
+    fn failure(&self, facts: &Facts<'_>) -> Option<Failure> {
+        classify::failure(facts).map(|failure| own(failure, facts))
+    }
+}
+
+/// How the content check speaks, in lower case.
+const MODERATED: [&str; 5] = ["敏感", "违规", "违禁", "审核", "inappropriate"];
+/// How a 429 speaks of a day, in lower case.
+const DAILY: [&str; 7] = ["quota", "per day", "daily", "today", "额度", "每日", "今日"];
+/// Headers that tell how many calls of the day are left, for the account and for the model.
+const REMAINING: [&str; 2] =
+    ["modelscope-ratelimit-requests-remaining", "modelscope-ratelimit-model-requests-remaining"];
+
+/// The failure as the service's own words and headers mean it.
+fn own(failure: Failure, facts: &Facts<'_>) -> Failure {
+    let said = failure.message.to_lowercase();
+    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
+    let is_spent = || {
+        REMAINING.iter().any(|name| {
+            facts
+                .headers
+                .get(*name)
+                .and_then(|left| left.to_str().ok())
+                .is_some_and(|left| left.trim() == "0")
+        })
+    };
+    match facts.status {
+        // A task that failed is told with status 200.
+        200..=299 | 400 if says(&MODERATED) => {
+            let class = match failure.class {
+                class @ (ErrorClass::ModerationInput | ErrorClass::ModerationOutput) => class,
+                _ => ErrorClass::ModerationInput,
+            };
+            failure.recognised(class, KeyVerdict::Fine)
+        }
+        429 if failure.class == ErrorClass::Quota || is_spent() || says(&DAILY) => {
+            let rest = china::rest_of_the_day(facts.headers);
+            failure.recognised(ErrorClass::Quota, KeyVerdict::Cool(rest))
+        }
+        _ => failure,
+    }
 }
 
 impl Tasks for ModelScope {
@@ -119,7 +164,7 @@ impl Tasks for ModelScope {
             Word::Done => State::Done,
             Word::Failed => {
                 let error = root.get("errors").or_else(|| root.get("error")).unwrap_or(root);
-                State::Failed(Box::new(classify::told(error, facts)))
+                State::Failed(Box::new(own(classify::told(error, facts), facts)))
             }
             Word::Working => State::Working { percent: None },
         }

@@ -4,10 +4,11 @@
 //! (`modalities`, `image_config`); answers as gateways really send them, see [`crate::answer::candidates`].
 //! Not obvious: a success may hold an error, a refusal in words, a clip, or an event stream that nobody asked for.
 //! Shapes go in `image_config` (ratio and tier); exact pixels, for which no field exists, are told in words as well, and
-//! so is everything when `image_config` was refused or switched off.
+//! so is everything when `image_config` was refused or switched off. That a picture is wished is told by `modalities`, and
+//! in words where those were refused or switched off, or when the job was answered without a picture before.
 //!
 //! `extra` goes out as it is (`stream`, `provider`, `temperature` …), except:
-//! - `system`: a system message before the prompt, for gateways whose model must be told to draw.
+//! - `system`: a system message before the prompt, for gateways whose model must be told to draw; it stands for those words.
 //! - `modalities` replaces the model's own; `false` sends none.
 //! - `image_config` is completed by the person's wish; `false` sends none.
 
@@ -37,9 +38,11 @@ const RATIOS: &[(u32, u32)] =
 /// How `OpenRouter` says that a model makes pictures only (or none): a matter of `modalities`, not of the model.
 const OTHER_MODALITIES: &str = "requested output modalities";
 
-const MODALITIES: &str = "modalities";
-const IMAGE_CONFIG: &str = "image_config";
+pub(crate) const MODALITIES: &str = "modalities";
+pub(crate) const IMAGE_CONFIG: &str = "image_config";
 const SYSTEM: &str = "system";
+/// What stands for `modalities` where they can't be sent.
+const ONE_PICTURE: &str = "\n\n(Answer with exactly one Markdown image and nothing else.)";
 
 /// The dialect.
 pub(crate) struct OpenAiChat;
@@ -72,9 +75,12 @@ pub(crate) fn body(ask: &Ask<'_>, json: &mut JsonRequest) -> (Map<String, Value>
     let &Ask { settings, request, known, .. } = ask;
     let options = options(&settings.model, &settings.extra, &request.output, known);
     let sent = Sent::new(&options);
-    let prompt = prompt(&request.prompt, &request.output, options.contains_key(IMAGE_CONFIG));
-    let content = content(prompt, &request.references, json);
+    let mut prompt = prompt(&request.prompt, &request.output, options.contains_key(IMAGE_CONFIG));
     let system = settings.extra.get(SYSTEM).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
+    if known.insist || (system.is_none() && !options.contains_key(MODALITIES)) {
+        prompt.push_str(ONE_PICTURE);
+    }
+    let content = content(prompt, &request.references, json);
     let messages: Vec<Value> = system
         .map(|text| json!({ "role": "system", "content": text }))
         .into_iter()

@@ -21,7 +21,8 @@ use crate::{
     config::Hidden,
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits, Payload, Settings},
     lessons::{IMAGE_FIELD, PLAIN_IMAGE_FIELD, Sent},
-    openai_chat, openai_images, sizes,
+    openai_chat::{self, IMAGE_CONFIG, MODALITIES},
+    openai_images, sizes,
 };
 
 /// A gateway that is nearly like another one.
@@ -361,7 +362,14 @@ impl Profiled {
 
     fn chat(&self, ask: &Ask<'_>) -> Draft {
         let mut json = JsonRequest::new();
-        let (mut body, _) = openai_chat::body(ask, &mut json);
+        let mut settings = ask.settings.clone();
+        for dropped in
+            self.profile.drop.iter().filter(|dropped| [IMAGE_CONFIG, MODALITIES].contains(&&***dropped))
+        {
+            // Switched off rather than taken out, so that what it says goes in words.
+            settings.extra.insert(dropped.clone(), false.into());
+        }
+        let (mut body, _) = openai_chat::body(&Ask { settings: &settings, ..*ask }, &mut json);
         self.reshape(&mut body, ask);
         let mut optional = body.clone();
         optional.remove("messages");
@@ -407,6 +415,8 @@ impl Dialect for Profiled {
             limits.shapes = Shapes::Sizes(sizes.into());
         } else {
             match self.profile.size_style {
+                // Beside the field, a chat carries the whole wish as ever, in `image_config` or in words.
+                _ if self.profile.based_on == Base::OpenAiChat => {}
                 SizeStyle::X | SizeStyle::Star => {}
                 SizeStyle::Ratio => (limits.shapes, limits.tier) = (Shapes::Any, Some(1)),
                 SizeStyle::Tier => (limits.shapes, limits.tier) = (Shapes::Kept, None),

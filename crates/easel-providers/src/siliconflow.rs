@@ -12,9 +12,6 @@
 //! Everything in `extra` goes to the request's top level: `negative_prompt`, `seed`, `num_inference_steps`, `cfg`,
 //! `guidance_scale`, and `image_size` while nobody wishes a shape.
 
-use std::time::Duration;
-
-use chrono::{DateTime, FixedOffset, NaiveTime};
 use easel_core::{
     error::{ErrorClass, KeyVerdict, Retry},
     ports::{GenerateRequest, Shapes},
@@ -22,6 +19,7 @@ use easel_core::{
 use serde_json::{Map, Value};
 
 use crate::{
+    china,
     classify::{self, FORBIDDEN_REST, Facts, Failure, Missing},
     dialect::{Ask, Dialect, Draft, JsonRequest, Limits},
     lessons::{Known, Sent},
@@ -195,10 +193,6 @@ const BUSY_CODES: [u64; 2] = [50_505, 50_603];
 const NO_MODEL: [&str; 2] = ["model does not exist", "模型不存在"];
 /// Limits of a day, as the message of a 429 names them.
 const DAILY: [&str; 3] = ["ipd limit", "rpd limit", "tpd limit"];
-/// SiliconFlow's days begin at midnight in China.
-const CHINA: i32 = 8 * 3600;
-/// How long a key rests when the answer doesn't tell the time.
-const UNKNOWN_REST: Duration = Duration::from_hours(1);
 
 /// Sees what only SiliconFlow means by a refusal.
 pub(crate) fn recognised(mut failure: Failure, facts: &Facts<'_>) -> Failure {
@@ -230,17 +224,9 @@ pub(crate) fn recognised(mut failure: Failure, facts: &Facts<'_>) -> Failure {
             ..failure.recognised(ErrorClass::NotFound, KeyVerdict::Cool(FORBIDDEN_REST))
         },
         429 if says(&DAILY) => {
-            let rest = rest_of_the_day(facts).unwrap_or(UNKNOWN_REST);
+            let rest = china::rest_of_the_day(facts.headers);
             failure.recognised(ErrorClass::Rate, KeyVerdict::Cool(rest))
         }
         _ => failure,
     }
-}
-
-/// The time until the next day in China, by the service's own clock.
-fn rest_of_the_day(facts: &Facts<'_>) -> Option<Duration> {
-    let now = DateTime::parse_from_rfc2822(facts.headers.get("date")?.to_str().ok()?).ok()?;
-    let now = now.with_timezone(&FixedOffset::east_opt(CHINA)?).naive_local();
-    let midnight = now.date().succ_opt()?.and_time(NaiveTime::MIN);
-    (midnight - now).to_std().ok()
 }

@@ -65,7 +65,7 @@ pub(crate) fn shapes(model: &str) -> Shapes {
 
 /// The size to send, or `None` when the wish is open. In place of a size that was `refused` before, a smaller classic one
 /// is tried, or the classic one of its shape where the wish was smaller than they all: without a size most services draw a
-/// square that is no smaller either. When that was refused too, none is sent.
+/// square that is no smaller either. When that was refused too, there is none.
 pub(crate) fn choose(model: &str, wish: &Output, refused: impl Fn((u32, u32)) -> bool) -> Option<(u32, u32)> {
     let wished = wished(wish)?;
     match family(model) {
@@ -100,7 +100,7 @@ pub(crate) fn area((width, height): (u32, u32)) -> u64 {
 }
 
 /// The size of `list` to send, or `None` when the wish is open. In place of one that was `refused` before, the nearest
-/// smaller one is tried; when that was refused too, none is sent.
+/// smaller one is tried; when that was refused too, there is none.
 pub(crate) fn listed(
     list: &[(u32, u32)],
     wish: &Output,

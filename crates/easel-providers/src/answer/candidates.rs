@@ -1,8 +1,8 @@
 //! Which of the pictures and links in an answer are the result. Pure; looks at the skeleton only.
 //!
 //! The order is that of the known dialects: the Images API's `data`, the `images` of SiliconFlow and A1111, the
-//! `image_url` of Jimeng's aggregator, Gemini's candidates, chat `message.images`, chat contents, `DashScope`'s
-//! `output`. All pictures of the first list that has any are the result; of a streamed chat only the last one.
+//! `image_url` of Jimeng's aggregator, Gemini's candidates, chat `message.images`, chat contents, the arguments
+//! of a chat's tool calls, `DashScope`'s `output`. All pictures of the first list that has any are the result; of a streamed chat only the last one.
 
 use std::collections::HashSet;
 
@@ -61,12 +61,13 @@ pub fn choose(answer: &Answer) -> Choice {
     if answer.kind == BodyKind::Picture {
         finder.slot(0, None);
     }
-    let lists: [fn(&mut Finder<'_>, &Value); 7] = [
+    let lists: [fn(&mut Finder<'_>, &Value); 8] = [
         |finder, root| finder.data(root),
         |finder, root| finder.images(root),
         |finder, root| finder.gemini(root),
         |finder, root| finder.message_images(root),
         |finder, root| finder.message_contents(root),
+        |finder, root| finder.tool_calls(root),
         |finder, root| finder.output(root),
         |finder, root| finder.bare(root),
     ];
@@ -139,6 +140,19 @@ impl Finder<'_> {
                     Some(Value::String(text)) => self.text(text),
                     Some(Value::Array(parts)) => parts.iter().for_each(|part| self.part(part)),
                     _ => {}
+                }
+            }
+        }
+    }
+
+    /// Some gateways hand the picture over as if a tool had to show it.
+    fn tool_calls(&mut self, root: &Value) {
+        for message in messages(root) {
+            for call in one_or_many(message.get("tool_calls").unwrap_or(&Value::Null)) {
+                match call.pointer("/function/arguments") {
+                    Some(Value::String(text)) => self.text(text),
+                    Some(arguments) => self.entry(arguments),
+                    None => {}
                 }
             }
         }

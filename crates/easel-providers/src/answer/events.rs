@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     AnswerError,
-    json::{End, Env, Finished, GROWTH, Parser, Streams, weight},
+    json::{End, Env, Finished, GROWTH, Parser, Streams, Texts, weight},
     slots::Slots,
     text::charge,
 };
@@ -213,6 +213,8 @@ fn weight_of(value: Option<&Value>) -> usize {
 struct Choice {
     images: Vec<Value>,
     parts: Vec<Value>,
+    /// Calls of tools that came whole, not in pieces.
+    calls: Vec<Value>,
     finish_reason: Option<Value>,
     error: Option<Value>,
     refusal: String,
@@ -328,6 +330,12 @@ impl Fold {
             if let Some(Value::Array(list)) = delta.remove("images") {
                 mine.images.extend(list.into_iter().map(&mut weighed));
             }
+            // Those of a `delta` are in the continued texts already.
+            if key == "message"
+                && let Some(Value::Array(list)) = delta.remove("tool_calls")
+            {
+                mine.calls.extend(list.into_iter().map(&mut weighed));
+            }
             match delta.remove("content") {
                 // Text parts are in the continued text already.
                 Some(Value::Array(list)) => mine.parts.extend(
@@ -361,7 +369,7 @@ impl Fold {
         }
     }
 
-    fn finish(mut self, texts: Vec<(String, String)>) -> Folded {
+    fn finish(mut self, texts: Vec<Texts>) -> Folded {
         let ended = self.ended();
         let mut root = Map::new();
         if self.choices.len() < texts.len() {
@@ -372,7 +380,7 @@ impl Fold {
             .choices
             .into_iter()
             .map(|choice| {
-                let (content, reasoning) = texts.next().unwrap_or_default();
+                let Texts { content, reasoning, arguments } = texts.next().unwrap_or_default();
                 let content = if choice.parts.is_empty() {
                     Value::String(content)
                 } else {
@@ -382,6 +390,13 @@ impl Fold {
                 let mut message = Map::new();
                 message.insert("content".to_owned(), content);
                 message.insert("images".to_owned(), choice.images.into());
+                let mut calls = choice.calls;
+                if !arguments.is_empty() {
+                    calls.push(json!({ "function": { "arguments": arguments } }));
+                }
+                if !calls.is_empty() {
+                    message.insert("tool_calls".to_owned(), calls.into());
+                }
                 for (key, text) in [("reasoning_content", reasoning), ("refusal", choice.refusal)] {
                     if !text.is_empty() {
                         message.insert(key.to_owned(), text.into());
@@ -429,8 +444,8 @@ mod tests {
     /// What is really kept, counted anew.
     fn held(fold: &Fold) -> usize {
         let choices = fold.choices.iter().flat_map(|choice| {
-            let Choice { images, parts, finish_reason, error, .. } = choice;
-            images.iter().chain(parts).chain(finish_reason).chain(error)
+            let Choice { images, parts, calls, finish_reason, error, .. } = choice;
+            images.iter().chain(parts).chain(calls).chain(finish_reason).chain(error)
         });
         let values = fold.data.iter().chain(&fold.candidates).chain(fold.beside.values()).chain(&fold.error);
         let refusals: usize = fold.choices.iter().map(|choice| choice.refusal.len()).sum();

@@ -71,15 +71,26 @@ pub(super) enum Field {
     Content,
     /// `delta.reasoning_content`.
     Reasoning,
+    /// `delta.tool_calls[].function.arguments`, one call after the other.
+    Arguments,
 }
 
 /// Choices beyond this are ignored.
 const MAX_CHOICES: usize = 16;
 
+/// The finished texts of one choice.
+#[derive(Debug, Default)]
+pub(super) struct Texts {
+    pub(super) content: String,
+    pub(super) reasoning: String,
+    pub(super) arguments: String,
+}
+
 /// The continued texts of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    texts: Vec<[Option<TextScanner>; 2]>,
+    /// By choice: content, reasoning, arguments.
+    texts: Vec<[Option<TextScanner>; 3]>,
     /// What they took of the skeleton's allowance.
     pub(super) taken: usize,
 }
@@ -88,23 +99,27 @@ impl Streams {
     fn get(&mut self, which: Continued) -> &mut TextScanner {
         let choice = which.choice.min(MAX_CHOICES - 1);
         while self.texts.len() <= choice {
-            self.texts.push([None, None]);
+            self.texts.push([None, None, None]);
         }
         let at = self.texts.len().min(choice + 1) - 1;
         #[expect(clippy::indexing_slicing, reason = "the list was grown above; `at` is inside it")]
-        let [content, reasoning] = &mut self.texts[at];
+        let [content, reasoning, arguments] = &mut self.texts[at];
         match which.field {
             Field::Content => content,
             Field::Reasoning => reasoning,
+            Field::Arguments => arguments,
         }
         .get_or_insert_with(|| TextScanner::new(true))
     }
 
-    /// The finished texts, content and reasoning, by choice.
-    pub(super) fn finish(self, cut: bool, slots: &mut Slots) -> Result<Vec<(String, String)>, AnswerError> {
+    /// The finished texts by choice.
+    pub(super) fn finish(self, cut: bool, slots: &mut Slots) -> Result<Vec<Texts>, AnswerError> {
         let mut end =
             |text: Option<TextScanner>| text.map_or(Ok(String::new()), |text| text.finish(cut, slots));
-        self.texts.into_iter().map(|[content, reasoning]| Ok((end(content)?, end(reasoning)?))).collect()
+        let mut all = |[content, reasoning, arguments]: [Option<TextScanner>; 3]| {
+            Ok(Texts { content: end(content)?, reasoning: end(reasoning)?, arguments: end(arguments)? })
+        };
+        self.texts.into_iter().map(&mut all).collect()
     }
 }
 
@@ -378,7 +393,15 @@ impl Parser {
         }
         let prose = matches!(
             key,
-            None | Some("content" | "text" | "reasoning_content" | "reasoning" | "message" | "output_text")
+            None | Some(
+                "content"
+                    | "text"
+                    | "reasoning_content"
+                    | "reasoning"
+                    | "arguments"
+                    | "message"
+                    | "output_text"
+            )
         );
         Target::Own(Box::new(TextScanner::new(prose)))
     }
@@ -396,6 +419,14 @@ impl Parser {
             [Frame::Object(_, field)] if field == "content" => Field::Content,
             [Frame::Object(_, field)] if field == "reasoning_content" || field == "reasoning" => {
                 Field::Reasoning
+            }
+            [
+                Frame::Object(_, calls),
+                Frame::Array(_),
+                Frame::Object(_, function),
+                Frame::Object(_, arguments),
+            ] if calls == "tool_calls" && function == "function" && arguments == "arguments" => {
+                Field::Arguments
             }
             [Frame::Object(_, field), Frame::Array(_), Frame::Object(_, part)]
                 if field == "content" && part == "text" =>

@@ -281,6 +281,45 @@ fn links_of_every_spelling_are_found() {
     links(json!({ "output": { "choices": [{ "message": { "content": [{ "image": "https://a.example/q" }] } }] } }).to_string(), &["https://a.example/q"]);
 }
 
+/// A picture in the arguments of a call, as text or as an object, at once or in pieces; contents count first.
+#[test]
+fn pictures_in_tool_calls_are_read() {
+    const LINK: &str = "https://a.example/out/2?a=1&b=2";
+    let called = |content: &str, arguments: &[Value]| {
+        let calls: Vec<_> = arguments
+            .iter()
+            .map(|arguments| json!({ "id": "c", "type": "function", "function": { "name": "show", "arguments": arguments } }))
+            .collect();
+        json!({ "choices": [{ "message": { "content": content, "tool_calls": calls }, "finish_reason": "tool_calls" }] })
+    };
+    let text = |value: Value| Value::String(value.to_string());
+    for arguments in [
+        text(json!({ "url": LINK })),
+        text(json!({ "image_url": LINK, "alt": "a cat" })),
+        json!({ "url": LINK }),
+        format!("![cat]({LINK})").into(),
+    ] {
+        links(called("", std::slice::from_ref(&arguments)).to_string(), &[LINK]);
+        // The same message as one event of a stream.
+        links(events(&[("", called("", &[arguments]))]), &[LINK]);
+    }
+    let two = [text(json!({ "url": LINK })), text(json!({ "url": "https://a.example/3.png" }))];
+    links(called("Here", &two).to_string(), &[LINK, "https://a.example/3.png"]);
+    links(called("![x](https://a.example/1.png)", &two).to_string(), &["https://a.example/1.png"]);
+    links(called("", &[text(json!({ "question": "what next?" }))]).to_string(), &[]);
+
+    let picture = png(700);
+    let data = text(json!({ "image": format!("data:image/png;base64,{}", b64(&picture)), "alt": "a cat" }));
+    gives(called("", std::slice::from_ref(&data)).to_string(), &[&picture]);
+    for width in [1, 7, 200] {
+        let pieces = data.as_str().unwrap().as_bytes().chunks(width);
+        let call = |function: Value| delta(&json!({ "tool_calls": [{ "index": 0, "function": function }] }));
+        let mut list = vec![call(json!({ "name": "show", "arguments": "" }))];
+        list.extend(pieces.map(|piece| call(json!({ "arguments": String::from_utf8_lossy(piece) }))));
+        gives(format!("{}data: [DONE]\n\n", events(&list)), &[&picture]);
+    }
+}
+
 #[test]
 fn a_signed_link_is_not_mistaken_for_base64() {
     let link = format!("https://storage.example/b/x.png?X-Goog-Signature={}", "0123456789abcdef".repeat(32));

@@ -205,6 +205,11 @@ fn other_bodies_are_understood() {
     );
     assert_eq!(missing.unwrap().param.as_deref(), Some("image"));
     check(400, json!({ "error": "Incorrect API key provided: sk-…" }).to_string(), ErrorClass::Auth);
+    check(
+        400,
+        json!({ "code": "Client specified an invalid argument", "error": "Incorrect API key." }).to_string(),
+        ErrorClass::Auth,
+    );
     check(200, json!({ "code": 1001, "message": "余额不足" }).to_string(), ErrorClass::Quota);
     check(400, json!([{ "error": { "code": 400, "status": "INVALID_ARGUMENT", "message": "API key not valid.", "details": [{ "reason": "API_KEY_INVALID" }] } }]).to_string(), ErrorClass::Auth);
     check(

@@ -85,7 +85,7 @@ pub(super) const AUTH: Words = Words {
         "authentication",
         "account_deactivated",
     ],
-    phrases: &["incorrect api key provided", "invalid api key", "api key not valid", "无效的令牌"],
+    phrases: &["incorrect api key", "invalid api key", "api key not valid", "无效的令牌"],
 };
 
 pub(super) const QUOTA: Words = Words {

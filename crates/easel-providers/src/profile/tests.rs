@@ -168,15 +168,36 @@ async fn shapes_and_tiers_are_those_that_can_be_spelled() {
         ("openai_images", json!({ "size_style": "ratio" }), Shapes::Any, Some(1)),
         ("openai_images", json!({ "size_style": "tier" }), Shapes::Kept, None),
         ("openai_images", json!({ "drop": ["size"] }), Shapes::Kept, Some(1)),
-        (
-            "openai_chat",
-            json!({ "based_on": "openai_chat", "size_field": "size", "size_style": "ratio" }),
-            Shapes::Any,
-            Some(1),
-        ),
     ] {
         let capabilities = gateway(kind, profile.clone()).await.provider.capabilities();
         assert_eq!((capabilities.shapes, capabilities.max_tier), (shapes, tier), "{kind} {profile}");
+    }
+}
+
+/// A chat carries the wish beside the field: in `image_config`, or in words.
+#[tokio::test]
+async fn a_chat_with_a_size_field_takes_what_chats_take() {
+    let usual = gateway("openai_chat", json!({ "based_on": "openai_chat" })).await.provider.capabilities();
+    let large = Output { tier: Some(2), ..WIDE };
+    for (style, size) in [("ratio", "16:9"), ("tier", "2K"), ("WxH", "2048x1152")] {
+        for dropped in [false, true] {
+            let drop = if dropped { json!(["image_config"]) } else { json!([]) };
+            let profile =
+                json!({ "based_on": "openai_chat", "size_field": "size", "size_style": style, "drop": drop });
+            let gate = gateway("openai_chat", profile).await;
+            let capabilities = gate.provider.capabilities();
+            assert_eq!(
+                (&capabilities.shapes, capabilities.max_tier),
+                (&usual.shapes, usual.max_tier),
+                "{style}"
+            );
+            let body = gate.got(0, large).await.json.unwrap();
+            assert_eq!(body["size"], size);
+            let config = json!({ "aspect_ratio": "16:9", "image_size": "2K" });
+            let words = body["messages"][0]["content"].as_str().unwrap();
+            assert_eq!(body.get("image_config"), (!dropped).then_some(&config), "{style}");
+            assert_eq!(words.contains("16:9, resolution: 2K"), dropped, "{style}: {words}");
+        }
     }
 }
 
@@ -209,7 +230,8 @@ async fn chats_are_changed_too() {
     let asked = gate.got(0, Output { tier: Some(1), ..WIDE }).await;
     let body = asked.json.clone().unwrap();
     assert_eq!((asked.path(), &body["stream"], &body["size"]), ("/v1/ask", &json!(true), &json!("1280x720")));
-    assert!(body.get("modalities").is_none() && body.get("messages").is_some(), "{body}");
+    let words = body["messages"][0]["content"].as_str().unwrap();
+    assert!(body.get("modalities").is_none() && words.contains("Markdown image"), "{body}");
 }
 
 #[tokio::test]

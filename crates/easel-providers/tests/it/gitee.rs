@@ -1,10 +1,14 @@
-//! Gitee AI: pictures from words.
+//! Gitee AI: pictures from words, and edits that are answered at once.
 
 use easel_core::{
-    error::{ErrorClass, KeyVerdict},
+    error::{ErrorClass, KeyVerdict, Retry},
+    media::PictureFormat,
     ports::{GenerateRequest, Output},
 };
-use easel_testkit::provider::{Answer, ProviderRequest};
+use easel_testkit::{
+    pictures,
+    provider::{Answer, ProviderRequest},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -68,11 +72,11 @@ async fn samples_mean_what_is_known_of_them() {
         ("error_missing_parameter", 400, As(BadRequest)),
         ("error_rate", 429, As(Rate)),
         ("error_unauthorized", 401, As(Auth)),
-        // Edits are tasks, which is another kind.
+        ("edit_sync_ok", 200, With(0)),
+        // Other edits are tasks, which is another kind.
     ];
     let others = [
         "edit_immediate_result",
-        "edit_sync_ok",
         "edit_task_cancelled",
         "edit_task_created",
         "edit_task_failed",
@@ -120,7 +124,7 @@ async fn requests_hold_what_was_wished_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_refused_size_steps_down_to_a_smaller_one_and_then_away() {
+async fn a_refused_size_steps_down_to_a_smaller_one_and_no_further() {
     let bench = Bench::new(&wire()).await;
     let output = Output { ratio: Some((16, 9)), tier: Some(2), size: None };
     let request = GenerateRequest { output, ..bench.words("一只猫") };
@@ -128,9 +132,31 @@ async fn a_refused_size_steps_down_to_a_smaller_one_and_then_away() {
     for _ in 0..2 {
         assert_eq!(bench.refuses(&request).await.class, ErrorClass::BadRequest);
     }
-    bench.ask(&request).await.unwrap();
+    assert_eq!(bench.refuses(&request).await.retry, Retry::NextProvider);
     let sizes: Vec<_> = bench.creates().iter().map(ProviderRequest::size).collect();
-    assert_eq!(sizes, [Some("2048x1152".to_owned()), Some("1024x576".to_owned()), None]);
+    assert_eq!(sizes, [Some("2048x1152".to_owned()), Some("1024x576".to_owned())], "nothing is sent");
+}
+
+#[tokio::test]
+async fn some_models_edit_at_once() {
+    for (model, section, generate, edit) in [
+        ("Qwen/Qwen-Image-Edit", json!({}), false, true),
+        ("Kolors", json!({}), true, true),
+        ("Qwen-Image-Edit-2511", json!({}), true, false),
+        ("somebody-edits", json!({ "supports_edit": true }), true, true),
+    ] {
+        let bench = Bench::new(&Wire { model, section, ..wire() }).await;
+        let capabilities = bench.provider.capabilities();
+        assert_eq!((capabilities.generate, capabilities.edit), (generate, edit), "{model}");
+        if !edit {
+            continue;
+        }
+        let sent = bench.sends(&Bench::edit(&[(PictureFormat::Png, pictures::png(64, 64, 1))])).await;
+        assert_eq!(sent.path(), "/v1/images/edits", "{model}");
+        let parts = sent.form.unwrap();
+        let named = |name: &str| parts.iter().filter(|part| part.name == name).count();
+        assert_eq!((named("model"), named("prompt"), named("image")), (1, 1, 1), "{model}");
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use easel_core::{
-    error::{Charged, ErrorClass, Retry},
+    error::{Charged, ErrorClass, KeyVerdict, Retry},
     media::Picture,
     ports::{PublishMedia, Published, RemoteTask, StoreError, TaskLog},
 };
@@ -38,6 +38,9 @@ pub(crate) fn wire() -> Wire {
                 ErrorClass::ModerationInput,
             ),
             case("refused at once", refused(400, "您的输入包含敏感词"), ErrorClass::ModerationInput),
+            case("against the rules", refused(400, "内容违规"), ErrorClass::ModerationInput),
+            case("check", refused(400, "图片审核不通过"), ErrorClass::ModerationInput),
+            cases("ended", failed(json!({ "message": "内容违规" })), ErrorClass::ModerationInput),
         ],
         moderated_output: vec![],
         failures: vec![
@@ -213,6 +216,38 @@ async fn a_task_that_failed_says_why() {
     check(json!({ "task_status": "CANCELED" }), ErrorClass::Overload, Retry::NextProvider).await;
     bench.peer.answer(Answer::json(401, &sample("error_unauthorized")));
     assert_eq!(bench.fails().await.class, ErrorClass::Auth);
+}
+
+/// The free calls of a day come back at midnight in China; a moment's limit is over in a minute.
+#[tokio::test]
+async fn the_calls_of_a_day_rest_until_midnight() {
+    let bench = bench().await;
+    let limited = |message: &str| Answer::json(429, &json!({ "errors": { "message": message } }));
+    // Half past eleven in the evening in China.
+    let evening = |answer: Answer| answer.header("date", "Sun, 01 Nov 2026 15:30:00 GMT");
+    let left = |of: &str, count: &str| {
+        evening(limited("request limit exceeded"))
+            .header(&format!("modelscope-ratelimit-{of}-remaining"), count)
+    };
+    let cool = |minutes| KeyVerdict::Cool(std::time::Duration::from_mins(minutes));
+    for (answer, class, key) in [
+        (left("requests", "0"), ErrorClass::Quota, cool(30)),
+        (left("model-requests", "0"), ErrorClass::Quota, cool(30)),
+        (left("requests", "12"), ErrorClass::Rate, cool(1)),
+        (evening(limited("You have exceeded today's quota for this model")), ErrorClass::Quota, cool(30)),
+        (evening(limited("今日免费额度已用完")), ErrorClass::Quota, cool(30)),
+        (limited("insufficient_quota"), ErrorClass::Quota, cool(60)),
+        (evening(limited("request limit exceeded")), ErrorClass::Rate, cool(1)),
+    ] {
+        let described = format!("{answer:?}");
+        bench.peer.answer(answer);
+        let error = bench.fails().await;
+        assert_eq!(
+            (error.class, error.retry, error.key),
+            (class, Retry::NextKey, key),
+            "{described}: {error:?}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -152,6 +152,34 @@ async fn models_that_make_pictures_only_are_asked_for_nothing_else() {
 }
 
 #[tokio::test]
+async fn a_picture_is_asked_for_in_words_only_where_no_field_does() {
+    let asks = async |bench: &Bench| {
+        let sent = bench.sends(&bench.words("猫")).await.http.json().unwrap();
+        let words =
+            sent["messages"].as_array().unwrap().last().unwrap()["content"].as_str().unwrap().to_owned();
+        assert!(words.starts_with("猫"), "{words}");
+        words.contains("exactly one Markdown image")
+    };
+    for (extra, expected) in [
+        (json!({}), false),
+        (json!({ "modalities": false }), true),
+        (json!({ "modalities": false, "system": "You draw." }), false),
+    ] {
+        assert_eq!(asks(&with("gpt-4o-image", extra.clone()).await).await, expected, "{extra}");
+    }
+    let bench = with("gpt-4o-image", json!({})).await;
+    bench.peer.answer(Answer::json(400, &json!({ "error": { "message": "Unknown field: modalities" } })));
+    assert_eq!(bench.fails().await.retry, Retry::Corrected);
+    assert!(asks(&bench).await, "the field was refused");
+    let bench = with("gpt-4o-image", json!({})).await;
+    bench
+        .peer
+        .answer(Answer::json(200, &json!({ "choices": [{ "message": { "content": "A cat, then?" } }] })));
+    assert_eq!(bench.fails().await.class, ErrorClass::Empty);
+    assert!(asks(&bench).await, "words came before");
+}
+
+#[tokio::test]
 async fn shapes_go_in_fields_and_in_words_only_where_fields_fail() {
     let wide = Output { ratio: Some((16, 9)), tier: Some(2), size: None };
     let exact = Output { size: Some((4096, 4096)), ..Output::default() };

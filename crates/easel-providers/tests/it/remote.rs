@@ -274,7 +274,7 @@ async fn refused_parameters_are_dropped_and_remembered() {
 
 #[tokio::test]
 async fn a_refused_size_steps_down() {
-    let bench = Bench::images().await;
+    let mut bench = Bench::images().await;
     let wide = |tier| GenerateRequest {
         output: Output { ratio: Some((16, 9)), tier: Some(tier), ..Output::default() },
         ..words("猫")
@@ -283,6 +283,9 @@ async fn a_refused_size_steps_down() {
     for retry in [Retry::Corrected, Retry::NextProvider] {
         assert_eq!(bench.ask(&wide(4)).await.unwrap_err().retry, retry, "one step per job");
     }
+    // The next person is not sold a square: others are asked, and nothing is sent.
+    bench.cx.job = easel_core::ids::JobId::generate();
+    is(&bench.ask(&wide(4)).await.unwrap_err(), ErrorClass::BadRequest, Retry::NextProvider, Charged::No);
     // No classic size is smaller than this; the one of its shape stands in, and without a size it would be a square.
     let other = Bench::images().await;
     other.peer.answer(Answer::invalid_size());

@@ -12,6 +12,7 @@ use std::{collections::HashSet, time::Duration};
 use bytes::Bytes;
 use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
+    ids::JobId,
     media::PictureFormat,
     ports::{GenerateRequest, Output},
 };
@@ -222,6 +223,32 @@ async fn every_wish_that_is_taken_is_said() {
 }
 
 /// The largest tier, and the shapes of 4:3 and 9:21, with the model of the suite.
+/// A wish is neither dropped nor paid for in another size: whoever wishes the same next is sent on.
+#[tokio::test]
+async fn a_wish_whose_sizes_were_refused_is_left_to_others_unsent() {
+    let output = Output { ratio: Some((16, 9)), tier: Some(2), size: None };
+    let wires =
+        [crate::ark::wire(), crate::dashscope::wire(), crate::gitee::wire(), crate::openai_images::wire()];
+    for wire in wires {
+        let mut bench = Bench::new(&wire).await;
+        bench.peer.answers([Answer::invalid_size(), Answer::invalid_size()]);
+        let wish = GenerateRequest { output, ..bench.words("猫") };
+        for retry in [Retry::Corrected, Retry::NextProvider, Retry::NextProvider] {
+            let error = bench.refuses(&wish).await;
+            assert_eq!((error.class, error.retry), (ErrorClass::BadRequest, retry), "{}", wire.kind);
+            if retry == Retry::NextProvider {
+                bench.cx.job = JobId::generate();
+            }
+        }
+        let sent: Vec<_> = bench.creates().iter().map(|sent| sent.http.json().unwrap().to_string()).collect();
+        assert!(
+            sent.len() == 2 && sent.iter().all(|sent| sent.contains("\"size\":")),
+            "{}: {sent:?}",
+            wire.kind
+        );
+    }
+}
+
 #[tokio::test]
 async fn what_can_be_wished_for_is_known_of_every_wire() {
     let mut found = Vec::new();
