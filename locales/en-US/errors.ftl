@@ -88,6 +88,7 @@ error-too-late-to-cancel = Job { $job } is done and being sent; it is too late t
 error-picture-too-big = The picture is too large; the limit is { $megabytes } MB. Please make it smaller. [{ $code }]
 error-picture-heic = HEIC and AVIF pictures can’t be read. Save it as a JPEG, or send a screenshot. [{ $code }]
 error-picture-unknown = This isn’t a picture I can read. Please send a JPEG, PNG, WebP or GIF. [{ $code }]
+error-picture-unreadable = easel can’t read the picture { $path } ({ $reason }), so nothing was drawn. The account that easel runs as must be able to: move it, or change its rights. [{ $code }]
 error-picture-expired = The picture’s link has expired. Please send the picture again. [{ $code }]
 error-picture-private = The picture’s link leads into a private network, so it wasn’t opened. Please send the picture itself. [{ $code }]
 error-picture-fake-ip = The picture couldn’t be fetched: a proxy on this machine answers with made-up addresses. Please ask the bot’s owner to switch on allow_fake_ip. [{ $code }]

@@ -189,6 +189,11 @@ check-probe-stream-fails = Streaming fails{ $status } and drawing without it wor
 check-probe-stream-none = Streaming: { $kind } with { $model } has none that easel uses; it asks for whole answers.
 check-probe-sizes = Sizes of { $model }: { $known ->
     [sizes] only { $sizes }; the nearest one is asked for.
+    [kept] no shape can be wished for; a picture is shaped like the one that is given, or as the model chooses.
+    [ratios] of the shapes { $sizes }{ $tier ->
+        [0] .
+       *[other] , up to { $tier }K.
+    }
     [tier] up to { $tier }K.
    *[open] easel knows of no bounds and asks for what people wish.
     }

@@ -78,6 +78,7 @@ error-too-late-to-cancel = { $job } 号任务已经画好、正在发送，来�
 error-picture-too-big = 图片太大了，最大 { $megabytes } MB。压缩一下再发吧。[{ $code }]
 error-picture-heic = 看不懂 HEIC/AVIF 格式的图片。请存成 JPG 再发，或者截张图发过来。[{ $code }]
 error-picture-unknown = 这不是能识别的图片。请发 JPG、PNG、WebP 或 GIF。[{ $code }]
+error-picture-unreadable = 画架读不了图片 { $path }（{ $reason }），没有画。运行画架的账号要能读它：换个位置，或改改权限。[{ $code }]
 error-picture-expired = 图片链接已经失效了。请把图重新发一遍再试。[{ $code }]
 error-picture-private = 图片链接指向内部网络，出于安全没有打开。请直接发图片。[{ $code }]
 error-picture-fake-ip = 图片没取到：这台机器的代理把图片地址解析成了假地址。请联系机器人主人开启 allow_fake_ip。[{ $code }]

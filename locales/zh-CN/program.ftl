@@ -176,6 +176,11 @@ check-probe-stream-fails = 流式失败{ $status }，不用流式就正常。现
 check-probe-stream-none = 流式：{ $kind } 的 { $model } 用不上，画架按整张接收。
 check-probe-sizes = { $model } 的尺寸：{ $known ->
     [sizes] 只有 { $sizes }，会要最接近的一个。
+    [kept] 不能指定形状：跟给它的图一样，没给图就由模型自己定。
+    [ratios] 只有这些形状：{ $sizes }{ $tier ->
+        [0] 。
+       *[other] ，最大 { $tier }K。
+    }
     [tier] 最大 { $tier }K。
    *[open] 没有已知的限制，按群友要的来。
     }

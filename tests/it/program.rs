@@ -75,7 +75,7 @@ fn what_cannot_be_drawn_is_said_with_the_exit_code() {
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", said(&output));
         assert!(said(&output).contains(words), "{arguments:?}: {}", said(&output));
     };
-    check(&["draw", "猫", "--image", "absent.png"], 1, "找不到图片 absent.png");
+    check(&["draw", "猫", "--image", "absent.png"], 2, "找不到图片 absent.png");
     fs::write(dir.path().join("page.png"), pictures::html()).unwrap();
     check(&["draw", "猫", "--image", "page.png"], 1, "[E-PICTURE-TYPE]");
     check(&["draw", "猫", "--provider", "nobody"], 2, "“nobody”");
@@ -210,6 +210,58 @@ async fn drawing_goes_through_the_running_easel() {
     assert!(code == Some(1) && told.contains("[E-"), "{told}");
     let socket = fs::metadata(world.path("data/easel.sock")).unwrap();
     assert_eq!(std::os::unix::fs::PermissionsExt::mode(&socket.permissions()) & 0o777, 0o600);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_running_easel_knows_its_own_providers() {
+    let world = world().await;
+    // As where the service's providers come from its environment.
+    fs::write(world.path("bare.toml"), "[bot]\ndata_dir = \"data\"\n").unwrap();
+    let draws = |provider: &str| {
+        let arguments = ["draw", "一只猫", "-o", "cat.png", "--provider", provider, "--config", "bare.toml"];
+        let output = run(world.dir.path(), &arguments);
+        (output.status.code(), said(&output))
+    };
+    let (code, told) = draws("main");
+    assert!(code == Some(0) && world.path("cat.png").is_file(), "{told}");
+    world.provider.next_request().await;
+    let (code, told) = draws("nobody");
+    assert!(code == Some(2) && told.contains("“nobody”") && told.contains("[E-PROVIDER]"), "{told}");
+}
+
+/// The code of a sentence tells what to mend, not whose fault it is.
+#[tokio::test(flavor = "multi_thread")]
+async fn more_than_the_services_make_is_no_wrong_command_line() {
+    let text = |provider: &str| {
+        let small =
+            "[providers.small]\nkind = \"siliconflow\"\napi_keys = [\"k\"]\nmodel = \"Qwen/Qwen-Image\"\n";
+        format!("{}{small}base_url = \"{provider}\"\n", configuration(provider))
+    };
+    let world = world_with(text).await;
+    let alone = folder(&text(&world.provider.base_url()));
+    for dir in [world.dir.path(), alone.path()] {
+        for (size, exit) in [("4K", 1), ("huge", 2)] {
+            let (code, told) = command(dir, &["draw", "一只猫", "--provider", "small", "--size", size]);
+            assert!(code == Some(exit) && told.contains("[E-SIZE]"), "{size}: {code:?} {told}");
+        }
+    }
+    assert!(world.provider.requests().is_empty());
+}
+
+/// The command may see pictures that the account of the running easel can't.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_picture_that_the_running_easel_cannot_read_is_named() {
+    let world = world().await;
+    let hidden = "/home/somebody/hidden.png";
+    let socket = std::os::unix::net::UnixStream::connect(world.path("data/easel.sock")).unwrap();
+    let request =
+        serde_json::json!({ "v": 1, "cmd": "draw", "prompt": "猫", "images": [hidden], "count": 1 });
+    writeln!(&socket, "{request}").unwrap();
+    let answer: serde_json::Value = serde_json::from_reader(&socket).unwrap();
+    let told = answer["error"].as_str().unwrap();
+    assert!(told.contains(hidden) && told.contains("账号"), "{answer}");
+    assert_eq!((&answer["code"], &answer["misuse"]), (&"E-PICTURE-FILE".into(), &false.into()));
+    assert!(world.provider.requests().is_empty());
 }
 
 /// The service manager of the running easel, or its account, may keep it from writing where the command can.

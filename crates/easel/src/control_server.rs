@@ -26,6 +26,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may take to take a piece of a file.
 const SLOWNESS: Duration = Duration::from_secs(60);
 
+/// How long a stop waits for answers that have begun; they are files on their way at most, what is drawn ended before.
+const FAREWELL: Duration = Duration::from_secs(3);
+
 /// Opens the socket, replacing one that a killed easel left behind. The data directory's lock is held by then, so
 /// nobody else listens there.
 ///
@@ -45,12 +48,17 @@ pub(crate) fn remove(data_dir: &Path) {
     std::fs::remove_file(socket_path(data_dir)).ok();
 }
 
-/// Serves until `stop`.
+/// Serves until `stop`. Whoever has said by then what they want still gets their answer, for as long as [`FAREWELL`].
 pub(crate) async fn serve(listener: UnixListener, app: Arc<App>, stop: CancellationToken) {
     let places = Arc::new(tokio::sync::Semaphore::new(MAX_CONNECTIONS));
     let tracker = TaskTracker::new();
+    let cut = CancellationToken::new();
     loop {
-        let Ok(place) = places.clone().acquire_owned().await else { break };
+        let place = tokio::select! {
+            () = stop.cancelled() => break,
+            place = places.clone().acquire_owned() => place,
+        };
+        let Ok(place) = place else { break };
         let stream = tokio::select! {
             () = stop.cancelled() => break,
             accepted = listener.accept() => match accepted {
@@ -62,12 +70,12 @@ pub(crate) async fn serve(listener: UnixListener, app: Arc<App>, stop: Cancellat
                 }
             },
         };
-        let (app, stop) = (app.clone(), stop.clone());
+        let (app, stop, cut) = (app.clone(), stop.clone(), cut.clone());
         tracker.spawn(async move {
             let _place = place;
             tokio::select! {
-                () = stop.cancelled() => {}
-                served = converse(stream, &app) => {
+                () = cut.cancelled() => {}
+                served = converse(stream, &app, &stop) => {
                     if let Err(error) = served {
                         tracing::debug!(%error, "a control connection ended early");
                     }
@@ -75,16 +83,25 @@ pub(crate) async fn serve(listener: UnixListener, app: Arc<App>, stop: Cancellat
             }
         });
     }
+    drop(listener);
     tracker.close();
-    tracker.wait().await;
+    if tokio::time::timeout(FAREWELL, tracker.wait()).await.is_err() {
+        cut.cancel();
+        tracker.wait().await;
+    }
 }
 
-async fn converse(stream: UnixStream, app: &App) -> io::Result<()> {
+async fn converse(stream: UnixStream, app: &App, stop: &CancellationToken) -> io::Result<()> {
     let mut stream = BufReader::new(stream);
     let mut line = Vec::new();
     let mut limited = (&mut stream).take(MAX_LINE as u64);
-    let read = limited.read_until(b'\n', &mut line);
-    tokio::time::timeout(PATIENCE, read).await.map_err(|_| io::ErrorKind::TimedOut)??;
+    let read = tokio::time::timeout(PATIENCE, limited.read_until(b'\n', &mut line));
+    tokio::select! {
+        biased;
+        read = read => read.map_err(|_| io::ErrorKind::TimedOut)??,
+        // Nothing was asked for yet.
+        () = stop.cancelled() => return Ok(()),
+    };
     let mut peer = stream.into_inner();
     let last = match serde_json::from_slice::<Request>(&line) {
         Ok(Request { v: VERSION, command }) => answer(command, app, &mut peer).await?,
@@ -188,7 +205,9 @@ async fn answer(command: ControlCommand, app: &App, peer: &mut UnixStream) -> io
                     }
                     done([("sentences", json!(sentences))])
                 }
-                Err(NotDrawn { code, sentence }) => refused(&code, sentence),
+                Err(NotDrawn { code, sentence, misuse }) => {
+                    Answer { rest: fields([("misuse", json!(misuse))]), ..refused(&code, sentence) }
+                }
             }
         }
     })
@@ -230,5 +249,72 @@ fn refused(code: &str, error: String) -> Answer {
         code: Some(code.to_owned()),
         error: Some(error),
         ..Answer::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_testkit::{
+        pictures,
+        provider::{Answer as Drawing, FakeProvider},
+    };
+    use tokio::task::JoinHandle;
+
+    use super::*;
+    use crate::config::Config;
+
+    /// More than a socket takes of its own.
+    const LENGTH: usize = 4 << 20;
+
+    /// A server whose client has read the line that announces a picture, and no more.
+    async fn handing_over(dir: &Path) -> (JoinHandle<()>, CancellationToken, BufReader<UnixStream>) {
+        let provider = FakeProvider::start().await;
+        provider.answer(Drawing::b64([pictures::png_of_length(LENGTH, 1)]));
+        let config = json!({
+            "providers": { "main": {
+                "kind": "openai_images", "base_url": provider.base_url(), "api_keys": ["k"], "model": "gpt-image-2",
+            } },
+            "draw": { "provider": "main" },
+        });
+        let config: Config = serde_json::from_value(config).unwrap();
+        let app = Arc::new(App::open(&config, dir, false).await.unwrap());
+        let stop = CancellationToken::new();
+        let served = TaskTracker::new().spawn(serve(listen(dir).unwrap(), app, stop.clone()));
+        let mut client = BufReader::new(UnixStream::connect(socket_path(dir)).await.unwrap());
+        let request = json!({ "v": 1, "cmd": "draw", "prompt": "cat", "images": [] });
+        client.write_all(format!("{request}\n").as_bytes()).await.unwrap();
+        let mut line = String::new();
+        client.read_line(&mut line).await.unwrap();
+        assert!(line.contains(&LENGTH.to_string()), "{line}");
+        (served, stop, client)
+    }
+
+    #[tokio::test]
+    async fn a_stop_cuts_off_no_answer_that_has_begun() {
+        let dir = tempfile::tempdir().unwrap();
+        let (served, stop, mut client) = handing_over(dir.path()).await;
+        let mut silent = UnixStream::connect(socket_path(dir.path())).await.unwrap();
+        stop.cancel();
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        // Whoever has not asked yet keeps nobody.
+        assert_eq!(silent.read(&mut [0]).await.unwrap_or(0), 0);
+        let mut rest = Vec::new();
+        client.read_to_end(&mut rest).await.unwrap();
+        let last: Answer = serde_json::from_slice(rest.get(LENGTH..).unwrap_or_default()).unwrap();
+        assert_eq!(last.ok, Some(true));
+        served.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_keeps_no_stop_for_long() {
+        let dir = tempfile::tempdir().unwrap();
+        let (served, stop, _client) = handing_over(dir.path()).await;
+        stop.cancel();
+        tokio::time::pause();
+        let begun = tokio::time::Instant::now();
+        served.await.unwrap();
+        assert!((FAREWELL..SLOWNESS).contains(&begun.elapsed()), "{:?}", begun.elapsed());
     }
 }

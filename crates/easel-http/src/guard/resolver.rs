@@ -71,13 +71,11 @@ impl GuardedResolver {
         Self { lookup, judgement: Judgement::Guarded { allow, allow_fake_ip, unjudged } }
     }
 
-    /// Judges the addresses of `name` as if they were to be dialled; one that can't be found passes.
+    /// Judges all addresses of `name`: somebody else dials, and may choose any of them. A name that can't be found
+    /// passes.
     pub(crate) async fn judge(&self, name: &str) -> Result<(), BlockReason> {
         let Ok(found) = self.lookup.lookup(name).await else { return Ok(()) };
-        match self.judgement.sift(name, found) {
-            Err(Some(reason)) => Err(reason),
-            Ok(_) | Err(None) => Ok(()),
-        }
+        found.into_iter().try_for_each(|address| self.judgement.permits(name, address))
     }
 
     /// A resolver that refuses nothing, for addresses that the owner configured.
@@ -185,6 +183,32 @@ mod tests {
         check(&strict, "a.example", &["::ffff:127.0.0.1"], Err(BlockReason::Loopback));
         check(&strict, "a.example", &["198.18.0.9"], Err(BlockReason::FakeIp));
         check(&strict, "PROXY.lan", &["10.0.0.1"], Ok(&["10.0.0.1"]));
+    }
+
+    /// Every name has these addresses.
+    struct Always(Vec<IpAddr>);
+
+    impl Lookup for Always {
+        fn lookup(&self, _name: &str) -> BoxFuture<'static, io::Result<Vec<IpAddr>>> {
+            let found = self.0.clone();
+            Box::pin(async move { Ok(found) })
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_else_dials_may_choose_any_address() {
+        for (found, expected) in [
+            (&["1.2.3.4", "198.18.0.9"][..], Ok(())),
+            (&["1.2.3.4", "10.0.0.1"], Err(BlockReason::Private)),
+            (&["::1", "1.2.3.4"], Err(BlockReason::Loopback)),
+            (&["10.1.0.1", "1.2.3.4"], Ok(())),
+            (&[], Ok(())),
+        ] {
+            let lookup = Always(found.iter().map(|text| text.parse().unwrap()).collect());
+            let allow = AllowList::parse(&["10.1.0.0/16"]).unwrap();
+            let resolver = GuardedResolver::new(Arc::new(lookup), allow, true, None);
+            assert_eq!(resolver.judge("a.example").await, expected, "{found:?}");
+        }
     }
 
     #[test]

@@ -37,7 +37,7 @@
 //! says, before the next line. `kept` is where a picture lies for a while, for a client that can't write it.
 //!
 //! A failure ends with `{"v":1,"ok":false,"error":"a sentence in the configured language","code":"E-…"}`; the code may be
-//! missing. Paths are absolute, because the two processes may have different working directories. A server answers a
+//! missing. `draw` adds `"misuse":true` when the request was wrong in itself, so that no job came of it. Paths are absolute, because the two processes may have different working directories. A server answers a
 //! version or command that it doesn't know with `ok: false`; unknown fields are ignored on both sides. When either side
 //! closes the connection before the last line, the command has failed for the client; a job that was accepted goes on.
 //! Lines are at most [`MAX_LINE`] bytes.
@@ -165,6 +165,8 @@ pub(crate) enum ControlError {
         code: String,
         /// The sentence.
         sentence: String,
+        /// What was asked is wrong in itself.
+        misuse: bool,
     },
 }
 
@@ -173,8 +175,8 @@ impl std::fmt::Display for ControlError {
         match self {
             Self::Broken(error) => error.fmt(f),
             // What people read names its code itself.
-            Self::Refused { code, sentence } if sentence.contains(code) => f.write_str(sentence),
-            Self::Refused { code, sentence } => write!(f, "{sentence} {code}"),
+            Self::Refused { code, sentence, .. } if sentence.contains(code) => f.write_str(sentence),
+            Self::Refused { code, sentence, .. } => write!(f, "{sentence} {code}"),
         }
     }
 }
@@ -258,7 +260,8 @@ impl Control {
                 Some(false) => {
                     let code = answer.code.unwrap_or_default();
                     let sentence = answer.error.unwrap_or_default();
-                    return Err(ControlError::Refused { code, sentence });
+                    let misuse = answer.rest.get("misuse").and_then(Json::as_bool) == Some(true);
+                    return Err(ControlError::Refused { code, sentence, misuse });
                 }
             }
         }

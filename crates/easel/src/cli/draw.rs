@@ -25,9 +25,6 @@ use crate::{
     wiring::{App, DrawRequest, Drawn, Made, NotDrawn, Platforms},
 };
 
-/// Codes of what is wrong with the command line itself.
-const MISUSE: [&str; 5] = ["E-NEEDS-PICTURE", "E-NEEDS-PROMPT", "E-PROMPT-LONG", "E-PROVIDER", "E-SIZE"];
-
 /// Why nothing was drawn.
 struct Failure {
     exit: Exit,
@@ -40,9 +37,9 @@ impl Failure {
         Self { exit: Exit::Failed, sentence: reason.to_string() }
     }
 
-    fn of(code: &str, sentence: String) -> Self {
-        let exit = if MISUSE.contains(&code) { Exit::Wrong } else { Exit::Failed };
-        Self { exit, sentence }
+    /// The command line is wrong.
+    fn misuse(sentence: String) -> Self {
+        Self { exit: Exit::Wrong, sentence }
     }
 }
 
@@ -128,7 +125,7 @@ impl<'a> Saver<'a> {
 }
 
 /// What is wrong with the command line, before anything is asked that may cost money: its code and its sentence.
-fn misuse(options: &Draw, config: &Config) -> Option<(&'static str, ProblemText)> {
+fn misuse(options: &Draw) -> Option<(&'static str, ProblemText)> {
     // Presets are the running configuration's; without them the prompt is as long as it can be.
     let Some(order) = Grammar::new(GrammarConfig::default()).order(Verb::Draw, &options.prompt) else {
         let text = ProblemText::new("error-prompt-too-long").with("limit", PROMPT_LIMIT as u64);
@@ -141,6 +138,11 @@ fn misuse(options: &Draw, config: &Config) -> Option<(&'static str, ProblemText)
     if let Some(size) = options.size.as_deref().filter(|size| OutputWish::parse(size).is_none()) {
         return Some(("E-SIZE", ProblemText::new("error-size").with("size", size)));
     }
+    None
+}
+
+/// A provider that nobody has configured here. A running easel knows its own: its environment may be another one.
+fn unknown_provider(options: &Draw, config: &Config) -> Option<ProblemText> {
     let wished = options.provider.as_deref()?;
     // The engine knows the embedded sketch, which nobody has to configure.
     let sketch = Kind::Sketch.name();
@@ -152,7 +154,7 @@ fn misuse(options: &Draw, config: &Config) -> Option<(&'static str, ProblemText)
     }
     let text =
         ProblemText::new("cli-no-provider").with("provider", wished).with("names", ProblemArg::names(names));
-    (!is_known).then_some(("E-PROVIDER", text))
+    (!is_known).then_some(text)
 }
 
 /// The folder of the target that is not there.
@@ -173,8 +175,8 @@ fn unwritable(options: &Draw) -> Option<ProblemText> {
 }
 
 async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Received, Failure> {
-    if let Some((code, text)) = misuse(options, config) {
-        return Err(Failure::of(code, speech.say(&text.with("code", code))));
+    if let Some((code, text)) = misuse(options) {
+        return Err(Failure::misuse(speech.say(&text.with("code", code))));
     }
     if let Some(text) = unwritable(options) {
         return Err(Failure::failed(speech.say(&text)));
@@ -184,7 +186,7 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Receiv
         let path = std::path::absolute(image).map_err(Failure::failed)?;
         if !path.is_file() {
             let text = ProblemText::new("cli-no-picture").with("path", image.display().to_string());
-            return Err(Failure::failed(speech.say(&text)));
+            return Err(Failure::misuse(speech.say(&text)));
         }
         images.push(path);
     }
@@ -220,11 +222,14 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Receiv
                     return Ok(Received { files: saver.files, sentences: vec![sentence], broken: true });
                 }
                 Err(match error {
-                    ControlError::Refused { code, .. } => Failure::of(&code, sentence),
-                    ControlError::Broken(_) => Failure::failed(sentence),
+                    ControlError::Refused { misuse: true, .. } => Failure::misuse(sentence),
+                    ControlError::Refused { .. } | ControlError::Broken(_) => Failure::failed(sentence),
                 })
             }
         };
+    }
+    if let Some(text) = unknown_provider(options, config) {
+        return Err(Failure::misuse(speech.say(&text)));
     }
     let app =
         App::open(config, data_dir, false).await.map_err(|error| Failure::failed(format!("{error:#}")))?;
@@ -238,7 +243,11 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Receiv
     }
     app.shutdown(Duration::from_secs(5), &mut Platforms::new()).await;
     let Drawn { sentences, .. } =
-        drawn.map_err(|NotDrawn { code, sentence }| Failure::of(&code, sentence))?;
+        drawn.map_err(
+            |NotDrawn { sentence, misuse, .. }| {
+                if misuse { Failure::misuse(sentence) } else { Failure::failed(sentence) }
+            },
+        )?;
     Ok(Received { files: saver.files, sentences, broken: false })
 }
 

@@ -12,6 +12,7 @@ use std::{
 };
 
 use easel_core::media::Body;
+use easel_http::unforeseeable;
 use rustix::fs::Mode;
 
 /// The mask of new files that the person works with; see [`keep_private`].
@@ -26,13 +27,23 @@ pub(crate) fn keep_private() {
 
 /// Makes or empties a file for a person.
 fn create(place: &Path) -> io::Result<File> {
+    create_as(place, USUAL.get(), File::set_permissions)
+}
+
+/// The same with a mask, and a way to give the file the mode that follows from it.
+fn create_as(
+    place: &Path,
+    mask: Option<&Mode>,
+    give: impl FnOnce(&File, Permissions) -> io::Result<()>,
+) -> io::Result<File> {
     match OpenOptions::new().write(true).create_new(true).open(place) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => File::create(place),
         made => {
             let file = made?;
-            if let Some(usual) = USUAL.get() {
+            if let Some(mask) = mask {
                 let everybody = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::WGRP | Mode::ROTH | Mode::WOTH;
-                file.set_permissions(Permissions::from_mode(everybody.difference(*usual).as_raw_mode()))?;
+                // Some file systems know no modes (FAT, shares): what was paid for is saved there all the same.
+                give(&file, Permissions::from_mode(everybody.difference(*mask).as_raw_mode())).ok();
             }
             Ok(file)
         }
@@ -41,6 +52,11 @@ fn create(place: &Path) -> io::Result<File> {
 
 /// Most bytes of a file that are held at once while it is copied.
 pub(crate) const PIECE: usize = 256 * 1024;
+
+/// A name for a file that does not stay. Whoever else may write in the folder can't have put anything there before.
+fn passing_name() -> String {
+    format!(".easel-{}.tmp", unforeseeable())
+}
 
 /// Finds out whether a file can be written at `place`, or made in it where it is a folder. What lies there stays as it is.
 ///
@@ -51,7 +67,7 @@ pub(crate) fn probe(place: &Path) -> io::Result<()> {
         return OpenOptions::new().write(true).open(place).map(drop);
     }
     let made = match fs::metadata(place) {
-        Ok(kind) if kind.is_dir() => place.join(format!(".easel-{}.tmp", std::process::id())),
+        Ok(kind) if kind.is_dir() => place.join(passing_name()),
         // A pipe or a device: looking at it may be noticed.
         Ok(_) => return Ok(()),
         Err(_) => place.to_owned(),
@@ -78,10 +94,8 @@ impl Saving {
 
     /// Writes beside `place` and replaces it at the end, complete or not at all. Only its owner may read it.
     pub(crate) fn replacing(place: PathBuf) -> Self {
-        let mut passing = place.clone().into_os_string();
-        passing.push(".tmp");
-        let passing = PathBuf::from(passing);
-        let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&passing);
+        let passing = place.with_file_name(passing_name());
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&passing);
         Self { place, passing, file }
     }
 
@@ -192,6 +206,40 @@ mod tests {
         cut.write(b"half");
         drop(cut);
         assert_eq!(fs::read(at("a")).unwrap(), b"one two");
+    }
+
+    #[test]
+    fn a_file_without_the_usual_mode_is_a_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("cat.png");
+        let mut given = None;
+        let refuse = |_: &File, mode: Permissions| {
+            given = Some(mode.mode());
+            Err(io::ErrorKind::PermissionDenied.into())
+        };
+        create_as(&place, Some(&(Mode::WGRP | Mode::WOTH)), refuse).unwrap().write_all(b"cat").unwrap();
+        assert_eq!(given, Some(0o644));
+        assert_eq!(fs::read(place).unwrap(), b"cat");
+    }
+
+    /// In a folder where others may write, such as that of temporary files.
+    #[test]
+    fn what_others_put_beside_the_place_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        fs::write(at("another's"), "theirs").unwrap();
+        std::os::unix::fs::symlink(at("another's"), at("b.tar.gz.tmp")).unwrap();
+        let mut passing = Vec::new();
+        for _ in 0..2 {
+            let mut saving = Saving::replacing(at("b.tar.gz"));
+            passing.push(saving.passing.clone());
+            saving.write(b"mine");
+            saving.finish().unwrap();
+        }
+        assert_ne!(passing[0], passing[1]);
+        assert_eq!(fs::read(at("another's")).unwrap(), b"theirs");
+        assert_eq!(fs::read(at("b.tar.gz")).unwrap(), b"mine");
+        assert_eq!(names(dir.path()).len(), 3);
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! One generation for the command line, through the engine like any other job.
 
-use std::path::PathBuf;
+use std::{
+    fmt::Display,
+    path::{Path, PathBuf},
+};
 
 use easel_core::{
     command::{Command, OutputWish, PROMPT_LIMIT, Verb},
@@ -14,6 +17,8 @@ use easel_core::{
     media::Body,
     message::{ChatRole, Message, PictureLocator, PictureOrigin, PictureRef, Sender},
 };
+
+use rustix::fs::Access;
 
 use super::App;
 use crate::local::Heard;
@@ -63,6 +68,8 @@ pub(crate) struct NotDrawn {
     pub(crate) code: String,
     /// The sentence that a chat would hear.
     pub(crate) sentence: String,
+    /// The request is wrong in itself: no job came of it. The same code may mean something else later on.
+    pub(crate) misuse: bool,
 }
 
 impl App {
@@ -72,23 +79,19 @@ impl App {
     /// # Errors
     /// Why not.
     pub(crate) async fn draw(&self, request: DrawRequest) -> Result<Drawn, NotDrawn> {
-        let refused = |chat: &Chat, refusal: &UserError| NotDrawn {
-            code: refusal.code.to_owned(),
-            sentence: self.desk.say(chat, refusal),
-        };
         let (chat, mut hear) = self.local.open(usize::from(MAX_PICTURES));
-        let (watch, ended) = tokio::sync::oneshot::channel();
-        let accepted = self.command(&request).and_then(|command| {
-            let Drafted { request, inline } = self.desk.draft(&message(&chat, &request.images), &command)?;
-            self.engine.accept(request, Brought { inline, watch: Some(watch) })
-        });
-        let accepted = match accepted {
-            Ok(accepted) => accepted,
-            Err(refusal) => {
-                self.local.close(&chat);
-                return Err(refused(&chat, &refusal));
-            }
+        let refused = |refusal: &UserError, misuse: bool| {
+            self.local.close(&chat);
+            NotDrawn { code: refusal.code.to_owned(), sentence: self.desk.say(&chat, refusal), misuse }
         };
+        let drafted = self
+            .command(&request)
+            .and_then(|command| self.desk.draft(&message(&chat, &request.images), &command));
+        let Drafted { request: drafted, inline } = drafted.map_err(|wrong| refused(&wrong, true))?;
+        readable(request.images).await.map_err(|reason| refused(&reason, false))?;
+        let (watch, ended) = tokio::sync::oneshot::channel();
+        let brought = Brought { inline, watch: Some(watch) };
+        let accepted = self.engine.accept(drafted, brought).map_err(|refusal| refused(&refusal, false))?;
         let outcome = ended.await;
         self.local.close(&chat);
         let mut pictures = Vec::new();
@@ -122,7 +125,7 @@ impl App {
                     Ok(Outcome::Failed { code, .. }) => code,
                     _ => String::new(),
                 };
-                Err(NotDrawn { code, sentence: sentences.join("\n") })
+                Err(NotDrawn { code, sentence: sentences.join("\n"), misuse: false })
             }
         }
     }
@@ -144,6 +147,26 @@ impl App {
         command.count = request.count.unwrap_or(command.count).clamp(1, MAX_PICTURES);
         Ok(command)
     }
+}
+
+/// Finds out whether this process may read the pictures: whoever names them may have another account, or see other
+/// folders.
+///
+/// # Errors
+/// The sentence about the first one that it can't read.
+async fn readable(images: Vec<PathBuf>) -> Result<(), UserError> {
+    let unreadable = |path: &Path, reason: &dyn Display| {
+        UserError::new("error-picture-unreadable", "E-PICTURE-FILE")
+            .with("path", path.display().to_string())
+            .with("reason", reason.to_string())
+    };
+    let look = move || {
+        images.iter().try_for_each(|path| {
+            // Opening could wait for a pipe's writer.
+            rustix::fs::access(path, Access::READ_OK).map_err(|reason| unreadable(path, &reason))
+        })
+    };
+    tokio::task::spawn_blocking(look).await.unwrap_or(Ok(()))
 }
 
 /// The message that brings these pictures to the chat of the request.

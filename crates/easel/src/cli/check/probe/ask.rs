@@ -12,7 +12,7 @@ use easel_core::{
     media::{BytesBudget, Spool},
     ports::{
         ApiKey, CallContext, Capabilities, ClipLimits, GenerateRequest, Generated, NoTaskLog, Operation,
-        Output, Provider, Reference, Shapes,
+        Output, Provider, Reference,
     },
 };
 use easel_http::{BaseUrl, Method, Recorded, Recorder, unforeseeable};
@@ -146,7 +146,7 @@ impl<'a> Subject<'a> {
             streaming: self.streaming(),
             full_url: section.full_url,
             max_tier: self.capabilities.max_tier,
-            sizes: if let Shapes::Sizes(sizes) = &self.capabilities.shapes { sizes } else { &[] },
+            shapes: &self.capabilities.shapes,
             profile,
             profile_streams: self.profile_streams(),
             has_extra: !section.extra.is_empty(),

@@ -1,6 +1,6 @@
 //! The judgement as tables: what was found → level and text of each finding.
 
-use easel_core::i18n::Locale;
+use easel_core::{i18n::Locale, ports::Shapes};
 use easel_providers::Kind;
 
 use super::*;
@@ -21,7 +21,7 @@ const TRAITS: Traits<'_> = Traits {
     streaming: Streaming::No,
     full_url: false,
     max_tier: None,
-    sizes: &[],
+    shapes: &Shapes::Any,
     profile: "",
     profile_streams: false,
     has_extra: false,
@@ -264,8 +264,21 @@ fn known_sizes_are_told() {
     let told = |traits: Traits<'_>| Speech::new(Locale::EnUs).say(&traits.of_sizes());
     assert!(told(TRAITS).contains("no bounds"));
     assert!(told(Traits { max_tier: Some(4), ..TRAITS }).contains("up to 4K"));
-    let listed = Traits { max_tier: Some(1), sizes: &[(1024, 1024), (768, 1024)], ..TRAITS };
-    assert!(told(listed).contains("only 1024×1024, 768×1024"), "{}", told(listed));
+    for (shapes, max_tier, expected) in [
+        (
+            Shapes::Sizes([(1024, 1024), (768, 1024)].to_vec().into()),
+            Some(1),
+            "only 1024×1024, 768×1024; the nearest one is asked for.",
+        ),
+        (Shapes::Kept, Some(1), "no shape can be wished for"),
+        (Shapes::Kept, None, "no shape can be wished for"),
+        (Shapes::Ratios([(1, 1), (16, 9)].to_vec().into()), None, "of the shapes 1:1, 16:9."),
+        (Shapes::Ratios([(1, 1), (16, 9)].to_vec().into()), Some(2), "of the shapes 1:1, 16:9, up to 2K."),
+        (Shapes::UpTo(4), Some(4), "of the shapes 1:4 – 4:1, up to 4K."),
+    ] {
+        let text = told(Traits { shapes: &shapes, max_tier, ..TRAITS });
+        assert!(text.contains(expected), "{text}");
+    }
 }
 
 /// A list with a good model in it says nothing about what else may be missing.

@@ -1,5 +1,6 @@
 //! What a provider is, as configured, and the texts that follow from it alone. Pure.
 
+use easel_core::ports::Shapes;
 use easel_providers::Kind;
 
 use super::super::super::services::Origin;
@@ -52,8 +53,8 @@ pub(in super::super) struct Traits<'a> {
     pub(in super::super) full_url: bool,
     /// The largest tier that its model makes, where that is known.
     pub(in super::super) max_tier: Option<u8>,
-    /// The only sizes that its model makes; empty where it makes others, or nobody knows.
-    pub(in super::super) sizes: &'a [(u32, u32)],
+    /// The shapes that its model can be asked for.
+    pub(in super::super) shapes: &'a Shapes,
     /// The profile that it names; empty without.
     pub(in super::super) profile: &'a str,
     /// The profile asks for streams.
@@ -122,15 +123,22 @@ impl Traits<'_> {
 
     /// What is known beforehand of the sizes that its model makes.
     pub(super) fn of_sizes(&self) -> ProblemText {
-        let sizes: Vec<_> = self.sizes.iter().map(|(width, height)| format!("{width}×{height}")).collect();
-        let known = match (sizes.is_empty(), self.max_tier) {
-            (false, _) => "sizes",
-            (true, Some(_)) => "tier",
-            (true, None) => "open",
+        let all = |list: &[(u32, u32)], between: char| {
+            let each: Vec<_> =
+                list.iter().map(|(width, height)| format!("{width}{between}{height}")).collect();
+            each.join(", ")
+        };
+        let (known, sizes) = match (self.shapes, self.max_tier) {
+            (Shapes::Sizes(list), _) => ("sizes", all(list, '×')),
+            (Shapes::Kept, _) => ("kept", String::new()),
+            (Shapes::Ratios(list), _) => ("ratios", all(list, ':')),
+            (Shapes::UpTo(most), _) => ("ratios", format!("1:{most} – {most}:1")),
+            (Shapes::Any, Some(_)) => ("tier", String::new()),
+            (Shapes::Any, None) => ("open", String::new()),
         };
         self.text("check-probe-sizes")
             .with("known", known)
-            .with("sizes", sizes.join(", "))
+            .with("sizes", sizes)
             .with("tier", u64::from(self.max_tier.unwrap_or_default()))
     }
 
