@@ -146,6 +146,8 @@ pub enum Phase {
     Aside,
     /// On its way to the chat: too late to cancel.
     Delivering,
+    /// It came to nothing, and its person still has to hear so: too late to cancel.
+    Ending,
 }
 
 /// One line of `/任务`.
@@ -183,7 +185,7 @@ pub enum CancelOutcome {
         /// Whether a provider was asked that is not free, so that it may have begun and may charge for it.
         begun: bool,
     },
-    /// It is being sent: too late.
+    /// Its result is being sent, or its end is being told: too late.
     TooLate {
         /// Its number.
         number: u32,

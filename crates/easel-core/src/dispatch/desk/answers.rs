@@ -81,6 +81,7 @@ impl Desk {
                 (Phase::Running, Some(0)) => "job-list-rendering",
                 (Phase::Running, Some(_)) => "job-list-rendering-percent",
                 (Phase::Delivering, _) => "job-list-sending",
+                (Phase::Ending, _) => "job-list-ending",
             };
             let what = self.what(runtime, line);
             let args = Args::new()

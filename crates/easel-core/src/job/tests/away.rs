@@ -114,6 +114,26 @@ async fn pictures_that_arrived_before_the_peer_went_away_are_not_sent_again() {
     assert_eq!(w.adapter.sends().len(), 4);
 }
 
+/// The only job has failed, and waits to be told so.
+#[track_caller]
+fn cannot_be_cancelled(w: &World) {
+    assert_eq!(w.engine.jobs(&group("g"), None)[0].phase, Phase::Ending);
+    let cancelled = w.engine.cancel(&group("g"), &"u".into(), Role::Member, None);
+    assert!(matches!(cancelled, CancelOutcome::TooLate { .. }), "{cancelled:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_task_panicked_has_ended_before_it_is_told() {
+    let w = world(vec![Step::Panic]);
+    w.adapter.set_away(true);
+    w.asks(request("u", "m1"));
+    tokio::time::sleep(HOUR).await;
+    cannot_be_cancelled(&w);
+    w.adapter.set_away(false);
+    w.ended().await;
+    assert_eq!(w.events().last().unwrap(), "finished:failed");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_job_is_told_hours_later() {
     // While it runs, and by the next run.
@@ -122,6 +142,7 @@ async fn the_end_of_a_job_is_told_hours_later() {
     w.asks(request("u", "m1"));
     tokio::time::sleep(10 * HOUR).await;
     assert_eq!((count(&w, "finished:failed"), w.engine.load()), (0, (0, 0)));
+    cannot_be_cancelled(&w);
     w.adapter.set_away(false);
     assert_eq!(w.adapter.send_number(1).await.text, "error-moderation-input");
     w.ended().await;
