@@ -265,6 +265,24 @@ async fn a_resend_keeps_its_files_and_says_when_one_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_resend_of_which_nobody_knows_says_so() {
+    let w = world(vec![]);
+    w.asks(StoredRequest { count: 2, ..request("u", "m1") });
+    w.ended().await;
+    let (job, artifacts) = w.engine.keeper().latest(&group("g"), &"u".into()).unwrap();
+    let adapter: Arc<dyn Adapter> = w.adapter.clone();
+    let target = Target { chat: group("g"), quote: Some("m2".into()) };
+    for gone in [false, true] {
+        if gone {
+            w.store.ports().blobs.remove(&artifacts[1].blob).await.unwrap();
+        }
+        w.adapter.fail_sends([unanswered()]);
+        w.engine.resend(&adapter, &target, job, &artifacts).await;
+        assert_eq!(w.adapter.sends().pop().unwrap().text, "error-unsure job=1");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_file_is_followed_by_words_that_quote_the_request() {
     let refused = || SendError::Failed { failure: SendFailure::Picture, reason: "no".to_owned() };
     let w = world(vec![]);
