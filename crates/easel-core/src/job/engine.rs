@@ -27,6 +27,7 @@ use super::{
     run::Beginning,
     schedule::{Admission, Lane, Schedule, ScheduleLimits},
     sentences::{queue_sentence, store_sentence},
+    speaker::Turns,
     usage::UsageBook,
 };
 use crate::{
@@ -217,6 +218,7 @@ pub struct Engine {
     pub(super) collector: Collector,
     pub(super) keeper: Arc<Keeper>,
     pub(super) usage: UsageBook,
+    pub(super) turns: Turns,
     state: Mutex<State>,
     numbers: AtomicU32,
     tasks: TaskTracker,
@@ -243,6 +245,7 @@ impl Engine {
             collector: Collector::new(store.blobs.clone(), spool.clone(), keeper.clone()),
             keeper,
             usage,
+            turns: Turns::default(),
             state: Mutex::new(State { schedule: Schedule::new(settings.schedule), active: BTreeMap::new() }),
             store,
             spool,

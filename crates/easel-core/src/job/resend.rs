@@ -50,7 +50,8 @@ impl Engine {
         for (index, artifact) in artifacts.iter().enumerate() {
             let outcome = match self.kept_result(job, artifact).await {
                 Ok(Some(media)) => {
-                    let item = Item { job, index, caption: None, media: &media, send_mode: self.send_mode() };
+                    let send_mode = self.send_mode();
+                    let item = Item { job, index, caption: None, captioned: false, media: &media, send_mode };
                     loop {
                         let outcome = deliver(adapter, target, item, None).await;
                         tell(job, index, &outcome);

@@ -163,6 +163,39 @@ async fn the_end_of_a_job_is_told_hours_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn ends_are_told_one_after_the_other_when_the_account_is_back() {
+    let users = ["a", "b", "c", "d", "e"];
+    let w = world(users.map(|_| Step::Fail(ErrorClass::ModerationInput)).into());
+    w.adapter.set_away(true);
+    for user in users {
+        w.asks(StoredRequest { chat: group(user), ..request(user, user) });
+    }
+    tokio::time::sleep(HOUR).await;
+    w.adapter.set_away(false);
+    let mut told = Vec::new();
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        told.push(w.adapter.sends().len());
+    }
+    assert!(told[0] < 2 && told.is_sorted(), "{told:?}");
+    w.ended().await;
+    assert_eq!(w.adapter.sends().len(), users.len());
+    assert_eq!(count(&w, "finished:failed"), users.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_refused_for_a_moment_is_told_later() {
+    let transient = || SendError::Failed { failure: SendFailure::Transient, reason: "busy".to_owned() };
+    for (refusals, told) in [(12, 1), (13, 0)] {
+        let w = world(vec![Step::Fail(ErrorClass::ModerationInput)]);
+        w.adapter.fail_texts(vec![transient(); refusals]);
+        w.asks(request("u", "m1"));
+        w.ended().await;
+        assert_eq!((w.adapter.sends().len(), w.events().last().unwrap().as_str()), (told, "finished:failed"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unknown_delivery_is_told_when_the_account_is_back_and_can_be_fetched_then() {
     let w = world(vec![]);
     w.adapter.fail_sends([unanswered()]);
