@@ -310,21 +310,28 @@ async fn paths_are_used_only_while_they_can_be_read() {
     assert_eq!(seen.picture(), bytes);
     let Origin::File(path) = &seen.pictures[0].origin else { panic!("{seen:?}") };
     assert!(!std::path::Path::new(path).exists(), "the file is removed after the send");
-    // One that lies in a folder of easel's own gets another name where the implementation may read it.
+    // What lies in a folder of easel's own is readable for the implementation in the outbox, and stays as it is itself.
     let own = rig.folder.path().join("own.png");
-    std::fs::write(&own, &bytes).unwrap();
-    std::fs::set_permissions(&own, Permissions::from_mode(0o600)).unwrap();
-    let mut kept = picture_reply(bytes.clone());
-    let Part::Picture(picture) = &mut kept.parts[1] else { panic!("{kept:?}") };
-    picture.picture.body = Body::from_file(&own).unwrap();
-    assert_eq!(rig.adapter.send(&target(&near), &kept).await.unwrap().way, "file");
-    let seen = near.next_picture().await;
-    assert_eq!(seen.picture(), bytes);
     let outbox = rig.folder.path().join("outbox");
-    let Origin::File(path) = &seen.pictures[0].origin else { panic!("{seen:?}") };
-    assert!(std::path::Path::new(path).starts_with(&outbox), "{path:?}");
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&outbox), mode(&own)), (0o755, 0o644));
+    std::fs::write(&own, &bytes).unwrap();
+    for kept in [0o600, 0o644] {
+        std::fs::set_permissions(&own, Permissions::from_mode(kept)).unwrap();
+        let mut reply = picture_reply(bytes.clone());
+        let Part::Picture(picture) = &mut reply.parts[1] else { panic!("{reply:?}") };
+        picture.picture.body = Body::from_file(&own).unwrap();
+        let cargo = send::Cargo::of(&reply.parts[1]).unwrap();
+        let (_, placed) = rig.adapter.place(cargo).await.unwrap();
+        let readable = std::fs::read_dir(&outbox).unwrap().map(|entry| mode(&entry.unwrap().path()));
+        assert_eq!((readable.collect::<Vec<_>>(), mode(&own)), (vec![0o644], kept));
+        drop(placed);
+        assert_eq!(rig.adapter.send(&target(&near), &reply).await.unwrap().way, "file");
+        let seen = near.next_picture().await;
+        assert_eq!(seen.picture(), bytes);
+        let Origin::File(path) = &seen.pictures[0].origin else { panic!("{seen:?}") };
+        assert!(std::path::Path::new(path).starts_with(&outbox), "{path:?}");
+        assert_eq!((mode(&outbox), mode(&own)), (0o755, kept));
+    }
     rig.end().await;
 
     let (rig, far) = Rig::with_peer(section, FakeOneBot::builder().other_machine().build()).await;
