@@ -487,6 +487,46 @@ async fn a_logged_out_account_fails_fast() {
 }
 
 #[tokio::test]
+async fn an_implementation_that_is_back_is_asked_whether_its_account_is() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let account = AccountId::from(peer.self_id().to_string());
+    let known = rig.adapter.hub.account(&account).unwrap();
+    peer.set_online(false);
+    peer.heartbeat().await;
+    until("the news", || !known.is_online()).await;
+    for logged_in in [false, true] {
+        peer.drop_links().await;
+        until("the end of the link", || known.link().is_none()).await;
+        peer.set_online(logged_in);
+        peer.connect(&rig.url("/ws")).await.unwrap();
+        peer.next_call("get_status").await;
+        until("the link", || known.link().is_some()).await;
+        if logged_in {
+            rig.adapter.connected(&account).await;
+        } else {
+            // Answered in order: when this answer is there, so is that of `get_status`.
+            known.link().unwrap().identify().await;
+            assert_eq!(
+                failure(rig.adapter.send(&target(&peer), &Reply::text("x")).await),
+                SendFailure::Disconnected
+            );
+        }
+    }
+    // One that can't tell is believed.
+    known.set_online(false);
+    peer.drop_links().await;
+    until("the end of the link", || known.link().is_none()).await;
+    peer.fault(
+        "get_status",
+        Fault::Fail { retcode: 1404, text: "no such action".to_owned(), delivered: false },
+    );
+    peer.connect(&rig.url("/ws")).await.unwrap();
+    rig.adapter.connected(&account).await;
+    assert!(rig.adapter.send(&target(&peer), &Reply::text("x")).await.is_ok());
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn reactions_speak_the_dialect() {
     for dialect in [Dialect::NapCat, Dialect::LLBot, Dialect::Lagrange] {
         let peer = FakeOneBot::builder().dialect(dialect).build();
