@@ -81,7 +81,7 @@ error-resend-busy = A picture of yours is being resent already; wait until it is
 error-no-such-job = There is no job { $job }; it may be over. The command “jobs” shows those that exist. [{ $code }]
 error-nothing-to-cancel = You have no picture in progress or waiting, so there is nothing to cancel. [{ $code }]
 error-not-your-job = Job { $job } is somebody else’s; only they and admins can cancel it. [{ $code }]
-error-too-late-to-cancel = Job { $job } is done and being sent; it is too late to cancel. [{ $code }]
+error-too-late-to-cancel = Job { $job } has ended and its outcome is on its way; it is too late to cancel. [{ $code }]
 
 ## Pictures
 

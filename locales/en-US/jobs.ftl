@@ -16,6 +16,7 @@ job-list-rendering = No. { $job }: { $what }, the provider is at work, { $second
 job-list-rendering-percent = No. { $job }: { $what }, { $percent }% done at the provider, { $seconds } s so far
 job-list-aside = No. { $job }: { $what }, waiting for the provider, { $seconds } s so far
 job-list-sending = No. { $job }: { $what }, done, being sent
+job-list-ending = No. { $job }: { $what }, ended, still to be told
 job-list-waiting = No. { $job }: { $what }, place { $position } in the queue
 job-list-more = { $count } more not shown.
 job-list-hint = To cancel one: { $command }

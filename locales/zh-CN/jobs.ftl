@@ -16,6 +16,7 @@ job-list-rendering = { $job } 号　{ $what }　服务商正在做，已等 { $s
 job-list-rendering-percent = { $job } 号　{ $what }　服务商做到 { $percent }%，已等 { $seconds } 秒
 job-list-aside = { $job } 号　{ $what }　在等服务商忙完前面的，已等 { $seconds } 秒
 job-list-sending = { $job } 号　{ $what }　画好了，正在发送
+job-list-ending = { $job } 号　{ $what }　已经结束，等着通知
 job-list-waiting = { $job } 号　{ $what }　排在第 { $position } 位
 job-list-more = 还有 { $count } 个没有列出。
 job-list-hint = 取消某一个：{ $command }

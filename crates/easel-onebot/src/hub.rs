@@ -15,6 +15,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use easel_core::{
@@ -176,9 +177,9 @@ impl Account {
         self.links().iter().find(|link| link.is_up()).cloned()
     }
 
-    /// The newest connection wins: an old one may be half open for minutes.
+    /// The newest connection wins: an old one may be half open for minutes. An account that was logged out is not back
+    /// because its implementation is; see [`Self::ask_whether_back`].
     pub(crate) fn set_link(&self, link: Arc<Link>) {
-        self.online.store(true, Ordering::Release);
         let mut links = self.links();
         links.retain(|known| known.is_up() && !Arc::ptr_eq(known, &link));
         links.insert(0, link);
@@ -198,6 +199,21 @@ impl Account {
     /// Whether it is logged in to QQ.
     pub(crate) fn is_online(&self) -> bool {
         self.online.load(Ordering::Acquire)
+    }
+
+    /// While it counts as logged out, asks over a new link, every so often, whether it is back. An implementation that can't
+    /// tell is believed to be of use.
+    pub(crate) async fn ask_whether_back(&self, link: &Link, every: Duration) {
+        while !self.is_online() {
+            let told = link.is_logged_in().await;
+            if !link.is_up() {
+                return;
+            }
+            match told {
+                Some(false) => tokio::time::sleep(every).await,
+                Some(true) | None => self.set_online(true),
+            }
+        }
     }
 
     /// Takes note of it; says so when it changes.

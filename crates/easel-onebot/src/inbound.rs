@@ -149,8 +149,8 @@ pub(crate) fn parse(frame: &str) -> Result<Inbound<'_>, serde_json::Error> {
     })
 }
 
-/// Whether a heartbeat's status says that the account is logged in.
-fn is_online(status: &serde_json::value::RawValue) -> Option<bool> {
+/// Whether a status, that of a heartbeat or of `get_status`, says that the account is logged in.
+pub(crate) fn is_online(status: &serde_json::value::RawValue) -> Option<bool> {
     #[derive(serde::Deserialize)]
     struct Status {
         online: bool,
@@ -158,9 +158,10 @@ fn is_online(status: &serde_json::value::RawValue) -> Option<bool> {
     serde_json::from_str::<Status>(status.get()).ok().map(|status| status.online)
 }
 
-/// Whether a lifecycle frame says that the implementation began to work.
+/// Whether a lifecycle frame says that the implementation began to work. One about a socket (`connect`) tells nothing of
+/// QQ.
 fn comes_up(frame: &Frame<'_>) -> Option<bool> {
-    (is(frame.meta_event_type, "lifecycle") && !is(frame.sub_type, "disable")).then_some(true)
+    (is(frame.meta_event_type, "lifecycle") && is(frame.sub_type, "enable")).then_some(true)
 }
 
 /// The number that names everybody.

@@ -1,9 +1,9 @@
 //! Small helpers on files: durable replacement, folders that survive a power cut, and I/O errors in plain words.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, Permissions},
     io::{self, ErrorKind, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::Path,
 };
 
@@ -53,6 +53,18 @@ pub(crate) fn create_private_dir(dir: &Path) -> io::Result<()> {
         Err(error) if !(error.kind() == ErrorKind::AlreadyExists && dir.is_dir()) => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Takes a folder that an earlier version made, or an archive brought, away from everybody but its owner. Where the system
+/// does not let it, others may go on reading what lies there, and the log says so.
+pub(crate) fn close_to_others(dir: &Path) -> io::Result<()> {
+    let mode = fs::metadata(dir)?.permissions().mode();
+    if mode & 0o077 != 0
+        && let Err(error) = fs::set_permissions(dir, Permissions::from_mode(mode & 0o700))
+    {
+        tracing::warn!(dir = %dir.display(), %error, "others may read this folder of the data directory");
+    }
+    Ok(())
 }
 
 /// As [`create_private_dir`], with all the folders above it that are not there.
@@ -121,7 +133,6 @@ mod tests {
 
     #[test]
     fn new_folders_and_files_are_the_owners_alone() {
-        use std::os::unix::fs::PermissionsExt as _;
         let dir = tempfile::tempdir().unwrap();
         let (folder, file) = (dir.path().join("folder"), dir.path().join("file"));
         let deep = dir.path().join("deep/er");
@@ -133,5 +144,10 @@ mod tests {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
         assert_eq!((mode(deep.parent().unwrap()), mode(&deep)), (0o700, 0o700));
+        for (found, left) in [(0o755, 0o700), (0o750, 0o700), (0o700, 0o700), (0o555, 0o500)] {
+            fs::set_permissions(&folder, Permissions::from_mode(found)).unwrap();
+            close_to_others(&folder).unwrap();
+            assert_eq!(mode(&folder), left);
+        }
     }
 }

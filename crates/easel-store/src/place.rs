@@ -14,7 +14,7 @@ use std::{
 };
 
 use crate::{
-    files::{Trouble, create_private_dir, trouble},
+    files::{Trouble, close_to_others, create_private_dir, trouble},
     report::OpenError,
 };
 
@@ -39,8 +39,13 @@ impl Place {
             return Err(OpenError::NetworkFilesystem { dir, kind });
         }
         let lock = lock(&dir, wait)?;
+        let failed = |error: io::Error| open_error(&dir, &error);
         for part in ["journal", "blobs", "backups"] {
-            create_private_dir(&dir.join(part)).map_err(|error| open_error(&dir, &error))?;
+            create_private_dir(&dir.join(part)).map_err(failed)?;
+        }
+        // Backups are left as they are: their owner may let another account fetch them.
+        for part in ["journal", "blobs"] {
+            close_to_others(&dir.join(part)).map_err(failed)?;
         }
         Ok(Self { dir, lock })
     }

@@ -12,7 +12,7 @@ use easel_core::ports::{Store, StoreError};
 use crate::{
     archive::Facts,
     blobs::BlobFiles,
-    files::{remove_leftovers, stamp},
+    files::{close_to_others, remove_leftovers, stamp},
     handle::Handle,
     index::{Engine, Index, Queue, Rebuild, Trees, trees, trees::DbError},
     journal::Journal,
@@ -94,6 +94,7 @@ fn open_index(
     report.removed_generating = trees::remove_generating(&db).map_err(|error| open_error(dir, &error))?;
     let trees = open_trees(dir, options, report)?;
     let engine = guarded(dir, || prepare(dir, options, journal, trees, report))?;
+    close_to_others(&db).map_err(|error| open_error(dir, &error))?;
 
     let slot = Arc::new(RwLock::new(Some(Arc::clone(engine.trees()))));
     let (lock, cache_bytes, folding) = (Arc::clone(place), options.cache_bytes, Arc::clone(journal));

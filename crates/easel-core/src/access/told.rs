@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashMap,
-    hash::{DefaultHasher, Hash as _, Hasher as _},
+    hash::{DefaultHasher, Hash, Hasher as _},
 };
 
 use super::window::RetryAfter;
@@ -26,13 +26,17 @@ pub enum Telling {
     /// By its sentence.
     Sentence,
     /// By a mark on the request.
-    Mark,
+    Mark {
+        /// It says something new, which is lost where no mark can be set.
+        news: bool,
+    },
     /// Not at all.
     Silence,
 }
 
 /// Remembers what was said to whom. The first refusal of a kind is said, and once more what is new about it: other words,
-/// or a longer wait. From then on it is a mark, then silence, until its wait is over. Kinds are told apart by their code.
+/// or a longer wait. From then on it is a mark, then silence, until its wait is over. Kinds are told apart by their code
+/// and by what was asked for: the pause of one command is not that of another.
 #[derive(Clone, Debug, Default)]
 pub struct Told {
     people: HashMap<Box<str>, Vec<Said>>,
@@ -40,7 +44,7 @@ pub struct Told {
 
 #[derive(Clone, Copy, Debug)]
 struct Said {
-    code: &'static str,
+    kind: u64,
     words: u64,
     /// When it was said, and until when it is not repeated.
     at_ms: u64,
@@ -60,16 +64,17 @@ impl Said {
 
 impl Told {
     /// How `refusal` is to be shown to `person` (a chat and a member) at `now_ms`; `wait` = how long they have to wait.
+    /// `about` = the command or feature that it is about; nothing when it holds for all of them.
     pub fn tell(
         &mut self,
         person: &str,
-        refusal: &UserError,
+        (about, refusal): (&str, &UserError),
         wait: Option<RetryAfter>,
         now_ms: u64,
     ) -> Telling {
         let pause = wait.map_or(HINT_MS, |wait| wait.ms.min(LONGEST_MS));
         let new = Said {
-            code: refusal.code,
+            kind: hash(&(refusal.code, about)),
             words: words(refusal),
             at_ms: now_ms,
             until_ms: now_ms.saturating_add(pause),
@@ -82,7 +87,7 @@ impl Told {
         }
         let said = self.people.entry(person.into()).or_default();
         said.retain(|said| said.lasts(now_ms));
-        let Some(old) = said.iter_mut().find(|said| said.code == new.code) else {
+        let Some(old) = said.iter_mut().find(|said| said.kind == new.kind) else {
             said.push(new);
             return Telling::Sentence;
         };
@@ -94,7 +99,10 @@ impl Told {
         }
         if old.marks < MARKS {
             old.marks += 1;
-            return Telling::Mark;
+            if is_news {
+                (old.words, old.over_ms) = (new.words, new.over_ms);
+            }
+            return Telling::Mark { news: is_news };
         }
         Telling::Silence
     }
@@ -115,6 +123,12 @@ impl Told {
     }
 }
 
+fn hash(what: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// What a refusal says besides its numbers, which change by themselves.
 fn words(refusal: &UserError) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -131,16 +145,18 @@ fn words(refusal: &UserError) -> u64 {
 mod tests {
     use super::*;
 
-    /// Says which of these refusals, at these milliseconds, are said (`!`), marked (`.`) or passed over (` `).
+    /// Says which of these refusals, at these milliseconds, are said (`!`), marked (`.`; with news `,`) or passed over
+    /// (` `).
     #[track_caller]
     fn check(refusals: &[(u64, UserError, Option<u64>)], expected: &str) {
         let mut told = Told::default();
         let shown: String = refusals
             .iter()
             .map(|(now, refusal, wait)| {
-                match told.tell("g\nann", refusal, wait.map(|ms| RetryAfter { ms }), *now) {
+                match told.tell("g\nann", ("", refusal), wait.map(|ms| RetryAfter { ms }), *now) {
                     Telling::Sentence => '!',
-                    Telling::Mark => '.',
+                    Telling::Mark { news: false } => '.',
+                    Telling::Mark { news: true } => ',',
                     Telling::Silence => ' ',
                 }
             })
@@ -170,7 +186,7 @@ mod tests {
         check(&[(0, limit(5), Some(5_000)), (1, hint.clone(), None), (2, hint, None)], "!!.");
         check(
             &[(0, limit(5), Some(5_000)), (1, day.clone(), Some(9_000_000)), (2, limit(5), Some(4_998))],
-            "!!.",
+            "!!,",
         );
         // A longer wait is news, a shorter one isn't.
         check(
@@ -182,7 +198,16 @@ mod tests {
             ],
             "!.!.",
         );
-        check(&[(0, unknown("a"), None), (1, unknown("b"), None), (2, unknown("c"), None)], "!!.");
+        check(&[(0, unknown("a"), None), (1, unknown("b"), None), (2, unknown("c"), None)], "!!,");
+    }
+
+    #[test]
+    fn what_is_about_something_else_is_another_kind() {
+        let mut told = Told::default();
+        let mut tell = |about, now| told.tell("g\nann", (about, &unknown("a")), None, now);
+        assert_eq!((tell("draw", 0), tell("resend", 1)), (Telling::Sentence, Telling::Sentence));
+        let again = Telling::Mark { news: false };
+        assert_eq!((tell("draw", 2), tell("resend", 3), tell("", 4)), (again, again, Telling::Sentence));
     }
 
     #[test]
@@ -198,12 +223,14 @@ mod tests {
         let mut told = Told::default();
         for person in 0..MAX_PEOPLE * 2 {
             let now = person as u64;
-            assert_eq!(told.tell(&person.to_string(), &unknown("a"), None, now), Telling::Sentence);
+            assert_eq!(told.tell(&person.to_string(), ("", &unknown("a")), None, now), Telling::Sentence);
         }
         assert_eq!(told.people.len(), MAX_PEOPLE);
         let last = (MAX_PEOPLE * 2 - 1).to_string();
-        assert_eq!(told.tell(&last, &unknown("a"), None, MAX_PEOPLE as u64 * 2), Telling::Mark);
-        assert_eq!(told.tell("later", &unknown("a"), None, u64::MAX / 2), Telling::Sentence);
+        let a = unknown("a");
+        let again = Telling::Mark { news: false };
+        assert_eq!(told.tell(&last, ("", &a), None, MAX_PEOPLE as u64 * 2), again);
+        assert_eq!(told.tell("later", ("", &a), None, u64::MAX / 2), Telling::Sentence);
         assert_eq!(told.people.len(), 1);
     }
 }

@@ -234,7 +234,7 @@ impl Desk {
     ) -> Option<Answer> {
         let Drafted { mut request, inline } = match self.draft(message, command) {
             Ok(drafted) => drafted,
-            Err(missing) => return self.refuse(runtime, message, &missing, None),
+            Err(missing) => return self.refuse(runtime, message, (command.verb.name(), &missing), None),
         };
         if !engine.keeper().is_first(&message.chat, &message.id) {
             tracing::debug!(message = %message.id, "a message that became a job already");
@@ -242,7 +242,7 @@ impl Desk {
         }
         let feature = request.feature.clone();
         match self.admit(message, &feature, role) {
-            Err((refusal, wait)) => self.refuse(runtime, message, &refusal, Some(wait)),
+            Err((about, refusal, wait)) => self.refuse(runtime, message, (about, &refusal), Some(wait)),
             Ok(Admitted { tickets, since }) => {
                 request.tickets = (!tickets.is_empty()).then(|| Box::new(tickets.clone()));
                 match engine.accept(request, Brought { inline, watch: None }) {
@@ -256,7 +256,7 @@ impl Desk {
                             access.limits.refund(tickets);
                             access.debounce.withdraw(platform, user, &feature, since);
                         });
-                        self.refuse(runtime, message, &refusal, None)
+                        self.refuse(runtime, message, ("", &refusal), None)
                     }
                 }
             }
@@ -267,13 +267,13 @@ impl Desk {
     /// [`Planner::ended`].
     ///
     /// # Errors
-    /// The refusal, and how long to wait.
-    fn admit(
+    /// The feature that is refused, unless it is all of them; the refusal, and how long to wait.
+    fn admit<'a>(
         &self,
         message: &Message,
-        feature: &str,
+        feature: &'a str,
         role: Role,
-    ) -> Result<Admitted, (UserError, RetryAfter)> {
+    ) -> Result<Admitted, (&'a str, UserError, RetryAfter)> {
         let now = self.clock.now().0;
         if role.passes_limits() {
             return Ok(Admitted { tickets: Tickets::default(), since: now });
@@ -282,11 +282,11 @@ impl Desk {
         let group = (!message.chat.kind.is_direct()).then(|| message.chat.to_string());
         self.with_access(|access| {
             let hasty = access.debounce.check(platform, user, feature, now);
-            hasty.map_err(|wait| (debounce_sentence(wait), wait))?;
+            hasty.map_err(|wait| (feature, debounce_sentence(wait), wait))?;
             let tickets = access
                 .limits
                 .try_take(group.as_deref(), &format!("{platform}:{user}"), now)
-                .map_err(|limited| (limit_sentence(limited), limited.retry_after))?;
+                .map_err(|limited| ("", limit_sentence(limited), limited.retry_after))?;
             access.debounce.accepted(platform, user, feature, now);
             Ok(Admitted { tickets, since: now })
         })
@@ -420,7 +420,7 @@ impl Decide for Desk {
             Parsed::TooLong { limit, .. } => {
                 let long =
                     UserError::new("error-prompt-too-long", "E-PROMPT-LONG").with("limit", limit as u64);
-                return self.refuse(&runtime, &message, &long, None);
+                return self.refuse(&runtime, &message, (verb.name(), &long), None);
             }
         };
         let matters = matches!(act, Act::Jobs | Act::Cancel);

@@ -173,8 +173,14 @@ impl Active {
         true
     }
 
+    /// It came to nothing, and only has to be told so.
+    pub(super) fn end(&self) {
+        self.enter(Phase::Ending);
+        self.settle();
+    }
+
     /// Its result, or the sentence that ends it, is on its way.
-    pub(super) fn settle(&self) {
+    fn settle(&self) {
         self.settled.store(true, Ordering::Release);
     }
 
@@ -222,10 +228,15 @@ impl Active {
         }
     }
 
-    /// Cancels unless it is being delivered. Returns whether it did.
+    /// Whether its task has come to a result or an end, and only hands it over.
+    pub(super) fn is_handed_over(&self) -> bool {
+        matches!(self.phase(), Phase::Delivering | Phase::Ending)
+    }
+
+    /// Cancels unless it is being delivered, or has ended and is only to be told. Returns whether it did.
     pub(super) fn try_cancel(&self) -> bool {
         let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if *phase == Phase::Delivering {
+        if matches!(*phase, Phase::Delivering | Phase::Ending) {
             return false;
         }
         self.cancel.cancel();

@@ -76,6 +76,8 @@ pub struct Item<'a> {
     pub index: usize,
     /// Words that belong to it.
     pub caption: Option<&'a str>,
+    /// Whether words of its own are there already, from an earlier try.
+    pub captioned: bool,
     /// What it is.
     pub media: &'a Media,
     /// How clips are sent; pictures don't ask.
@@ -210,6 +212,7 @@ mod tests {
             job: JobId::generate(),
             index: 0,
             caption: Some("手办"),
+            captioned: false,
             media: &media,
             send_mode: SendMode::Auto,
         };

@@ -27,6 +27,7 @@ use super::{
     run::Beginning,
     schedule::{Admission, Lane, Schedule, ScheduleLimits},
     sentences::{queue_sentence, store_sentence},
+    speaker::Turns,
     usage::UsageBook,
 };
 use crate::{
@@ -146,6 +147,8 @@ pub enum Phase {
     Aside,
     /// On its way to the chat: too late to cancel.
     Delivering,
+    /// It came to nothing, and its person still has to hear so: too late to cancel.
+    Ending,
 }
 
 /// One line of `/任务`.
@@ -183,7 +186,7 @@ pub enum CancelOutcome {
         /// Whether a provider was asked that is not free, so that it may have begun and may charge for it.
         begun: bool,
     },
-    /// It is being sent: too late.
+    /// Its result is being sent, or its end is being told: too late.
     TooLate {
         /// Its number.
         number: u32,
@@ -215,6 +218,7 @@ pub struct Engine {
     pub(super) collector: Collector,
     pub(super) keeper: Arc<Keeper>,
     pub(super) usage: UsageBook,
+    pub(super) turns: Turns,
     state: Mutex<State>,
     numbers: AtomicU32,
     tasks: TaskTracker,
@@ -241,6 +245,7 @@ impl Engine {
             collector: Collector::new(store.blobs.clone(), spool.clone(), keeper.clone()),
             keeper,
             usage,
+            turns: Turns::default(),
             state: Mutex::new(State { schedule: Schedule::new(settings.schedule), active: BTreeMap::new() }),
             store,
             spool,

@@ -371,7 +371,8 @@ impl Engine {
         for (index, media) in media.iter().enumerate().skip(transmitted.done) {
             let caption = caption.filter(|_| first + index == 0 && !transmitted.captioned);
             let index = first + index;
-            let item = Item { job: job.id, index, caption, media, send_mode: self.send_mode() };
+            let captioned = index == 0 && transmitted.captioned;
+            let item = Item { job: job.id, index, caption, captioned, media, send_mode: self.send_mode() };
             match deliver(&speaker.adapter, &speaker.target, item, clearance).await {
                 Delivered::Yes { message, bare } => {
                     transmitted.message = transmitted.message.take().or(message);

@@ -175,6 +175,11 @@ impl Keeper {
         });
     }
 
+    /// The number of the job that made a kept result; 0 = it has none.
+    pub(super) fn number_of(&self, job: JobId) -> u32 {
+        self.with(|state| state.kept.get(&job).map_or(0, |kept| kept.number))
+    }
+
     /// A job that has not ended keeps this input.
     pub(super) fn note_input(&self, job: JobId, input: &StoredPicture) {
         self.need(job, [(&input.blob, input.bytes)]);

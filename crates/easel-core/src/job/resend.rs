@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     delivery::{Delivered, Item, deliver},
     engine::Engine,
+    handover::unsure,
     ledger::StoredArtifact,
     speaker::{Patience, Return},
 };
@@ -17,8 +18,8 @@ use crate::{
 };
 
 impl Engine {
-    /// Sends the kept results of a job once more, as they are, and says what is gone or could not be sent. They stay where
-    /// they are until then, whatever their age; see [`pin`].
+    /// Sends the kept results of a job once more, as they are, and says what is gone, could not be sent, or may not have
+    /// arrived. They stay where they are until then, whatever their age; see [`pin`].
     ///
     /// [`pin`]: super::kept::Keeper::pin
     pub async fn resend(
@@ -44,12 +45,13 @@ impl Engine {
         artifacts: &[StoredArtifact],
     ) -> Option<UserError> {
         let _pin = self.keeper().pin(job);
-        let (mut gone, mut failed, mut bare) = (0, None, false);
+        let (mut gone, mut failed, mut unknown, mut bare) = (0, None, None, false);
         let mut patience = Patience::for_soon();
         for (index, artifact) in artifacts.iter().enumerate() {
             let outcome = match self.kept_result(job, artifact).await {
                 Ok(Some(media)) => {
-                    let item = Item { job, index, caption: None, media: &media, send_mode: self.send_mode() };
+                    let send_mode = self.send_mode();
+                    let item = Item { job, index, caption: None, captioned: false, media: &media, send_mode };
                     loop {
                         let outcome = deliver(adapter, target, item, None).await;
                         tell(job, index, &outcome);
@@ -66,9 +68,10 @@ impl Engine {
                 }
                 Err(sentence) => return Some(sentence),
             };
+            let is_clip = matches!(artifact.format, MediaFormat::Clip(_));
             match outcome {
                 Delivered::Yes { bare: as_file, .. } => bare |= as_file,
-                Delivered::Unknown { .. } => {}
+                Delivered::Unknown { .. } => unknown = Some(unsure(is_clip, self.keeper().number_of(job))),
                 // Whoever is muted or gone can't be told either.
                 Delivered::No { failure: SendFailure::Forbidden, .. } | Delivered::Away { .. } => {
                     return None;
@@ -78,7 +81,6 @@ impl Engine {
                     gone += 1;
                 }
                 Delivered::No { .. } => {
-                    let is_clip = matches!(artifact.format, MediaFormat::Clip(_));
                     let key = if is_clip { "error-clip-not-delivered" } else { "error-not-delivered" };
                     failed = Some(UserError::new(key, "E-DELIVERY"));
                 }
@@ -86,9 +88,9 @@ impl Engine {
         }
         match gone {
             // A file shows not whose it is.
-            0 => failed.or_else(|| bare.then(|| UserError::new("note-as-file", ""))),
+            0 => failed.or(unknown).or_else(|| bare.then(|| UserError::new("note-as-file", ""))),
             all if all == artifacts.len() => Some(UserError::new("error-resend-gone", "E-RESEND-GONE")),
-            _ => Some(UserError::new("error-resend-some-gone", "E-RESEND-GONE")),
+            _ => unknown.or_else(|| Some(UserError::new("error-resend-some-gone", "E-RESEND-GONE"))),
         }
     }
 

@@ -180,7 +180,7 @@ impl Engine {
         (sentence, charged): (&UserError, Charged),
         outcome: Outcome,
     ) {
-        job.settle();
+        job.end();
         self.vacate(job);
         let mut patience = Patience::of_a_day(self, job.left_at);
         if !speaker.tell(job.id, (sentence, charged), &mut patience).await {
@@ -193,7 +193,7 @@ impl Engine {
 
     /// A job's task panicked: what is made of it is delivered, with a sentence. False when there is nothing.
     pub(super) async fn rescue(self: Arc<Self>, job: Arc<Active>) -> bool {
-        if job.kept() == 0 || job.phase() == Phase::Delivering || !job.enter(Phase::Delivering) {
+        if job.kept() == 0 || job.is_handed_over() || !job.enter(Phase::Delivering) {
             return false;
         }
         tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked; the part that is made is delivered");
@@ -210,7 +210,7 @@ impl Engine {
         let charged = if job.may_cost() { Charged::Maybe } else { self.lost(job) };
         let charged = if self.was_free(job) { Charged::No } else { charged };
         let outcome = Outcome::Failed { code: "E-PANIC".to_owned(), charged };
-        job.settle();
+        job.end();
         self.vacate(job);
         if let Some(adapter) = self.planner.adapter(&job.request.chat.platform) {
             let target = Target { chat: job.request.chat.clone(), quote: Some(job.request.message.clone()) };

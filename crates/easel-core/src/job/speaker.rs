@@ -1,16 +1,24 @@
 //! What a job says to its chat beside its result: how far it is, and how it ended.
 //!
 //! Words about progress are said now or never: late they would only be wrong. The end of a job is told when its account is
-//! back, however long that takes, because nobody else tells it; what has not been told is not recorded as ended.
+//! back, however long that takes, because nobody else tells it; what has not been told is not recorded as ended. What an
+//! account's return sets free is said one after the other.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use tokio::time::Instant;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 
 use super::{engine::Engine, sentences::charge_note};
 use crate::{
     error::{Charged, UserError},
-    ids::{JobId, UnixMillis},
+    ids::{AccountId, Chat, JobId, Platform, UnixMillis},
     ports::{Adapter, SendError, SendFailure},
     reply::{Reaction, Reply, Target},
 };
@@ -24,6 +32,30 @@ const LATER_RUN: Duration = Duration::from_hours(2);
 /// The first and the longest pause before something is sent again to a peer that seemed to be there.
 const PAUSE: Duration = Duration::from_millis(250);
 const PAUSE_MAX: Duration = Duration::from_mins(1);
+/// How often a sentence that was certainly refused for a moment is said again: for about five minutes. An account that is
+/// refused for longer is under suspicion, and saying more would not help it.
+const REPEATS: u32 = 12;
+/// The pause before each sentence that an account says late: after hours, many wait for it.
+const GAP: Duration = Duration::from_millis(250);
+
+/// One sentence at a time for each account, among those that could not be said at once.
+#[derive(Debug, Default)]
+pub(super) struct Turns(Mutex<HashMap<(Platform, AccountId), Arc<Semaphore>>>);
+
+impl Turns {
+    /// The turn of a sentence for this chat; it lasts until it is dropped.
+    async fn turn(&self, chat: &Chat) -> Option<OwnedSemaphorePermit> {
+        let turns = {
+            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            turns.retain(|_, turns| Arc::strong_count(turns) > 1);
+            let account = (chat.platform.clone(), chat.account.clone());
+            Arc::clone(turns.entry(account).or_insert_with(|| Arc::new(Semaphore::new(1))))
+        };
+        let turn = turns.acquire_owned().await.ok();
+        tokio::time::sleep(GAP).await;
+        turn
+    }
+}
 
 /// Waits for an account that could not be spoken to, at most so long in all.
 pub(super) struct Patience {
@@ -135,16 +167,33 @@ impl Speaker {
     /// False when easel stops first.
     async fn send(&self, text: String, code: &str, patience: &mut Patience) -> bool {
         let reply = Reply::text(text);
+        let mut repeats = 0;
+        let mut turn = None;
         loop {
-            let Err(error) = self.adapter.send(&self.target, &reply).await else { return true };
-            let away = matches!(error, SendError::Failed { failure: SendFailure::Disconnected, .. });
-            let returned = if away {
+            let sent = self.adapter.send(&self.target, &reply).await;
+            drop(turn.take());
+            let Err(error) = sent else { return true };
+            let may_help = match &error {
+                SendError::Failed { failure: SendFailure::Disconnected, .. } => true,
+                SendError::Failed { failure: SendFailure::Transient, .. } => {
+                    repeats += 1;
+                    repeats <= REPEATS
+                }
+                _ => false,
+            };
+            let returned = if may_help {
                 patience.wait(&self.engine, &self.adapter, &self.target).await
             } else {
                 Return::Never
             };
             match returned {
-                Return::Back => {}
+                Return::Back => {
+                    turn = tokio::select! {
+                        biased;
+                        () = self.engine.stop.cancelled() => return false,
+                        turn = self.engine.turns.turn(&self.target.chat) => turn,
+                    };
+                }
                 Return::Stopping => return false,
                 Return::Never => {
                     let chat = &self.target.chat;

@@ -4,7 +4,7 @@
 use std::{
     fs,
     io::{self, Write as _},
-    os::unix::fs::DirBuilderExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::Path,
     sync::Arc,
 };
@@ -36,13 +36,19 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// Spools into `dir`, which is made so that only its owner can read it. Spool files in it belong to a process that
+    /// Spools into `dir`, which only its owner can read from now on, where the system lets that be changed. Spool files in it belong to a process that
     /// died and are removed; whatever else lies there (a file system's `lost+found`) is none of ours and stays.
     ///
     /// # Errors
     /// When the folder can't be made or read, or a spool file not be removed.
     pub fn new(budget: BytesBudget, dir: &Path) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+        let mode = fs::metadata(dir)?.permissions().mode();
+        if mode & 0o077 != 0
+            && let Err(error) = fs::set_permissions(dir, fs::Permissions::from_mode(mode & 0o700))
+        {
+            tracing::warn!(dir = %dir.display(), %error, "others may read the spool folder");
+        }
         for entry in fs::read_dir(dir)? {
             let entry = entry?;
             let is_ours = entry.path().extension().is_some_and(|ending| ending == ENDING);
@@ -353,11 +359,15 @@ mod tests {
 
     #[test]
     fn nobody_else_can_read_it() {
-        use std::os::unix::fs::PermissionsExt as _;
         let (dir, spool) = spool(1 << 20);
         let folder = dir.path().join("data/spool");
-        Spool::new(spool.budget().clone(), &folder).unwrap();
-        assert_eq!(fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+        for found in [None, Some(0o755)] {
+            if let Some(found) = found {
+                fs::set_permissions(&folder, fs::Permissions::from_mode(found)).unwrap();
+            }
+            Spool::new(spool.budget().clone(), &folder).unwrap();
+            assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+        }
     }
 
     proptest! {

@@ -56,6 +56,7 @@ struct State {
     sends: Vec<RecordedSend>,
     reactions: Vec<RecordedReaction>,
     failures: VecDeque<SendError>,
+    unsaid: VecDeque<SendError>,
     pictures: HashMap<String, Result<Bytes, DownloadError>>,
     quotes: HashMap<String, Quote>,
     recent: HashMap<(String, String), (UnixMillis, Vec<PictureRef>)>,
@@ -85,9 +86,14 @@ impl RecordingAdapter {
         f(&mut self.state.lock().unwrap())
     }
 
-    /// The next sends fail like this, in order.
+    /// The next sends of results fail like this, in order.
     pub fn fail_sends(&self, failures: impl IntoIterator<Item = SendError>) {
         self.with(|state| state.failures.extend(failures));
+    }
+
+    /// The next sends of words alone fail like this, in order.
+    pub fn fail_texts(&self, failures: impl IntoIterator<Item = SendError>) {
+        self.with(|state| state.unsaid.extend(failures));
     }
 
     /// What a link answers.
@@ -299,9 +305,8 @@ impl Adapter for RecordingAdapter {
                 let reason = "silenced".to_owned();
                 return Err(SendError::Failed { failure: SendFailure::Forbidden, reason });
             }
-            if reply.has_media()
-                && let Some(failure) = state.failures.pop_front()
-            {
+            let failures = if reply.has_media() { &mut state.failures } else { &mut state.unsaid };
+            if let Some(failure) = failures.pop_front() {
                 return Err(failure);
             }
             state.next += 1;

@@ -36,6 +36,9 @@ const MAX_ATTEMPTS: u32 = 5;
 /// A clip of so many bytes is no video message: NapCat refuses more than 100 MiB, as go-cqhttp and QQ's own clients do.
 const MOST_VIDEO_BYTES: u64 = 100 * 1000 * 1000;
 
+/// The bits of a mode by which everybody may read a file.
+const READABLE: u32 = 0o444;
+
 /// What a reply carries.
 #[derive(Clone, Copy)]
 pub(super) struct Cargo<'a> {
@@ -49,7 +52,7 @@ pub(super) struct Cargo<'a> {
 }
 
 impl<'a> Cargo<'a> {
-    fn of(part: &'a Part) -> Option<Self> {
+    pub(super) fn of(part: &'a Part) -> Option<Self> {
         let cargo = |name, body, link, is_clip| Some(Self { name, body, link, is_clip });
         match part {
             Part::Text(_) => None,
@@ -77,7 +80,7 @@ pub(super) fn empty_outbox(outbox: &Path) {
 static FILES: AtomicU64 = AtomicU64::new(0);
 
 /// A file that was made for one send.
-struct Temporary(PathBuf);
+pub(super) struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
@@ -261,16 +264,19 @@ impl OneBot {
     }
 
     /// A `file://` address of the bytes, and what was made for it.
-    async fn place(&self, cargo: Cargo<'_>) -> std::io::Result<(String, Option<Temporary>)> {
+    pub(super) async fn place(&self, cargo: Cargo<'_>) -> std::io::Result<(String, Option<Temporary>)> {
         open_outbox(&self.outbox).await?;
         let number = FILES.fetch_add(1, Ordering::Relaxed);
         let path = self.outbox.join(format!("{}-{number}-{}", std::process::id(), cargo.name));
         let temporary = Temporary(path);
         if let Some(path) = cargo.body.in_file() {
-            // It lies in a folder that is easel's alone; another name for it costs nothing, on one disk.
-            if tokio::fs::hard_link(path, &temporary.0).await.is_err() {
-                tokio::fs::copy(path, &temporary.0).await?;
+            // Another name for it costs nothing, on one disk, but it has the same mode: what easel keeps for itself is
+            // copied, so that its own name stays closed to others.
+            let is_open = tokio::fs::metadata(path).await?.permissions().mode() & READABLE == READABLE;
+            if is_open && tokio::fs::hard_link(path, &temporary.0).await.is_ok() {
+                return Ok((file_url(&temporary.0)?, Some(temporary)));
             }
+            tokio::fs::copy(path, &temporary.0).await?;
         } else {
             let mut file = tokio::fs::File::create(&temporary.0).await?;
             for part in cargo.body.in_memory().unwrap_or_default() {

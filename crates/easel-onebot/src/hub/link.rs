@@ -11,6 +11,7 @@ use tracing::info;
 
 use super::Section;
 use crate::{
+    inbound::is_online,
     outbound::{ActionFailure, Call, encoded_len, judge},
     transport::{
         CallError, Frames, HttpLink, Reply, Timing,
@@ -190,6 +191,12 @@ impl Link {
     /// Takes note of it.
     pub(crate) fn learn_paths_unreadable(&self) {
         facts(&self.facts).paths_unreadable = true;
+    }
+
+    /// Asks whether the account is logged in to QQ (OneBot v11 reference, `get_status`); `None` when nothing tells.
+    pub(crate) async fn is_logged_in(&self) -> Option<bool> {
+        let reply = self.call(crate::outbound::plain("get_status")).await.ok()?;
+        is_online(reply.data.as_deref()?)
     }
 
     /// Asks once which program it is.

@@ -170,7 +170,7 @@ fn notices_that_matter() {
     );
     check(
         r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect","time":1789000000,"self_id":3}"#,
-        r#"Alive { self_id: Some("3"), interval_ms: None, online: Some(true), time: UnixMillis(1789000000000) }"#,
+        r#"Alive { self_id: Some("3"), interval_ms: None, online: None, time: UnixMillis(1789000000000) }"#,
     );
 }
 
@@ -266,14 +266,15 @@ fn words_around_a_picture_stay_apart() {
 }
 
 #[test]
-fn lifecycle_frames_tell_that_the_account_is_there() {
+fn frames_tell_whether_the_account_is_logged_in() {
     #[track_caller]
     fn check(json: &str, expected: Option<bool>) {
         let Ok(Inbound::Alive { online, .. }) = parse(json) else { panic!("{json}") };
         assert_eq!(online, expected, "{json}");
     }
-    check(r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect"}"#, Some(true));
+    check(r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect"}"#, None);
     check(r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"disable"}"#, None);
+    check(r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"enable"}"#, Some(true));
     check(
         r#"{"post_type":"meta_event","meta_event_type":"heartbeat","status":{"online":false}}"#,
         Some(false),

@@ -449,8 +449,18 @@ impl Receiver {
                 && let Ok(frame) = serde_json::from_str::<wire::Frame<'_>>(data.get())
                 && let Some(id) = wire::filled(frame.user_id)
             {
-                self.serve_account(&id).set_own();
-                return self.link.identify().await;
+                let account = self.serve_account(&id);
+                account.set_own();
+                let asked = async {
+                    tokio::join!(
+                        account.ask_whether_back(&self.link, self.hub.timing.heartbeat),
+                        self.link.identify()
+                    );
+                };
+                return tokio::select! {
+                    () = stop.cancelled() => {}
+                    () = asked => {}
+                };
             }
             tokio::select! {
                 () = stop.cancelled() => return,

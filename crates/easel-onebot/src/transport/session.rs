@@ -386,8 +386,11 @@ impl Session {
         account.set_own();
         if self.roles.calls {
             account.set_link(Arc::clone(&self.link));
-            let link = Arc::clone(&self.link);
-            self.tasks.spawn(async move { link.identify().await });
+            let (known, link, every) =
+                (Arc::clone(&account), Arc::clone(&self.link), self.hub.timing.heartbeat);
+            self.tasks.spawn(async move {
+                tokio::join!(known.ask_whether_back(&link, every), link.identify());
+            });
         }
         info!(
             section = self.section.index,

@@ -8,6 +8,22 @@ use easel_store::OpenError;
 use crate::common::{accepted, get, open, open_clean, prompts, put, refusal};
 
 #[tokio::test]
+async fn what_is_kept_is_closed_to_others_and_backups_are_the_owners_to_share() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    for name in ["journal", "blobs", "backups"] {
+        fs::create_dir(at(name)).unwrap();
+        fs::set_permissions(at(name), fs::Permissions::from_mode(0o750)).unwrap();
+    }
+    let (_store, handle) = open_clean(dir.path()).await;
+    let modes = ["journal", "blobs", "db", "backups"]
+        .map(|name| fs::metadata(at(name)).unwrap().permissions().mode() & 0o777);
+    assert_eq!(modes, [0o700, 0o700, 0o700, 0o750]);
+    handle.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_second_easel_on_the_same_directory_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (store, handle) = open_clean(dir.path()).await;

@@ -81,6 +81,7 @@ impl Desk {
                 (Phase::Running, Some(0)) => "job-list-rendering",
                 (Phase::Running, Some(_)) => "job-list-rendering-percent",
                 (Phase::Delivering, _) => "job-list-sending",
+                (Phase::Ending, _) => "job-list-ending",
             };
             let what = self.what(runtime, line);
             let args = Args::new()
@@ -177,14 +178,14 @@ impl Desk {
                     UserError::new("error-no-such-result", "E-RESEND").with("job", number.to_string())
                 }
             };
-            return self.refuse(runtime, message, &nothing, None);
+            return self.refuse(runtime, message, ("resend", &nothing), None);
         };
         let Some(under_way) = self.resends.begin(message) else {
             let busy = UserError::new("error-resend-busy", "E-RESEND-BUSY");
-            return self.refuse(runtime, message, &busy, None);
+            return self.refuse(runtime, message, ("resend", &busy), None);
         };
         if let Err(wait) = self.pause(message, "resend", role) {
-            return self.refuse(runtime, message, &debounce_sentence(wait), Some(wait));
+            return self.refuse(runtime, message, ("resend", &debounce_sentence(wait)), Some(wait));
         }
         let adapter = self.adapters.get(&message.chat.platform)?.clone();
         let target = Target { chat: message.chat.clone(), quote: Some(message.id.clone()) };

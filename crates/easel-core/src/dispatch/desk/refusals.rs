@@ -16,20 +16,24 @@ use crate::{
 };
 
 impl Desk {
-    /// Refuses a command: says why, or marks the request where that was said a moment ago. `wait` = how long the person
-    /// has to wait, where that is known.
+    /// Refuses a command: says why, or marks the request where that was said a moment ago. What is new about it is said
+    /// where there are no marks. `about` = the command or feature that it is about; nothing when it holds for all of them.
+    /// `wait` = how long the person has to wait, where that is known.
     pub(super) fn refuse(
         &self,
         runtime: &Runtime,
         message: &Message,
-        refusal: &UserError,
+        (about, refusal): (&str, &UserError),
         wait: Option<RetryAfter>,
     ) -> Option<Answer> {
         let person = format!("{}\n{}", message.chat, message.sender.id);
         let now = self.clock.now().0;
-        match self.with_access(|access| access.told.tell(&person, refusal, wait, now)) {
+        match self.with_access(|access| access.told.tell(&person, (about, refusal), wait, now)) {
             Telling::Sentence => self.say(runtime, message, refusal),
-            Telling::Mark => self.mark(message),
+            Telling::Mark { news } => {
+                let said = || if news { self.say(runtime, message, refusal) } else { None };
+                self.mark(message).or_else(said)
+            }
             Telling::Silence => None,
         }
     }

@@ -90,6 +90,37 @@ async fn a_refusal_is_said_once_then_marked_then_silent() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_marks_what_is_new_is_said() {
+    let world = world(&json!({"debounce_seconds": 60}), vec![]);
+    let direct = |text: &str| {
+        let message = world.message("ann", text);
+        let chat = Chat { kind: ChatKind::Direct, id: "ann".into(), ..message.chat.clone() };
+        Message { chat, ..message }
+    };
+    assert_eq!(world.tell(direct("/生图 猫")).await, None);
+    world.adapter.send_number(1).await;
+    // Nothing was heard yet of either pause.
+    assert_eq!(world.tell(direct("/重发图片")).await, Some(String::new()));
+    let before = world.adapter.sends().len();
+    for text in ["/生图 猫", "/重发图片", "/生图 猫", "/重发图片"] {
+        world.tell(direct(text)).await;
+    }
+    let told = world.adapter.sends().split_off(before);
+    assert_eq!(told.len(), 2, "each of them is said once");
+    assert!(told.iter().all(|send| send.text.contains("[E-DEBOUNCE]")));
+    // Other words each time, and no mark in their place.
+    for name in ["a", "b", "c", "d", "d", "e", "f"] {
+        world.tell(direct(&format!("/生图@{name} 猫"))).await;
+    }
+    let told = world.adapter.sends().split_off(before + 2);
+    let named = told
+        .iter()
+        .map(|send| ["a", "b", "c", "d", "e", "f"].map(|name| send.text.contains(&format!("“{name}”"))));
+    let named: Vec<_> = named.map(|of| of.iter().position(|found| *found)).collect();
+    assert_eq!(named, [Some(0), Some(1), Some(2), Some(3)], "and not for ever");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_result_is_sent_again_by_its_number() {
     let world = world(&json!({}), vec![]);
     world.draws("ann", "/生图 猫 x2", 1).await;

@@ -79,7 +79,7 @@ pub(super) async fn deliver(
             caption = None;
         }
         // Words of their own quote the request; so does everything but a file.
-        let captioned = item.caption.is_some() && caption.is_none();
+        let captioned = item.captioned || (item.caption.is_some() && caption.is_none());
         let bare = way == Way::File && !captioned;
         let mut retried = false;
         loop {
@@ -192,10 +192,14 @@ mod tests {
         recorder.fail_sends(failures);
         let adapter: Arc<dyn Adapter> = recorder.clone();
         let media = Media::Clip(clip(link));
-        let item =
-            Item {
-                job: JobId::generate(), index: 0, caption: Some("好了"), media: &media, send_mode: mode
-            };
+        let item = Item {
+            job: JobId::generate(),
+            index: 0,
+            caption: Some("好了"),
+            captioned: false,
+            media: &media,
+            send_mode: mode,
+        };
         let outcome = super::super::deliver(&adapter, &target(), item, None).await;
         (outcome, recorder.sends())
     }

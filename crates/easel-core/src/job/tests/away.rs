@@ -114,6 +114,26 @@ async fn pictures_that_arrived_before_the_peer_went_away_are_not_sent_again() {
     assert_eq!(w.adapter.sends().len(), 4);
 }
 
+/// The only job has failed, and waits to be told so.
+#[track_caller]
+fn cannot_be_cancelled(w: &World) {
+    assert_eq!(w.engine.jobs(&group("g"), None)[0].phase, Phase::Ending);
+    let cancelled = w.engine.cancel(&group("g"), &"u".into(), Role::Member, None);
+    assert!(matches!(cancelled, CancelOutcome::TooLate { .. }), "{cancelled:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_whose_task_panicked_has_ended_before_it_is_told() {
+    let w = world(vec![Step::Panic]);
+    w.adapter.set_away(true);
+    w.asks(request("u", "m1"));
+    tokio::time::sleep(HOUR).await;
+    cannot_be_cancelled(&w);
+    w.adapter.set_away(false);
+    w.ended().await;
+    assert_eq!(w.events().last().unwrap(), "finished:failed");
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_job_is_told_hours_later() {
     // While it runs, and by the next run.
@@ -122,6 +142,7 @@ async fn the_end_of_a_job_is_told_hours_later() {
     w.asks(request("u", "m1"));
     tokio::time::sleep(10 * HOUR).await;
     assert_eq!((count(&w, "finished:failed"), w.engine.load()), (0, (0, 0)));
+    cannot_be_cancelled(&w);
     w.adapter.set_away(false);
     assert_eq!(w.adapter.send_number(1).await.text, "error-moderation-input");
     w.ended().await;
@@ -139,6 +160,39 @@ async fn the_end_of_a_job_is_told_hours_later() {
     assert_eq!(next.adapter.send_number(1).await.text, "error-interrupted");
     assert_eq!(next.adapter.reaction_number(1).await.1, Reaction::Failed, "no mark of work stays");
     assert_eq!(next.events().last().unwrap(), "finished:failed");
+}
+
+#[tokio::test(start_paused = true)]
+async fn ends_are_told_one_after_the_other_when_the_account_is_back() {
+    let users = ["a", "b", "c", "d", "e"];
+    let w = world(users.map(|_| Step::Fail(ErrorClass::ModerationInput)).into());
+    w.adapter.set_away(true);
+    for user in users {
+        w.asks(StoredRequest { chat: group(user), ..request(user, user) });
+    }
+    tokio::time::sleep(HOUR).await;
+    w.adapter.set_away(false);
+    let mut told = Vec::new();
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        told.push(w.adapter.sends().len());
+    }
+    assert!(told[0] < 2 && told.is_sorted(), "{told:?}");
+    w.ended().await;
+    assert_eq!(w.adapter.sends().len(), users.len());
+    assert_eq!(count(&w, "finished:failed"), users.len());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_refused_for_a_moment_is_told_later() {
+    let transient = || SendError::Failed { failure: SendFailure::Transient, reason: "busy".to_owned() };
+    for (refusals, told) in [(12, 1), (13, 0)] {
+        let w = world(vec![Step::Fail(ErrorClass::ModerationInput)]);
+        w.adapter.fail_texts(vec![transient(); refusals]);
+        w.asks(request("u", "m1"));
+        w.ended().await;
+        assert_eq!((w.adapter.sends().len(), w.events().last().unwrap().as_str()), (told, "finished:failed"));
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -240,6 +294,24 @@ async fn a_resend_keeps_its_files_and_says_when_one_is_gone() {
         );
         w.engine.sweep().await;
         assert!(w.store.blob_names().is_empty());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resend_of_which_nobody_knows_says_so() {
+    let w = world(vec![]);
+    w.asks(StoredRequest { count: 2, ..request("u", "m1") });
+    w.ended().await;
+    let (job, artifacts) = w.engine.keeper().latest(&group("g"), &"u".into()).unwrap();
+    let adapter: Arc<dyn Adapter> = w.adapter.clone();
+    let target = Target { chat: group("g"), quote: Some("m2".into()) };
+    for gone in [false, true] {
+        if gone {
+            w.store.ports().blobs.remove(&artifacts[1].blob).await.unwrap();
+        }
+        w.adapter.fail_sends([unanswered()]);
+        w.engine.resend(&adapter, &target, job, &artifacts).await;
+        assert_eq!(w.adapter.sends().pop().unwrap().text, "error-unsure job=1");
     }
 }
 

@@ -65,6 +65,18 @@ async fn a_clip_is_told_of_once_stored_and_shown() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_clip_whose_words_are_there_needs_no_others_as_a_file() {
+    let w = clips(vec![Step::Clip(Some(LINK))]);
+    let failed = |failure| SendError::Failed { failure, reason: "scripted".to_owned() };
+    w.adapter.fail_sends([failed(SendFailure::Disconnected), failed(SendFailure::Picture)]);
+    w.asks(StoredRequest { preset: Some("手办".to_owned()), ..clip("u", "m1") });
+    w.ended().await;
+    let sends = w.adapter.sends();
+    let [words, file] = &sends[..] else { panic!("{sends:?}") };
+    assert_eq!((words.text.as_str(), file.as_file, file.clips.len()), ("手办", true, 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stored_clip_is_delivered_after_a_crash_and_a_task_is_asked_about() {
     let w = clips(vec![task(Step::Clip(Some(LINK)))]);
     w.asks(clip("u", "m1"));

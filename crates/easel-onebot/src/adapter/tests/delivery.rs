@@ -310,21 +310,28 @@ async fn paths_are_used_only_while_they_can_be_read() {
     assert_eq!(seen.picture(), bytes);
     let Origin::File(path) = &seen.pictures[0].origin else { panic!("{seen:?}") };
     assert!(!std::path::Path::new(path).exists(), "the file is removed after the send");
-    // One that lies in a folder of easel's own gets another name where the implementation may read it.
+    // What lies in a folder of easel's own is readable for the implementation in the outbox, and stays as it is itself.
     let own = rig.folder.path().join("own.png");
-    std::fs::write(&own, &bytes).unwrap();
-    std::fs::set_permissions(&own, Permissions::from_mode(0o600)).unwrap();
-    let mut kept = picture_reply(bytes.clone());
-    let Part::Picture(picture) = &mut kept.parts[1] else { panic!("{kept:?}") };
-    picture.picture.body = Body::from_file(&own).unwrap();
-    assert_eq!(rig.adapter.send(&target(&near), &kept).await.unwrap().way, "file");
-    let seen = near.next_picture().await;
-    assert_eq!(seen.picture(), bytes);
     let outbox = rig.folder.path().join("outbox");
-    let Origin::File(path) = &seen.pictures[0].origin else { panic!("{seen:?}") };
-    assert!(std::path::Path::new(path).starts_with(&outbox), "{path:?}");
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!((mode(&outbox), mode(&own)), (0o755, 0o644));
+    std::fs::write(&own, &bytes).unwrap();
+    for kept in [0o600, 0o644] {
+        std::fs::set_permissions(&own, Permissions::from_mode(kept)).unwrap();
+        let mut reply = picture_reply(bytes.clone());
+        let Part::Picture(picture) = &mut reply.parts[1] else { panic!("{reply:?}") };
+        picture.picture.body = Body::from_file(&own).unwrap();
+        let cargo = send::Cargo::of(&reply.parts[1]).unwrap();
+        let (_, placed) = rig.adapter.place(cargo).await.unwrap();
+        let readable = std::fs::read_dir(&outbox).unwrap().map(|entry| mode(&entry.unwrap().path()));
+        assert_eq!((readable.collect::<Vec<_>>(), mode(&own)), (vec![0o644], kept));
+        drop(placed);
+        assert_eq!(rig.adapter.send(&target(&near), &reply).await.unwrap().way, "file");
+        let seen = near.next_picture().await;
+        assert_eq!(seen.picture(), bytes);
+        let Origin::File(path) = &seen.pictures[0].origin else { panic!("{seen:?}") };
+        assert!(std::path::Path::new(path).starts_with(&outbox), "{path:?}");
+        assert_eq!((mode(&outbox), mode(&own)), (0o755, kept));
+    }
     rig.end().await;
 
     let (rig, far) = Rig::with_peer(section, FakeOneBot::builder().other_machine().build()).await;
@@ -475,6 +482,46 @@ async fn a_logged_out_account_fails_fast() {
     assert_eq!(failure(rig.adapter.send(&target(&peer), &Reply::text("x")).await), SendFailure::Disconnected);
     peer.set_online(true);
     tokio::join!(rig.adapter.connected(&account), peer.heartbeat());
+    assert!(rig.adapter.send(&target(&peer), &Reply::text("x")).await.is_ok());
+    rig.end().await;
+}
+
+#[tokio::test]
+async fn an_implementation_that_is_back_is_asked_whether_its_account_is() {
+    let (rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let account = AccountId::from(peer.self_id().to_string());
+    let known = rig.adapter.hub.account(&account).unwrap();
+    peer.set_online(false);
+    peer.heartbeat().await;
+    until("the news", || !known.is_online()).await;
+    for logged_in in [false, true] {
+        peer.drop_links().await;
+        until("the end of the link", || known.link().is_none()).await;
+        peer.set_online(logged_in);
+        peer.connect(&rig.url("/ws")).await.unwrap();
+        peer.next_call("get_status").await;
+        until("the link", || known.link().is_some()).await;
+        if logged_in {
+            rig.adapter.connected(&account).await;
+        } else {
+            // Answered in order: when this answer is there, so is that of `get_status`.
+            known.link().unwrap().identify().await;
+            assert_eq!(
+                failure(rig.adapter.send(&target(&peer), &Reply::text("x")).await),
+                SendFailure::Disconnected
+            );
+        }
+    }
+    // One that can't tell is believed.
+    known.set_online(false);
+    peer.drop_links().await;
+    until("the end of the link", || known.link().is_none()).await;
+    peer.fault(
+        "get_status",
+        Fault::Fail { retcode: 1404, text: "no such action".to_owned(), delivered: false },
+    );
+    peer.connect(&rig.url("/ws")).await.unwrap();
+    rig.adapter.connected(&account).await;
     assert!(rig.adapter.send(&target(&peer), &Reply::text("x")).await.is_ok());
     rig.end().await;
 }
