@@ -125,7 +125,7 @@ error-clip-unsure = The clip is done and was sent, but nothing confirmed that it
         [0] {""}
        *[other] {" "}{ $job }
     }” fetches it; nothing is charged again. [{ $code }]
-error-overdue = easel was down for a while and this request waited too long, so it wasn’t begun. Send the command again if you still want it. [{ $code }]
+error-overdue = easel or its account was down for a while and this request waited too long, so it wasn’t begun. Send the command again if you still want it. [{ $code }]
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
 error-unknown-preset = The preset “{ $preset }” no longer exists. Try another one. [{ $code }]
 error-size = “{ $size }” is not a size. Write 2048x1152, 16:9 or 2K. [{ $code }]

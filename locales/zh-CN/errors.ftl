@@ -115,7 +115,7 @@ error-clip-unsure = 视频做好也发了，但对面没有回应，不知道你
         [0] {""}
        *[other] {" "}{ $job }
     }”命令取出来，不会再扣费。[{ $code }]
-error-overdue = 程序停了一阵子，排队的这个任务已经过时，没有开始做。还想要的话请再发一次命令。[{ $code }]
+error-overdue = 程序或机器人账号离线了一阵子，排队的这个任务已经过时，没有开始做。还想要的话请再发一次命令。[{ $code }]
 error-stopping = 画架正在重启，暂时不接新任务。过一会儿再来吧。[{ $code }]
 error-unknown-preset = 预设“{ $preset }”已经被删掉了。换一个预设再试试吧。[{ $code }]
 error-size = 看不懂尺寸“{ $size }”。请写 2048x1152、16:9 或 2K。[{ $code }]

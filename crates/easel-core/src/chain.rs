@@ -28,4 +28,4 @@ pub use health::{HealthReport, Standing};
 pub use keys::{DisabledKey, KeyPool, KeyReport, KeyState};
 pub use run::{Chain, ChainFailure, Success};
 pub use slot::{Link, ProviderSlot};
-pub use turn::{NoPlace, Place, Turns};
+pub use turn::{Audience, NoPlace, Place, Turns};

@@ -261,7 +261,7 @@ impl Adapter for OneBot {
     }
 
     fn is_connected(&self, account: &AccountId) -> bool {
-        self.reach(account).is_ok()
+        self.reach(account).is_ok_and(|(_, link)| link.is_reached())
     }
 
     async fn connected(&self, account: &AccountId) {

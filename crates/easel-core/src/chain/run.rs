@@ -61,6 +61,9 @@ pub enum ChainFailure {
         /// Whether an earlier call may be paid.
         charged: Charged,
     },
+    /// When its turn at the provider came, nobody in the chat would have seen the result. Nothing is paid.
+    #[error("the account was muted or removed")]
+    Silenced,
     /// Somebody cancelled.
     #[error("cancelled")]
     Cancelled {
@@ -113,6 +116,7 @@ impl ChainFailure {
             | Self::Store { charged, .. } => *charged = Charged::Maybe,
             // Nobody was asked; or it is told as perhaps paid in any case.
             Self::Skipped(_)
+            | Self::Silenced
             | Self::TaskUnknown(_)
             | Self::Later
             | Self::TaskLate

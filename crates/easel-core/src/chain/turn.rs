@@ -147,6 +147,25 @@ pub trait Place: Send + Sync {
 
     /// The wait is over.
     fn back(&self);
+
+    /// Whether what is made now could be seen where it belongs. Asked when one had to wait.
+    fn audience(&self) -> Audience {
+        Audience::There
+    }
+
+    /// Waits until the audience is not [`Audience::Away`] any more.
+    async fn audience_back(&self) {}
+}
+
+/// Who would see what is made for a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Its chat.
+    There,
+    /// Its chat, when its account can be spoken to again.
+    Away,
+    /// Nobody: the account was muted in its chat, or removed from it.
+    Gone,
 }
 
 /// No place at all: for walks outside of jobs.
@@ -179,14 +198,30 @@ impl Chain<'_> {
         if let Some(turn) = turns.free() {
             return Ok((Some(turn), false));
         }
+        let is_paid = self.maybe_paid || self.unanswered;
+        let next = async {
+            loop {
+                let turn = turns.next().await;
+                // It may have been a long wait. What is paid is finished; for the rest somebody has to be there.
+                match self.place.audience() {
+                    Audience::Gone if !is_paid => return Err(ChainFailure::Silenced),
+                    Audience::Away if !is_paid => {
+                        // The next one may be of somebody who is there.
+                        drop(turn);
+                        self.place.audience_back().await;
+                    }
+                    _ => return Ok((turn, true)),
+                }
+            }
+        };
         self.place.leave().await?;
         tracing::debug!(job = %self.job, provider = slot.provider.name(), "waits for its turn at the provider");
         let waited = tokio::select! {
             biased;
             () = self.cancel.cancelled() => Err(ChainFailure::Cancelled { charged: Charged::No }),
             // Nothing is under way and nothing lost that may be paid: the next run asks.
-            () = self.stop.cancelled(), if !self.maybe_paid && !self.unanswered => Err(ChainFailure::Later),
-            turn = turns.next() => Ok((turn, true)),
+            () = self.stop.cancelled(), if !is_paid => Err(ChainFailure::Later),
+            turn = next => turn,
             () = tokio::time::sleep_until(self.deadline) => {
                 Err(ChainFailure::Busy { charged: Charged::No })
             }

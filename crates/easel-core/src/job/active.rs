@@ -26,7 +26,8 @@ pub(super) struct Active {
     pub(super) id: JobId,
     pub(super) number: u32,
     pub(super) request: StoredRequest,
-    pub(super) inline: Vec<PictureRef>,
+    /// Pictures that came along as bytes, until they are collected.
+    inline: Mutex<Vec<PictureRef>>,
     pub(super) journal: Arc<Journal>,
     pub(super) cancel: CancellationToken,
     pub(super) deadline: Instant,
@@ -89,7 +90,7 @@ impl Active {
             id,
             number,
             request,
-            inline: brought.inline,
+            inline: Mutex::new(brought.inline),
             journal: Arc::new(journal),
             cancel: CancellationToken::new(),
             deadline,
@@ -109,6 +110,16 @@ impl Active {
     /// How many results the person wishes.
     pub(super) fn wished(&self) -> usize {
         if self.request.is_clip() { 1 } else { usize::from(self.request.count.max(1)) }
+    }
+
+    /// Whether pictures came along as bytes and are not collected.
+    pub(super) fn has_inline(&self) -> bool {
+        !self.inline.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// The pictures that came along as bytes: they are held by whoever collects them, and not for as long as the job lives.
+    pub(super) fn take_inline(&self) -> Vec<PictureRef> {
+        std::mem::take(&mut *self.inline.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What is made of it and kept, while more is to come.

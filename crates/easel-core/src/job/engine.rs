@@ -403,6 +403,24 @@ impl Engine {
         self.with(|state| state.schedule.step_back(job.id));
     }
 
+    /// The account of a job is away: others have its place, and it waits in no queue.
+    pub(super) fn park(&self, job: &Active) {
+        job.enter(Phase::Waiting);
+        let started = self.with(|state| state.schedule.park(job.id));
+        self.start_all(&started);
+    }
+
+    /// Its account is back, and perhaps that of many more: it gets in line again. Resolves when its turn has come.
+    pub(super) fn line_up(&self, job: &Active) -> oneshot::Receiver<()> {
+        let (start, started) = oneshot::channel();
+        // Before it is in the queue, so that its turn can't be missed.
+        job.start_with(start);
+        if self.with(|state| state.schedule.unpark(job.id)) == Admission::Start {
+            job.start();
+        }
+        started
+    }
+
     /// Numbers of new jobs follow all that were given before.
     pub(super) fn number_after(&self, number: u32) {
         self.numbers.fetch_max(number.saturating_add(1), Ordering::Relaxed);

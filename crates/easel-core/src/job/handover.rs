@@ -102,7 +102,7 @@ impl Engine {
         job: &Active,
         speaker: &Speaker,
         handed: Handed<'_>,
-        mut media: Vec<Media>,
+        media: Vec<Media>,
     ) -> Result<Outcome, Stopped> {
         let Handed { caption, kept, provider } = handed;
         let mut waiting = Waiting::new();
@@ -142,16 +142,8 @@ impl Engine {
                 self.record_at_last(job, speaker, handed, (&media, &mut waiting, error)).await?
             }
         };
-        if let Recorded::Stored(artifacts) = &recorded
-            && transmitted.away
-            && let Ok(files) = self.keeper.read(artifacts).await
-            && files.len() == media.len()
-        {
-            // It may wait for a day: not in memory.
-            media = files;
-        }
         let sending = Sending { provider, first: 0, recorded, nobody, waiting };
-        self.send_until_done(job, speaker, caption, &media, (sending, transmitted)).await
+        self.send_until_done(job, speaker, caption, media, (sending, transmitted)).await
     }
 
     /// Delivers what an earlier run stored and did not begin to send, or not to the end: the first `sent` are there.
@@ -177,7 +169,7 @@ impl Engine {
         let sending = Sending { provider, first: sent, recorded, nobody: false, waiting: Waiting::new() };
         let transmitted = Transmitted { away: true, captioned: sent > 0, ..Transmitted::default() };
         let outcome =
-            self.send_until_done(job, speaker, caption.as_deref(), &media, (sending, transmitted)).await?;
+            self.send_until_done(job, speaker, caption.as_deref(), media, (sending, transmitted)).await?;
         if made < job.wished() {
             speaker.say(&fewer(made, job.wished(), self.lost(job))).await;
         }
@@ -262,7 +254,7 @@ impl Engine {
         job: &Active,
         speaker: &Speaker,
         caption: Option<&str>,
-        media: &[Media],
+        mut media: Vec<Media>,
         (mut sending, mut transmitted): (Sending<'_>, Transmitted),
     ) -> Result<Outcome, Stopped> {
         let account = &job.request.chat.account;
@@ -271,6 +263,14 @@ impl Engine {
             if std::mem::take(&mut sending.nobody) || !speaker.adapter.is_connected(account) {
                 self.vacate(job);
                 self.stop_sending(job, &mut sending, &transmitted).await;
+                if let Recorded::Stored(artifacts) = &sending.recorded
+                    && let Ok(files) =
+                        self.keeper.read(artifacts.get(sending.first..).unwrap_or_default()).await
+                    && files.len() == media.len()
+                {
+                    // It may wait for a day: not in memory.
+                    media = files;
+                }
                 tracing::info!(job = %job.id, %account, "a result waits for its account, which is away");
                 match patience.wait(self, &speaker.adapter, &speaker.target).await {
                     Return::Back => {}
@@ -289,7 +289,7 @@ impl Engine {
                 }
                 sending.recorded = Recorded::Sending(std::mem::take(artifacts));
             }
-            self.transmit(job, speaker, caption, (sending.first, media), None, &mut transmitted).await;
+            self.transmit(job, speaker, caption, (sending.first, &media), None, &mut transmitted).await;
             sending.nobody = transmitted.away;
         }
         self.delivered(job, speaker, caption, transmitted).await

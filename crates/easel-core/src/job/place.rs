@@ -6,7 +6,10 @@ use super::{
     active::Active,
     engine::{Engine, Phase},
 };
-use crate::{chain::Place, ports::StoreError};
+use crate::{
+    chain::{Audience, Place},
+    ports::StoreError,
+};
 
 /// The place of one job.
 pub(super) struct PlaceOf<'a> {
@@ -26,5 +29,21 @@ impl Place for PlaceOf<'_> {
     fn back(&self) {
         self.engine.step_back(self.job);
         self.job.enter(Phase::Running);
+    }
+
+    fn audience(&self) -> Audience {
+        let chat = &self.job.request.chat;
+        match self.engine.planner.adapter(&chat.platform) {
+            Some(adapter) if !adapter.may_speak(chat) => Audience::Gone,
+            Some(adapter) if !adapter.is_connected(&chat.account) => Audience::Away,
+            _ => Audience::There,
+        }
+    }
+
+    async fn audience_back(&self) {
+        let chat = &self.job.request.chat;
+        if let Some(adapter) = self.engine.planner.adapter(&chat.platform) {
+            adapter.connected(&chat.account).await;
+        }
     }
 }

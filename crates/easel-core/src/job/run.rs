@@ -271,7 +271,7 @@ impl Engine {
         let needs_collecting = !job.request.fallback.is_empty()
             || job.request.quote.is_some()
             || !job.request.pictures.is_empty()
-            || !job.inline.is_empty();
+            || job.has_inline();
         let mut accepted = None;
         if matches!(beginning, Beginning::New) {
             self.announce(job, speaker, position);
@@ -285,7 +285,7 @@ impl Engine {
                 );
             }
         }
-        let (inputs, recorded) = match beginning {
+        let (mut inputs, mut recorded) = match beginning {
             Beginning::Again { inputs: Some(kept) } => {
                 (Inputs { pictures: kept.into_iter().map(Input::Kept).collect(), ..Inputs::default() }, true)
             }
@@ -302,6 +302,19 @@ impl Engine {
         if let Some(accepted) = accepted {
             // A job that the ledger does not know must not be paid.
             accepted.await.map_err(|_| StoreError::Closed)??;
+        }
+        // Nothing is bought for an account that is away now: others may be before it when it is back.
+        while !adapter.is_connected(&job.request.chat.account) {
+            // It may have to wait for long: not in memory, and not lost with this run.
+            if recorded {
+                job.journal.settle().await?;
+            } else {
+                let kept = self.collector.keep_all(job.id, &mut inputs).await?;
+                job.journal.write([Event::Collected { inputs: kept }]).await?;
+                recorded = true;
+            }
+            self.await_account(job, adapter, &mut started).await?;
+            self.wait_for_turn(job, &mut started).await?;
         }
         let notes = inputs.notes();
         let unrecorded = (!recorded && job.wished() > 1).then(|| inputs.clone());
@@ -426,7 +439,8 @@ impl Engine {
         keep: bool,
     ) -> Result<Inputs, Stopped> {
         let max_bytes = self.settings.load().max_download_bytes;
-        let wanted = Wanted { request: &job.request, inline: &job.inline, needs_picture };
+        let inline = job.take_inline();
+        let wanted = Wanted { request: &job.request, inline: &inline, needs_picture };
         let collecting = self.collector.collect(&**adapter, job.id, wanted, max_bytes, keep);
         let mut inputs = tokio::select! {
             biased;
@@ -441,7 +455,8 @@ impl Engine {
         Ok(inputs)
     }
 
-    /// Waits until the account of a job of an earlier run can be spoken to. Others have its place meanwhile.
+    /// Waits until the account of a job can be spoken to. Others have its place meanwhile; it gets in line again then, and
+    /// `started` tells its turn.
     async fn await_account(
         &self,
         job: &Active,
@@ -451,29 +466,27 @@ impl Engine {
         let account = &job.request.chat.account;
         let back = adapter.connected(account);
         tokio::pin!(back);
-        let mut aside = false;
-        let awaited = loop {
+        let mut parked = false;
+        loop {
+            if started.is_terminated() && !parked && !adapter.is_connected(account) {
+                tracing::info!(job = %job.id, %account, "a job waits for its account, which is away");
+                self.park(job);
+                parked = true;
+            }
             tokio::select! {
                 biased;
-                () = job.cancel.cancelled() => break Err(Stopped::Cancelled { charged: Charged::No }),
-                () = &mut back => break Ok(()),
-                () = self.stop.cancelled() => break Err(Stopped::Later),
-                begun = &mut *started, if !started.is_terminated() => {
-                    // The sender is dropped only with the engine.
-                    if begun.is_err() {
-                        break Err(Stopped::Later);
-                    }
-                    tracing::info!(job = %job.id, %account, "a job of an earlier run waits for its account, which is away");
-                    self.step_aside(job);
-                    aside = true;
-                }
-                () = tokio::time::sleep_until(job.deadline) => break Err(overdue()),
+                () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
+                () = &mut back => break,
+                () = self.stop.cancelled() => return Err(Stopped::Later),
+                // The sender is dropped only with the engine.
+                begun = &mut *started, if !started.is_terminated() => begun.map_err(|_| Stopped::Later)?,
+                () = tokio::time::sleep_until(job.deadline) => return Err(overdue()),
             }
-        };
-        if aside {
-            self.step_back(job);
         }
-        awaited
+        if parked {
+            *started = self.line_up(job);
+        }
+        Ok(())
     }
 
     async fn wait_for_turn(&self, job: &Active, started: &mut oneshot::Receiver<()>) -> Result<(), Stopped> {

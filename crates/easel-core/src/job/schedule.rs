@@ -124,6 +124,8 @@ pub struct Schedule {
     /// Chats with waiting jobs; the one whose turn it is stands first.
     turns: VecDeque<Chat>,
     queues: HashMap<Chat, VecDeque<Waiting>>,
+    /// Jobs that had their turn while their account was away: they have no place, and wait for it in no queue.
+    parked: HashMap<JobId, (Chat, Waiting)>,
 }
 
 impl Schedule {
@@ -137,6 +139,7 @@ impl Schedule {
             clips: Counts::default(),
             turns: VecDeque::new(),
             queues: HashMap::new(),
+            parked: HashMap::new(),
         }
     }
 
@@ -146,8 +149,12 @@ impl Schedule {
         self.start_ready()
     }
 
-    /// Jobs waiting for a place or, after they had one, for a provider.
+    /// Jobs waiting for a place or, after they had one, for a provider or for their account.
     pub fn waiting(&self) -> usize {
+        self.queued_or_aside() + self.parked.len()
+    }
+
+    fn queued_or_aside(&self) -> usize {
         self.queues.values().map(VecDeque::len).sum::<usize>() + self.aside
     }
 
@@ -172,7 +179,7 @@ impl Schedule {
         }
         // Whoever waits can't run now: every change of the limits and every end starts all who can.
         if self.may_run(lane, chat, user) {
-            if self.aside > 0 {
+            if self.aside > 0 || !self.parked.is_empty() {
                 // It may have to wait where the others do, and would find their places free.
                 self.room_to_wait((0, 0), chat, user)?;
             }
@@ -185,20 +192,26 @@ impl Schedule {
         Ok(self.wait(job, lane, chat, user))
     }
 
-    /// Whether one more may wait, with so many of its chat and of its person in the queue and all those aside.
+    /// Whether one more may wait, with so many of its chat and of its person in the queue and all those aside. Those that
+    /// are parked are in the way of their own account only: it may be away for hours.
     fn room_to_wait(&self, queued: (usize, usize), chat: &Chat, user: &UserId) -> Result<(), QueueFull> {
-        if self.waiting() >= self.limits.max_waiting {
+        let parked = |is: &dyn Fn(&Chat, &UserId) -> bool| {
+            let ours = |of: &Chat| of.account == chat.account && of.platform == chat.platform;
+            self.parked.values().filter(|(of, waiting)| ours(of) && is(of, &waiting.user)).count()
+        };
+        if self.queued_or_aside() + parked(&|_, _| true) >= self.limits.max_waiting {
             return Err(QueueFull::Overall);
         }
-        let aside = |is: &dyn Fn(&Running) -> bool| {
-            self.running.values().filter(|running| running.aside && is(running)).count()
+        let aside = |is: &dyn Fn(&Chat, &UserId) -> bool| {
+            let aside = self.running.values().filter(|running| running.aside);
+            aside.filter(|running| is(&running.chat, &running.user)).count() + parked(is)
         };
         let max = self.limits.waiting_per_chat();
-        if queued.0 + aside(&|running| running.chat == *chat) >= max {
+        if queued.0 + aside(&|of, _| of == chat) >= max {
             return Err(QueueFull::Chat { max });
         }
         let max = self.limits.waiting_per_user();
-        if queued.1 + aside(&|running| running.user == *user) >= max {
+        if queued.1 + aside(&|_, of| of == user) >= max {
             return Err(QueueFull::User { max });
         }
         Ok(())
@@ -216,7 +229,8 @@ impl Schedule {
     /// Whether a clip of this person runs or waits, in whatever chat.
     fn has_clip(&self, user: &UserId) -> bool {
         let waits = |waiting: &Waiting| waiting.lane == Lane::Clips && waiting.user == *user;
-        self.clips.of_user(user) > 0 || self.queues.values().flatten().any(waits)
+        let mut all = self.queues.values().flatten().chain(self.parked.values().map(|(_, parked)| parked));
+        self.clips.of_user(user) > 0 || all.any(waits)
     }
 
     fn wait(&mut self, job: JobId, lane: Lane, chat: &Chat, user: &UserId) -> Admission {
@@ -228,21 +242,46 @@ impl Schedule {
         Admission::Wait { position: self.position(job).unwrap_or(1) }
     }
 
+    /// The account of a running job is away: others have its place. Returns jobs that may start now.
+    pub fn park(&mut self, job: JobId) -> Vec<JobId> {
+        if let Some(Running { lane, chat, user, .. }) = self.running.get(&job) {
+            let parked = (chat.clone(), Waiting { job, lane: *lane, user: user.clone() });
+            self.parked.insert(job, parked);
+        }
+        self.forget_running(job);
+        self.start_ready()
+    }
+
+    /// Its account is back: it starts when there is a place again.
+    pub fn unpark(&mut self, job: JobId) -> Admission {
+        match self.parked.remove(&job) {
+            Some((chat, Waiting { lane, user, .. })) => self.readmit(job, lane, &chat, &user),
+            None => Admission::Start,
+        }
+    }
+
     /// Removes a job, running or waiting. Returns jobs that may start now.
     pub fn remove(&mut self, job: JobId) -> Vec<JobId> {
-        if let Some(Running { lane, chat, user, aside }) = self.running.remove(&job) {
-            self.aside -= usize::from(aside);
-            let counts = self.counts(lane);
-            counts.all -= usize::from(!aside);
-            decrease(&mut counts.by_chat, &chat);
-            decrease(&mut counts.by_user, &user);
-        } else {
+        if !self.forget_running(job) && self.parked.remove(&job).is_none() {
             for queue in self.queues.values_mut() {
                 queue.retain(|waiting| waiting.job != job);
             }
             self.forget_empty();
         }
         self.start_ready()
+    }
+
+    /// Whether it was running.
+    fn forget_running(&mut self, job: JobId) -> bool {
+        if let Some(Running { lane, chat, user, aside }) = self.running.remove(&job) {
+            self.aside -= usize::from(aside);
+            let counts = self.counts(lane);
+            counts.all -= usize::from(!aside);
+            decrease(&mut counts.by_chat, &chat);
+            decrease(&mut counts.by_user, &user);
+            return true;
+        }
+        false
     }
 
     /// A running job waits for a provider: others may have its place, its chat and its person have no further one.
@@ -528,6 +567,28 @@ mod tests {
             assert_eq!(admit(&format!("c{n}"), format!("w{n}")), None);
         }
         assert_eq!(admit("d", "x".into()), Some(QueueFull::Overall));
+    }
+
+    #[test]
+    fn an_account_that_is_away_fills_the_queue_for_nobody_else() {
+        let mut schedule = Schedule::new(limits(1, 1, 1, 6));
+        let away = |n: usize| Chat { account: "2".into(), ..chat(&format!("a{n}")) };
+        let jobs: Vec<_> = (0..6).map(|_| JobId::generate()).collect();
+        for (n, job) in jobs.iter().enumerate() {
+            let user = format!("u{n}");
+            let admitted = schedule.admit(*job, Lane::Pictures, &away(n), &user.into());
+            assert_eq!(admitted, Ok(Admission::Start), "the one before left its place");
+            assert!(schedule.park(*job).is_empty());
+        }
+        let mut admit = |chat: &Chat| schedule.admit(JobId::generate(), Lane::Pictures, chat, &"v".into());
+        assert_eq!(admit(&away(6)), Err(QueueFull::Overall));
+        assert_eq!(admit(&chat("b")), Ok(Admission::Start));
+        assert_eq!(admit(&chat("b")), Ok(Admission::Wait { position: 1 }));
+        assert_eq!((schedule.running(), schedule.waiting()), (1, 7));
+        // Back in line, behind those who are there.
+        assert_eq!(schedule.unpark(jobs[0]), Admission::Wait { position: 2 });
+        assert!(schedule.remove(jobs[1]).is_empty());
+        assert_eq!(schedule.waiting(), 6);
     }
 
     proptest! {

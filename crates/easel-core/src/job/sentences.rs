@@ -49,6 +49,7 @@ pub fn chain_sentence(
         ChainFailure::Skipped(reasons) => (Some(skip_sentence(reasons)), Charged::No),
         ChainFailure::Deadline { charged } => (Some(deadline_sentence(deadline)), *charged),
         ChainFailure::Busy { charged } => (Some(UserError::new("error-provider-busy", "E-BUSY")), *charged),
+        ChainFailure::Silenced => (Some(UserError::new("error-silenced", "E-SILENCED")), Charged::No),
         // Left to the next run: nobody is told anything.
         ChainFailure::Later => (None, Charged::Maybe),
         ChainFailure::TaskUnknown(_) => {

@@ -8,7 +8,7 @@ mod turns;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     time::Duration,
 };
 
@@ -131,6 +131,18 @@ fn world_of(store: MemoryStore, provider: Arc<ScriptedProvider>, keys: &[&str]) 
     World { _dir: dir, adapter, provider, store, clock, engine, settled }
 }
 
+/// A world whose account goes away while its provider refuses.
+fn refused_while_away() -> World {
+    let adapter: Arc<OnceLock<Arc<RecordingAdapter>>> = Arc::default();
+    let leaves = Arc::clone(&adapter);
+    let w = world(vec![Step::FailWith(Box::new(move || {
+        leaves.get().unwrap().set_away(true);
+        ProviderError::new("p", ErrorClass::ModerationInput, "scripted")
+    }))]);
+    adapter.set(Arc::clone(&w.adapter)).ok();
+    w
+}
+
 fn world(script: Vec<Step>) -> World {
     world_with(MemoryStore::default(), script)
 }
@@ -197,6 +209,13 @@ impl World {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         waiting
+    }
+    /// Asks for a picture whose account goes away while it is drawn; `go` is what the provider waits for.
+    async fn draws_while_away(&self, go: &Notify) {
+        self.asks(request("u", "m1"));
+        self.provider.arrivals(1).await;
+        self.adapter.set_away(true);
+        go.notify_one();
     }
     async fn recover(&self) -> Recovered {
         let records = self.engine.remember().await.unwrap();
@@ -800,9 +819,9 @@ async fn an_edit_is_announced_while_its_pictures_are_still_coming() {
 
 #[tokio::test(start_paused = true)]
 async fn two_starts_before_the_peer_is_back_lose_no_stored_picture() {
-    let first = world(vec![]);
-    first.adapter.set_away(true);
-    first.asks(request("u", "m1"));
+    let go = Arc::new(Notify::new());
+    let first = world(vec![Step::Hold(go.clone())]);
+    first.draws_while_away(&go).await;
     while !first.events().contains(&"stored".to_owned()) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -822,8 +841,7 @@ async fn two_starts_before_the_peer_is_back_lose_no_stored_picture() {
 #[tokio::test(start_paused = true)]
 async fn what_may_have_been_paid_is_not_bought_again_after_a_crash() {
     // A refusal that could not be told before the crash is not asked again.
-    let w = world(vec![Step::Fail(ErrorClass::ModerationInput)]);
-    w.adapter.set_away(true);
+    let w = refused_while_away();
     w.asks(request("u", "m1"));
     while !w.events().contains(&"answered".to_owned()) {
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -933,9 +951,9 @@ async fn nobody_hears_of_charges_where_everything_is_free() {
         assert_eq!(w.adapter.send_number(1).await.text, format!("error-internal{note}"));
         w.ended().await;
 
-        let w = world(MemoryStore::default(), vec![]);
-        w.adapter.set_away(true);
-        w.asks(request("u", "m1"));
+        let go = Arc::new(Notify::new());
+        let w = world(MemoryStore::default(), vec![Step::Hold(go.clone())]);
+        w.draws_while_away(&go).await;
         while !w.events().contains(&"stored".to_owned()) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }

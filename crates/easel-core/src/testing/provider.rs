@@ -23,6 +23,8 @@ use crate::{
 pub enum Step {
     /// A small real PNG.
     Picture,
+    /// This picture.
+    Given(Picture),
     /// A clip, which the service serves at this link, too.
     Clip(Option<&'static str>),
     /// A failure of this class with its default advice.
@@ -257,6 +259,10 @@ impl Provider for ScriptedProvider {
                 return Ok(Generated { clip: Some(clip), ..Generated::default() });
             }
             Step::Picture => {}
+            Step::Given(picture) => {
+                let pictures = vec![GeneratedPicture { picture, revised_prompt: None }];
+                return Ok(Generated { pictures, ..Generated::default() });
+            }
             Step::Fail(class) => return Err(ProviderError::new(&self.name, class, "scripted")),
             Step::FailWith(make) => return Err(make()),
             Step::Hold(go) => go.notified().await,

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use tokio::sync::watch;
 use tracing::info;
 
 use super::Section;
@@ -49,6 +50,8 @@ pub(crate) struct Link {
     pub(crate) section: Arc<Section>,
     facts: Mutex<Facts>,
     send_limit: Duration,
+    /// Whether the last call that could tell found somebody at the other end.
+    reached: watch::Sender<bool>,
 }
 
 enum Wire {
@@ -77,12 +80,17 @@ pub(crate) enum CallFailure {
 impl Link {
     /// A link over a WebSocket.
     pub(crate) fn socket(connection: Arc<Connection>, section: Arc<Section>, timing: &Timing) -> Self {
-        Self { wire: Wire::Socket(connection), section, facts: Mutex::default(), send_limit: timing.send }
+        Self::over(Wire::Socket(connection), section, timing)
     }
 
     /// A link over the HTTP API.
     pub(crate) fn http(link: HttpLink, section: Arc<Section>, timing: &Timing) -> Self {
-        Self { wire: Wire::Http(link), section, facts: Mutex::default(), send_limit: timing.send }
+        Self::over(Wire::Http(link), section, timing)
+    }
+
+    fn over(wire: Wire, section: Arc<Section>, timing: &Timing) -> Self {
+        let reached = watch::Sender::new(true);
+        Self { wire, section, facts: Mutex::default(), send_limit: timing.send, reached }
     }
 
     /// Makes a call and judges its answer.
@@ -103,10 +111,38 @@ impl Link {
         let limit = limit + Duration::from_secs(encoded_len(call.beside) / BYTES_PER_SECOND);
         let reply = match &self.wire {
             Wire::Socket(connection) => connection.call(call, limit).await,
-            Wire::Http(link) => link.call(call, limit).await,
+            Wire::Http(link) => {
+                let answer = link.call(call, limit).await;
+                self.learn_reached(&answer);
+                answer
+            }
         }
         .map_err(CallFailure::Call)?;
         self.judged(action, reply)
+    }
+
+    /// Nothing else tells whether anybody listens where there is no connection.
+    fn learn_reached(&self, answer: &Result<Reply, CallError>) {
+        let reached = match answer {
+            Ok(_) => true,
+            Err(CallError::NotSent(_)) => false,
+            Err(CallError::Cut(_) | CallError::Unreadable | CallError::Unknown(_)) => return,
+        };
+        let changes = |known: &mut bool| std::mem::replace(known, reached) != reached;
+        if self.reached.send_if_modified(changes) && !reached {
+            tracing::warn!(section = self.section.index, "the OneBot HTTP API cannot be reached");
+        }
+    }
+
+    /// Whether calls arrive, as far as the last ones told.
+    pub(crate) fn is_reached(&self) -> bool {
+        *self.reached.borrow()
+    }
+
+    /// Waits until calls arrive, or until they don't.
+    pub(crate) async fn becomes(&self, reached: bool) {
+        // The sender is this link's own.
+        drop(self.reached.subscribe().wait_for(|known| *known == reached).await);
     }
 
     /// Makes a call whose answer comes in several frames; see [`Frames`]. `bytes` = what they may carry together.

@@ -223,7 +223,7 @@ pub(crate) async fn run(
     let bodies = Semaphore::new(BODIES);
     let receiver = Arc::new(Receiver { hub, section, link, bodies, named: Mutex::default() });
     ready.send(()).ok();
-    tokio::join!(serve(&receiver, listener, &stop), receiver.introduce(&stop));
+    tokio::join!(serve(&receiver, listener, &stop), receiver.attend(&stop));
     Ok(())
 }
 
@@ -437,14 +437,44 @@ impl Receiver {
         account
     }
 
+    /// Keeps it known, until `stop`, who is there and whether anybody is.
+    async fn attend(&self, stop: &CancellationToken) {
+        let attended = async {
+            self.introduce().await;
+            loop {
+                self.link.becomes(false).await;
+                self.look_for_it().await;
+            }
+        };
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = attended => {}
+        }
+    }
+
+    /// Asks until somebody answers again, so that whoever waits for the account hears of it.
+    async fn look_for_it(&self) {
+        let (mut wait, longest) = self.hub.timing.redial;
+        while !self.link.is_reached() {
+            // Somebody else's call may have found it meanwhile.
+            if timeout(wait, self.link.becomes(true)).await.is_err() {
+                drop(self.link.call(crate::outbound::plain("get_login_info")).await);
+            }
+            wait = (wait * 2).min(longest);
+        }
+        info!(section = self.section.index, "the OneBot HTTP API can be reached again");
+        self.hub.came.notify_waiters();
+    }
+
     /// Asks for the account until it is told, so that jobs of an earlier run can be delivered before any event.
-    async fn introduce(&self, stop: &CancellationToken) {
+    async fn introduce(&self) {
         let (mut wait, longest) = self.hub.timing.redial;
         loop {
-            let asked = tokio::select! {
-                () = stop.cancelled() => return,
-                asked = self.link.call(crate::outbound::plain("get_login_info")) => asked,
-            };
+            let asked = self.link.call(crate::outbound::plain("get_login_info")).await;
+            if self.link.is_reached() {
+                // An event may have named it before, and somebody may wait for it.
+                self.hub.came.notify_waiters();
+            }
             if let Some(data) = asked.ok().and_then(|reply| reply.data)
                 && let Ok(frame) = serde_json::from_str::<wire::Frame<'_>>(data.get())
                 && let Some(id) = wire::filled(frame.user_id)
@@ -462,10 +492,7 @@ impl Receiver {
                     () = asked => {}
                 };
             }
-            tokio::select! {
-                () = stop.cancelled() => return,
-                () = tokio::time::sleep(wait) => {}
-            }
+            tokio::time::sleep(wait).await;
             wait = (wait * 2).min(longest);
         }
     }

@@ -1,7 +1,11 @@
 //! Accounts that are away for hours: a host that was started again and waits for somebody to log in.
 
 use super::*;
-use crate::{ports::Ledger as _, reply::Target};
+use crate::{
+    media::{Body, BytesBudget, Picture},
+    ports::Ledger as _,
+    reply::Target,
+};
 
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -11,9 +15,9 @@ fn unanswered() -> SendError {
 
 /// A world whose account is away, with a job whose picture is stored.
 async fn stored_while_away() -> World {
-    let w = world(vec![]);
-    w.adapter.set_away(true);
-    w.asks(request("u", "m1"));
+    let go = Arc::new(Notify::new());
+    let w = world(vec![Step::Hold(go.clone())]);
+    w.draws_while_away(&go).await;
     while !w.events().contains(&"stored".to_owned()) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -88,6 +92,24 @@ async fn a_peer_that_goes_away_under_a_send_leaves_a_stored_picture() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_picture_whose_peer_went_away_under_the_send_waits_in_its_file() {
+    let budget = BytesBudget::new(1 << 20);
+    let whole = budget.free();
+    let bytes = test_picture().body.read().unwrap();
+    let body = Body::held(bytes, budget.try_take(600).unwrap());
+    let w = world(vec![Step::Given(Picture { body, ..test_picture() })]);
+    w.adapter
+        .fail_sends([SendError::Failed { failure: SendFailure::Disconnected, reason: "gone".to_owned() }]);
+    w.asks(request("u", "m1"));
+    while count(&w, "stored") < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!((budget.free(), w.adapter.sends().len()), (whole, 0), "others have its bytes");
+    assert_eq!(w.adapter.send_number(1).await.pictures.len(), 1);
+    w.ended().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn pictures_that_arrived_before_the_peer_went_away_are_not_sent_again() {
     let w = world(vec![]);
     w.adapter.away_after(2);
@@ -137,8 +159,7 @@ async fn a_job_whose_task_panicked_has_ended_before_it_is_told() {
 #[tokio::test(start_paused = true)]
 async fn the_end_of_a_job_is_told_hours_later() {
     // While it runs, and by the next run.
-    let w = world(vec![Step::Fail(ErrorClass::ModerationInput)]);
-    w.adapter.set_away(true);
+    let w = refused_while_away();
     w.asks(request("u", "m1"));
     tokio::time::sleep(10 * HOUR).await;
     assert_eq!((count(&w, "finished:failed"), w.engine.load()), (0, (0, 0)));
@@ -197,11 +218,11 @@ async fn an_end_that_is_refused_for_a_moment_is_told_later() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unknown_delivery_is_told_when_the_account_is_back_and_can_be_fetched_then() {
-    let w = world(vec![]);
+    let drawn = Arc::new(Notify::new());
+    let w = world(vec![Step::Hold(drawn.clone())]);
     w.adapter.fail_sends([unanswered()]);
     let go = w.adapter.hold_reactions();
-    w.asks(request("u", "m1"));
-    w.adapter.set_away(true);
+    w.draws_while_away(&drawn).await;
     go.notify_one();
     tokio::time::sleep(HOUR).await;
     w.clock.advance_millis(3_600_000);
@@ -261,6 +282,56 @@ async fn nothing_is_bought_for_an_account_that_is_away_after_a_start() {
         let told = next.adapter.sends().iter().any(|send| send.text == "error-overdue");
         assert_eq!(told, requests == 0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_bought_for_an_account_that_went_away_and_those_who_wait_are_bounded() {
+    let bound = ScheduleLimits { max_running: 2, max_waiting: 6, ..settings().schedule };
+    for (back, bought) in [(Duration::from_mins(5), 6), (HOUR, 0)] {
+        let w = world(vec![]);
+        w.engine.reconfigure(EngineSettings { schedule: bound, ..settings() });
+        w.adapter.set_away(true);
+        w.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));
+        let asks = |n: u32| {
+            let request = StoredRequest {
+                chat: group(&format!("g{n}")),
+                pictures: vec![url("http://x/a.png")],
+                ..request(&format!("u{n}"), &format!("m{n}"))
+            };
+            w.engine.accept(request, Brought::default())
+        };
+        for n in 0..6 {
+            asks(n).unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        assert_eq!(asks(6).unwrap_err().code, "E-QUEUE");
+        assert_eq!((w.engine.load(), count(&w, "collected")), ((0, 6), 6), "in the store, and not in memory");
+        tokio::time::sleep(back).await;
+        assert!(w.provider.requests().is_empty());
+        w.adapter.set_away(false);
+        w.ended().await;
+        assert_eq!(w.provider.requests().len(), bought);
+        let told = w.adapter.sends().iter().filter(|send| send.text == "error-overdue").count();
+        assert_eq!(told, 6 - bought);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_waited_for_their_account_get_in_line_when_it_is_back() {
+    let w = world(vec![Step::Hang, Step::Hang]);
+    w.engine.reconfigure(EngineSettings {
+        schedule: ScheduleLimits { max_running: 2, ..settings().schedule },
+        ..settings()
+    });
+    w.adapter.set_away(true);
+    for n in 0..5 {
+        w.asks(StoredRequest { chat: group(&format!("g{n}")), ..request(&format!("u{n}"), "m") });
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(w.engine.load(), (0, 5));
+    w.adapter.set_away(false);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!((w.engine.load(), w.provider.requests().len()), ((2, 3), 2), "as many as have places");
 }
 
 #[tokio::test(start_paused = true)]

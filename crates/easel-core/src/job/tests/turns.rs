@@ -39,6 +39,31 @@ async fn a_job_waits_for_its_turn_accepted_and_without_a_place() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_bought_for_a_chat_that_shut_the_account_out_while_the_job_waited() {
+    let go = Arc::new(Notify::new());
+    let (w, _) = one_waits(&go).await;
+    w.adapter.set_silenced(true);
+    go.notify_one();
+    w.ended().await;
+    assert_eq!(w.provider.requests().len(), 1);
+    assert!(w.settled.lock().unwrap().iter().any(|settled| !settled.counts), "it is given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_is_left_to_others_while_the_account_is_away() {
+    let go = Arc::new(Notify::new());
+    let (w, _) = one_waits(&go).await;
+    w.adapter.set_away(true);
+    go.notify_one();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    assert_eq!(w.provider.requests().len(), 1);
+    w.adapter.set_away(false);
+    w.ended().await;
+    assert_eq!(w.provider.requests().len(), 2);
+    assert_eq!(w.events().iter().filter(|event| *event == "finished:delivered").count(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_crash_or_a_stop_while_it_waits_costs_nothing_and_it_runs_after_the_next_start() {
     let go = Arc::new(Notify::new());
     let (w, _) = one_waits(&go).await;

@@ -355,6 +355,51 @@ async fn http_mode_knows_the_account_before_any_event() {
 }
 
 #[tokio::test]
+async fn an_http_api_that_nobody_serves_counts_as_away_until_it_answers() {
+    let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = place.local_addr().unwrap();
+    drop(place);
+    let section = OneBotSection {
+        mode: Mode::Http,
+        listen: "127.0.0.1:0".into(),
+        url: format!("http://{address}"),
+        ..OneBotSection::default()
+    };
+    let mut rig = Rig::start(section).await;
+    let peer = FakeOneBot::new();
+    // Events arrive, and nothing can be answered.
+    peer.post_event(&format!("http://{}/", rig.adapter.addresses()[0]), &peer.event(&command()))
+        .await
+        .unwrap();
+    rig.next().await;
+    let account = target(&peer).chat.account;
+    until("the dead port to be found", || !rig.adapter.is_connected(&account)).await;
+    let adapter = Arc::clone(&rig.adapter);
+    let back = adapter.connected(&account);
+    tokio::pin!(back);
+    let early = tokio::time::timeout(Duration::from_millis(100), &mut back).await;
+    assert!(early.is_err(), "nobody is there");
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    let answers = async {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let body = r#"{"status":"ok","retcode":0,"data":{}}"#;
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 4096]).await.unwrap();
+            let answer = [head.as_bytes(), body.as_bytes()].concat();
+            tokio::io::AsyncWriteExt::write_all(&mut stream, &answer).await.unwrap();
+        }
+    };
+    tokio::select! {
+        () = back => {}
+        () = answers => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("the account's return was not told"),
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn a_taken_port_is_an_error() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let section =
