@@ -481,16 +481,11 @@ impl Receiver {
             {
                 let account = self.serve_account(&id);
                 account.set_own();
-                let asked = async {
-                    tokio::join!(
-                        account.ask_whether_back(&self.link, self.hub.timing.heartbeat),
-                        self.link.identify()
-                    );
-                };
-                return tokio::select! {
-                    () = stop.cancelled() => {}
-                    () = asked => {}
-                };
+                tokio::join!(
+                    account.ask_whether_back(&self.link, self.hub.timing.heartbeat),
+                    self.link.identify()
+                );
+                return;
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(longest);
