@@ -443,6 +443,7 @@ async fn any_result_comes_again_by_its_number_also_after_a_restart() {
     let again = world.says("/重发图片 1").await;
     let sent = world.bot.next_picture().await;
     assert_eq!((sent.picture(), sent.quote), (made[0].clone(), Some(again.to_string())));
+    world.easel().logs("a result was sent again").await;
     assert!(world.asks("/重发图片").await.contains("[E-DEBOUNCE]"));
     world.bot.send(Message::group(GROUP, OTHER).text("/重发图片2")).await;
     assert_eq!(world.bot.next_picture().await.picture(), made[1]);
