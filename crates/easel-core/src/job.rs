@@ -24,6 +24,7 @@ pub mod sentences;
 mod speaker;
 #[cfg(test)]
 mod tests;
+mod unended;
 pub mod usage;
 
 pub use bad_keys::{BadKey, BadKeys, bad_keys, forget_bad, remember_bad};

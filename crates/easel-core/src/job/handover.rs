@@ -22,8 +22,8 @@ use crate::{
 };
 
 /// The first and the longest pause between two tries to write a record.
-const PAUSE: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A larger result is written first and sent then: on a slow disk it would hold up everybody on the same connection.
 const EARLY_BYTES: u64 = 16 << 20;
 

@@ -74,6 +74,9 @@ struct State {
     seen_order: std::collections::VecDeque<(Chat, MessageId)>,
     /// Jobs whose artifacts are being sent again, and how often at the same time.
     pinned: HashMap<JobId, usize>,
+    /// Jobs whose artifacts were removed while the ledger could not be written: no more than were kept, because nothing is
+    /// accepted then.
+    unrecorded: Vec<JobId>,
 }
 
 /// Keeps a job's artifacts where they are, whatever their age, until it is dropped.
@@ -108,6 +111,7 @@ impl Keeper {
             seen: HashSet::new(),
             seen_order: std::collections::VecDeque::new(),
             pinned: HashMap::new(),
+            unrecorded: Vec::new(),
         };
         Self { store, clock, state: Mutex::new(state) }
     }
@@ -320,14 +324,24 @@ impl Keeper {
         }
     }
 
+    /// Removes the artifacts of these jobs, and records that.
     async fn expire(&self, jobs: Vec<JobId>) {
+        let mut gone = self.with(|state| std::mem::take(&mut state.unrecorded));
         for job in jobs {
             let Some(kept) = self.with(|state| state.kept.remove(&job)) else { continue };
             for artifact in &kept.artifacts {
                 self.remove(&artifact.blob).await;
             }
-            let entry = Entry { job, at: self.clock.now(), event: Event::Expired };
-            drop(self.store.ledger.append(vec![entry]));
+            gone.push(job);
+        }
+        if gone.is_empty() {
+            return;
+        }
+        let at = self.clock.now();
+        let entries = gone.iter().map(|job| Entry { job: *job, at, event: Event::Expired }).collect();
+        if let Err(error) = self.store.ledger.append(entries).await {
+            tracing::warn!(%error, code = "E-STORE", jobs = gone.len(), "results are gone and the ledger does not know it yet; the next sweep tries it again");
+            self.with(|state| state.unrecorded.append(&mut gone));
         }
     }
 }
@@ -457,6 +471,23 @@ mod tests {
         shelf.ends(large).await;
         assert_eq!(shelf.left(), [3], "by bytes");
         assert_eq!(shelf.keeper.latest(&request().chat, &"2".into()).unwrap().0, large);
+    }
+
+    #[tokio::test]
+    async fn what_is_gone_is_recorded_when_there_is_room_again() {
+        let mut shelf = Shelf::new(1, 100);
+        let gone = shelf.stores(10).await;
+        shelf.ends(gone).await;
+        let stays = shelf.stores(10).await;
+        shelf.store.set_broken(true);
+        shelf.ends(stays).await;
+        assert_eq!((shelf.left(), shelf.store.entries().len()), (vec![1], 0));
+        shelf.store.set_broken(false);
+        for _ in 0..2 {
+            shelf.keeper.sweep(HashSet::new).await;
+            let recorded: Vec<_> = shelf.store.entries().iter().map(|entry| entry.job).collect();
+            assert_eq!(recorded, [gone], "once");
+        }
     }
 
     #[tokio::test]

@@ -156,9 +156,12 @@ impl Engine {
         let lost = Begun::left_by(record).map(|begun| begun.lost(&mut spent));
         let events = lost.into_iter().chain([Event::Finished { outcome: outcome.clone() }]);
         let entry = |event| Entry { job: record.id, at: self.clock.now(), event };
-        drop(self.store.ledger.append(events.map(entry).collect()));
-        self.keeper.finished(record.id, outcome).await;
+        let durable = self.store.ledger.append(events.map(entry).collect());
+        self.keeper.finished(record.id, outcome.clone()).await;
         self.usage.note(Ended { spent: &spent, ..ended(record) }, |spent| self.price(spent));
+        if let Err(error) = durable.await {
+            self.end_at_last(record.id, outcome, &error);
+        }
     }
 
     /// Tells the person how a job of an earlier run ended, then closes it, so that a crash before it is told tells it next

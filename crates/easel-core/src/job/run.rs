@@ -450,7 +450,7 @@ impl Engine {
         };
         if keep {
             let kept = self.collector.keep_all(job.id, &mut inputs).await?;
-            drop(job.journal.append([Event::Collected { inputs: kept }]));
+            job.journal.write_or_hold(Event::Collected { inputs: kept }).await;
         }
         Ok(inputs)
     }
@@ -519,14 +519,8 @@ impl Engine {
         let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
         self.conclude_counting(job, outcome.clone(), counts).await;
         if let Err(error) = durable.await {
-            Self::end_alone(job, outcome, &error);
+            self.end_alone(job, outcome, &error);
         }
-    }
-
-    /// The end of a job once more, without what was held: a nearly full disk may have room for that, which matters most.
-    fn end_alone(job: &Active, outcome: Outcome, error: &StoreError) {
-        Self::store_failed(error);
-        drop(job.journal.append([Event::Finished { outcome }]));
     }
 
     /// Frees the place of a job whose end is handed to the ledger.
@@ -556,7 +550,7 @@ impl Engine {
             None => self.store.ledger.append(Vec::new()).await.and(durable.await),
         };
         if let Err(error) = recorded {
-            Self::end_alone(job, outcome, &error);
+            self.end_alone(job, outcome, &error);
         }
     }
 }

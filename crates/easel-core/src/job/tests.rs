@@ -5,6 +5,7 @@ mod clips;
 mod remote;
 mod rounds;
 mod turns;
+mod unrecorded;
 
 use std::{
     collections::HashMap,
