@@ -20,6 +20,7 @@ pub mod recover;
 pub mod resend;
 mod run;
 pub mod schedule;
+mod seen;
 pub mod sentences;
 mod speaker;
 #[cfg(test)]
