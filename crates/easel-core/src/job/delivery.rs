@@ -183,20 +183,12 @@ async fn send(
 mod tests {
     use super::*;
     use crate::{
-        ids::{Chat, ChatKind},
         media::{Body, PictureFormat},
-        testing::{RecordingAdapter, test_picture},
+        testing::{RecordingAdapter, test_group, test_picture},
     };
 
     pub(super) fn target() -> Target {
-        let chat = Chat {
-            platform: "onebot".into(),
-            account: "1".into(),
-            kind: ChatKind::Group,
-            id: "7".into(),
-            parent: None,
-        };
-        Target { chat, quote: Some("m".into()) }
+        Target { chat: test_group("7"), quote: Some("m".into()) }
     }
 
     pub(super) fn failed(failure: SendFailure) -> SendError {

@@ -6,9 +6,9 @@ use std::{
 };
 
 use easel_core::{
-    ids::{Chat, ChatKind, MessageId, UserId},
-    job::ledger::{Event, Outcome, Stage, StoredArtifact, StoredFailure, StoredRequest},
+    job::ledger::{Event, Outcome, Stage, StoredArtifact, StoredFailure},
     media::{MediaFormat, PictureFormat},
+    testing::test_request,
 };
 use proptest::prelude::*;
 
@@ -23,32 +23,8 @@ impl Clock for HandMoved {
 }
 
 fn accepted(job: JobId, at: u64, prompt: &str) -> Entry {
-    let chat = Chat {
-        platform: "onebot".into(),
-        account: "1".into(),
-        kind: ChatKind::Group,
-        id: "2".into(),
-        parent: None,
-    };
-    let request = StoredRequest {
-        chat,
-        user: UserId::new("3"),
-        message: MessageId::new("4"),
-        feature: "draw".to_owned(),
-        prompt: prompt.to_owned(),
-        preset: None,
-        provider: None,
-        size: None,
-        ratio: Some((16, 9)),
-        tier: None,
-        count: 1,
-        pictures: Vec::new(),
-        fallback: Vec::new(),
-        quote: None,
-        had_inline: false,
-        tickets: None,
-    };
-    Entry { job, at: UnixMillis(at), event: Event::Accepted { request: Box::new(request), number: 0 } }
+    let request = Box::new(test_request("3", "4", prompt));
+    Entry { job, at: UnixMillis(at), event: Event::Accepted { request, number: 0 } }
 }
 
 fn cancelled(job: JobId, at: u64) -> Entry {
@@ -315,9 +291,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                 }),
             }
         ),
-        ".*".prop_map(|id| Event::Finished {
-            outcome: Outcome::Delivered { message: Some(MessageId::new(id)) }
-        }),
+        ".*".prop_map(|id| Event::Finished { outcome: Outcome::Delivered { message: Some(id.into()) } }),
     ]
 }
 

@@ -8,6 +8,7 @@ use crate::{
     ids::ChatKind,
     media::ClipFormat,
     message::{PictureLocator, PictureOrigin},
+    testing::{test_group, test_request},
 };
 
 /// The entry is written as `stored`, and `stored` is read as the entry.
@@ -26,28 +27,8 @@ fn check(event: Event, stored: &str) {
 
 fn request() -> StoredRequest {
     StoredRequest {
-        chat: Chat {
-            platform: "onebot".into(),
-            account: "10001".into(),
-            kind: ChatKind::Group,
-            id: "700".into(),
-            parent: None,
-        },
-        user: "20002".into(),
-        message: "-55".into(),
-        feature: "draw".to_owned(),
-        prompt: "一只\"猫\"\n和狗".to_owned(),
-        preset: None,
-        provider: None,
-        size: None,
-        ratio: None,
-        tier: None,
-        count: 1,
-        pictures: vec![],
-        fallback: vec![],
-        quote: None,
-        had_inline: false,
-        tickets: None,
+        chat: Chat { account: "10001".into(), ..test_group("700") },
+        ..test_request("20002", "-55", "一只\"猫\"\n和狗")
     }
 }
 

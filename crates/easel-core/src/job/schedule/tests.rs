@@ -3,17 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::ChatKind;
-
-fn chat(id: &str) -> Chat {
-    Chat {
-        platform: "onebot".into(),
-        account: "1".into(),
-        kind: ChatKind::Group,
-        id: id.into(),
-        parent: None,
-    }
-}
+use crate::testing::test_group as chat;
 
 fn limits(running: usize, per_chat: usize, per_user: usize, waiting: usize) -> ScheduleLimits {
     ScheduleLimits {

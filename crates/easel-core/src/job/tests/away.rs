@@ -18,9 +18,7 @@ async fn stored_while_away() -> World {
     let go = Arc::new(Notify::new());
     let w = world(vec![Step::Hold(go.clone())]);
     w.draws_while_away(&go).await;
-    while !w.events().contains(&"stored".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.events().contains(&"stored".to_owned())).await;
     w
 }
 
@@ -101,9 +99,7 @@ async fn a_picture_whose_peer_went_away_under_the_send_waits_in_its_file() {
     w.adapter
         .fail_sends([SendError::Failed { failure: SendFailure::Disconnected, reason: "gone".to_owned() }]);
     w.asks(request("u", "m1"));
-    while count(&w, "stored") < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| count(&w, "stored") >= 2).await;
     assert_eq!((budget.free(), w.adapter.sends().len()), (whole, 0), "others have its bytes");
     assert_eq!(w.adapter.send_number(1).await.pictures.len(), 1);
     w.ended().await;
@@ -114,9 +110,7 @@ async fn pictures_that_arrived_before_the_peer_went_away_are_not_sent_again() {
     let w = world(vec![]);
     w.adapter.away_after(2);
     w.asks(StoredRequest { count: 4, ..request("u", "m1") });
-    while count(&w, "stored") < 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| count(&w, "stored") >= 2).await;
     assert!(w.engine.shutdown(Duration::from_secs(5)).await);
     let next = w.restarted(vec![]);
     assert_eq!(next.recover().await, Recovered { delivered: 1, ..Recovered::default() });

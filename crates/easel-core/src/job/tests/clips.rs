@@ -115,9 +115,7 @@ async fn a_person_has_one_clip_and_pictures_beside_it() {
     w.provider.arrivals(2).await;
     // Both places of the chat are taken by clips; a picture is asked for all the same (and refused by this provider).
     w.asks(request("u", "m4"));
-    while w.engine.jobs(&group("g"), None).len() > 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.engine.jobs(&group("g"), None).len() <= 2).await;
     assert!(w.adapter.sends().iter().any(|send| send.text == "error-no-provider"));
 }
 

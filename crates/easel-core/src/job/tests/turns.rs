@@ -96,14 +96,10 @@ async fn a_stop_is_heard_as_well_while_the_second_picture_waits_for_its_turn() {
     // Its next call has to wait for this one.
     w.asks(StoredRequest { chat: group("i"), ..request("w", "m3") });
     w.adapter.reaction_number(4).await;
-    while w.engine.load() != (1, 1) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.engine.load() == (1, 1)).await;
     second.notify_one();
     w.provider.arrivals(3).await;
-    while w.engine.load() != (1, 1) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.engine.load() == (1, 1)).await;
     let stops = w.engine.shutdown(Duration::from_secs(5));
     tokio::pin!(stops);
     tokio::select! {

@@ -36,9 +36,7 @@ async fn kept_inputs_are_recorded_before_anybody_is_asked() {
     w.adapter.send_number(1).await;
     w.store.set_ledger_broken(true);
     served.notify_one();
-    while w.store.blob_names().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| !w.store.blob_names().is_empty()).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(w.events(), ["accepted", "asking", "accepted"]);
     w.store.set_ledger_broken(false);
