@@ -200,14 +200,17 @@ async fn a_polite_stop_delivers_what_is_being_drawn() {
     assert_eq!(events(&world, "finished").len(), 1);
 }
 
-/// Killed again and again in the midst of work, at other moments each time.
+/// Killed again and again in the midst of work, each time when another number of steps is on record.
 #[tokio::test]
 async fn after_any_number_of_kills_every_accepted_job_has_ended_exactly_once() {
-    const ROUNDS: u64 = 10;
+    const ROUNDS: usize = 10;
+    /// What four jobs record at least, of which one waits for its picture: six entries each, and two.
+    const STEPS: usize = 20;
     const JOBS: i64 = 4;
     let mut world = world().await;
     let mut asked = HashMap::new();
     for round in 0..ROUNDS {
+        let before = journal(&world.path("data")).len();
         // Every third job is being drawn when the process dies; of the others some are done, some on their way.
         for job in 0..JOBS {
             world.provider.answer(if job % 3 == 2 { Answer::draws().held() } else { Answer::draws() });
@@ -215,13 +218,8 @@ async fn after_any_number_of_kills_every_accepted_job_has_ended_exactly_once() {
             let id = world.bot.send(Message::group(GROUP, USER + job).text(&text)).await;
             asked.insert(id.to_string(), text);
         }
-        if round % 2 == 0 {
-            world.provider.next_request().await;
-        } else {
-            world.bot.next_picture().await;
-        }
-        // The moment itself is not awaited but chosen: a few milliseconds into the work.
-        tokio::time::sleep(std::time::Duration::from_millis(round * 7 % 23)).await;
+        let step = before + 1 + round * 7 % STEPS;
+        until("the step", || journal(&world.path("data")).len() >= step).await;
         world.kill_and_start().await;
     }
     let accepted = events(&world, "accepted");
