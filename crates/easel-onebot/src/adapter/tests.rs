@@ -1,5 +1,6 @@
 //! The whole adapter against a fake implementation on real sockets.
 
+mod accounts;
 mod delivery;
 mod hostile;
 mod links;

@@ -184,6 +184,11 @@ pub(crate) fn filled(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     text(raw).filter(|text| !text.trim().is_empty())
 }
 
+/// Whose account it is. Before it is logged in, implementations write 0.
+pub(crate) fn account(raw: Raw<'_>) -> Option<Cow<'_, str>> {
+    filled(raw).filter(|id| id != "0")
+}
+
 /// A whole number, written as a number or as a string.
 pub(crate) fn int(raw: Raw<'_>) -> Option<i64> {
     let text = text(raw)?;

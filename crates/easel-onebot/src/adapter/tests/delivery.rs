@@ -513,7 +513,7 @@ async fn an_implementation_that_is_back_is_asked_whether_its_account_is() {
         }
     }
     // One that can't tell is believed.
-    known.set_online(false);
+    known.set_online(&known.link().unwrap(), false);
     peer.drop_links().await;
     until("the end of the link", || known.link().is_none()).await;
     peer.fault(
