@@ -16,8 +16,8 @@ use easel_core::{
     media::{Body, Spool},
     message::{ChatRole, PictureLocator, PictureOrigin, PictureRef, Quote},
     ports::{
-        Adapter, AdapterCapabilities, AdapterError, Clock, DownloadError, Inbox, PictureSource, SendError,
-        SendFailure,
+        Adapter, AdapterCapabilities, AdapterError, Clock, DownloadError, Inbox, PictureSource, PublishMedia,
+        SendError, SendFailure,
     },
     reply::{Clearance, Reaction, Reply, Sent, Target},
 };
@@ -34,13 +34,6 @@ use crate::{
     transport::{self, CallError, Timing},
 };
 
-/// Publishes pictures and clips under one-time links that nobody can guess, for `image_delivery = "url"`.
-pub trait Publisher: Send + Sync {
-    /// A link under which the bytes can be fetched once and for a short time; `None` when none can be given. The name's
-    /// ending tells what they are.
-    fn publish(&self, name: &str, body: &Body) -> Option<String>;
-}
-
 /// What the adapter needs from the program.
 pub struct Deps {
     /// Makes its HTTP clients.
@@ -52,8 +45,8 @@ pub struct Deps {
     /// Folder for pictures that the implementation opens by path (`image_delivery = "file"`); made when needed, and
     /// emptied picture by picture.
     pub outbox: PathBuf,
-    /// Makes links for `image_delivery = "url"`; without it that way is not taken.
-    pub publisher: Option<Arc<dyn Publisher>>,
+    /// Makes links that the implementation can fetch; without it `image_delivery = "url"` is not taken.
+    pub publish: Option<Arc<dyn PublishMedia>>,
 }
 
 /// All OneBot v11 connections of one easel.
@@ -63,7 +56,7 @@ pub struct OneBot {
     downloads: HttpClient,
     spool: Spool,
     outbox: PathBuf,
-    publisher: Option<Arc<dyn Publisher>>,
+    publish: Option<Arc<dyn PublishMedia>>,
     pace: pace::Pace,
     seats: download::Seats,
 }
@@ -111,7 +104,7 @@ impl OneBot {
             downloads,
             spool: deps.spool,
             outbox: deps.outbox,
-            publisher: deps.publisher,
+            publish: deps.publish,
             pace: pace::Pace::default(),
             seats: download::Seats::default(),
         })

@@ -410,7 +410,7 @@ async fn a_taken_port_is_an_error() {
         clock: Arc::new(SystemClock),
         spool: Spool::new(BytesBudget::new(1 << 20), &folder.path().join("spool")).unwrap(),
         outbox: folder.path().join("outbox"),
-        publisher: None,
+        publish: None,
     };
     let adapter = Arc::new(OneBot::with_timing(vec![section, reverse()], deps, quick()).unwrap());
     let (sender, _messages) = mpsc::unbounded_channel();
