@@ -5,6 +5,7 @@ mod napfile;
 mod pace;
 mod quote;
 mod send;
+mod standing;
 mod stream;
 mod upload;
 
@@ -165,6 +166,11 @@ impl OneBot {
             (Ok(_), Some(group)) if had_left.is_some() => account.is_back(group),
             (Err(SendError::Failed { failure: SendFailure::Forbidden, reason }), Some(group)) => {
                 account.learn_refused(group, reason, self.hub.clock.now());
+                // The refusal does not say for how long, and the notice that did was missed: else a picture would be
+                // bought every few minutes, for days.
+                if let (true, Ok(group)) = (reason.starts_with(MUTED), group.parse()) {
+                    self.ask(&link, &account, group).await;
+                }
             }
             _ => {}
         }
@@ -274,6 +280,11 @@ impl Adapter for OneBot {
                 .hub
                 .account(&chat.account)
                 .is_some_and(|account| account.is_shut_out(chat.id.as_str(), self.hub.clock.now()))
+    }
+
+    async fn find_out_may_speak(&self, chat: &Chat) -> bool {
+        self.find_out(chat).await;
+        self.may_speak(chat)
     }
 
     async fn run(

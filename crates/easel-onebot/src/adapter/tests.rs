@@ -5,6 +5,7 @@ mod delivery;
 mod hostile;
 mod links;
 mod lookups;
+mod standing;
 
 use std::sync::Mutex;
 

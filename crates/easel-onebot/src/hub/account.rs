@@ -14,7 +14,7 @@ use tracing::{info, warn};
 
 use super::{
     link::{Link, Login},
-    standing::{Left, Standing},
+    standing::{Left, Question, Standing},
 };
 use crate::{
     inbound::PictureFrame,
@@ -110,6 +110,7 @@ impl Account {
             links.push(link);
         }
         drop(links);
+        self.memory().standing.doubt();
         self.came.notify_waiters();
     }
 
@@ -214,6 +215,11 @@ impl Account {
         }
     }
 
+    /// The list of its groups lacks one.
+    pub(crate) fn is_missing(&self, group: i64) {
+        self.memory().standing.left(group, Left::Presumed);
+    }
+
     /// A send to a group was refused for good.
     pub(crate) fn learn_refused(&self, group: &str, reason: &str, now: UnixMillis) {
         let Ok(group) = group.parse() else { return };
@@ -240,6 +246,11 @@ impl Account {
     /// Whether nothing that it says in the group would be seen there: it is muted, or no member any more.
     pub(crate) fn is_shut_out(&self, group: &str, now: UnixMillis) -> bool {
         group.parse().is_ok_and(|group| self.memory().standing.is_shut_out(group, now))
+    }
+
+    /// The question whether it may speak in a group; see [`Standing::question`].
+    pub(crate) fn question(&self, group: i64, now: UnixMillis) -> Question {
+        self.memory().standing.question(group, now)
     }
 
     /// Remembers chatter with pictures.

@@ -1,14 +1,17 @@
-//! In which groups nothing that an account says would be seen. Plain data: what was told or refused, and until when it
-//! holds. Nothing of it outlives the run.
+//! In which groups nothing that an account says would be seen. Plain data: what was told, refused or found out, and until
+//! when it holds. Nothing of it outlives the run; [`Standing::question`] says when to ask anew.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use easel_core::ids::UnixMillis;
+use tokio::sync::OnceCell;
 
 /// How long a group counts as muted after a send was refused for that reason and nothing tells until when.
 const MUTED_AFTER_REFUSAL_SECONDS: i64 = 10 * 60;
-/// Groups per account that are remembered as muting it, and as left.
+/// Groups per account that are remembered as muting it, as left, and as asked about.
 const MAX_GROUPS: usize = 4096;
+/// An answer of the platform holds this long: what changes meanwhile is told by notices, unless one gets lost.
+const ANSWER_LIFE_MS: u64 = 10 * 60 * 1000;
 
 /// How it is known that an account is in a group no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +30,12 @@ pub(crate) struct Standing {
     muted: HashMap<i64, UnixMillis>,
     /// Groups that it was in and is in no more, and how that is known.
     left: HashMap<i64, Left>,
+    /// Groups that the platform was asked about, and since when.
+    asked: HashMap<i64, (UnixMillis, Question)>,
 }
+
+/// One question about one group: whoever asks second waits for the answer to the first.
+pub(crate) type Question = Arc<OnceCell<()>>;
 
 impl Standing {
     /// Whether the group muted it.
@@ -75,6 +83,21 @@ impl Standing {
     pub(crate) fn is_shut_out(&self, group: i64, now: UnixMillis) -> bool {
         self.left.contains_key(&group) || self.is_muted(group, now)
     }
+
+    /// The question whether it may speak in a group: one that was asked lately, or a new one.
+    pub(crate) fn question(&mut self, group: i64, now: UnixMillis) -> Question {
+        self.asked.retain(|_, (since, _)| now.since(*since) <= ANSWER_LIFE_MS);
+        if self.asked.len() >= MAX_GROUPS && !self.asked.contains_key(&group) {
+            return Question::default();
+        }
+        let (_, question) = self.asked.entry(group).or_insert_with(|| (now, Question::default()));
+        Arc::clone(question)
+    }
+
+    /// Notices may have been missed: what is asked now is asked anew.
+    pub(crate) fn doubt(&mut self) {
+        self.asked.clear();
+    }
 }
 
 #[cfg(test)]
@@ -111,12 +134,28 @@ mod tests {
     }
 
     #[test]
+    fn a_group_is_asked_about_once_for_a_while() {
+        let mut standing = Standing::default();
+        let first = standing.question(7, NOW);
+        assert!(Arc::ptr_eq(&first, &standing.question(7, later(600))));
+        assert!(!Arc::ptr_eq(&first, &standing.question(8, NOW)), "another group");
+        assert!(!Arc::ptr_eq(&first, &standing.question(7, later(601))), "long ago");
+        let again = standing.question(7, NOW);
+        standing.doubt();
+        assert!(!Arc::ptr_eq(&again, &standing.question(7, NOW)), "notices may have been missed");
+    }
+
+    #[test]
     fn what_is_remembered_is_bounded() {
         let mut standing = Standing::default();
         for group in 0..10_000 {
             standing.mute(group, 600, NOW);
             standing.left(group, Left::Told);
+            drop(standing.question(group, NOW));
         }
-        assert_eq!((standing.muted.len(), standing.left.len()), (MAX_GROUPS, MAX_GROUPS));
+        assert_eq!(
+            (standing.muted.len(), standing.left.len(), standing.asked.len()),
+            (MAX_GROUPS, MAX_GROUPS, MAX_GROUPS)
+        );
     }
 }
