@@ -231,13 +231,12 @@ impl OneBot {
                 Way::Base64 => Source::Base64(cargo.body.clone()),
                 Way::Stream => Source::Uri(self.upload(link, *cargo).await?),
                 Way::Napfile => Source::Uri(self.hand_to_receiver(link, *cargo).await?),
-                Way::Url => Source::Uri(match cargo.link {
-                    Some(link) => link.to_owned(),
-                    None => {
-                        let published = self.published(*cargo).await?;
-                        kept.push(published.keep);
-                        published.url
-                    }
+                Way::Url => Source::Uri(if let Some(link) = cargo.link {
+                    link.to_owned()
+                } else {
+                    let published = self.published(*cargo).await?;
+                    kept.push(published.keep);
+                    published.url
                 }),
                 Way::File => {
                     let (path, made) = self.place(*cargo).await.map_err(|error| {
