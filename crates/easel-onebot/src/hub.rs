@@ -201,8 +201,11 @@ impl Hub {
             debug!(account = %account.id, message = %message.id, sent_at = message.sent_at.0, "a command is too old to be answered");
             return;
         }
-        // Nobody could see the answer, not even that there is none.
-        if message.chat.kind == ChatKind::Group && account.is_muted(message.chat.id.as_str(), now) {
+        // Nobody could see the answer, not even that there is none. Where the mute may be over, the platform is asked before
+        // anything is paid.
+        let group = message.chat.id.as_str();
+        if message.chat.kind == ChatKind::Group && account.is_muted(group, now) && !account.doubts_mute(group)
+        {
             debug!(account = %account.id, group = %message.chat.id, "a command came from a group that muted the account");
             return;
         }

@@ -57,16 +57,16 @@ impl Place for PlaceOf<'_> {
 }
 
 impl Engine {
-    /// Whether a result could be seen in the job's chat; `missed` = news of that may have been missed, so that the platform
-    /// is asked.
+    /// Whether a result could be seen in the job's chat. Where news of that may have been missed, as `missed` says, the
+    /// platform is asked, and where it seems that nobody would see it: that may be over.
     pub(super) async fn may_be_seen(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         missed: bool,
     ) -> Result<bool, Stopped> {
-        if !missed {
-            return Ok(adapter.may_speak(&job.request.chat));
+        if !missed && adapter.may_speak(&job.request.chat) {
+            return Ok(true);
         }
         tokio::select! {
             biased;

@@ -37,7 +37,8 @@ impl OneBot {
         let (ChatKind::Group, Ok(group)) = (chat.kind, chat.id.as_str().parse()) else { return };
         let Ok((account, link)) = self.reach(&chat.account) else { return };
         let now = self.hub.clock.now();
-        if account.is_shut_out(chat.id.as_str(), now) {
+        let id = chat.id.as_str();
+        if account.is_shut_out(id, now) && !account.doubts_mute(id) {
             return;
         }
         // All jobs of a group ask at once, and wait for one answer.
@@ -58,6 +59,8 @@ impl OneBot {
                 let left = until.saturating_sub(i64::try_from(now.0 / 1000).unwrap_or(i64::MAX));
                 if left > 0 {
                     account.set_muted(group, left, now);
+                } else {
+                    account.is_not_muted(group);
                 }
             }
             // What a refusal of this means differs; the list of groups does not.

@@ -200,6 +200,16 @@ impl Account {
         group.parse().is_ok_and(|group| self.memory().standing.is_muted(group, now))
     }
 
+    /// Whether the group muted it and that may be over unheard; see [`Standing::is_doubted`].
+    pub(crate) fn doubts_mute(&self, group: &str) -> bool {
+        group.parse().is_ok_and(|group| self.memory().standing.is_doubted(group))
+    }
+
+    /// The platform told that a group does not mute it.
+    pub(crate) fn is_not_muted(&self, group: i64) {
+        self.memory().standing.not_muted(group);
+    }
+
     /// Takes note that a group muted it; 0 seconds lifts it.
     pub(crate) fn set_muted(&self, group: i64, seconds: i64, now: UnixMillis) {
         self.memory().standing.mute(group, seconds, now);

@@ -26,12 +26,20 @@ pub(crate) enum Left {
 /// What is known of an account's groups.
 #[derive(Debug, Default)]
 pub(crate) struct Standing {
-    /// Groups that muted it, and until when.
-    muted: HashMap<i64, UnixMillis>,
+    /// Groups that muted it.
+    muted: HashMap<i64, Mute>,
     /// Groups that it was in and is in no more, and how that is known.
     left: HashMap<i64, Left>,
     /// Groups that the platform was asked about, and since when.
     asked: HashMap<i64, (UnixMillis, Question)>,
+}
+
+/// A mute.
+#[derive(Clone, Copy, Debug)]
+struct Mute {
+    until: UnixMillis,
+    /// The notice that lifted it may have been missed.
+    is_doubted: bool,
 }
 
 /// One question about one group: whoever asks second waits for the answer to the first.
@@ -40,18 +48,32 @@ pub(crate) type Question = Arc<OnceCell<()>>;
 impl Standing {
     /// Whether the group muted it.
     pub(crate) fn is_muted(&self, group: i64, now: UnixMillis) -> bool {
-        self.muted.get(&group).is_some_and(|until| *until > now)
+        self.muted.get(&group).is_some_and(|mute| mute.until > now)
+    }
+
+    /// Whether it may have been lifted unheard.
+    pub(crate) fn is_doubted(&self, group: i64) -> bool {
+        self.muted.get(&group).is_some_and(|mute| mute.is_doubted)
+    }
+
+    /// The platform told that the group does not mute it now. A mute that is not doubted is that of the whole group, which
+    /// no member's record tells.
+    pub(crate) fn not_muted(&mut self, group: i64) {
+        if self.is_doubted(group) {
+            self.muted.remove(&group);
+        }
     }
 
     /// A group muted it for so many seconds; 0 lifts it.
     pub(crate) fn mute(&mut self, group: i64, seconds: i64, now: UnixMillis) {
-        self.muted.retain(|_, until| *until > now);
+        self.muted.retain(|_, mute| mute.until > now);
         if seconds == 0 {
             self.muted.remove(&group);
         } else if self.muted.len() < MAX_GROUPS {
             // Negative means until it is lifted; a day at most, in case the notice of that gets lost.
             let seconds = u64::try_from(seconds).unwrap_or(24 * 60 * 60).min(30 * 24 * 60 * 60);
-            self.muted.insert(group, UnixMillis(now.0 + seconds * 1000));
+            let until = UnixMillis(now.0 + seconds * 1000);
+            self.muted.insert(group, Mute { until, is_doubted: false });
         }
     }
 
@@ -94,9 +116,10 @@ impl Standing {
         Arc::clone(question)
     }
 
-    /// Notices may have been missed: what is asked now is asked anew.
+    /// Notices may have been missed: what is asked now is asked anew, and mutes may be over.
     pub(crate) fn doubt(&mut self) {
         self.asked.clear();
+        self.muted.values_mut().for_each(|mute| mute.is_doubted = true);
     }
 }
 

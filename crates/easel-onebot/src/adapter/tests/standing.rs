@@ -51,6 +51,33 @@ async fn a_mute_that_nobody_heard_of_is_found_out_by_one_call() {
 }
 
 #[tokio::test]
+async fn a_mute_that_was_lifted_unheard_is_found_out() {
+    let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::new()).await;
+    let chat = target(&peer).chat;
+    let account = rig.adapter.hub.account(&chat.account).unwrap();
+    let command = |id: i64| Event::group(GROUP, MEMBER).text("/生图 猫").message_id(id);
+    for (id, still) in [(1, true), (3, false)] {
+        account.set_muted(GROUP, 24 * 3600, SystemClock.now());
+        peer.send(command(id)).await;
+        // Read after it.
+        peer.send(Event::private(MEMBER).text("/生图 猫")).await;
+        assert!(rig.next().await.chat.kind.is_direct(), "nobody would see an answer");
+        assert!(!rig.adapter.find_out_may_speak(&chat).await);
+        assert_eq!(asked(&peer, "get_group_member_info"), usize::from(!still), "known well");
+        peer.mute_unheard(GROUP, if still { 3600 } else { 0 });
+        peer.drop_links().await;
+        until("the end of the link", || account.link().is_none()).await;
+        peer.reconnect().await.unwrap();
+        rig.reachable(&peer).await;
+        peer.send(command(id + 1)).await;
+        assert_eq!(rig.next().await.id.as_str(), (id + 1).to_string());
+        assert!(!rig.adapter.may_speak(&chat), "as far as is known");
+        assert_eq!(rig.adapter.find_out_may_speak(&chat).await, !still);
+    }
+    rig.end().await;
+}
+
+#[tokio::test]
 async fn a_removal_that_nobody_heard_of_is_found_out_in_every_dialect() {
     for dialect in [Dialect::NapCat, Dialect::LLBot, Dialect::Lagrange, Dialect::GoCqhttp] {
         let (mut rig, peer) = Rig::with_peer(reverse(), FakeOneBot::builder().dialect(dialect).build()).await;
