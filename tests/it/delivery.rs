@@ -280,6 +280,31 @@ async fn what_waits_for_a_group_that_mutes_or_removes_the_bot_is_not_bought() {
 }
 
 #[tokio::test]
+async fn what_waited_over_a_restart_for_a_group_that_muted_or_removed_the_bot_meanwhile_is_not_bought() {
+    let one_at_a_time = |provider: &str| configuration(provider).replace("[jobs]", "[jobs]\nmax_running = 1");
+    for is_removed in [false, true] {
+        let mut world = world_with(one_at_a_time).await;
+        world.provider.answer(Answer::draws().held());
+        world.bot.send(Message::group(GROUP + 1, USER).text("/生图 在别的群")).await;
+        world.provider.in_flight(1).await;
+        world.says("/生图 一只猫").await;
+        assert!(world.hears().await.text.contains("轮到就画"));
+        world.kill();
+        if is_removed {
+            world.bot.leave_unheard(GROUP);
+        } else {
+            world.bot.mute_unheard(GROUP, 3600);
+        }
+        world.start().await;
+        let data = world.path("data");
+        let ends = || journal(&data).iter().filter(|(_, entry)| entry["event"] == "finished").count();
+        until("both jobs to end", || ends() == 2).await;
+        assert!(journal(&data).iter().any(|(_, entry)| entry["outcome"]["code"] == "E-SILENCED"));
+        assert_eq!(world.provider.requests().len(), 1, "the other one was bought");
+    }
+}
+
+#[tokio::test]
 async fn pictures_keep_their_distance_and_texts_do_not() {
     let paced = |provider: &str| {
         configuration(provider).replace("min_send_interval_ms = 0", "min_send_interval_ms = 2500")

@@ -256,6 +256,8 @@ impl Engine {
             beginning => beginning,
         };
         let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
+        // What happened in the chat while nobody listened is not known.
+        let mut missed = matches!(beginning, Beginning::Again { .. });
         if let Beginning::Again { inputs } = &beginning {
             if inputs.is_none() && job.request.had_inline {
                 // Drawn from the words alone it would be another picture than the one that was asked for.
@@ -313,6 +315,7 @@ impl Engine {
                 job.journal.write([Event::Collected { inputs: kept }]).await?;
                 recorded = true;
             }
+            missed = true;
             self.await_account(job, adapter, &mut started).await?;
             self.wait_for_turn(job, &mut started).await?;
         }
@@ -323,7 +326,7 @@ impl Engine {
             () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
             references = self.collector.load(inputs.pictures) => references?,
         };
-        if !adapter.may_speak(&job.request.chat) {
+        if !self.may_be_seen(job, adapter, missed).await? {
             // Nobody there would see what is paid.
             return Err(Stopped::failed(UserError::new("error-silenced", "E-SILENCED")));
         }

@@ -170,6 +170,17 @@ pub trait Adapter: PictureSource {
         true
     }
 
+    /// The same, asked of the platform where the news of a mute or a removal may have been missed: while easel did not
+    /// run, or the account was away. May take a call, a few seconds at most, and remembers the answer for a while.
+    ///
+    /// Asked only before a job is paid that did not begin with a message just now, or where [`Self::may_speak`] says no: the
+    /// news of the end of a mute may have been missed, too. Whoever has just spoken in a chat has
+    /// shown that the bot hears it, so an ordinary picture must not wait for an answer; whether the bot is muted there
+    /// shows at its first send, and is remembered.
+    async fn find_out_may_speak(&self, chat: &Chat) -> bool {
+        self.may_speak(chat)
+    }
+
     /// Runs until `stop`: listens or connects, reconnects for ever, delivers messages to the inbox. Calls `ready`
     /// once, when it listens (or has started to dial).
     ///

@@ -68,6 +68,7 @@ struct State {
     away: bool,
     leaves: Option<usize>,
     silenced: bool,
+    found_silenced: bool,
     next: u64,
 }
 
@@ -127,6 +128,11 @@ impl RecordingAdapter {
     /// Whether the account was muted or removed: then sends are refused as forbidden.
     pub fn set_silenced(&self, silenced: bool) {
         self.with(|state| state.silenced = silenced);
+    }
+
+    /// The account was muted while nobody listened: whoever asks finds it out.
+    pub fn silence_unheard(&self) {
+        self.with(|state| state.found_silenced = true);
     }
 
     /// Downloads wait for the returned notification.
@@ -252,6 +258,11 @@ impl Adapter for RecordingAdapter {
 
     fn may_speak(&self, _chat: &Chat) -> bool {
         self.with(|state| !state.silenced)
+    }
+
+    async fn find_out_may_speak(&self, chat: &Chat) -> bool {
+        self.with(|state| state.silenced |= state.found_silenced);
+        self.may_speak(chat)
     }
 
     async fn run(

@@ -279,6 +279,46 @@ async fn nothing_is_bought_for_an_account_that_is_away_after_a_start() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn nothing_is_bought_for_a_chat_that_muted_the_account_unheard() {
+    let silenced = |w: &World| {
+        assert_eq!(
+            (w.provider.requests().len(), w.events().last().unwrap().as_str()),
+            (0, "finished:failed")
+        );
+        assert_eq!(
+            w.settled.lock().unwrap().last(),
+            Some(&Settlement { counts: false, refusals: 0 }),
+            "given back"
+        );
+    };
+    // While easel did not run.
+    let w = world(vec![Step::Hang]);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    w.store.forget_after(1);
+    let next = world_with(w.store.clone(), vec![]);
+    next.adapter.silence_unheard();
+    assert_eq!(next.recover().await, Recovered { rerun: 1, ..Recovered::default() });
+    next.ended().await;
+    silenced(&next);
+    // While the account was away.
+    let w = world(vec![]);
+    w.adapter.set_away(true);
+    w.asks(request("u", "m1"));
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    w.adapter.silence_unheard();
+    w.adapter.set_away(false);
+    w.ended().await;
+    silenced(&w);
+    // Nobody is asked about a chat in which somebody spoke just now.
+    let w = world(vec![]);
+    w.adapter.silence_unheard();
+    w.asks(request("u", "m1"));
+    w.ended().await;
+    assert_eq!(w.provider.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn nothing_is_bought_for_an_account_that_went_away_and_those_who_wait_are_bounded() {
     let bound = ScheduleLimits { max_running: 2, max_waiting: 6, ..settings().schedule };
     for (back, bought) in [(Duration::from_mins(5), 6), (HOUR, 0)] {

@@ -2,6 +2,7 @@
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
+use easel_core::ports::{Published, StoreError};
 use easel_testkit::{
     napfile::{Behaviour, FakeNapfile},
     onebot::{Dialect, Fault, Message as Event, Origin},
@@ -343,25 +344,56 @@ async fn paths_are_used_only_while_they_can_be_read() {
     rig.end().await;
 }
 
+/// Publishes what it is given for the fake to fetch, or refuses.
+struct Web {
+    files: easel_testkit::files::FileServer,
+    full: bool,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+struct Ended(Arc<Mutex<Vec<String>>>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push("gone".to_owned());
+    }
+}
+
+#[async_trait]
+impl PublishMedia for Web {
+    async fn publish(&self, body: &Body, extension: &str) -> Result<Published, StoreError> {
+        self.log.lock().unwrap().push(extension.to_owned());
+        if self.full {
+            return Err(StoreError::Closed);
+        }
+        let url = self.files.put(&format!("/once/abc.{extension}"), body.read().unwrap());
+        Ok(Published { url, keep: Box::new(Ended(Arc::clone(&self.log))) })
+    }
+}
+
 #[tokio::test]
 async fn links_are_used_when_somebody_publishes_them() {
-    struct Served(String);
-    impl Publisher for Served {
-        fn publish(&self, _: &str, _: &Body) -> Option<String> {
-            Some(self.0.clone())
-        }
-    }
-    let files = easel_testkit::files::FileServer::start().await;
     let bytes = content(5_000);
-    let link = files.put("/once/abc.png", bytes.clone());
-    let section = OneBotSection { image_delivery: ImageDelivery::Url, ..reverse() };
-    let rig = Rig::start_with(vec![section], quick(), Some(Arc::new(Served(link)))).await;
-    let peer = FakeOneBot::new();
-    peer.connect(&rig.url("/ws")).await.unwrap();
-    rig.reachable(&peer).await;
-    let sent = rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
-    assert_eq!((sent.way, peer.next_picture().await.picture()), ("url", bytes));
-    rig.end().await;
+    let pictures = || picture_reply(bytes.clone());
+    for (reply, full, way, log) in [
+        (pictures(), false, "url", &["png", "gone"][..]),
+        (clip_reply(bytes.clone(), None), false, "url", &["mp4", "gone"]),
+        (pictures(), true, "base64", &["png"]),
+    ] {
+        let web = Web { files: easel_testkit::files::FileServer::start().await, full, log: Arc::default() };
+        let seen = Arc::clone(&web.log);
+        let section = OneBotSection { image_delivery: ImageDelivery::Url, ..reverse() };
+        let rig = Rig::start_with(vec![section], quick(), Some(Arc::new(web))).await;
+        let peer = FakeOneBot::new();
+        peer.connect(&rig.url("/ws")).await.unwrap();
+        rig.reachable(&peer).await;
+        assert_eq!(rig.adapter.send(&target(&peer), &reply).await.unwrap().way, way);
+        let sent = peer.next_send().await;
+        let file = sent.pictures.first().or(sent.files.first()).unwrap();
+        assert_eq!(file.bytes.as_ref(), Some(&bytes));
+        assert_eq!(*seen.lock().unwrap(), log, "no longer than it is needed");
+        rig.end().await;
+    }
 }
 
 #[tokio::test]
@@ -513,7 +545,7 @@ async fn an_implementation_that_is_back_is_asked_whether_its_account_is() {
         }
     }
     // One that can't tell is believed.
-    known.set_online(false);
+    known.set_online(&known.link().unwrap(), false);
     peer.drop_links().await;
     until("the end of the link", || known.link().is_none()).await;
     peer.fault(
