@@ -14,6 +14,7 @@ mod handover;
 mod journal;
 pub mod kept;
 pub mod ledger;
+mod lines;
 mod made;
 mod place;
 pub mod recover;

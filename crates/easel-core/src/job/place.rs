@@ -1,9 +1,10 @@
-//! A job's place among those that run, while it waits for a provider that works for others, and whether anybody would see
-//! its result.
+//! A job's place among those that run, while it waits for a provider that works for others; and whether anybody is there
+//! who would see what is made for it.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::{
     active::Active,
@@ -16,6 +17,34 @@ use crate::{
     error::Charged,
     ports::{Adapter, StoreError},
 };
+
+/// The longest pause before one looks again whether a mute is over: it may be lifted early.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Who would see what is made for a job now. Who is muted for so short that the job has time left counts as away.
+pub(super) fn audience(adapter: &dyn Adapter, job: &Active) -> Audience {
+    let chat = &job.request.chat;
+    if !adapter.may_speak(chat) {
+        let left = job.deadline.saturating_duration_since(Instant::now());
+        return if adapter.muted_for(chat).is_some_and(|rest| rest < left) {
+            Audience::Away
+        } else {
+            Audience::Gone
+        };
+    }
+    if adapter.is_connected(&chat.account) { Audience::There } else { Audience::Away }
+}
+
+/// Waits until the audience of a job is there, or gone for good.
+pub(super) async fn audience_back(adapter: &dyn Adapter, job: &Active) {
+    let chat = &job.request.chat;
+    while audience(adapter, job) == Audience::Away {
+        adapter.connected(&chat.account).await;
+        if let Some(rest) = adapter.muted_for(chat) {
+            tokio::time::sleep(rest.min(LOOK_AGAIN)).await;
+        }
+    }
+}
 
 /// The place of one job.
 pub(super) struct PlaceOf<'a> {
@@ -38,18 +67,14 @@ impl Place for PlaceOf<'_> {
     }
 
     fn audience(&self) -> Audience {
-        let chat = &self.job.request.chat;
-        match self.engine.planner.adapter(&chat.platform) {
-            Some(adapter) if !adapter.may_speak(chat) => Audience::Gone,
-            Some(adapter) if !adapter.is_connected(&chat.account) => Audience::Away,
-            _ => Audience::There,
-        }
+        let adapter = self.engine.planner.adapter(&self.job.request.chat.platform);
+        adapter.map_or(Audience::There, |adapter| audience(&*adapter, self.job))
     }
 
     async fn audience_back(&self) {
         let chat = &self.job.request.chat;
         if let Some(adapter) = self.engine.planner.adapter(&chat.platform) {
-            adapter.connected(&chat.account).await;
+            audience_back(&*adapter, self.job).await;
             // What happened in the chat meanwhile is not known; the answer is remembered.
             adapter.find_out_may_speak(chat).await;
         }
@@ -57,21 +82,23 @@ impl Place for PlaceOf<'_> {
 }
 
 impl Engine {
-    /// Whether a result could be seen in the job's chat. Where news of that may have been missed, as `missed` says, the
-    /// platform is asked, and where it seems that nobody would see it: that may be over.
-    pub(super) async fn may_be_seen(
+    /// Who would see a result now. Where news of that may have been missed, as `missed` says, the platform is asked, and
+    /// where it seems that nobody would: that may be over.
+    pub(super) async fn find_audience(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         missed: bool,
-    ) -> Result<bool, Stopped> {
-        if !missed && adapter.may_speak(&job.request.chat) {
-            return Ok(true);
+    ) -> Result<Audience, Stopped> {
+        match audience(&**adapter, job) {
+            Audience::There if !missed => return Ok(Audience::There),
+            Audience::Away => return Ok(Audience::Away),
+            Audience::There | Audience::Gone => {}
         }
         tokio::select! {
             biased;
             () = job.cancel.cancelled() => Err(Stopped::Cancelled { charged: Charged::No }),
-            may = adapter.find_out_may_speak(&job.request.chat) => Ok(may),
+            _ = adapter.find_out_may_speak(&job.request.chat) => Ok(audience(&**adapter, job)),
             () = self.stop.cancelled() => Err(Stopped::Later),
             () = tokio::time::sleep_until(job.deadline) => Err(Stopped::failed(deadline_sentence(self.settings.load().deadline))),
         }

@@ -4,18 +4,15 @@
 //! back, however long that takes, because nobody else tells it; what has not been told is not recorded as ended. What an
 //! account's return sets free is said one after the other.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::time::Instant;
 
-use super::{engine::Engine, sentences::charge_note};
+use super::{
+    engine::Engine,
+    lines::{First, Lines},
+    sentences::charge_note,
+};
 use crate::{
     error::{Charged, UserError},
     ids::{AccountId, Chat, JobId, Platform, UnixMillis},
@@ -40,18 +37,12 @@ const GAP: Duration = Duration::from_millis(250);
 
 /// One sentence at a time for each account, among those that could not be said at once.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<(Platform, AccountId), Arc<Semaphore>>>);
+pub(super) struct Turns(Lines<(Platform, AccountId)>);
 
 impl Turns {
     /// The turn of a sentence for this chat; it lasts until it is dropped.
-    async fn turn(&self, chat: &Chat) -> Option<OwnedSemaphorePermit> {
-        let turns = {
-            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turns| Arc::strong_count(turns) > 1);
-            let account = (chat.platform.clone(), chat.account.clone());
-            Arc::clone(turns.entry(account).or_insert_with(|| Arc::new(Semaphore::new(1))))
-        };
-        let turn = turns.acquire_owned().await.ok();
+    async fn turn(&self, chat: &Chat) -> First {
+        let turn = self.0.first((chat.platform.clone(), chat.account.clone())).await;
         tokio::time::sleep(GAP).await;
         turn
     }
@@ -168,7 +159,7 @@ impl Speaker {
     async fn send(&self, text: String, code: &str, patience: &mut Patience) -> bool {
         let reply = Reply::text(text);
         let mut repeats = 0;
-        let mut turn = None;
+        let mut turn: Option<First> = None;
         loop {
             let sent = self.adapter.send(&self.target, &reply).await;
             drop(turn.take());
@@ -188,10 +179,11 @@ impl Speaker {
             };
             match returned {
                 Return::Back => {
+                    let next = self.engine.turns.turn(&self.target.chat);
                     turn = tokio::select! {
                         biased;
                         () = self.engine.stop.cancelled() => return false,
-                        turn = self.engine.turns.turn(&self.target.chat) => turn,
+                        next = next => Some(next),
                     };
                 }
                 Return::Stopping => return false,

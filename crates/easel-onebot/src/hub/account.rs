@@ -200,6 +200,11 @@ impl Account {
         group.parse().is_ok_and(|group| self.memory().standing.is_muted(group, now))
     }
 
+    /// How much longer the group mutes it; see [`Standing::muted_for`].
+    pub(crate) fn muted_for(&self, group: &str, now: UnixMillis) -> Option<Duration> {
+        self.memory().standing.muted_for(group.parse().ok()?, now)
+    }
+
     /// Whether the group muted it and that may be over unheard; see [`Standing::is_doubted`].
     pub(crate) fn doubts_mute(&self, group: &str) -> bool {
         group.parse().is_ok_and(|group| self.memory().standing.is_doubted(group))

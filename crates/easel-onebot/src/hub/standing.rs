@@ -1,7 +1,7 @@
 //! In which groups nothing that an account says would be seen. Plain data: what was told, refused or found out, and until
 //! when it holds. Nothing of it outlives the run; [`Standing::question`] says when to ask anew.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use easel_core::ids::UnixMillis;
 use tokio::sync::OnceCell;
@@ -37,7 +37,10 @@ pub(crate) struct Standing {
 /// A mute.
 #[derive(Clone, Copy, Debug)]
 struct Mute {
+    /// When it is over, or is taken to be.
     until: UnixMillis,
+    /// Whether somebody told that.
+    is_told: bool,
     /// The notice that lifted it may have been missed.
     is_doubted: bool,
 }
@@ -49,6 +52,12 @@ impl Standing {
     /// Whether the group muted it.
     pub(crate) fn is_muted(&self, group: i64, now: UnixMillis) -> bool {
         self.muted.get(&group).is_some_and(|mute| mute.until > now)
+    }
+
+    /// How much longer the group mutes it, where that was told; `None` also where it is no member any more.
+    pub(crate) fn muted_for(&self, group: i64, now: UnixMillis) -> Option<Duration> {
+        let mute = self.muted.get(&group).filter(|mute| mute.is_told && !self.left.contains_key(&group))?;
+        Some(Duration::from_millis(mute.until.since(now))).filter(|rest| !rest.is_zero())
     }
 
     /// Whether it may have been lifted unheard.
@@ -71,9 +80,10 @@ impl Standing {
             self.muted.remove(&group);
         } else if self.muted.len() < MAX_GROUPS {
             // Negative means until it is lifted; a day at most, in case the notice of that gets lost.
+            let is_told = seconds > 0;
             let seconds = u64::try_from(seconds).unwrap_or(24 * 60 * 60).min(30 * 24 * 60 * 60);
             let until = UnixMillis(now.0 + seconds * 1000);
-            self.muted.insert(group, Mute { until, is_doubted: false });
+            self.muted.insert(group, Mute { until, is_told, is_doubted: false });
         }
     }
 
@@ -81,6 +91,9 @@ impl Standing {
     pub(crate) fn refused_as_muted(&mut self, group: i64, now: UnixMillis) {
         if !self.is_muted(group, now) {
             self.mute(group, MUTED_AFTER_REFUSAL_SECONDS, now);
+            if let Some(mute) = self.muted.get_mut(&group) {
+                mute.is_told = false;
+            }
         }
     }
 
