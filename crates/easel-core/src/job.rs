@@ -9,6 +9,7 @@ mod begun;
 mod booking;
 pub mod collect;
 pub mod delivery;
+mod ending;
 pub mod engine;
 mod handover;
 mod journal;

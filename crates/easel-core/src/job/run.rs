@@ -1,9 +1,6 @@
 //! The life of one job on its own task: collect, wait, ask, store, deliver, record.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, Weak};
 
 use tokio::sync::oneshot;
 
@@ -17,17 +14,13 @@ use super::{
     ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
     made::fewer,
     sentences::{class_sentence, deadline_sentence},
-    speaker::{Patience, Speaker},
+    speaker::Speaker,
 };
 use crate::{
     error::{Charged, ErrorClass, UserError},
-    ports::{Adapter, Durable, Operation, StoreError},
+    ports::{Adapter, Operation, StoreError},
     reply::{Reaction, Target},
 };
-
-/// How long the record of a delivery waits for another one to share its fsync with. A crash before that ends the job as
-/// `unknown`: it is not sent again either way.
-const COMPANY: Duration = Duration::from_millis(50);
 
 /// Where a job's life begins on this run.
 #[derive(Debug)]
@@ -127,68 +120,7 @@ impl Engine {
                 Err(stopped) => self.settle_for_made(&job, &speaker, stopped).await,
             },
         };
-        match result {
-            Ok(outcome) => {
-                let mark = match &outcome {
-                    Outcome::Delivered { .. } => Some(Reaction::Done),
-                    Outcome::Failed { .. } | Outcome::Unknown => Some(Reaction::Failed),
-                    Outcome::Cancelled => None,
-                };
-                job.journal.give_up();
-                let finished = Event::Finished { outcome: outcome.clone() };
-                let durable = if matches!(outcome, Outcome::Delivered { .. }) {
-                    job.journal.append_later(finished)
-                } else {
-                    job.journal.append([finished])
-                };
-                self.conclude(&job, outcome.clone()).await;
-                let marked = async {
-                    if let Some(mark) = mark {
-                        job.announced().await;
-                        speaker.react(mark).await;
-                    }
-                };
-                // A peer may take its time with the mark; the record does not.
-                tokio::join!(marked, self.recorded(&job, outcome, durable));
-            }
-            Err(Stopped::Later) => tracing::info!(job = %job.id, "kept for the next start"),
-            Err(Stopped::Cancelled { charged }) => {
-                tracing::info!(job = %job.id, ?charged, "cancelled");
-                // What may have been paid counts; else cancelling at the right moment would be free drawing.
-                self.finish_counting(&job, Outcome::Cancelled, charged == Charged::Maybe).await;
-                job.announced().await;
-                speaker.react(Reaction::Failed).await;
-            }
-            Err(Stopped::Failed { sentence, charged }) => {
-                tracing::info!(job = %job.id, code = sentence.code, ?charged, "failed");
-                let outcome = Outcome::Failed { code: sentence.code.to_owned(), charged };
-                self.end_with(&job, &speaker, (&sentence, charged), outcome).await;
-            }
-            Err(Stopped::Unknown { sentence }) => {
-                tracing::warn!(job = %job.id, code = sentence.code, "nobody knows whether it was ordered; it is not ordered again");
-                self.end_with(&job, &speaker, (&sentence, Charged::Maybe), Outcome::Unknown).await;
-            }
-        }
-    }
-
-    /// Ends a job without a result. Told before it is recorded, so that nobody is forgotten, also when its account is away
-    /// for hours and easel is started again meanwhile; the place is free until then.
-    async fn end_with(
-        &self,
-        job: &Active,
-        speaker: &Speaker,
-        (sentence, charged): (&UserError, Charged),
-        outcome: Outcome,
-    ) {
-        job.end();
-        self.vacate(job);
-        let mut patience = Patience::of_a_day(self, job.left_at);
-        if !speaker.tell(job.id, (sentence, charged), &mut patience).await {
-            return;
-        }
-        self.finish(job, outcome).await;
-        job.announced().await;
-        speaker.react(Reaction::Failed).await;
+        self.end(&job, &speaker, result).await;
     }
 
     /// A job's task panicked: what is made of it is delivered, with a sentence. False when there is nothing.
@@ -202,26 +134,6 @@ impl Engine {
         let (_, started) = oneshot::channel();
         self.drive(job, started, None, Beginning::DeliverMade { note }).await;
         true
-    }
-
-    /// A job's task panicked: the job fails with a sentence, its place is freed.
-    pub(super) async fn crashed(self: &Arc<Self>, job: &Active) {
-        tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked");
-        let charged = if job.may_cost() { Charged::Maybe } else { self.lost(job) };
-        let charged = if self.was_free(job) { Charged::No } else { charged };
-        let outcome = Outcome::Failed { code: "E-PANIC".to_owned(), charged };
-        job.end();
-        self.vacate(job);
-        if let Some(adapter) = self.planner.adapter(&job.request.chat.platform) {
-            let target = Target { chat: job.request.chat.clone(), quote: Some(job.request.message.clone()) };
-            let speaker = Speaker { engine: Arc::clone(self), adapter, target };
-            let mut patience = Patience::of_a_day(self, job.left_at);
-            let sentence = UserError::new("error-internal", "E-PANIC");
-            if !speaker.tell(job.id, (&sentence, charged), &mut patience).await {
-                return;
-            }
-        }
-        self.finish(job, outcome).await;
     }
 
     /// Up to a delivered (or not delivered) result.
@@ -506,64 +418,6 @@ impl Engine {
     fn deadline(&self) -> Stopped {
         Stopped::failed(deadline_sentence(self.settings.load().deadline))
     }
-
-    /// Records the end of a job and frees its place.
-    async fn finish(&self, job: &Active, outcome: Outcome) {
-        let counts = counts(&outcome);
-        self.finish_counting(job, outcome, counts).await;
-    }
-
-    /// The same; `counts` = the limits keep what they counted.
-    async fn finish_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
-        job.journal.give_up();
-        let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
-        self.conclude_counting(job, outcome.clone(), counts).await;
-        if let Err(error) = durable.await {
-            Self::end_alone(job, outcome, &error);
-        }
-    }
-
-    /// The end of a job once more, without what was held: a nearly full disk may have room for that, which matters most.
-    fn end_alone(job: &Active, outcome: Outcome, error: &StoreError) {
-        Self::store_failed(error);
-        drop(job.journal.append([Event::Finished { outcome }]));
-    }
-
-    /// Frees the place of a job whose end is handed to the ledger.
-    async fn conclude(&self, job: &Active, outcome: Outcome) {
-        let counts = counts(&outcome);
-        self.conclude_counting(job, outcome, counts).await;
-    }
-
-    async fn conclude_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
-        self.release(job, outcome.clone(), counts);
-        self.book(job);
-        // Before it is durable: the person may ask for the result again at once.
-        self.keeper.finished(job.id, outcome).await;
-    }
-
-    /// Waits for a record that hurries nobody. Where jobs follow each other it shares the fsync of the next one's; where
-    /// nothing follows soon it gets its own.
-    async fn recorded(&self, job: &Active, outcome: Outcome, mut durable: Durable) {
-        let shared = tokio::select! {
-            biased;
-            recorded = &mut durable => Some(recorded),
-            () = self.stop.cancelled() => None,
-            () = tokio::time::sleep(COMPANY) => None,
-        };
-        let recorded = match shared {
-            Some(recorded) => recorded,
-            None => self.store.ledger.append(Vec::new()).await.and(durable.await),
-        };
-        if let Err(error) = recorded {
-            Self::end_alone(job, outcome, &error);
-        }
-    }
-}
-
-/// Whether the limits keep what a job with this end took of them.
-fn counts(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Delivered { .. } | Outcome::Unknown)
 }
 
 /// A job that nobody was paid for found its provider, or its account, too late.
