@@ -179,7 +179,7 @@ impl Schedule {
         }
         // Whoever waits can't run now: every change of the limits and every end starts all who can.
         if self.may_run(lane, chat, user) {
-            if self.aside > 0 || !self.parked.is_empty() {
+            if self.aside > 0 || self.parked.values().any(|(of, _)| same_account(of, chat)) {
                 // It may have to wait where the others do, and would find their places free.
                 self.room_to_wait((0, 0), chat, user)?;
             }
@@ -196,8 +196,8 @@ impl Schedule {
     /// are parked are in the way of their own account only: it may be away for hours.
     fn room_to_wait(&self, queued: (usize, usize), chat: &Chat, user: &UserId) -> Result<(), QueueFull> {
         let parked = |is: &dyn Fn(&Chat, &UserId) -> bool| {
-            let ours = |of: &Chat| of.account == chat.account && of.platform == chat.platform;
-            self.parked.values().filter(|(of, waiting)| ours(of) && is(of, &waiting.user)).count()
+            let ours = self.parked.values().filter(|(of, _)| same_account(of, chat));
+            ours.filter(|(of, waiting)| is(of, &waiting.user)).count()
         };
         if self.queued_or_aside() + parked(&|_, _| true) >= self.limits.max_waiting {
             return Err(QueueFull::Overall);
@@ -392,6 +392,10 @@ impl Schedule {
         self.queues.retain(|_, queue| !queue.is_empty());
         self.turns.retain(|chat| self.queues.contains_key(chat));
     }
+}
+
+fn same_account(a: &Chat, b: &Chat) -> bool {
+    a.account == b.account && a.platform == b.platform
 }
 
 fn decrease<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {

@@ -186,6 +186,25 @@ fn an_account_that_is_away_fills_the_queue_for_nobody_else() {
     assert_eq!(schedule.waiting(), 6);
 }
 
+#[test]
+fn nobody_is_refused_a_free_place_because_of_an_account_that_is_away() {
+    let mut schedule = Schedule::new(limits(4, 9, 1, 2));
+    let away = Chat { account: "2".into(), ..chat("a") };
+    let parked = JobId::generate();
+    assert_eq!(schedule.admit(parked, Lane::Pictures, &away, &"p".into()), Ok(Admission::Start));
+    assert!(schedule.park(parked).is_empty());
+    let mut admit = |of: &Chat, user: &str| {
+        schedule.admit(JobId::generate(), Lane::Pictures, of, &user.into())
+    };
+    assert_eq!(admit(&chat("b"), "u"), Ok(Admission::Start));
+    // They wait for their person's own place, and two are all that may wait.
+    for position in [1, 2] {
+        assert_eq!(admit(&chat("b"), "u"), Ok(Admission::Wait { position }));
+    }
+    assert_eq!(admit(&chat("c"), "v"), Ok(Admission::Start), "two places are free");
+    assert_eq!(admit(&away, "w"), Err(QueueFull::Overall), "it would wait where the other does");
+}
+
 proptest! {
     #[test]
     fn limits_hold_and_every_job_starts_once(
