@@ -470,8 +470,8 @@ impl Engine {
         })
     }
 
-    /// Cancels the job with this number, else the person's latest in the chat; see [`may_cancel`]. Of other chats' jobs
-    /// nobody hears who may not cancel them.
+    /// Cancels the job with this number, else the person's latest in the chat that can still be cancelled; see
+    /// [`may_cancel`]. Of other chats' jobs nobody hears who may not cancel them.
     pub fn cancel(&self, chat: &Chat, user: &UserId, role: Role, number: Option<u32>) -> CancelOutcome {
         let here = |job: &Active| job.request.chat == *chat;
         let own = |job: &Active| job.request.user == *user && job.request.chat.platform == chat.platform;
@@ -480,7 +480,11 @@ impl Engine {
             let find = |wanted: &dyn Fn(&Active) -> bool| {
                 state.active.values().rev().find(|job| wanted(job)).cloned()
             };
-            let Some(number) = number else { return find(&|job| here(job) && own(job)) };
+            let Some(number) = number else {
+                let latest = |job: &Active| here(job) && own(job);
+                // One that is on its way may stay there for minutes, and is not what the person wants to stop.
+                return find(&|job| latest(job) && !job.is_handed_over()).or_else(|| find(&latest));
+            };
             find(&|job| job.number == number && here(job))
                 .or_else(|| find(&|job| job.number == number && may(job)))
         });
