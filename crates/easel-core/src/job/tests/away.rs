@@ -145,6 +145,30 @@ fn cannot_be_cancelled(w: &World) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancellation_means_the_job_that_can_still_be_cancelled() {
+    let w = world(vec![Step::Hang, Step::Fail(ErrorClass::ModerationInput)]);
+    w.engine.reconfigure(EngineSettings {
+        schedule: ScheduleLimits { max_running_per_user: 2, ..settings().schedule },
+        ..settings()
+    });
+    let running = w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    let transient = || SendError::Failed { failure: SendFailure::Transient, reason: "busy".to_owned() };
+    w.adapter.fail_texts(vec![transient(); 12]);
+    let ending = w.asks(request("u", "m2"));
+    w.provider.arrivals(2).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(w.engine.jobs(&group("g"), None)[1].phase, Phase::Ending, "it is told for minutes");
+    let cancel = || w.engine.cancel(&group("g"), &"u".into(), Role::Member, None);
+    assert_eq!(cancel(), CancelOutcome::Cancelled { number: running.number, begun: true });
+    while w.engine.active().len() > 1 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(cancel(), CancelOutcome::TooLate { number: ending.number });
+    w.ended().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_job_whose_task_panicked_has_ended_before_it_is_told() {
     let w = world(vec![Step::Panic]);
     w.adapter.set_away(true);
@@ -369,21 +393,26 @@ async fn a_resend_keeps_its_files_and_says_when_one_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resend_of_which_nobody_knows_says_so() {
+async fn a_resend_says_all_that_became_of_its_pictures() {
     let w = world(vec![]);
     w.asks(StoredRequest { count: 2, ..request("u", "m1") });
     w.ended().await;
     let (job, artifacts) = w.engine.keeper().latest(&group("g"), &"u".into()).unwrap();
     let adapter: Arc<dyn Adapter> = w.adapter.clone();
     let target = Target { chat: group("g"), quote: Some("m2".into()) };
-    for gone in [false, true] {
-        if gone {
-            w.store.ports().blobs.remove(&artifacts[1].blob).await.unwrap();
-        }
-        w.adapter.fail_sends([unanswered()]);
+    let permanent = || SendError::Failed { failure: SendFailure::Permanent, reason: "no".to_owned() };
+    let told = async |outcomes: Vec<SendError>, expected: &[&str]| {
+        w.adapter.fail_sends(outcomes);
         w.engine.resend(&adapter, &target, job, &artifacts).await;
-        assert_eq!(w.adapter.sends().pop().unwrap().text, "error-unsure job=1");
-    }
+        let last = w.adapter.sends().pop().unwrap();
+        assert_eq!(last.text.lines().collect::<Vec<_>>(), expected);
+    };
+    told(vec![unanswered()], &["error-unsure job=1"]).await;
+    told(vec![permanent(), unanswered()], &["error-not-delivered", "error-unsure job=1"]).await;
+    // Whatever else has to be said, nobody takes what is gone for what did not arrive.
+    w.store.ports().blobs.remove(&artifacts[1].blob).await.unwrap();
+    told(vec![unanswered()], &["error-resend-some-gone", "error-unsure job=1"]).await;
+    told(vec![permanent()], &["error-resend-some-gone", "error-not-delivered"]).await;
 }
 
 #[tokio::test(start_paused = true)]
