@@ -25,6 +25,16 @@ impl Engine {
     pub(super) async fn end(&self, job: &Active, speaker: &Speaker, result: Result<Outcome, Stopped>) {
         match result {
             Ok(outcome) => self.end_well(job, speaker, outcome).await,
+            // Whoever waits for it is not there any more then, and hears why now.
+            Err(Stopped::Later) if job.is_watched() => {
+                let sentence = UserError::new("error-stopping", "E-STOPPING");
+                let has_result = job.is_handed_over() || job.kept() > 0;
+                let charged = if has_result { Charged::Maybe } else { self.lost(job) };
+                let charged = if self.was_free(job) { Charged::No } else { charged };
+                tracing::info!(job = %job.id, code = sentence.code, ?charged, "left undone, because easel stops");
+                let outcome = Outcome::Failed { code: sentence.code.to_owned(), charged };
+                self.end_with(job, speaker, (&sentence, charged), outcome).await;
+            }
             Err(Stopped::Later) => tracing::info!(job = %job.id, "kept for the next start"),
             Err(Stopped::Cancelled { charged }) => {
                 tracing::info!(job = %job.id, ?charged, "cancelled");

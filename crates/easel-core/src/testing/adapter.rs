@@ -1,7 +1,7 @@
 //! A chat platform that records what is sent and answers from tables.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -66,9 +66,16 @@ struct State {
     hold_marks: Option<Arc<Notify>>,
     unmarked: VecDeque<SendError>,
     away: bool,
+    accounts_away: HashSet<AccountId>,
     leaves: Option<usize>,
     silenced: bool,
     next: u64,
+}
+
+impl State {
+    fn is_there(&self, account: &AccountId) -> bool {
+        !self.away && !self.accounts_away.contains(account)
+    }
 }
 
 impl RecordingAdapter {
@@ -104,6 +111,18 @@ impl RecordingAdapter {
     /// Whether the peer is away: then sends fail as disconnected.
     pub fn set_away(&self, away: bool) {
         self.with(|state| state.away = away);
+        self.changed.notify_waiters();
+    }
+
+    /// The same for one account alone.
+    pub fn set_account_away(&self, account: &AccountId, away: bool) {
+        self.with(|state| {
+            if away {
+                state.accounts_away.insert(account.clone());
+            } else {
+                state.accounts_away.remove(account);
+            }
+        });
         self.changed.notify_waiters();
     }
 
@@ -236,8 +255,8 @@ impl Adapter for RecordingAdapter {
         }
     }
 
-    fn is_connected(&self, _account: &AccountId) -> bool {
-        self.with(|state| !state.away)
+    fn is_connected(&self, account: &AccountId) -> bool {
+        self.with(|state| state.is_there(account))
     }
 
     async fn connected(&self, account: &AccountId) {
@@ -297,7 +316,7 @@ impl Adapter for RecordingAdapter {
             }
         }
         let result = self.with(|state| {
-            if state.away {
+            if !state.is_there(&target.chat.account) {
                 let reason = "away".to_owned();
                 return Err(SendError::Failed { failure: SendFailure::Disconnected, reason });
             }
@@ -333,8 +352,11 @@ impl Adapter for RecordingAdapter {
         Ok(())
     }
 
-    async fn quote(&self, _chat: &Chat, message: &MessageId) -> Option<Quote> {
-        self.with(|state| if state.away { None } else { state.quotes.get(message.as_str()).cloned() })
+    async fn quote(&self, chat: &Chat, message: &MessageId) -> Option<Quote> {
+        self.with(|state| {
+            let there = state.is_there(&chat.account);
+            state.quotes.get(message.as_str()).filter(|_| there).cloned()
+        })
     }
 
     fn recent_pictures(&self, chat: &Chat, user: &UserId, within: Duration) -> Vec<PictureRef> {
