@@ -17,6 +17,7 @@ use super::{
     usage::Spent,
 };
 use crate::{
+    error::UserError,
     ids::{JobId, UnixMillis},
     message::PictureRef,
 };
@@ -47,6 +48,17 @@ pub(super) struct Active {
     /// Called once, when it steps aside.
     on_aside: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     watch: Mutex<Option<oneshot::Sender<Outcome>>>,
+    /// What is said behind its result.
+    words: Mutex<Vec<Words>>,
+}
+
+/// Words that belong to a result and are said behind it.
+#[derive(Clone, Debug)]
+pub(super) enum Words {
+    /// A sentence of easel's.
+    Sentence(UserError),
+    /// Those that would have stood above it.
+    Caption(String),
 }
 
 /// What an earlier run left of a job; nothing for a new one.
@@ -104,6 +116,7 @@ impl Active {
             announced: Mutex::default(),
             on_aside: Mutex::default(),
             watch: Mutex::new(brought.watch),
+            words: Mutex::default(),
         }
     }
 
@@ -150,6 +163,16 @@ impl Active {
     /// Who is told how it ended, once.
     pub(super) fn take_watch(&self) -> Option<oneshot::Sender<Outcome>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Says this behind its result, when its end is recorded.
+    pub(super) fn say_behind(&self, words: Words) {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner).push(words);
+    }
+
+    /// What is to be said behind its result, once.
+    pub(super) fn take_words(&self) -> Vec<Words> {
+        std::mem::take(&mut *self.words.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Starts when it is told through `start`, which [`Self::start`] does once.

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use super::{
     Outcome,
-    active::Active,
+    active::{Active, Words},
     engine::Engine,
     ledger::Event,
     run::Stopped,
@@ -55,13 +55,18 @@ impl Engine {
         }
     }
 
-    /// Ends a job whose result was sent, as far as it could be.
+    /// Ends a job whose result was sent, as far as it could be. Recorded before anything more is said: words may be refused
+    /// for minutes, and a crash meanwhile must not make a picture doubtful that certainly arrived.
     async fn end_well(&self, job: &Active, speaker: &Speaker, outcome: Outcome) {
         let mark = match &outcome {
             Outcome::Delivered { .. } => Some(Reaction::Done),
             Outcome::Failed { .. } | Outcome::Unknown => Some(Reaction::Failed),
             Outcome::Cancelled => None,
         };
+        if job.is_watched() {
+            // Whoever waits in front of it hears nothing any more when it has ended.
+            Self::say_all(job, speaker).await;
+        }
         job.journal.give_up();
         let finished = Event::Finished { outcome: outcome.clone() };
         let durable = if matches!(outcome, Outcome::Delivered { .. }) {
@@ -76,8 +81,18 @@ impl Engine {
                 speaker.react(mark).await;
             }
         };
-        // A peer may take its time with the mark; the record does not.
-        tokio::join!(marked, self.recorded(job, outcome, durable));
+        // A peer may take its time with the mark and the words; the record does not.
+        tokio::join!(marked, self.recorded(job, outcome, durable), Self::say_all(job, speaker));
+    }
+
+    /// Says what belongs to the result of a job.
+    async fn say_all(job: &Active, speaker: &Speaker) {
+        for words in job.take_words() {
+            match words {
+                Words::Sentence(sentence) => speaker.say(&sentence).await,
+                Words::Caption(words) => speaker.say_words(&words).await,
+            }
+        }
     }
 
     /// Ends a job without a result. Told before it is recorded, so that nobody is forgotten, also when its account is away

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{
     Outcome,
-    active::Active,
+    active::{Active, Words},
     delivery::{Delivered, Item, deliver},
     engine::Engine,
     ledger::{Event, StoredArtifact},
@@ -171,7 +171,7 @@ impl Engine {
         let outcome =
             self.send_until_done(job, speaker, caption.as_deref(), media, (sending, transmitted)).await?;
         if made < job.wished() {
-            speaker.say(&fewer(made, job.wished(), self.lost(job))).await;
+            job.say_behind(Words::Sentence(fewer(made, job.wished(), self.lost(job))));
         }
         Ok(outcome)
     }
@@ -412,8 +412,8 @@ impl Engine {
         self.vacate(job);
         let Transmitted { message, unknown, failed, bare, wordless, .. } = transmitted;
         match caption.filter(|_| wordless) {
-            Some(words) => speaker.say_words(words).await,
-            None if bare => speaker.say(&UserError::new("note-as-file", "")).await,
+            Some(words) => job.say_behind(Words::Caption(words.to_owned())),
+            None if bare => job.say_behind(Words::Sentence(UserError::new("note-as-file", ""))),
             None => {}
         }
         let (sentence, outcome) = match failed {

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Outcome,
-    active::Active,
+    active::{Active, Words},
     ask::Asked,
     collect::{CollectError, Input, Inputs, Wanted},
     engine::{Engine, Phase, Plan},
@@ -278,7 +278,7 @@ impl Engine {
         let handed = Handed { caption: caption.as_deref(), kept: &kept, provider: &provider };
         let outcome = self.hand_over(job, speaker, handed, media).await?;
         if let Some(sentence) = note {
-            speaker.say(&sentence).await;
+            job.say_behind(Words::Sentence(sentence));
         }
         Ok(outcome)
     }

@@ -115,12 +115,12 @@ impl RecordingAdapter {
     }
 
     /// The same for one account alone.
-    pub fn set_account_away(&self, account: &AccountId, away: bool) {
+    pub fn set_account_away(&self, account: &str, away: bool) {
         self.with(|state| {
             if away {
-                state.accounts_away.insert(account.clone());
+                state.accounts_away.insert(account.into());
             } else {
-                state.accounts_away.remove(account);
+                state.accounts_away.remove(&AccountId::from(account));
             }
         });
         self.changed.notify_waiters();

@@ -432,3 +432,31 @@ async fn a_file_is_followed_by_words_that_quote_the_request() {
     assert_eq!(w.adapter.send_number(2).await.text, "手办");
     w.ended().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_that_arrived_is_recorded_before_words_that_are_refused_for_minutes() {
+    let refused = || SendError::Failed { failure: SendFailure::Picture, reason: "no".to_owned() };
+    let transient = || SendError::Failed { failure: SendFailure::Transient, reason: "risk".to_owned() };
+    let as_file = || StoredRequest { preset: Some("手办".to_owned()), ..request("u", "m1") };
+    let script = || vec![Step::Picture, Step::Fail(ErrorClass::ModerationInput)];
+    for (asked, failures, script, made, words) in [
+        (as_file(), vec![refused(), refused()], vec![], 1, "手办"),
+        (request("u", "m1"), vec![refused(), refused()], vec![], 1, "note-as-file"),
+        (StoredRequest { count: 6, ..request("u", "m1") }, vec![], script(), 4, "note-fewer made=4 wished=6"),
+    ] {
+        let w = world(script);
+        w.adapter.fail_sends(failures);
+        w.adapter.fail_texts(vec![transient(); 12]);
+        w.asks(asked);
+        w.adapter.reaction_number(2).await;
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(w.adapter.reactions()[1].1, Reaction::Done);
+        assert_eq!((w.events().last().unwrap().as_str(), w.adapter.sends().len()), ("finished:delivered", made));
+        assert!(w.engine.active().is_empty());
+        // A crash now leaves nothing to be told, and it can be fetched.
+        assert_eq!(killed_and_started(&w).await.recover().await, Recovered::default());
+        assert!(w.engine.keeper().latest(&group("g"), &"u".into()).is_some());
+        let said = w.adapter.send_number(made + 1).await;
+        assert_eq!((said.text.as_str(), said.target.quote), (words, Some("m1".into())));
+    }
+}

@@ -57,7 +57,7 @@ async fn a_turn_is_left_to_others_while_the_account_is_away() {
     elsewhere.chat.account = "2".into();
     let third = w.asks(elsewhere);
     w.adapter.reaction_number(3).await;
-    w.adapter.set_account_away(&"1".into(), true);
+    w.adapter.set_account_away("1", true);
     go.notify_one();
     // The second one was before it, and its account is away; so is that of the first one, whose result waits.
     while w.engine.active().contains(&third.job) {
@@ -66,7 +66,7 @@ async fn a_turn_is_left_to_others_while_the_account_is_away() {
     assert_eq!(w.provider.requests().len(), 2);
     tokio::time::sleep(Duration::from_secs(20)).await;
     assert_eq!(w.provider.requests().len(), 2);
-    w.adapter.set_account_away(&"1".into(), false);
+    w.adapter.set_account_away("1", false);
     w.ended().await;
     assert_eq!(w.provider.requests().len(), 3);
     assert_eq!(w.events().iter().filter(|event| *event == "finished:delivered").count(), 3);
