@@ -1,8 +1,11 @@
 //! A job that has not ended, as the engine and the job's own task share it.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{sync::oneshot, time::Instant};
@@ -31,7 +34,9 @@ pub(super) struct Active {
     inline: Mutex<Vec<PictureRef>>,
     pub(super) journal: Arc<Journal>,
     pub(super) cancel: CancellationToken,
-    pub(super) deadline: Instant,
+    deadline: Mutex<Instant>,
+    /// It is never moved beyond this.
+    latest: Instant,
     pub(super) accepted_at: UnixMillis,
     /// Attempts of an earlier run.
     pub(super) attempts: u32,
@@ -95,7 +100,7 @@ impl Active {
         (id, number, accepted_at): (JobId, u32, UnixMillis),
         (request, brought): (StoredRequest, Brought),
         journal: Journal,
-        deadline: Instant,
+        (deadline, latest): (Instant, Instant),
         earlier: Earlier,
     ) -> Self {
         Self {
@@ -105,7 +110,8 @@ impl Active {
             inline: Mutex::new(brought.inline),
             journal: Arc::new(journal),
             cancel: CancellationToken::new(),
-            deadline,
+            deadline: Mutex::new(deadline),
+            latest,
             accepted_at,
             attempts: earlier.attempts,
             left_at: earlier.left_at,
@@ -118,6 +124,23 @@ impl Active {
             watch: Mutex::new(brought.watch),
             words: Mutex::default(),
         }
+    }
+
+    /// When it ends if nothing came of it until then.
+    pub(super) fn deadline(&self) -> Instant {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its account was away: what is left of its time has to be enough for a call, or nothing is bought. Whether it is, or
+    /// could be made so.
+    pub(super) fn give_time(&self, enough: Duration) -> bool {
+        let mut deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = (*deadline).max(Instant::now() + enough);
+        let may = wanted <= self.latest;
+        if may {
+            *deadline = wanted;
+        }
+        may
     }
 
     /// How many results the person wishes.

@@ -41,8 +41,8 @@ use crate::{
     settings::SendMode,
 };
 
-/// What the end of one run and the beginning of the next may cost a job of its time.
-const RESTART_GRACE: Duration = Duration::from_mins(5);
+/// What the end of one run and the beginning of the next, or an account that was away, may cost a job of its time.
+const GRACE: Duration = Duration::from_mins(5);
 
 /// What the engine asks about a request when it runs it. Answered from the running configuration, so that a job of an
 /// earlier run is planned with today's.
@@ -328,8 +328,13 @@ impl Engine {
     pub(super) fn time_left(&self, accepted_at: UnixMillis) -> Option<Duration> {
         let age = Duration::from_millis(self.clock.now().since(accepted_at));
         let deadline = self.longest();
-        (age <= deadline + RESTART_GRACE)
-            .then(|| deadline.saturating_sub(age).max(RESTART_GRACE.min(deadline)))
+        (age <= deadline + GRACE)
+            .then(|| deadline.saturating_sub(age).max(GRACE.min(deadline)))
+    }
+
+    /// The account of a job was away, perhaps for nearly all of its time. False when it is too late for a call.
+    pub(super) fn give_time(&self, job: &Active) -> bool {
+        job.give_time(GRACE.min(self.longest()))
     }
 
     /// How long a job may take: what the owner says, and nothing that the clock can't add.
@@ -348,7 +353,8 @@ impl Engine {
         let files = (self.store.ledger.clone(), self.store.keys.clone());
         let (spent, begun) = (std::mem::take(&mut earlier.spent), earlier.begun.take());
         let journal = Journal::new(id, files, self.clock.clone(), spent, begun);
-        let job = Active::new((id, number, accepted_at), (request, brought), journal, deadline, earlier);
+        let deadlines = (deadline, deadline + 2 * GRACE);
+        let job = Active::new((id, number, accepted_at), (request, brought), journal, deadlines, earlier);
         let job = Arc::new(job);
         self.with(|state| state.active.insert(id, job.clone()));
         self.keeper.note_number(id, number);

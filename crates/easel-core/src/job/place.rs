@@ -1,6 +1,7 @@
 //! A job's place among those that run, while it waits for a provider that works for others.
 
 use async_trait::async_trait;
+use tokio::time::Instant;
 
 use super::{
     active::Active,
@@ -45,5 +46,13 @@ impl Place for PlaceOf<'_> {
         if let Some(adapter) = self.engine.planner.adapter(&chat.platform) {
             adapter.connected(&chat.account).await;
         }
+    }
+
+    fn give_time(&self) -> bool {
+        self.engine.give_time(self.job)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.job.deadline())
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Outcome,
     active::{Active, Words},
     ask::Asked,
-    collect::{CollectError, Input, Inputs, Wanted},
+    collect::{CollectError, Input, Inputs, Own},
     engine::{Engine, Phase, Plan},
     handover::Handed,
     ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
@@ -168,6 +168,7 @@ impl Engine {
             beginning => beginning,
         };
         let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
+        let mut was_away = false;
         if let Beginning::Again { inputs } = &beginning {
             if inputs.is_none() && job.request.had_inline {
                 // Drawn from the words alone it would be another picture than the one that was asked for.
@@ -178,7 +179,7 @@ impl Engine {
             }
             // After a start the peer is not back yet. Only it knows the pictures that are meant, and nothing is bought for
             // an account that may never be back.
-            self.await_account(job, adapter, &mut started).await?;
+            was_away = self.await_account(job, adapter, &mut started).await?;
         }
         let needs_collecting = !job.request.fallback.is_empty()
             || job.request.quote.is_some()
@@ -203,7 +204,7 @@ impl Engine {
             }
             _ if needs_collecting => {
                 let keep = position.is_some();
-                (self.collect(job, adapter, plan.needs_picture, keep).await?, keep)
+                self.gather(job, adapter, (plan.needs_picture, keep), &mut started, &mut was_away).await?
             }
             _ => (Inputs::default(), true),
         };
@@ -225,8 +226,12 @@ impl Engine {
                 job.journal.write([Event::Collected { inputs: kept }]).await?;
                 recorded = true;
             }
-            self.await_account(job, adapter, &mut started).await?;
+            was_away |= self.await_account(job, adapter, &mut started).await?;
             self.wait_for_turn(job, &mut started).await?;
+        }
+        // Nothing is bought that the deadline would throw away.
+        if was_away && !self.give_time(job) {
+            return Err(overdue());
         }
         let notes = inputs.notes();
         let unrecorded = (!recorded && job.wished() > 1).then(|| inputs.clone());
@@ -343,39 +348,70 @@ impl Engine {
         });
     }
 
+    /// Collects a job's inputs. What only its peer can tell is looked for again when that is back. Tells whether the ledger
+    /// knows them.
+    async fn gather(
+        &self,
+        job: &Active,
+        adapter: &Arc<dyn Adapter>,
+        (needs_picture, mut keep): (bool, bool),
+        started: &mut oneshot::Receiver<()>,
+        was_away: &mut bool,
+    ) -> Result<(Inputs, bool), Stopped> {
+        let mut own = Own::of(&job.request, job.take_inline());
+        loop {
+            let is_there = || adapter.is_connected(&job.request.chat.account);
+            let was_there = is_there();
+            let collected = self.collect(job, adapter, &mut own, needs_picture, keep).await;
+            if !own.in_vain() || was_there && is_there() {
+                let mut inputs = collected?;
+                if keep {
+                    let kept = self.collector.keep_all(job.id, &mut inputs).await?;
+                    drop(job.journal.append([Event::Collected { inputs: kept }]));
+                }
+                return Ok((inputs, keep));
+            }
+            if let Err(Stopped::Cancelled { charged }) = collected {
+                return Err(Stopped::Cancelled { charged });
+            }
+            // It may have to wait for long: not in memory.
+            keep = true;
+            self.collector.keep_own(job.id, &mut own).await?;
+            *was_away |= self.await_account(job, adapter, started).await?;
+        }
+    }
+
     async fn collect(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
+        own: &mut Own,
         needs_picture: bool,
         keep: bool,
     ) -> Result<Inputs, Stopped> {
         let max_bytes = self.settings.load().max_download_bytes;
-        let inline = job.take_inline();
-        let wanted = Wanted { request: &job.request, inline: &inline, needs_picture };
-        let collecting = self.collector.collect(&**adapter, job.id, wanted, max_bytes, keep);
-        let mut inputs = tokio::select! {
+        let wanted = (job.id, &job.request);
+        let collecting = self.collector.collect(&**adapter, wanted, own, needs_picture, max_bytes, keep);
+        tokio::select! {
             biased;
-            () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
-            inputs = collecting => inputs?,
-            () = tokio::time::sleep_until(job.deadline) => return Err(self.deadline()),
-        };
-        if keep {
-            let kept = self.collector.keep_all(job.id, &mut inputs).await?;
-            drop(job.journal.append([Event::Collected { inputs: kept }]));
+            () = job.cancel.cancelled() => Err(Stopped::Cancelled { charged: Charged::No }),
+            inputs = collecting => Ok(inputs?),
+            () = tokio::time::sleep_until(job.deadline()) => Err(self.deadline()),
         }
-        Ok(inputs)
     }
 
     /// Waits until the account of a job can be spoken to. Others have its place meanwhile; it gets in line again then, and
-    /// `started` tells its turn.
+    /// `started` tells its turn. True when it had to wait, and has time enough left.
     async fn await_account(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         started: &mut oneshot::Receiver<()>,
-    ) -> Result<(), Stopped> {
+    ) -> Result<bool, Stopped> {
         let account = &job.request.chat.account;
+        if adapter.is_connected(account) {
+            return Ok(false);
+        }
         let back = adapter.connected(account);
         tokio::pin!(back);
         let mut parked = false;
@@ -392,13 +428,13 @@ impl Engine {
                 () = self.stop.cancelled() => return Err(Stopped::Later),
                 // The sender is dropped only with the engine.
                 begun = &mut *started, if !started.is_terminated() => begun.map_err(|_| Stopped::Later)?,
-                () = tokio::time::sleep_until(job.deadline) => return Err(overdue()),
+                () = tokio::time::sleep_until(job.deadline()) => return Err(overdue()),
             }
         }
         if parked {
             *started = self.line_up(job);
         }
-        Ok(())
+        if self.give_time(job) { Ok(true) } else { Err(overdue()) }
     }
 
     async fn wait_for_turn(&self, job: &Active, started: &mut oneshot::Receiver<()>) -> Result<(), Stopped> {
@@ -411,7 +447,7 @@ impl Engine {
             // The sender is dropped only with the engine.
             begun = started => begun.map_err(|_| Stopped::Later),
             () = self.stop.cancelled() => Err(Stopped::Later),
-            () = tokio::time::sleep_until(job.deadline) => Err(self.deadline()),
+            () = tokio::time::sleep_until(job.deadline()) => Err(self.deadline()),
         }
     }
 

@@ -460,3 +460,69 @@ async fn a_picture_that_arrived_is_recorded_before_words_that_are_refused_for_mi
         assert_eq!((said.text.as_str(), said.target.quote), (words, Some("m1".into())));
     }
 }
+
+/// Two jobs in one go: one draws, and its account is away for nearly all the time that the other one has.
+#[tokio::test(start_paused = true)]
+async fn nothing_is_bought_that_the_deadline_would_throw_away() {
+    // Drawing takes a minute; the deadline is 15, and being away may cost ten more.
+    let draws_for_a_minute = || {
+        let go = Arc::new(Notify::new());
+        let after = Arc::clone(&go);
+        let step = Step::Hold(go);
+        (step, async move |w: &World, calls: usize| {
+            w.provider.arrivals(calls).await;
+            tokio::time::sleep(Duration::from_mins(1)).await;
+            after.notify_one();
+        })
+    };
+    let almost = Duration::from_secs(895);
+    // A new job, and one of an earlier run.
+    for again in [false, true] {
+        let (step, drawn) = draws_for_a_minute();
+        let w = world(vec![step]);
+        if again {
+            let before = world(vec![Step::Hang]);
+            before.waits_with_a_picture().await;
+            let accepted = killed_and_started(&before).await;
+            for entry in accepted.store.entries() {
+                // Only the one that waits is left.
+                if entry.job == before.engine.jobs(&group("g"), None)[1].job {
+                    w.store.append(vec![entry]).await.unwrap();
+                }
+            }
+            for name in before.store.blob_names() {
+                w.store.ports().blobs.put(&name, &test_picture().body).await.unwrap();
+            }
+            w.adapter.set_away(true);
+            assert_eq!(w.recover().await, Recovered { rerun: 1, ..Recovered::default() });
+        } else {
+            w.adapter.set_away(true);
+            w.asks(request("u", "m1"));
+        }
+        tokio::time::sleep(almost).await;
+        w.adapter.set_away(false);
+        drawn(&w, 1).await;
+        w.ended().await;
+        assert_eq!(w.adapter.sends().iter().map(|send| send.pictures.len()).sum::<usize>(), 1, "{again}");
+        assert_eq!(w.events().last().unwrap(), "finished:delivered");
+    }
+    // Not for ever: whoever comes and goes has the job for ten minutes more at most.
+    let w = world(vec![]);
+    w.adapter.set_away(true);
+    w.asks(request("u", "m1"));
+    tokio::time::sleep(almost).await;
+    for _ in 0..20 {
+        // The only place is taken, so that it waits in line.
+        w.engine.reconfigure(EngineSettings {
+            schedule: ScheduleLimits { max_running: 1, ..settings().schedule },
+            ..settings()
+        });
+        w.adapter.set_away(false);
+        w.adapter.set_away(true);
+        tokio::time::sleep(Duration::from_mins(1)).await;
+    }
+    assert!(w.provider.requests().is_empty());
+    w.adapter.set_away(false);
+    w.ended().await;
+    assert_eq!(w.adapter.sends()[0].text, "error-overdue");
+}
