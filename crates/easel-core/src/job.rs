@@ -10,6 +10,7 @@ mod booking;
 pub mod collect;
 pub mod delivery;
 mod ending;
+mod ends;
 pub mod engine;
 mod handover;
 mod journal;

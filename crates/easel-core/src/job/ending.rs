@@ -2,13 +2,15 @@
 
 use std::{sync::Arc, time::Duration};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::{
     Outcome,
     active::{Active, Words},
     engine::Engine,
     ledger::Event,
     run::Stopped,
-    speaker::{Patience, Speaker},
+    speaker::{Patience, Speaker, Told},
 };
 use crate::{
     error::{Charged, UserError},
@@ -107,12 +109,24 @@ impl Engine {
         job.end();
         self.vacate(job);
         let mut patience = Patience::of_a_day(self, job.left_at);
-        if !speaker.tell(job.id, (sentence, charged), &mut patience).await {
+        let told = speaker.tell_end(job, (sentence, charged), &mut patience).await;
+        if told == Told::NotYet {
             return;
         }
         self.finish(job, outcome).await;
         job.announced().await;
+        // After hours there are many marks as well, and one sentence may have told several ends.
+        let _turn = if told == Told::Late { self.mark_turn(speaker).await } else { None };
         speaker.react(Reaction::Failed).await;
+    }
+
+    /// The turn of a late mark; at once when easel stops.
+    async fn mark_turn(&self, speaker: &Speaker) -> Option<OwnedSemaphorePermit> {
+        tokio::select! {
+            biased;
+            () = self.stop.cancelled() => None,
+            turn = self.turns.turn(&speaker.target.chat) => turn,
+        }
     }
 
     /// A job's task panicked: the job fails with a sentence, its place is freed.
@@ -128,7 +142,7 @@ impl Engine {
             let speaker = Speaker { engine: Arc::clone(self), adapter, target };
             let mut patience = Patience::of_a_day(self, job.left_at);
             let sentence = UserError::new("error-internal", "E-PANIC");
-            if !speaker.tell(job.id, (&sentence, charged), &mut patience).await {
+            if speaker.tell_end(job, (&sentence, charged), &mut patience).await == Told::NotYet {
                 return;
             }
         }

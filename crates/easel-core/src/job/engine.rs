@@ -21,6 +21,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     active::{Active, Earlier},
     collect::Collector,
+    ends::Ends,
     journal::Journal,
     kept::{KeepLimits, Keeper},
     ledger::{Event, JobRecord, StoredRequest},
@@ -219,6 +220,7 @@ pub struct Engine {
     pub(super) keeper: Arc<Keeper>,
     pub(super) usage: UsageBook,
     pub(super) turns: Turns,
+    pub(super) ends: Ends,
     state: Mutex<State>,
     numbers: AtomicU32,
     tasks: TaskTracker,
@@ -246,6 +248,7 @@ impl Engine {
             keeper,
             usage,
             turns: Turns::default(),
+            ends: Ends::default(),
             state: Mutex::new(State { schedule: Schedule::new(settings.schedule), active: BTreeMap::new() }),
             store,
             spool,
@@ -395,6 +398,13 @@ impl Engine {
     /// Frees a job's place and starts the next.
     pub(super) fn vacate(&self, job: &Active) {
         let started = self.with(|state| state.schedule.remove(job.id));
+        self.start_all(&started);
+    }
+
+    /// The same for a job that is done or has failed, and can't be brought or told now.
+    pub(super) fn linger(&self, job: &Active) {
+        let StoredRequest { chat, user, .. } = &job.request;
+        let started = self.with(|state| state.schedule.linger(job.id, chat, user));
         self.start_all(&started);
     }
 

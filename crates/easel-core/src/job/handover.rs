@@ -11,7 +11,7 @@ use super::{
     ledger::{Event, StoredArtifact},
     made::{artifacts_of, fewer},
     run::Stopped,
-    speaker::{Patience, Return, Speaker},
+    speaker::{Patience, Return, Speaker, Told},
 };
 use crate::{
     error::{Charged, UserError},
@@ -261,7 +261,7 @@ impl Engine {
         let mut patience = Patience::of_a_day(self, job.left_at);
         while transmitted.away {
             if std::mem::take(&mut sending.nobody) || !speaker.adapter.is_connected(account) {
-                self.vacate(job);
+                self.linger(job);
                 self.stop_sending(job, &mut sending, &transmitted).await;
                 if let Recorded::Stored(artifacts) = &sending.recorded
                     && let Ok(files) =
@@ -432,10 +432,9 @@ impl Engine {
         // The sentence says how to fetch the result, so from now on that must work.
         self.keeper.offer(job.id);
         let mut patience = Patience::of_a_day(self, job.left_at);
-        if speaker.tell(job.id, (&sentence, Charged::No), &mut patience).await {
-            Ok(outcome)
-        } else {
-            Err(Stopped::Later)
+        match speaker.tell_end(job, (&sentence, Charged::No), &mut patience).await {
+            Told::NotYet => Err(Stopped::Later),
+            _ => Ok(outcome),
         }
     }
 }

@@ -126,6 +126,9 @@ pub struct Schedule {
     queues: HashMap<Chat, VecDeque<Waiting>>,
     /// Jobs that had their turn while their account was away: they have no place, and wait for it in no queue.
     parked: HashMap<JobId, (Chat, Waiting)>,
+    /// Jobs that are done or have failed, and could not be brought or told. Nobody waits behind them, but their account is
+    /// asked for no more than it could tell one day.
+    lingering: HashMap<JobId, (Chat, UserId)>,
 }
 
 impl Schedule {
@@ -140,6 +143,7 @@ impl Schedule {
             turns: VecDeque::new(),
             queues: HashMap::new(),
             parked: HashMap::new(),
+            lingering: HashMap::new(),
         }
     }
 
@@ -179,7 +183,7 @@ impl Schedule {
         }
         // Whoever waits can't run now: every change of the limits and every end starts all who can.
         if self.may_run(lane, chat, user) {
-            if self.aside > 0 || self.parked.values().any(|(of, _)| same_account(of, chat)) {
+            if self.aside > 0 || self.left_behind(chat).next().is_some() {
                 // It may have to wait where the others do, and would find their places free.
                 self.room_to_wait((0, 0), chat, user)?;
             }
@@ -192,12 +196,18 @@ impl Schedule {
         Ok(self.wait(job, lane, chat, user))
     }
 
+    /// Whose jobs wait for the account of this chat, parked or lingering.
+    fn left_behind(&self, chat: &Chat) -> impl Iterator<Item = (&Chat, &UserId)> {
+        let parked = self.parked.values().map(|(of, parked)| (of, &parked.user));
+        let lingering = self.lingering.values().map(|(of, user)| (of, user));
+        parked.chain(lingering).filter(|(of, _)| same_account(of, chat))
+    }
+
     /// Whether one more may wait, with so many of its chat and of its person in the queue and all those aside. Those that
-    /// are parked are in the way of their own account only: it may be away for hours.
+    /// are parked, or linger, are in the way of their own account only: it may be away for hours.
     fn room_to_wait(&self, queued: (usize, usize), chat: &Chat, user: &UserId) -> Result<(), QueueFull> {
         let parked = |is: &dyn Fn(&Chat, &UserId) -> bool| {
-            let ours = self.parked.values().filter(|(of, _)| same_account(of, chat));
-            ours.filter(|(of, waiting)| is(of, &waiting.user)).count()
+            self.left_behind(chat).filter(|(of, user)| is(of, user)).count()
         };
         if self.queued_or_aside() + parked(&|_, _| true) >= self.limits.max_waiting {
             return Err(QueueFull::Overall);
@@ -260,8 +270,17 @@ impl Schedule {
         }
     }
 
-    /// Removes a job, running or waiting. Returns jobs that may start now.
+    /// A job is done or has failed, and can't be brought or told now: it has no place, and leaves room for fewer others of
+    /// its account until it is removed. Returns jobs that may start now.
+    pub fn linger(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Vec<JobId> {
+        let started = self.remove(job);
+        self.lingering.insert(job, (chat.clone(), user.clone()));
+        started
+    }
+
+    /// Removes a job, running, waiting or lingering. Returns jobs that may start now.
     pub fn remove(&mut self, job: JobId) -> Vec<JobId> {
+        self.lingering.remove(&job);
         if !self.forget_running(job) && self.parked.remove(&job).is_none() {
             for queue in self.queues.values_mut() {
                 queue.retain(|waiting| waiting.job != job);

@@ -205,6 +205,23 @@ fn nobody_is_refused_a_free_place_because_of_an_account_that_is_away() {
     assert_eq!(admit(&away, "w"), Err(QueueFull::Overall), "it would wait where the other does");
 }
 
+#[test]
+fn what_lingers_leaves_less_room_to_its_own_account() {
+    let mut schedule = Schedule::new(limits(2, 9, 9, 2));
+    let jobs: Vec<_> = (0..2).map(|_| JobId::generate()).collect();
+    for job in &jobs {
+        assert_eq!(schedule.admit(*job, Lane::Clips, &chat("a"), &format!("{job}").into()), Ok(Admission::Start));
+        assert!(schedule.linger(*job, &chat("a"), &format!("{job}").into()).is_empty());
+    }
+    assert_eq!((schedule.running(), schedule.waiting()), (0, 0), "they wait for nothing here");
+    let mut admit = |of: &Chat| schedule.admit(JobId::generate(), Lane::Pictures, of, &"u".into());
+    assert_eq!(admit(&chat("b")), Err(QueueFull::Overall));
+    assert_eq!(admit(&Chat { account: "2".into(), ..chat("b") }), Ok(Admission::Start));
+    schedule.remove(jobs[0]);
+    let admitted = schedule.admit(JobId::generate(), Lane::Pictures, &chat("b"), &"v".into());
+    assert_eq!(admitted, Ok(Admission::Start));
+}
+
 proptest! {
     #[test]
     fn limits_hold_and_every_job_starts_once(

@@ -526,3 +526,134 @@ async fn nothing_is_bought_that_the_deadline_would_throw_away() {
     w.ended().await;
     assert_eq!(w.adapter.sends()[0].text, "error-overdue");
 }
+
+#[tokio::test(start_paused = true)]
+async fn ends_that_wait_for_their_account_are_bounded_and_told_once_to_each_person() {
+    let w = world(vec![]);
+    let bound = ScheduleLimits { max_running: 2, max_waiting: 6, ..settings().schedule };
+    w.engine.reconfigure(EngineSettings { schedule: bound, ..settings() });
+    w.adapter.set_away(true);
+    let asks = |user: &str, message: &str| {
+        let request = StoredRequest { chat: group(user), ..request(user, message) };
+        w.engine.accept(request, Brought::default()).map_err(|error| error.code)
+    };
+    for user in ["a", "b", "c"] {
+        for message in ["m1", "m2"] {
+            asks(user, message).unwrap();
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+    tokio::time::sleep(HOUR).await;
+    // All are over, and nobody could be told.
+    assert!(w.engine.jobs(&group("a"), None).iter().all(|job| job.phase == Phase::Ending));
+    assert_eq!((w.engine.active().len(), w.engine.load()), (6, (0, 0)));
+    assert_eq!(asks("d", "m1").unwrap_err(), "E-QUEUE", "no more than could wait");
+    let elsewhere = StoredRequest { chat: Chat { account: "2".into(), ..group("z") }, ..request("z", "m") };
+    w.engine.accept(elsewhere, Brought::default()).unwrap();
+    w.adapter.set_away(false);
+    w.ended().await;
+    let mut told: Vec<_> = w.adapter.sends().into_iter().filter(|send| send.pictures.is_empty()).collect();
+    told.sort_by(|one, other| one.target.chat.id.cmp(&other.target.chat.id));
+    let told: Vec<_> = told.iter().map(|send| (send.target.chat.id.as_str(), send.text.as_str())).collect();
+    let overdue = "error-overdue\nnote-others-too more=1";
+    assert_eq!(told, [("a", overdue), ("b", overdue), ("c", overdue)]);
+    assert_eq!(count(&w, "finished:failed"), 6);
+    w.adapter.reaction_number(8).await;
+    asks("d", "m2").unwrap();
+    w.ended().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_that_wait_for_their_account_count_among_its_jobs() {
+    let go = Arc::new(Notify::new());
+    let w = world(vec![Step::Hold(go.clone()), Step::Hold(go.clone())]);
+    w.engine.reconfigure(EngineSettings {
+        schedule: ScheduleLimits { max_waiting: 2, ..settings().schedule },
+        ..settings()
+    });
+    w.asks(request("a", "m1"));
+    w.asks(request("b", "m2"));
+    w.provider.arrivals(2).await;
+    w.adapter.set_away(true);
+    go.notify_waiters();
+    while count(&w, "stored") < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let asks = |user: &str| w.engine.accept(request(user, user), Brought::default()).map_err(|error| error.code);
+    assert_eq!(asks("c").unwrap_err(), "E-QUEUE");
+    w.adapter.set_away(false);
+    w.ended().await;
+    asks("d").unwrap();
+    w.ended().await;
+    assert_eq!(w.provider.requests().len(), 3);
+}
+
+fn on_platform(link: &str) -> PictureRef {
+    let locator = PictureLocator::Platform { url: Some(link.to_owned()), file: None, message: None };
+    PictureRef { origin: PictureOrigin::Message, locator }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quoted_picture_is_looked_for_when_its_account_is_back() {
+    let bytes = || test_picture().body.read().unwrap();
+    for (feature, own, waits_in_line) in
+        [("edit", 0, false), ("draw", 0, false), ("draw", 1, false), ("edit", 1, true), ("video", 0, false)]
+    {
+        let go = Arc::new(Notify::new());
+        let w = world(if waits_in_line { vec![Step::Hold(go.clone())] } else { vec![] });
+        if waits_in_line {
+            w.asks(request("u", "m0"));
+            w.provider.arrivals(1).await;
+        }
+        w.adapter.set_away(true);
+        w.adapter.serve("http://x/quoted.png", Ok(bytes()));
+        w.adapter.serve("http://x/own.png", Ok(bytes()));
+        w.adapter.put_quote("q", Quote { pictures: vec![url("http://x/quoted.png")], ..Quote::default() });
+        w.asks(StoredRequest {
+            feature: feature.to_owned(),
+            quote: Some("q".into()),
+            pictures: vec![url("http://x/own.png"); own],
+            ..request("u", "m1")
+        });
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        // Its own picture is fetched at once, because links expire, and once.
+        assert_eq!(w.adapter.downloads(), vec!["http://x/own.png"; own], "{feature}");
+        assert_eq!(w.engine.load().1, 1, "{feature} waits");
+        go.notify_one();
+        tokio::time::sleep(Duration::from_mins(1)).await;
+        assert!(w.engine.jobs(&group("g"), None).iter().any(|job| job.phase == Phase::Waiting));
+        w.adapter.set_away(false);
+        w.ended().await;
+        assert_eq!(w.adapter.downloads().len(), 1 + own, "{feature}");
+        let asked = w.provider.requests().pop().unwrap();
+        assert_eq!(asked.references.len(), 1 + own, "{feature}");
+        assert!(!w.adapter.sends().iter().any(|send| send.text.contains("quote-gone")));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stale_link_is_tried_again_when_its_account_is_back() {
+    use crate::ports::DownloadError::{Expired, Private};
+    let w = world(vec![]);
+    w.adapter.set_away(true);
+    w.adapter.serve("http://x/stale.png", Err(Expired));
+    w.adapter.serve("http://x/fresh.png", Ok(test_picture().body.read().unwrap()));
+    let pictures = vec![on_platform("http://x/stale.png"), on_platform("http://x/fresh.png")];
+    w.asks(StoredRequest { pictures, ..request("u", "m1") });
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(w.adapter.downloads(), ["http://x/stale.png", "http://x/fresh.png"]);
+    assert_eq!(w.engine.load(), (0, 1));
+    w.adapter.serve("http://x/stale.png", Ok(test_picture().body.read().unwrap()));
+    w.adapter.set_away(false);
+    w.ended().await;
+    assert_eq!(w.adapter.downloads().len(), 3, "what is there is not fetched twice");
+    assert_eq!(w.provider.requests()[0].references.len(), 2);
+    // What the peer can't mend ends the job at once, and so does a link that stays stale.
+    for (failure, told) in [(Private, "error-picture-private"), (Expired, "error-picture-expired")] {
+        let w = world(vec![]);
+        w.adapter.serve("http://x/a.png", Err(failure));
+        w.asks(StoredRequest { pictures: vec![on_platform("http://x/a.png")], ..request("u", "m1") });
+        assert_eq!(w.adapter.send_number(1).await.text, told);
+        w.ended().await;
+    }
+}
