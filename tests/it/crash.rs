@@ -174,6 +174,45 @@ async fn a_send_without_an_outcome_ends_unknown_and_is_fetched_by_hand() {
 }
 
 #[tokio::test]
+async fn a_kill_while_many_pictures_wait_for_their_chats_pace_leaves_them_stored() {
+    const JOBS: i64 = 5;
+    let paced = |provider: &str| {
+        configuration(provider).replace("min_send_interval_ms = 0", "min_send_interval_ms = 1500")
+    };
+    let mut world = world_with(paced).await;
+    for job in 0..JOBS {
+        world.provider.answer(Answer::draws().held());
+        world.bot.send(Message::group(GROUP, USER + job).text("/生图 一只猫")).await;
+    }
+    world.provider.in_flight(usize::try_from(JOBS).unwrap()).await;
+    world.bot.drop_links().await;
+    world.provider.release();
+    until("the stored pictures", || events(&world, "stored").len() == 5).await;
+    world.bot.reconnect().await.unwrap();
+    world.bot.next_picture().await;
+    world.kill();
+    let began = events(&world, "sending").len();
+    assert!((1..=2).contains(&began), "{began} pictures are recorded as being sent after the first one");
+    world.start().await;
+    let ends = ended(&world, 5).await;
+    let unknown = ends.iter().filter(|end| end["outcome"]["kind"] == "unknown").count();
+    assert!(unknown <= began, "{ends:?}");
+    let mut answered: Vec<_> = world
+        .bot
+        .sends()
+        .into_iter()
+        .filter(|sent| !sent.pictures.is_empty())
+        .map(|sent| sent.quote)
+        .collect();
+    let all = answered.len();
+    answered.sort();
+    answered.dedup();
+    assert_eq!(answered.len(), all, "nothing is sent twice");
+    assert!(all + began > 5, "{all} pictures arrived");
+    assert_eq!(world.provider.requests().len(), 5);
+}
+
+#[tokio::test]
 async fn a_request_that_is_delivered_again_after_a_kill_is_drawn_once() {
     let mut world = world().await;
     let message = Message::group(GROUP, USER).text("/生图 一只猫").message_id(4711);

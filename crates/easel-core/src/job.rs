@@ -16,6 +16,7 @@ mod handover;
 mod journal;
 pub mod kept;
 pub mod ledger;
+mod lines;
 mod made;
 mod place;
 pub mod recover;

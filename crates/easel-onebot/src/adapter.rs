@@ -139,7 +139,7 @@ impl OneBot {
         Ok((account, link))
     }
 
-    /// Sends a reply to its account's link, at its turn.
+    /// Sends a reply to its account's link.
     async fn send_with(
         &self,
         target: &Target,
@@ -156,10 +156,6 @@ impl OneBot {
         let gone = target.quote.as_ref().is_some_and(|quote| account.was_taken_back(quote.as_str()));
         let unquoted = gone.then(|| Target { quote: None, ..target.clone() });
         let target = unquoted.as_ref().unwrap_or(target);
-        if reply.has_media() {
-            let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
-            self.pace.turn(&target.chat, interval).await;
-        }
         let group = (target.chat.kind == ChatKind::Group).then(|| target.chat.id.as_str());
         let had_left = group.and_then(|group| account.has_left(group));
         if had_left == Some(Left::Told) {
@@ -283,6 +279,13 @@ impl Adapter for OneBot {
                 .is_some_and(|account| account.is_shut_out(chat.id.as_str(), self.hub.clock.now()))
     }
 
+    fn muted_for(&self, chat: &Chat) -> Option<Duration> {
+        if chat.kind != ChatKind::Group {
+            return None;
+        }
+        self.hub.account(&chat.account)?.muted_for(chat.id.as_str(), self.hub.clock.now())
+    }
+
     async fn run(
         self: Arc<Self>,
         inbox: Arc<dyn Inbox>,
@@ -328,6 +331,13 @@ impl Adapter for OneBot {
         };
         tokio::join!(listening, ended);
         result
+    }
+
+    async fn turn(&self, chat: &Chat) {
+        // Whoever is away will be found so by the send.
+        let Ok((_, link)) = self.reach(&chat.account) else { return };
+        let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
+        self.pace.turn(chat, interval).await;
     }
 
     async fn send(&self, target: &Target, reply: &Reply) -> Result<Sent, SendError> {

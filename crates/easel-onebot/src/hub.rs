@@ -38,7 +38,7 @@ use crate::{
 
 /// How long a group counts as muted after a send was refused for that reason; its end is told by nobody when the
 /// notice of its beginning got lost.
-const MUTED_AFTER_REFUSAL_SECONDS: i64 = 10 * 60;
+const MUTED_AFTER_REFUSAL_SECONDS: u64 = 10 * 60;
 /// Accounts that are remembered without a connection; an owner has a handful.
 const MAX_ACCOUNTS: usize = 64;
 /// Groups per account that are remembered as muting it, and as left.
@@ -132,10 +132,19 @@ struct Memory {
     /// Messages that were taken back: neither quoted nor marked, because implementations refuse or drop that.
     taken_back: Seen<String>,
     clock: PeerClock,
-    /// Groups that muted it, and until when.
-    muted: HashMap<i64, UnixMillis>,
+    /// Groups that muted it.
+    muted: HashMap<i64, Mute>,
     /// Groups that it was in and is in no more, and how that is known.
     left: HashMap<i64, Left>,
+}
+
+/// A mute in a group.
+#[derive(Clone, Copy, Debug)]
+struct Mute {
+    /// When it is over, or is taken to be.
+    until: UnixMillis,
+    /// Whether a notice told that.
+    is_told: bool,
 }
 
 /// How it is known that an account is in a group no more.
@@ -234,19 +243,32 @@ impl Account {
     /// Whether the group muted it.
     pub(crate) fn is_muted(&self, group: &str, now: UnixMillis) -> bool {
         let Ok(group) = group.parse() else { return false };
-        self.memory().muted.get(&group).is_some_and(|until| *until > now)
+        self.memory().muted.get(&group).is_some_and(|mute| mute.until > now)
+    }
+
+    /// How much longer the group mutes it, where a notice told that; `None` also where it is no member any more.
+    pub(crate) fn muted_for(&self, group: &str, now: UnixMillis) -> Option<Duration> {
+        let group = group.parse().ok()?;
+        let memory = self.memory();
+        let mute =
+            memory.muted.get(&group).filter(|mute| mute.is_told && !memory.left.contains_key(&group))?;
+        Some(Duration::from_millis(mute.until.since(now))).filter(|rest| !rest.is_zero())
     }
 
     /// Takes note that a group muted it; 0 seconds lifts it.
     pub(crate) fn set_muted(&self, group: i64, seconds: i64, now: UnixMillis) {
+        // Negative means until it is lifted; a day at most, in case the notice of that gets lost.
+        let until = u64::try_from(seconds).unwrap_or(24 * 60 * 60).min(30 * 24 * 60 * 60);
+        self.mute(group, until, seconds > 0, now);
+    }
+
+    fn mute(&self, group: i64, seconds: u64, is_told: bool, now: UnixMillis) {
         let mut memory = self.memory();
-        memory.muted.retain(|_, until| *until > now);
+        memory.muted.retain(|_, mute| mute.until > now);
         if seconds == 0 {
             memory.muted.remove(&group);
         } else if memory.muted.len() < MAX_SHUT {
-            // Negative means until it is lifted; a day at most, in case the notice of that gets lost.
-            let seconds = u64::try_from(seconds).unwrap_or(24 * 60 * 60).min(30 * 24 * 60 * 60);
-            memory.muted.insert(group, UnixMillis(now.0 + seconds * 1000));
+            memory.muted.insert(group, Mute { until: UnixMillis(now.0 + seconds * 1000), is_told });
         }
     }
 
@@ -255,7 +277,7 @@ impl Account {
         if let Ok(id) = group.parse()
             && !self.is_muted(group, now)
         {
-            self.set_muted(id, MUTED_AFTER_REFUSAL_SECONDS, now);
+            self.mute(id, MUTED_AFTER_REFUSAL_SECONDS, false, now);
         }
     }
 
@@ -302,7 +324,7 @@ impl Account {
     pub(crate) fn is_shut_out(&self, group: &str, now: UnixMillis) -> bool {
         let Ok(id) = group.parse() else { return false };
         let memory = self.memory();
-        memory.left.contains_key(&id) || memory.muted.get(&id).is_some_and(|until| *until > now)
+        memory.left.contains_key(&id) || memory.muted.get(&id).is_some_and(|mute| mute.until > now)
     }
 
     /// Remembers chatter with pictures.

@@ -173,9 +173,9 @@ pub trait Place: Send + Sync {
 pub enum Audience {
     /// Its chat.
     There,
-    /// Its chat, when its account can be spoken to again.
+    /// Its chat, when its account can be spoken to again, or a short mute is over.
     Away,
-    /// Nobody: the account was muted in its chat, or removed from it.
+    /// Nobody: the account was muted in its chat for long, or removed from it.
     Gone,
 }
 

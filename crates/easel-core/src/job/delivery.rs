@@ -90,7 +90,8 @@ impl Item<'_> {
     }
 }
 
-/// Sends one result with its caption. With a `clearance` a picture may begin before the job's record is durable.
+/// Sends one result with its caption, at its [`turn`](Adapter::turn); it waits for further ones before further tries. With a
+/// `clearance` a picture may begin before the job's record is durable.
 pub async fn deliver(
     adapter: &Arc<dyn Adapter>,
     target: &Target,
@@ -115,7 +116,10 @@ async fn deliver_picture(
     let mut shape = if files && large { Shape::File } else { Shape::Picture };
     let mut retried = false;
     let mut last = (SendFailure::Permanent, String::new());
-    for _ in 0..MAX_ATTEMPTS {
+    for attempt in 0..MAX_ATTEMPTS {
+        if attempt > 0 {
+            adapter.turn(&target.chat).await;
+        }
         let Some(picture) = shaped(picture, shape).await else {
             return Delivered::No { failure: last.0, reason: last.1 };
         };

@@ -2,13 +2,12 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::{
     Outcome,
     active::{Active, Words},
     engine::Engine,
     ledger::Event,
+    lines::First,
     run::Stopped,
     speaker::{Patience, Speaker, Told},
 };
@@ -121,11 +120,11 @@ impl Engine {
     }
 
     /// The turn of a late mark; at once when easel stops.
-    async fn mark_turn(&self, speaker: &Speaker) -> Option<OwnedSemaphorePermit> {
+    async fn mark_turn(&self, speaker: &Speaker) -> Option<First> {
         tokio::select! {
             biased;
             () = self.stop.cancelled() => None,
-            turn = self.turns.turn(&speaker.target.chat) => turn,
+            turn = self.turns.turn(&speaker.target.chat) => Some(turn),
         }
     }
 

@@ -25,8 +25,9 @@ use super::{
     journal::Journal,
     kept::{KeepLimits, Keeper},
     ledger::{Event, JobRecord, StoredRequest},
+    lines::Lines,
     run::Beginning,
-    schedule::{Admission, Lane, Schedule, ScheduleLimits},
+    schedule::{Admission, Lane, QueueFull, Schedule, ScheduleLimits},
     sentences::{queue_sentence, store_sentence},
     speaker::Turns,
     usage::UsageBook,
@@ -221,6 +222,8 @@ pub struct Engine {
     pub(super) usage: UsageBook,
     pub(super) turns: Turns,
     pub(super) ends: Ends,
+    /// Who is the next of a chat to begin a send.
+    pub(super) senders: Lines<Chat>,
     state: Mutex<State>,
     numbers: AtomicU32,
     tasks: TaskTracker,
@@ -249,6 +252,7 @@ impl Engine {
             usage,
             turns: Turns::default(),
             ends: Ends::default(),
+            senders: Lines::default(),
             state: Mutex::new(State { schedule: Schedule::new(settings.schedule), active: BTreeMap::new() }),
             store,
             spool,
@@ -283,9 +287,7 @@ impl Engine {
             return Err(UserError::new("error-stopping", "E-STOPPING"));
         }
         let id = JobId::generate();
-        let admission = self
-            .with(|state| state.schedule.admit(id, lane_of(&request), &request.chat, &request.user))
-            .map_err(queue_sentence)?;
+        let admission = self.admit(id, &request).map_err(queue_sentence)?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let deadline = Instant::now() + self.longest();
         let job =
@@ -294,6 +296,24 @@ impl Engine {
         let accepted = Accepted { job: id, number: job.number };
         self.spawn(job, admission, Beginning::New);
         Ok(accepted)
+    }
+
+    fn admit(&self, id: JobId, request: &StoredRequest) -> Result<Admission, QueueFull> {
+        let StoredRequest { chat, user, .. } = request;
+        let lane = lane_of(request);
+        let full = match self.with(|state| state.schedule.admit(id, lane, chat, user)) {
+            Err(full) if full != QueueFull::Clip => full,
+            admitted => return admitted,
+        };
+        // Asked only now, and not under the lock: who waits for an account that is away leaves the others room.
+        let mut away = self.with(|state| state.schedule.accounts());
+        away.retain(|(platform, account)| {
+            self.planner.adapter(platform).is_some_and(|adapter| !adapter.is_connected(account))
+        });
+        if away.is_empty() {
+            return Err(full);
+        }
+        self.with(|state| state.schedule.admit_past(id, lane, (chat, user), &away))
     }
 
     /// Takes a job of an earlier run back in.

@@ -1,4 +1,7 @@
-//! A job's place among those that run, while it waits for a provider that works for others.
+//! A job's place among those that run, while it waits for a provider that works for others; and whether anybody is there
+//! who would see what is made for it.
+
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::time::Instant;
@@ -9,8 +12,36 @@ use super::{
 };
 use crate::{
     chain::{Audience, Place},
-    ports::StoreError,
+    ports::{Adapter, StoreError},
 };
+
+/// The longest pause before one looks again whether a mute is over: it may be lifted early.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
+
+/// Who would see what is made for a job now. Who is muted for so short that the job has time left counts as away.
+pub(super) fn audience(adapter: &dyn Adapter, job: &Active) -> Audience {
+    let chat = &job.request.chat;
+    if !adapter.may_speak(chat) {
+        let left = job.deadline().saturating_duration_since(Instant::now());
+        return if adapter.muted_for(chat).is_some_and(|rest| rest < left) {
+            Audience::Away
+        } else {
+            Audience::Gone
+        };
+    }
+    if adapter.is_connected(&chat.account) { Audience::There } else { Audience::Away }
+}
+
+/// Waits until the audience of a job is there, or gone for good.
+pub(super) async fn audience_back(adapter: &dyn Adapter, job: &Active) {
+    let chat = &job.request.chat;
+    while audience(adapter, job) == Audience::Away {
+        adapter.connected(&chat.account).await;
+        if let Some(rest) = adapter.muted_for(chat) {
+            tokio::time::sleep(rest.min(LOOK_AGAIN)).await;
+        }
+    }
+}
 
 /// The place of one job.
 pub(super) struct PlaceOf<'a> {
@@ -33,18 +64,13 @@ impl Place for PlaceOf<'_> {
     }
 
     fn audience(&self) -> Audience {
-        let chat = &self.job.request.chat;
-        match self.engine.planner.adapter(&chat.platform) {
-            Some(adapter) if !adapter.may_speak(chat) => Audience::Gone,
-            Some(adapter) if !adapter.is_connected(&chat.account) => Audience::Away,
-            _ => Audience::There,
-        }
+        let adapter = self.engine.planner.adapter(&self.job.request.chat.platform);
+        adapter.map_or(Audience::There, |adapter| audience(&*adapter, self.job))
     }
 
     async fn audience_back(&self) {
-        let chat = &self.job.request.chat;
-        if let Some(adapter) = self.engine.planner.adapter(&chat.platform) {
-            adapter.connected(&chat.account).await;
+        if let Some(adapter) = self.engine.planner.adapter(&self.job.request.chat.platform) {
+            audience_back(&*adapter, self.job).await;
         }
     }
 

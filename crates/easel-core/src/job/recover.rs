@@ -127,7 +127,8 @@ impl Engine {
                     recovered.delivered += 1;
                     let (artifacts, provider) = (record.artifacts.clone(), record.provider.clone());
                     let sent = usize::try_from(record.sent).unwrap_or(usize::MAX);
-                    self.resume(&record, Beginning::Deliver { artifacts, sent, provider });
+                    let heard = record.heard;
+                    self.resume(&record, Beginning::Deliver { artifacts, sent, heard, provider });
                 }
                 Stage::Sending => {
                     recovered.unknown += 1;

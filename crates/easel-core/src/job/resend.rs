@@ -57,6 +57,7 @@ impl Engine {
                     let send_mode = self.send_mode();
                     let item = Item { job, index, caption: None, captioned: false, media: &media, send_mode };
                     loop {
+                        adapter.turn(&target.chat).await;
                         let outcome = deliver(adapter, target, item, None).await;
                         tell(job, index, &outcome);
                         let away = matches!(outcome, Delivered::Away { .. });

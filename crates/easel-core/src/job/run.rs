@@ -11,12 +11,14 @@ use super::{
     collect::{CollectError, Input, Inputs, Own},
     engine::{Engine, Phase, Plan},
     handover::Handed,
-    ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
+    ledger::{Event, Heard, StoredArtifact, StoredPicture, StoredTask},
     made::fewer,
+    place::{audience, audience_back},
     sentences::{class_sentence, deadline_sentence},
     speaker::Speaker,
 };
 use crate::{
+    chain::Audience,
     error::{Charged, ErrorClass, UserError},
     ports::{Adapter, Operation, StoreError},
     reply::{Reaction, Target},
@@ -45,6 +47,8 @@ pub(super) enum Beginning {
         artifacts: Vec<StoredArtifact>,
         /// How many of them, from the first on, are in the chat.
         sent: usize,
+        /// What else the chat has heard of them.
+        heard: Heard,
         /// Who made them.
         provider: String,
     },
@@ -107,8 +111,9 @@ impl Engine {
         let speaker =
             Speaker { engine: Arc::clone(&self), adapter: Arc::clone(&adapter), target: target.clone() };
         let result = match beginning {
-            Beginning::Deliver { artifacts, sent, provider } => {
-                let delivered = self.hand_over_later(&job, &speaker, (artifacts, sent, &provider)).await;
+            Beginning::Deliver { artifacts, sent, heard, provider } => {
+                let earlier = (artifacts, sent, heard);
+                let delivered = self.hand_over_later(&job, &speaker, earlier, &provider).await;
                 delivered.map_err(|stopped| self.priced(&job, stopped))
             }
             Beginning::DeliverMade { note } => {
@@ -179,7 +184,7 @@ impl Engine {
             }
             // After a start the peer is not back yet. Only it knows the pictures that are meant, and nothing is bought for
             // an account that may never be back.
-            was_away = self.await_account(job, adapter, &mut started).await?;
+            was_away = self.await_audience(job, adapter, &mut started).await?;
         }
         let needs_collecting = !job.request.fallback.is_empty()
             || job.request.quote.is_some()
@@ -216,8 +221,8 @@ impl Engine {
             // A job that the ledger does not know must not be paid.
             accepted.await.map_err(|_| StoreError::Closed)??;
         }
-        // Nothing is bought for an account that is away now: others may be before it when it is back.
-        while !adapter.is_connected(&job.request.chat.account) {
+        // Nothing is bought for an account that is away now, or muted: others may be before it when it is back.
+        while audience(&**adapter, job) == Audience::Away {
             // It may have to wait for long: not in memory, and not lost with this run.
             if recorded {
                 job.journal.settle().await?;
@@ -226,7 +231,7 @@ impl Engine {
                 job.journal.write([Event::Collected { inputs: kept }]).await?;
                 recorded = true;
             }
-            was_away |= self.await_account(job, adapter, &mut started).await?;
+            was_away |= self.await_audience(job, adapter, &mut started).await?;
             self.wait_for_turn(job, &mut started).await?;
         }
         // Nothing is bought that the deadline would throw away.
@@ -240,9 +245,9 @@ impl Engine {
             () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
             references = self.collector.load(inputs.pictures) => references?,
         };
-        if !adapter.may_speak(&job.request.chat) {
+        if audience(&**adapter, job) == Audience::Gone {
             // Nobody there would see what is paid.
-            return Err(Stopped::failed(UserError::new("error-silenced", "E-SILENCED")));
+            return Err(silenced());
         }
         self.tell_of_task(job, &plan, speaker);
         if position.is_none() {
@@ -374,10 +379,13 @@ impl Engine {
             if let Err(Stopped::Cancelled { charged }) = collected {
                 return Err(Stopped::Cancelled { charged });
             }
+            if audience(&**adapter, job) == Audience::Gone {
+                return Err(silenced());
+            }
             // It may have to wait for long: not in memory.
             keep = true;
             self.collector.keep_own(job.id, &mut own).await?;
-            *was_away |= self.await_account(job, adapter, started).await?;
+            *was_away |= self.await_audience(job, adapter, started).await?;
         }
     }
 
@@ -400,24 +408,25 @@ impl Engine {
         }
     }
 
-    /// Waits until the account of a job can be spoken to. Others have its place meanwhile; it gets in line again then, and
-    /// `started` tells its turn. True when it had to wait, and has time enough left.
-    async fn await_account(
+    /// Waits until the account of a job can be spoken to and may speak in its chat, or never will. Others have its place
+    /// meanwhile; it gets in line again then, and `started` tells its turn. True when it had to wait, and has time enough
+    /// left.
+    async fn await_audience(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         started: &mut oneshot::Receiver<()>,
     ) -> Result<bool, Stopped> {
-        let account = &job.request.chat.account;
-        if adapter.is_connected(account) {
+        if audience(&**adapter, job) != Audience::Away {
             return Ok(false);
         }
-        let back = adapter.connected(account);
+        let chat = &job.request.chat;
+        let back = audience_back(&**adapter, job);
         tokio::pin!(back);
         let mut parked = false;
         loop {
-            if started.is_terminated() && !parked && !adapter.is_connected(account) {
-                tracing::info!(job = %job.id, %account, "a job waits for its account, which is away");
+            if started.is_terminated() && !parked && audience(&**adapter, job) == Audience::Away {
+                tracing::info!(job = %job.id, %chat, "a job waits for its account, which is away or muted");
                 self.park(job);
                 parked = true;
             }
@@ -459,4 +468,9 @@ impl Engine {
 /// A job that nobody was paid for found its provider, or its account, too late.
 fn overdue() -> Stopped {
     Stopped::failed(UserError::new("error-overdue", "E-OVERDUE"))
+}
+
+/// Nobody in the chat would see what is paid.
+fn silenced() -> Stopped {
+    Stopped::failed(UserError::new("error-silenced", "E-SILENCED"))
 }

@@ -5,9 +5,12 @@
 //! seconds. So the limits per chat and per person count pictures and clips apart, and clips take at most half of all
 //! places, which leaves the rest to pictures whatever the clips do; where there is a single place, clips have one beside it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::ids::{Chat, JobId, UserId};
+use crate::ids::{AccountId, Chat, JobId, Platform, UserId};
+
+/// Accounts of the bot.
+pub type Accounts = HashSet<(Platform, AccountId)>;
 
 /// What a job makes: each kind has its own places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,6 +165,13 @@ impl Schedule {
         self.queues.values().map(VecDeque::len).sum::<usize>() + self.aside
     }
 
+    /// The accounts of the jobs that wait in the queue or for a provider.
+    pub fn accounts(&self) -> Accounts {
+        let aside = self.running.values().filter(|running| running.aside).map(|running| &running.chat);
+        let chats = self.queues.keys().chain(aside);
+        chats.map(|chat| (chat.platform.clone(), chat.account.clone())).collect()
+    }
+
     /// Jobs running.
     pub fn running(&self) -> usize {
         self.running.len() - self.aside
@@ -178,6 +188,20 @@ impl Schedule {
         chat: &Chat,
         user: &UserId,
     ) -> Result<Admission, QueueFull> {
+        self.admit_past(job, lane, (chat, user), &Accounts::new())
+    }
+
+    /// The same while these accounts are away: what waits for them is in the way of their own jobs only.
+    ///
+    /// # Errors
+    /// When it may neither run nor wait.
+    pub fn admit_past(
+        &mut self,
+        job: JobId,
+        lane: Lane,
+        (chat, user): (&Chat, &UserId),
+        away: &Accounts,
+    ) -> Result<Admission, QueueFull> {
         if lane == Lane::Clips && self.has_clip(user) {
             return Err(QueueFull::Clip);
         }
@@ -185,14 +209,12 @@ impl Schedule {
         if self.may_run(lane, chat, user) {
             if self.aside > 0 || self.left_behind(chat).next().is_some() {
                 // It may have to wait where the others do, and would find their places free.
-                self.room_to_wait((0, 0), chat, user)?;
+                self.room_to_wait(chat, user, (false, away))?;
             }
             self.start(job, lane, chat.clone(), user.clone());
             return Ok(Admission::Start);
         }
-        let of_chat = self.queues.get(chat).map_or(0, VecDeque::len);
-        let mine = self.queues.values().flatten().filter(|waiting| waiting.user == *user).count();
-        self.room_to_wait((of_chat, mine), chat, user)?;
+        self.room_to_wait(chat, user, (true, away))?;
         Ok(self.wait(job, lane, chat, user))
     }
 
@@ -203,25 +225,39 @@ impl Schedule {
         parked.chain(lingering).filter(|(of, _)| same_account(of, chat))
     }
 
-    /// Whether one more may wait, with so many of its chat and of its person in the queue and all those aside. Those that
-    /// are parked, or linger, are in the way of their own account only: it may be away for hours.
-    fn room_to_wait(&self, queued: (usize, usize), chat: &Chat, user: &UserId) -> Result<(), QueueFull> {
-        let parked = |is: &dyn Fn(&Chat, &UserId) -> bool| {
-            self.left_behind(chat).filter(|(of, user)| is(of, user)).count()
+    /// Whether one more may wait, beside all those aside; with `behind` also behind those of its chat and of its person in
+    /// the queue. Those that are parked, or linger, and all whose account is among those `away`, are in the way of their own
+    /// account only: it may be away for hours.
+    fn room_to_wait(
+        &self,
+        chat: &Chat,
+        user: &UserId,
+        (behind, away): (bool, &Accounts),
+    ) -> Result<(), QueueFull> {
+        let is_away = |of: &Chat| away.contains(&(of.platform.clone(), of.account.clone()));
+        let counts = |of: &Chat| same_account(of, chat) || away.is_empty() || !is_away(of);
+        let aside = |is: &dyn Fn(&Chat, &UserId) -> bool| {
+            let aside = self.running.values().filter(|running| running.aside && counts(&running.chat));
+            aside.filter(|running| is(&running.chat, &running.user)).count()
+                + self.left_behind(chat).filter(|(of, user)| is(of, user)).count()
         };
-        if self.queued_or_aside() + parked(&|_, _| true) >= self.limits.max_waiting {
+        let queues: Vec<_> = self.queues.iter().filter(|(of, _)| counts(of)).collect();
+        let overall = queues.iter().map(|(_, queue)| queue.len()).sum::<usize>() + aside(&|_, _| true);
+        if overall >= self.limits.max_waiting {
             return Err(QueueFull::Overall);
         }
-        let aside = |is: &dyn Fn(&Chat, &UserId) -> bool| {
-            let aside = self.running.values().filter(|running| running.aside);
-            aside.filter(|running| is(&running.chat, &running.user)).count() + parked(is)
-        };
+        let (mut of_chat, mut mine) = (aside(&|of, _| of == chat), aside(&|_, of| of == user));
+        if behind {
+            let all = queues.iter().flat_map(|(_, queue)| queue.iter());
+            mine += all.filter(|waiting| waiting.user == *user).count();
+            of_chat += self.queues.get(chat).map_or(0, VecDeque::len);
+        }
         let max = self.limits.waiting_per_chat();
-        if queued.0 + aside(&|of, _| of == chat) >= max {
+        if of_chat >= max {
             return Err(QueueFull::Chat { max });
         }
         let max = self.limits.waiting_per_user();
-        if queued.1 + aside(&|_, of| of == user) >= max {
+        if mine >= max {
             return Err(QueueFull::User { max });
         }
         Ok(())

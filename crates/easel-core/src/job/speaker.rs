@@ -4,19 +4,19 @@
 //! back, however long that takes, because nobody else tells it; what has not been told is not recorded as ended. What an
 //! account's return sets free is said one after the other.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::{active::Active, ends::Waits, engine::Engine, ledger::StoredRequest, sentences::charge_note};
+use super::{
+    active::Active,
+    ends::Waits,
+    engine::Engine,
+    ledger::StoredRequest,
+    lines::{First, Lines},
+    sentences::charge_note,
+};
 use crate::{
     error::{Charged, UserError},
     ids::{AccountId, Chat, JobId, Platform, UnixMillis},
@@ -41,18 +41,12 @@ const GAP: Duration = Duration::from_millis(250);
 
 /// One sentence at a time for each account, among those that could not be said at once.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<(Platform, AccountId), Arc<Semaphore>>>);
+pub(super) struct Turns(Lines<(Platform, AccountId)>);
 
 impl Turns {
     /// The turn of a sentence, or of a mark, for this chat; it lasts until it is dropped.
-    pub(super) async fn turn(&self, chat: &Chat) -> Option<OwnedSemaphorePermit> {
-        let turns = {
-            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turns| Arc::strong_count(turns) > 1);
-            let account = (chat.platform.clone(), chat.account.clone());
-            Arc::clone(turns.entry(account).or_insert_with(|| Arc::new(Semaphore::new(1))))
-        };
-        let turn = turns.acquire_owned().await.ok();
+    pub(super) async fn turn(&self, chat: &Chat) -> First {
+        let turn = self.0.first((chat.platform.clone(), chat.account.clone())).await;
         tokio::time::sleep(GAP).await;
         turn
     }
@@ -231,7 +225,7 @@ impl Speaker {
         mut late: Option<Late<'_>>,
     ) -> Told {
         let mut repeats = 0;
-        let mut turn = None;
+        let mut turn: Option<First> = None;
         let mut when = Told::AtOnce;
         loop {
             let together = late.as_ref().map(Late::all).unwrap_or_default();
@@ -269,7 +263,7 @@ impl Speaker {
                     tokio::select! {
                         biased;
                         () = self.engine.stop.cancelled() => return Return::Stopping,
-                        next = self.engine.turns.turn(&self.target.chat) => turn = next,
+                        next = self.engine.turns.turn(&self.target.chat) => turn = Some(next),
                     }
                 }
                 returned

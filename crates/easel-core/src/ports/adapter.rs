@@ -170,6 +170,12 @@ pub trait Adapter: PictureSource {
         true
     }
 
+    /// How much longer the account is muted in the chat, at most, where somebody told its end; `None` where it is not muted,
+    /// or for good.
+    fn muted_for(&self, _chat: &Chat) -> Option<Duration> {
+        None
+    }
+
     /// Runs until `stop`: listens or connects, reconnects for ever, delivers messages to the inbox. Calls `ready`
     /// once, when it listens (or has started to dial).
     ///
@@ -182,7 +188,11 @@ pub trait Adapter: PictureSource {
         stop: CancellationToken,
     ) -> Result<(), AdapterError>;
 
-    /// Sends one reply. Chooses the way by itself (base64, stream upload, …) and walks its own ladder after certain
+    /// Waits until the chat may get its next picture, clip or file, where the platform suffers only so many; at once where
+    /// nobody came before. Turns are in the order of these calls; dropping the future is fine.
+    async fn turn(&self, _chat: &Chat) {}
+
+    /// Sends one reply; one with media at its [`turn`](Self::turn), for which the caller has waited. Chooses the way by itself (base64, stream upload, …) and walks its own ladder after certain
     /// failures; never sends twice after an unknown outcome.
     ///
     /// # Errors

@@ -1,14 +1,17 @@
 //! A chat platform that records what is sent and answers from tables.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -66,15 +69,18 @@ struct State {
     hold_marks: Option<Arc<Notify>>,
     unmarked: VecDeque<SendError>,
     away: bool,
-    accounts_away: HashSet<AccountId>,
+    away_accounts: Vec<AccountId>,
     leaves: Option<usize>,
     silenced: bool,
+    mute_ends: Option<Instant>,
+    pace: Duration,
+    turns: HashMap<Chat, Instant>,
     next: u64,
 }
 
 impl State {
-    fn is_there(&self, account: &AccountId) -> bool {
-        !self.away && !self.accounts_away.contains(account)
+    fn is_away(&self, account: &AccountId) -> bool {
+        self.away || self.away_accounts.contains(account)
     }
 }
 
@@ -114,14 +120,11 @@ impl RecordingAdapter {
         self.changed.notify_waiters();
     }
 
-    /// The same for one account alone.
+    /// Whether the peer of one account is away.
     pub fn set_account_away(&self, account: &str, away: bool) {
         self.with(|state| {
-            if away {
-                state.accounts_away.insert(account.into());
-            } else {
-                state.accounts_away.remove(&AccountId::from(account));
-            }
+            state.away_accounts.retain(|known| known.as_str() != account);
+            state.away_accounts.extend(away.then(|| account.into()));
         });
         self.changed.notify_waiters();
     }
@@ -146,6 +149,16 @@ impl RecordingAdapter {
     /// Whether the account was muted or removed: then sends are refused as forbidden.
     pub fn set_silenced(&self, silenced: bool) {
         self.with(|state| state.silenced = silenced);
+    }
+
+    /// The account is muted for so long, and a notice told that: until then sends are refused as forbidden.
+    pub fn mute_for(&self, time: Duration) {
+        self.with(|state| state.mute_ends = Some(Instant::now() + time));
+    }
+
+    /// So much time passes between two turns of a chat.
+    pub fn set_pace(&self, pace: Duration) {
+        self.with(|state| state.pace = pace);
     }
 
     /// Downloads wait for the returned notification.
@@ -256,7 +269,7 @@ impl Adapter for RecordingAdapter {
     }
 
     fn is_connected(&self, account: &AccountId) -> bool {
-        self.with(|state| state.is_there(account))
+        self.with(|state| !state.is_away(account))
     }
 
     async fn connected(&self, account: &AccountId) {
@@ -269,8 +282,24 @@ impl Adapter for RecordingAdapter {
         }
     }
 
-    fn may_speak(&self, _chat: &Chat) -> bool {
-        self.with(|state| !state.silenced)
+    fn may_speak(&self, chat: &Chat) -> bool {
+        self.with(|state| !state.silenced) && self.muted_for(chat).is_none()
+    }
+
+    fn muted_for(&self, _chat: &Chat) -> Option<Duration> {
+        let ends = self.with(|state| state.mute_ends)?;
+        Some(ends.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
+    }
+
+    async fn turn(&self, chat: &Chat) {
+        let turn = self.with(|state| {
+            let turn = state.turns.get(chat).copied().unwrap_or_else(Instant::now).max(Instant::now());
+            state.turns.insert(chat.clone(), turn + state.pace);
+            turn
+        });
+        if turn > Instant::now() {
+            tokio::time::sleep_until(turn).await;
+        }
     }
 
     async fn run(
@@ -316,11 +345,11 @@ impl Adapter for RecordingAdapter {
             }
         }
         let result = self.with(|state| {
-            if !state.is_there(&target.chat.account) {
+            if state.is_away(&target.chat.account) {
                 let reason = "away".to_owned();
                 return Err(SendError::Failed { failure: SendFailure::Disconnected, reason });
             }
-            if state.silenced {
+            if state.silenced || state.mute_ends.is_some_and(|ends| ends > Instant::now()) {
                 let reason = "silenced".to_owned();
                 return Err(SendError::Failed { failure: SendFailure::Forbidden, reason });
             }
@@ -354,8 +383,8 @@ impl Adapter for RecordingAdapter {
 
     async fn quote(&self, chat: &Chat, message: &MessageId) -> Option<Quote> {
         self.with(|state| {
-            let there = state.is_there(&chat.account);
-            state.quotes.get(message.as_str()).filter(|_| there).cloned()
+            let is_away = state.is_away(&chat.account);
+            state.quotes.get(message.as_str()).filter(|_| !is_away).cloned()
         })
     }
 

@@ -7,7 +7,7 @@ use std::{
 
 use easel_core::{
     ids::{Chat, ChatKind, MessageId, UserId},
-    job::ledger::{Event, Outcome, Stage, StoredArtifact, StoredFailure, StoredRequest},
+    job::ledger::{Event, Heard, Outcome, Stage, StoredArtifact, StoredFailure, StoredRequest},
     media::{MediaFormat, PictureFormat},
 };
 use proptest::prelude::*;
@@ -230,7 +230,12 @@ fn the_light_reading_of_entries_agrees_with_the_fold() {
         bytes: 1,
         link: None,
     };
-    let stored = || Event::Stored { artifacts: vec![artifact()], provider: "p".to_owned(), sent: 0 };
+    let stored = || Event::Stored {
+        artifacts: vec![artifact()],
+        provider: "p".to_owned(),
+        sent: 0,
+        heard: Heard::default(),
+    };
     let made = || Event::Made { artifacts: vec![artifact()], provider: "p".to_owned() };
     let done = || Event::Finished { outcome: Outcome::Delivered { message: None } };
     let asking = || Event::Asking { provider: "p".to_owned(), key: "k".to_owned(), attempt: 1, intent: None };

@@ -24,6 +24,24 @@ async fn stored_while_away() -> World {
     w
 }
 
+/// A world of `jobs` people in one chat who have their pictures stored, all while its account is away.
+async fn many_stored_while_away(jobs: usize) -> World {
+    let go = Arc::new(Notify::new());
+    let w = world((0..jobs).map(|_| Step::Hold(go.clone())).collect());
+    let schedule = ScheduleLimits { max_running: jobs, max_running_per_chat: jobs, ..settings().schedule };
+    w.engine.reconfigure(EngineSettings { schedule, ..settings() });
+    for n in 0..jobs {
+        w.asks(request(&format!("u{n}"), &format!("m{n}")));
+    }
+    w.provider.arrivals(jobs).await;
+    w.adapter.set_away(true);
+    (0..jobs).for_each(|_| go.notify_one());
+    while count(&w, "stored") < jobs {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    w
+}
+
 /// A new process over what is written now; what the old one writes from here on is lost.
 async fn killed_and_started(w: &World) -> World {
     let store = MemoryStore::default();
@@ -51,6 +69,120 @@ async fn a_picture_waits_for_hours_and_others_have_its_place() {
     w.ended().await;
     assert_eq!(w.events().last().unwrap(), "finished:delivered");
     assert_eq!(w.provider.requests().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waits_for_its_chats_pace_is_stored_and_not_being_sent() {
+    const JOBS: usize = 6;
+    let w = many_stored_while_away(JOBS).await;
+    w.adapter.set_pace(Duration::from_secs(10));
+    w.adapter.set_away(false);
+    for n in 1..=3 {
+        w.adapter.send_number(n).await;
+        for _ in 0..2 {
+            let waits_to_be_sent = count(&w, "sending") - w.adapter.sends().len();
+            assert!(waits_to_be_sent <= 1, "{waits_to_be_sent} are recorded as being sent behind {n}");
+            tokio::time::sleep(Duration::from_secs(3)).await;
+        }
+    }
+    // A kill ends one of them as unknown; the others arrive afterwards.
+    let next = killed_and_started(&w).await;
+    assert_eq!(next.recover().await, Recovered { unknown: 1, delivered: 2, ..Recovered::default() });
+    next.ended().await;
+    assert_eq!(next.adapter.sends().iter().filter(|send| !send.pictures.is_empty()).count(), 2);
+
+    // A stop waits for the one whose turn is next, and keeps the others.
+    assert!(w.engine.shutdown(Duration::from_secs(30)).await);
+    let next = w.restarted(vec![]);
+    assert_eq!(next.recover().await, Recovered { delivered: 2, ..Recovered::default() });
+    next.ended().await;
+    assert_eq!((w.adapter.sends().len(), next.adapter.sends().len()), (4, 2));
+    assert_eq!(count(&next, "finished:delivered"), JOBS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_behind_another_one_of_its_chat_is_stored_until_its_turn_and_other_chats_do_not_wait() {
+    let w = world(vec![]);
+    let schedule = ScheduleLimits { max_running_per_chat: 3, ..settings().schedule };
+    w.engine.reconfigure(EngineSettings { schedule, ..settings() });
+    w.adapter.set_pace(Duration::from_secs(10));
+    for user in ["a", "b", "c"] {
+        w.asks(request(user, user));
+    }
+    w.asks(StoredRequest { chat: group("h"), ..request("d", "d") });
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(w.adapter.sends().len(), 2, "the first one of each chat");
+    assert_eq!(
+        (count(&w, "stored"), count(&w, "sending")),
+        (4, 3),
+        "the third one of the first chat is only stored"
+    );
+    w.ended().await;
+    assert_eq!(count(&w, "finished:delivered"), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_that_could_not_be_stored_is_stored_while_it_waits() {
+    // Its file, or its file and its record.
+    for ledger_as_well in [false, true] {
+        let go = Arc::new(Notify::new());
+        let w = world(vec![Step::Hold(go.clone())]);
+        w.store.set_blobs_broken(true);
+        w.asks(request("u", "m1"));
+        w.provider.arrivals(1).await;
+        w.store.set_broken(ledger_as_well);
+        w.adapter.set_away(true);
+        go.notify_one();
+        tokio::time::sleep(HOUR).await;
+        assert_eq!((count(&w, "stored"), w.engine.active().len()), (0, 1));
+        w.store.set_blobs_broken(false);
+        w.store.set_broken(false);
+        tokio::time::sleep(Duration::from_mins(2)).await;
+        assert_eq!((count(&w, "stored"), w.store.blob_names().len()), (1, 1));
+        let next = killed_and_started(&w).await;
+        assert_eq!(next.recover().await, Recovered { delivered: 1, ..Recovered::default() });
+        w.adapter.set_away(false);
+        w.ended().await;
+        assert_eq!(w.events()[w.events().len() - 3..], ["stored", "sending", "finished:delivered"]);
+        assert_eq!(w.adapter.sends().len(), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rest_of_several_pictures_that_could_not_be_stored_is_stored_while_it_waits() {
+    let w = world(vec![]);
+    w.store.set_blobs_broken(true);
+    w.adapter.away_after(2);
+    w.asks(StoredRequest { count: 4, ..request("u", "m1") });
+    tokio::time::sleep(Duration::from_mins(5)).await;
+    assert_eq!((w.adapter.sends().len(), count(&w, "stored")), (2, 0));
+    w.store.set_blobs_broken(false);
+    tokio::time::sleep(Duration::from_mins(2)).await;
+    let next = killed_and_started(&w).await;
+    assert_eq!(next.recover().await, Recovered { delivered: 1, ..Recovered::default() });
+    next.ended().await;
+    assert_eq!(next.adapter.sends().len(), 2, "those that are there already are not sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_chat_has_heard_of_a_result_is_known_after_a_restart() {
+    let refused = || SendError::Failed { failure: SendFailure::Picture, reason: "no".to_owned() };
+    // The first picture goes as a file; then the account goes away.
+    for (preset, behind) in [(None, "note-as-file"), (Some("手办".to_owned()), "手办")] {
+        let w = world(vec![]);
+        w.adapter.fail_sends([refused(), refused()]);
+        w.adapter.away_after(1);
+        w.asks(StoredRequest { count: 2, preset, ..request("u", "m1") });
+        while count(&w, "stored") < 2 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(w.engine.shutdown(Duration::from_secs(5)).await);
+        let next = w.restarted(vec![]);
+        next.recover().await;
+        next.ended().await;
+        let said: Vec<_> = next.adapter.sends().iter().map(|send| send.text.clone()).collect();
+        assert_eq!(said, ["", behind]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

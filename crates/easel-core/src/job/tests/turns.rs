@@ -186,3 +186,83 @@ async fn waiting_ends_by_a_cancellation_or_with_a_sentence_at_the_deadline() {
     w.ended().await;
     assert_eq!(w.events().iter().filter(|event| *event == "asking").count(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_provider_and_for_an_account_that_is_away_leaves_room_to_other_accounts() {
+    let go = Arc::new(Notify::new());
+    let w = world_of(MemoryStore::default(), engine(vec![Step::Hold(go.clone())]), &[]);
+    w.engine.reconfigure(EngineSettings {
+        schedule: ScheduleLimits {
+            max_running: 2,
+            max_running_per_chat: 1,
+            max_waiting: 6,
+            ..settings().schedule
+        },
+        ..settings()
+    });
+    let other = Chat { account: "2".into(), ..group("x") };
+    w.asks(StoredRequest { chat: other.clone(), ..request("x", "m") });
+    w.provider.arrivals(1).await;
+    let asks = |n: u32| {
+        // Three wait for the provider, and three behind them in their chats.
+        let request = StoredRequest {
+            chat: group(&format!("g{}", n % 3)),
+            ..request(&format!("u{n}"), &format!("m{n}"))
+        };
+        w.engine.accept(request, Brought::default()).map_err(|error| error.code)
+    };
+    for n in 0..6 {
+        asks(n).unwrap();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert_eq!((w.engine.load(), asks(6).unwrap_err()), ((1, 6), "E-QUEUE"));
+    let elsewhere = |user: &str| {
+        let request = StoredRequest { chat: other.clone(), ..request(user, user) };
+        w.engine.accept(request, Brought::default()).map_err(|error| error.code)
+    };
+    assert_eq!(elsewhere("a").unwrap_err(), "E-QUEUE");
+    w.adapter.set_account_away("1", true);
+    assert_eq!(asks(7).unwrap_err(), "E-QUEUE", "its own queue is full");
+    for user in ["a", "b", "c", "d"] {
+        elsewhere(user).unwrap();
+    }
+    // A chat has a bound of its own.
+    assert_eq!(elsewhere("e").unwrap_err(), "E-QUEUE-CHAT");
+    w.adapter.set_account_away("1", false);
+    let third = StoredRequest { chat: Chat { id: "y".into(), ..other.clone() }, ..request("f", "f") };
+    assert_eq!(w.engine.accept(third, Brought::default()).unwrap_err().code, "E-QUEUE", "they are back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_short_mute_is_waited_out_unpaid_and_a_long_one_is_not() {
+    // The deadline of the waiting one is a minute.
+    for (seconds, bought) in [(30, 1), (90, 0)] {
+        let go = Arc::new(Notify::new());
+        let (w, _) = one_waits(&go).await;
+        w.adapter.mute_for(Duration::from_secs(seconds));
+        go.notify_one();
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        assert_eq!((w.provider.requests().len(), w.engine.active().len()), (1, bought), "{seconds} seconds");
+        w.ended().await;
+        assert_eq!(w.provider.requests().len(), 1 + bought, "{seconds} seconds");
+    }
+    // The same for one that waits for a place; also when the mute is lifted early, or made longer.
+    for (lifted, bought) in [(true, 1), (false, 0)] {
+        let go = Arc::new(Notify::new());
+        let w = world(vec![Step::Hold(go.clone())]);
+        w.asks(request("u", "m1"));
+        w.provider.arrivals(1).await;
+        w.asks(request("u", "m2"));
+        w.adapter.send_number(1).await;
+        w.adapter.mute_for(Duration::from_mins(10));
+        go.notify_one();
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        assert_eq!((w.provider.requests().len(), w.engine.load()), (1, (0, 1)), "others have its place");
+        w.adapter.mute_for(if lifted { Duration::ZERO } else { Duration::from_hours(1) });
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        w.ended().await;
+        assert_eq!(w.provider.requests().len(), 1 + bought);
+        let given_back = w.settled.lock().unwrap().last().is_some_and(|settled| !settled.counts);
+        assert_eq!(given_back, !lifted);
+    }
+}

@@ -182,6 +182,7 @@ async fn refusals_have_consequences() {
     assert_eq!(failure(send().await), SendFailure::Forbidden);
     assert_eq!(peer.sends().len(), before + 1, "the mute is remembered");
     assert!(!rig.adapter.may_speak(&target(&peer).chat));
+    assert_eq!(rig.adapter.muted_for(&target(&peer).chat), None, "nobody told its end");
     let mark = rig.adapter.react(&target(&peer), Reaction::Failed).await.unwrap_err();
     assert!(matches!(mark, SendError::Failed { failure: SendFailure::Forbidden, .. }), "{mark:?}");
     assert!(peer.reactions().is_empty(), "nobody there is told by a mark either");
@@ -218,12 +219,24 @@ async fn notices_tell_where_the_account_may_speak() {
     peer.send(Event::group(GROUP, MEMBER).text("/生图 猫")).await;
     rig.next().await;
     assert!(rig.adapter.may_speak(&chat), "who hears the group is in it");
-    for (sub, seconds, speaks) in [("ban", 600, false), ("lift_ban", 0, true)] {
+    let adapter = Arc::clone(&rig.adapter);
+    let minutes = |chat: &Chat| adapter.muted_for(chat).map(|rest| rest.as_secs().div_ceil(60));
+    for (sub, seconds, speaks, end) in
+        [("ban", 600, false, Some(10)), ("ban", -1, false, None), ("lift_ban", 0, true, None)]
+    {
         peer.event_raw(&notice("group_ban", sub, account, seconds)).await;
         peer.send(Event::private(MEMBER).text("/生图 猫")).await;
         rig.next().await;
-        assert_eq!(rig.adapter.may_speak(&chat), speaks, "{sub}");
+        assert_eq!((rig.adapter.may_speak(&chat), minutes(&chat)), (speaks, end), "{sub} {seconds}");
+        assert_eq!((minutes(&elsewhere), minutes(&direct)), (None, None));
     }
+    // Whoever is removed as well is not back when the mute is over.
+    for (kind, sub, seconds) in [("group_ban", "ban", 600), ("group_decrease", "kick_me", 0)] {
+        peer.event_raw(&notice(kind, sub, account, seconds)).await;
+    }
+    peer.send(Event::private(MEMBER).text("/生图 猫")).await;
+    rig.next().await;
+    assert_eq!((rig.adapter.may_speak(&chat), minutes(&chat)), (false, None));
     rig.end().await;
 }
 
@@ -564,10 +577,16 @@ async fn pictures_to_one_chat_are_paced() {
     let (rig, peer) = Rig::with_peer(section, FakeOneBot::new()).await;
     let bytes = content(100);
     for _ in 0..2 {
+        rig.adapter.turn(&target(&peer).chat).await;
         rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
     }
     let (first, second) = (peer.next_picture().await, peer.next_picture().await);
     assert!(second.at - first.at >= Duration::from_millis(100));
+    // Nobody waits for the turn of an account that is not there.
+    let stranger = Chat { account: AccountId::new("1"), ..target(&peer).chat };
+    for _ in 0..9 {
+        assert!(futures_util::FutureExt::now_or_never(rig.adapter.turn(&stranger)).is_some());
+    }
     rig.end().await;
 }
 
