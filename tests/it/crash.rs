@@ -189,10 +189,13 @@ async fn a_kill_while_many_pictures_wait_for_their_chats_pace_leaves_them_stored
     world.provider.release();
     until("the stored pictures", || events(&world, "stored").len() == 5).await;
     world.bot.reconnect().await.unwrap();
-    world.bot.next_picture().await;
+    // The first one goes as soon as its account is back, the second one when all had the time to follow.
+    for _ in 0..2 {
+        world.bot.next_picture().await;
+    }
     world.kill();
     let began = events(&world, "sending").len();
-    assert!((1..=2).contains(&began), "{began} pictures are recorded as being sent after the first one");
+    assert!((2..=3).contains(&began), "{began} pictures are recorded as being sent behind the second one");
     world.start().await;
     let ends = ended(&world, 5).await;
     let unknown = ends.iter().filter(|end| end["outcome"]["kind"] == "unknown").count();
@@ -208,7 +211,7 @@ async fn a_kill_while_many_pictures_wait_for_their_chats_pace_leaves_them_stored
     answered.sort();
     answered.dedup();
     assert_eq!(answered.len(), all, "nothing is sent twice");
-    assert!(all + began > 5, "{all} pictures arrived");
+    assert_eq!(2 + 5 - began, all, "those that did not begin arrived as well");
     assert_eq!(world.provider.requests().len(), 5);
 }
 
