@@ -230,8 +230,8 @@ pub struct Engine {
     pub(super) stop: CancellationToken,
 }
 
-struct State {
-    schedule: Schedule,
+pub(super) struct State {
+    pub(super) schedule: Schedule,
     active: BTreeMap<JobId, Arc<Active>>,
 }
 
@@ -273,7 +273,7 @@ impl Engine {
         self.start_all(&started);
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -351,8 +351,7 @@ impl Engine {
     pub(super) fn time_left(&self, accepted_at: UnixMillis) -> Option<Duration> {
         let age = Duration::from_millis(self.clock.now().since(accepted_at));
         let deadline = self.longest();
-        (age <= deadline + GRACE)
-            .then(|| deadline.saturating_sub(age).max(GRACE.min(deadline)))
+        (age <= deadline + GRACE).then(|| deadline.saturating_sub(age).max(GRACE.min(deadline)))
     }
 
     /// The account of a job was away, perhaps for nearly all of its time. False when it is too late for a call.
@@ -415,48 +414,6 @@ impl Engine {
         });
     }
 
-    /// Frees a job's place and starts the next.
-    pub(super) fn vacate(&self, job: &Active) {
-        let started = self.with(|state| state.schedule.remove(job.id));
-        self.start_all(&started);
-    }
-
-    /// The same for a job that is done or has failed, and can't be brought or told now.
-    pub(super) fn linger(&self, job: &Active) {
-        let StoredRequest { chat, user, .. } = &job.request;
-        let started = self.with(|state| state.schedule.linger(job.id, chat, user));
-        self.start_all(&started);
-    }
-
-    /// Lets others have a job's place while it waits for a provider.
-    pub(super) fn step_aside(&self, job: &Active) {
-        let started = self.with(|state| state.schedule.step_aside(job.id));
-        self.start_all(&started);
-    }
-
-    /// The job goes on; its place may have been given away, and then there is one more for a while.
-    pub(super) fn step_back(&self, job: &Active) {
-        self.with(|state| state.schedule.step_back(job.id));
-    }
-
-    /// The account of a job is away: others have its place, and it waits in no queue.
-    pub(super) fn park(&self, job: &Active) {
-        job.enter(Phase::Waiting);
-        let started = self.with(|state| state.schedule.park(job.id));
-        self.start_all(&started);
-    }
-
-    /// Its account is back, and perhaps that of many more: it gets in line again. Resolves when its turn has come.
-    pub(super) fn line_up(&self, job: &Active) -> oneshot::Receiver<()> {
-        let (start, started) = oneshot::channel();
-        // Before it is in the queue, so that its turn can't be missed.
-        job.start_with(start);
-        if self.with(|state| state.schedule.unpark(job.id)) == Admission::Start {
-            job.start();
-        }
-        started
-    }
-
     /// Numbers of new jobs follow all that were given before.
     pub(super) fn number_after(&self, number: u32) {
         self.numbers.fetch_max(number.saturating_add(1), Ordering::Relaxed);
@@ -474,7 +431,7 @@ impl Engine {
         }
     }
 
-    fn start_all(&self, jobs: &[JobId]) {
+    pub(super) fn start_all(&self, jobs: &[JobId]) {
         let started: Vec<_> =
             self.with(|state| jobs.iter().filter_map(|job| state.active.get(job).cloned()).collect());
         for job in started {

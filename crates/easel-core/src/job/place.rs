@@ -1,14 +1,16 @@
-//! A job's place among those that run, while it waits for a provider that works for others; and whether anybody is there
-//! who would see what is made for it.
+//! A job's place among those that run: what becomes of it while the job waits for a provider or its account; and whether
+//! anybody is there who would see what is made for it.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     active::Active,
     engine::{Engine, Phase},
+    ledger::StoredRequest,
+    schedule::Admission,
 };
 use crate::{
     chain::{Audience, Place},
@@ -40,6 +42,50 @@ pub(super) async fn audience_back(adapter: &dyn Adapter, job: &Active) {
         if let Some(rest) = adapter.muted_for(chat) {
             tokio::time::sleep(rest.min(LOOK_AGAIN)).await;
         }
+    }
+}
+
+impl Engine {
+    /// Frees a job's place and starts the next.
+    pub(super) fn vacate(&self, job: &Active) {
+        let started = self.with(|state| state.schedule.remove(job.id));
+        self.start_all(&started);
+    }
+
+    /// The same for a job that is done or has failed, and can't be brought or told now.
+    pub(super) fn linger(&self, job: &Active) {
+        let StoredRequest { chat, user, .. } = &job.request;
+        let started = self.with(|state| state.schedule.linger(job.id, chat, user));
+        self.start_all(&started);
+    }
+
+    /// Lets others have a job's place while it waits for a provider.
+    pub(super) fn step_aside(&self, job: &Active) {
+        let started = self.with(|state| state.schedule.step_aside(job.id));
+        self.start_all(&started);
+    }
+
+    /// The job goes on; its place may have been given away, and then there is one more for a while.
+    pub(super) fn step_back(&self, job: &Active) {
+        self.with(|state| state.schedule.step_back(job.id));
+    }
+
+    /// The account of a job is away: others have its place, and it waits in no queue.
+    pub(super) fn park(&self, job: &Active) {
+        job.enter(Phase::Waiting);
+        let started = self.with(|state| state.schedule.park(job.id));
+        self.start_all(&started);
+    }
+
+    /// Its account is back, and perhaps that of many more: it gets in line again. Resolves when its turn has come.
+    pub(super) fn line_up(&self, job: &Active) -> oneshot::Receiver<()> {
+        let (start, started) = oneshot::channel();
+        // Before it is in the queue, so that its turn can't be missed.
+        job.start_with(start);
+        if self.with(|state| state.schedule.unpark(job.id)) == Admission::Start {
+            job.start();
+        }
+        started
     }
 }
 

@@ -193,9 +193,8 @@ fn nobody_is_refused_a_free_place_because_of_an_account_that_is_away() {
     let parked = JobId::generate();
     assert_eq!(schedule.admit(parked, Lane::Pictures, &away, &"p".into()), Ok(Admission::Start));
     assert!(schedule.park(parked).is_empty());
-    let mut admit = |of: &Chat, user: &str| {
-        schedule.admit(JobId::generate(), Lane::Pictures, of, &user.into())
-    };
+    let mut admit =
+        |of: &Chat, user: &str| schedule.admit(JobId::generate(), Lane::Pictures, of, &user.into());
     assert_eq!(admit(&chat("b"), "u"), Ok(Admission::Start));
     // They wait for their person's own place, and two are all that may wait.
     for position in [1, 2] {
@@ -210,7 +209,10 @@ fn what_lingers_leaves_less_room_to_its_own_account() {
     let mut schedule = Schedule::new(limits(2, 9, 9, 2));
     let jobs: Vec<_> = (0..2).map(|_| JobId::generate()).collect();
     for job in &jobs {
-        assert_eq!(schedule.admit(*job, Lane::Clips, &chat("a"), &format!("{job}").into()), Ok(Admission::Start));
+        assert_eq!(
+            schedule.admit(*job, Lane::Clips, &chat("a"), &format!("{job}").into()),
+            Ok(Admission::Start)
+        );
         assert!(schedule.linger(*job, &chat("a"), &format!("{job}").into()).is_empty());
     }
     assert_eq!((schedule.running(), schedule.waiting()), (0, 0), "they wait for nothing here");

@@ -583,7 +583,10 @@ async fn a_picture_that_arrived_is_recorded_before_words_that_are_refused_for_mi
         w.adapter.reaction_number(2).await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         assert_eq!(w.adapter.reactions()[1].1, Reaction::Done);
-        assert_eq!((w.events().last().unwrap().as_str(), w.adapter.sends().len()), ("finished:delivered", made));
+        assert_eq!(
+            (w.events().last().unwrap().as_str(), w.adapter.sends().len()),
+            ("finished:delivered", made)
+        );
         assert!(w.engine.active().is_empty());
         // A crash now leaves nothing to be told, and it can be fetched.
         assert_eq!(killed_and_started(&w).await.recover().await, Recovered::default());
@@ -711,7 +714,8 @@ async fn results_that_wait_for_their_account_count_among_its_jobs() {
     while count(&w, "stored") < 2 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let asks = |user: &str| w.engine.accept(request(user, user), Brought::default()).map_err(|error| error.code);
+    let asks =
+        |user: &str| w.engine.accept(request(user, user), Brought::default()).map_err(|error| error.code);
     assert_eq!(asks("c").unwrap_err(), "E-QUEUE");
     w.adapter.set_away(false);
     w.ended().await;
@@ -729,7 +733,7 @@ fn on_platform(link: &str) -> PictureRef {
 async fn a_quoted_picture_is_looked_for_when_its_account_is_back() {
     let bytes = || test_picture().body.read().unwrap();
     for (feature, own, waits_in_line) in
-        [("edit", 0, false), ("draw", 0, false), ("draw", 1, false), ("edit", 1, true), ("video", 0, false)]
+        [("edit", 0, false), ("draw", 0, false), ("draw", 1, false), ("edit", 1, true)]
     {
         let go = Arc::new(Notify::new());
         let w = world(if waits_in_line { vec![Step::Hold(go.clone())] } else { vec![] });
