@@ -38,5 +38,6 @@ note-as-file = 图发不出来，所以改发成文件了，就是上面那个�
 note-quote-gone = 引用的那条消息取不到，没有用上。
 note-pictures-left-out = 一共给了 { $given } 张图，只用了前 { $used } 张。
 note-maybe-charged = 这次可能已经扣费。
+note-others-too = 你另外 { $more } 个任务也是这样。
 note-fewer-charged = 要了 { $wished } 张，画成了 { $made } 张。没画成的也可能已经扣费。
 note-fewer = 要了 { $wished } 张，画成了 { $made } 张。

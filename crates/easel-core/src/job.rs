@@ -9,6 +9,8 @@ mod begun;
 mod booking;
 pub mod collect;
 pub mod delivery;
+mod ending;
+mod ends;
 pub mod engine;
 mod handover;
 mod journal;

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use super::{
     Outcome,
-    active::Active,
+    active::{Active, Words},
     delivery::{Delivered, Item, deliver},
     engine::Engine,
     ledger::{Event, Heard, StoredArtifact},
     lines::First,
     made::{artifacts_of, fewer},
     run::Stopped,
-    speaker::{Patience, Return, Speaker},
+    speaker::{Patience, Return, Speaker, Told},
 };
 use crate::{
     error::{Charged, UserError},
@@ -184,7 +184,7 @@ impl Engine {
         let outcome =
             self.send_until_done(job, speaker, caption.as_deref(), media, (sending, transmitted)).await?;
         if made < job.wished() {
-            speaker.say(&fewer(made, job.wished(), self.lost(job))).await;
+            job.say_behind(Words::Sentence(fewer(made, job.wished(), self.lost(job))));
         }
         Ok(outcome)
     }
@@ -285,7 +285,7 @@ impl Engine {
         while transmitted.away {
             if std::mem::take(&mut sending.nobody) || !speaker.adapter.is_connected(account) {
                 sending.next = None;
-                self.vacate(job);
+                self.linger(job);
                 let waits = (&mut sending, &mut media, &transmitted);
                 match self.wait_for_peer(job, speaker, waits, &mut patience).await {
                     Return::Back => {}
@@ -384,8 +384,8 @@ impl Engine {
         self.vacate(job);
         let Transmitted { message, unknown, failed, heard, .. } = transmitted;
         match caption.filter(|_| heard.wordless) {
-            Some(words) => speaker.say_words(words).await,
-            None if heard.bare => speaker.say(&UserError::new("note-as-file", "")).await,
+            Some(words) => job.say_behind(Words::Caption(words.to_owned())),
+            None if heard.bare => job.say_behind(Words::Sentence(UserError::new("note-as-file", ""))),
             None => {}
         }
         let (sentence, outcome) = match failed {
@@ -404,10 +404,9 @@ impl Engine {
         // The sentence says how to fetch the result, so from now on that must work.
         self.keeper.offer(job.id);
         let mut patience = Patience::of_a_day(self, job.left_at);
-        if speaker.tell(job.id, (&sentence, Charged::No), &mut patience).await {
-            Ok(outcome)
-        } else {
-            Err(Stopped::Later)
+        match speaker.tell_end(job, (&sentence, Charged::No), &mut patience).await {
+            Told::NotYet => Err(Stopped::Later),
+            _ => Ok(outcome),
         }
     }
 }

@@ -1,15 +1,17 @@
-//! A job's place among those that run, while it waits for a provider that works for others; and whether anybody is there
-//! who would see what is made for it.
+//! A job's place among those that run: what becomes of it while the job waits for a provider or its account; and whether
+//! anybody is there who would see what is made for it.
 
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use tokio::time::Instant;
+use tokio::{sync::oneshot, time::Instant};
 
 use super::{
     active::Active,
     engine::{Engine, Phase},
+    ledger::StoredRequest,
     run::Stopped,
+    schedule::Admission,
     sentences::deadline_sentence,
 };
 use crate::{
@@ -25,7 +27,7 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 pub(super) fn audience(adapter: &dyn Adapter, job: &Active) -> Audience {
     let chat = &job.request.chat;
     if !adapter.may_speak(chat) {
-        let left = job.deadline.saturating_duration_since(Instant::now());
+        let left = job.deadline().saturating_duration_since(Instant::now());
         return if adapter.muted_for(chat).is_some_and(|rest| rest < left) {
             Audience::Away
         } else {
@@ -43,6 +45,50 @@ pub(super) async fn audience_back(adapter: &dyn Adapter, job: &Active) {
         if let Some(rest) = adapter.muted_for(chat) {
             tokio::time::sleep(rest.min(LOOK_AGAIN)).await;
         }
+    }
+}
+
+impl Engine {
+    /// Frees a job's place and starts the next.
+    pub(super) fn vacate(&self, job: &Active) {
+        let started = self.with(|state| state.schedule.remove(job.id));
+        self.start_all(&started);
+    }
+
+    /// The same for a job that is done or has failed, and can't be brought or told now.
+    pub(super) fn linger(&self, job: &Active) {
+        let StoredRequest { chat, user, .. } = &job.request;
+        let started = self.with(|state| state.schedule.linger(job.id, chat, user));
+        self.start_all(&started);
+    }
+
+    /// Lets others have a job's place while it waits for a provider.
+    pub(super) fn step_aside(&self, job: &Active) {
+        let started = self.with(|state| state.schedule.step_aside(job.id));
+        self.start_all(&started);
+    }
+
+    /// The job goes on; its place may have been given away, and then there is one more for a while.
+    pub(super) fn step_back(&self, job: &Active) {
+        self.with(|state| state.schedule.step_back(job.id));
+    }
+
+    /// The account of a job is away: others have its place, and it waits in no queue.
+    pub(super) fn park(&self, job: &Active) {
+        job.enter(Phase::Waiting);
+        let started = self.with(|state| state.schedule.park(job.id));
+        self.start_all(&started);
+    }
+
+    /// Its account is back, and perhaps that of many more: it gets in line again. Resolves when its turn has come.
+    pub(super) fn line_up(&self, job: &Active) -> oneshot::Receiver<()> {
+        let (start, started) = oneshot::channel();
+        // Before it is in the queue, so that its turn can't be missed.
+        job.start_with(start);
+        if self.with(|state| state.schedule.unpark(job.id)) == Admission::Start {
+            job.start();
+        }
+        started
     }
 }
 
@@ -100,7 +146,15 @@ impl Engine {
             () = job.cancel.cancelled() => Err(Stopped::Cancelled { charged: Charged::No }),
             _ = adapter.find_out_may_speak(&job.request.chat) => Ok(audience(&**adapter, job)),
             () = self.stop.cancelled() => Err(Stopped::Later),
-            () = tokio::time::sleep_until(job.deadline) => Err(Stopped::failed(deadline_sentence(self.settings.load().deadline))),
+            () = tokio::time::sleep_until(job.deadline()) => Err(Stopped::failed(deadline_sentence(self.settings.load().deadline))),
         }
+    }
+
+    fn give_time(&self) -> bool {
+        self.engine.give_time(self.job)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.job.deadline())
     }
 }

@@ -129,6 +129,9 @@ pub struct Schedule {
     queues: HashMap<Chat, VecDeque<Waiting>>,
     /// Jobs that had their turn while their account was away: they have no place, and wait for it in no queue.
     parked: HashMap<JobId, (Chat, Waiting)>,
+    /// Jobs that are done or have failed, and could not be brought or told. Nobody waits behind them, but their account is
+    /// asked for no more than it could tell one day.
+    lingering: HashMap<JobId, (Chat, UserId)>,
 }
 
 impl Schedule {
@@ -143,6 +146,7 @@ impl Schedule {
             turns: VecDeque::new(),
             queues: HashMap::new(),
             parked: HashMap::new(),
+            lingering: HashMap::new(),
         }
     }
 
@@ -203,7 +207,7 @@ impl Schedule {
         }
         // Whoever waits can't run now: every change of the limits and every end starts all who can.
         if self.may_run(lane, chat, user) {
-            if self.aside > 0 || !self.parked.is_empty() {
+            if self.aside > 0 || self.left_behind(chat).next().is_some() {
                 // It may have to wait where the others do, and would find their places free.
                 self.room_to_wait(chat, user, (false, away))?;
             }
@@ -214,23 +218,28 @@ impl Schedule {
         Ok(self.wait(job, lane, chat, user))
     }
 
+    /// Whose jobs wait for the account of this chat, parked or lingering.
+    fn left_behind(&self, chat: &Chat) -> impl Iterator<Item = (&Chat, &UserId)> {
+        let parked = self.parked.values().map(|(of, parked)| (of, &parked.user));
+        let lingering = self.lingering.values().map(|(of, user)| (of, user));
+        parked.chain(lingering).filter(|(of, _)| same_account(of, chat))
+    }
+
     /// Whether one more may wait, beside all those aside; with `behind` also behind those of its chat and of its person in
-    /// the queue. Those that are parked, and all whose account is among those `away`, are in the way of their own account
-    /// only: it may be away for hours.
+    /// the queue. Those that are parked, or linger, and all whose account is among those `away`, are in the way of their own
+    /// account only: it may be away for hours.
     fn room_to_wait(
         &self,
         chat: &Chat,
         user: &UserId,
         (behind, away): (bool, &Accounts),
     ) -> Result<(), QueueFull> {
-        let ours = |of: &Chat| of.account == chat.account && of.platform == chat.platform;
         let is_away = |of: &Chat| away.contains(&(of.platform.clone(), of.account.clone()));
-        let counts = |of: &Chat| ours(of) || away.is_empty() || !is_away(of);
+        let counts = |of: &Chat| same_account(of, chat) || away.is_empty() || !is_away(of);
         let aside = |is: &dyn Fn(&Chat, &UserId) -> bool| {
             let aside = self.running.values().filter(|running| running.aside && counts(&running.chat));
-            let parked = self.parked.values().filter(|(of, _)| ours(of));
             aside.filter(|running| is(&running.chat, &running.user)).count()
-                + parked.filter(|(of, waiting)| is(of, &waiting.user)).count()
+                + self.left_behind(chat).filter(|(of, user)| is(of, user)).count()
         };
         let queues: Vec<_> = self.queues.iter().filter(|(of, _)| counts(of)).collect();
         let overall = queues.iter().map(|(_, queue)| queue.len()).sum::<usize>() + aside(&|_, _| true);
@@ -297,8 +306,17 @@ impl Schedule {
         }
     }
 
-    /// Removes a job, running or waiting. Returns jobs that may start now.
+    /// A job is done or has failed, and can't be brought or told now: it has no place, and leaves room for fewer others of
+    /// its account until it is removed. Returns jobs that may start now.
+    pub fn linger(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Vec<JobId> {
+        let started = self.remove(job);
+        self.lingering.insert(job, (chat.clone(), user.clone()));
+        started
+    }
+
+    /// Removes a job, running, waiting or lingering. Returns jobs that may start now.
     pub fn remove(&mut self, job: JobId) -> Vec<JobId> {
+        self.lingering.remove(&job);
         if !self.forget_running(job) && self.parked.remove(&job).is_none() {
             for queue in self.queues.values_mut() {
                 queue.retain(|waiting| waiting.job != job);
@@ -429,6 +447,10 @@ impl Schedule {
         self.queues.retain(|_, queue| !queue.is_empty());
         self.turns.retain(|chat| self.queues.contains_key(chat));
     }
+}
+
+fn same_account(a: &Chat, b: &Chat) -> bool {
+    a.account == b.account && a.platform == b.platform
 }
 
 fn decrease<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {

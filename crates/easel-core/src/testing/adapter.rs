@@ -392,8 +392,11 @@ impl Adapter for RecordingAdapter {
         Ok(())
     }
 
-    async fn quote(&self, _chat: &Chat, message: &MessageId) -> Option<Quote> {
-        self.with(|state| if state.away { None } else { state.quotes.get(message.as_str()).cloned() })
+    async fn quote(&self, chat: &Chat, message: &MessageId) -> Option<Quote> {
+        self.with(|state| {
+            let is_away = state.is_away(&chat.account);
+            state.quotes.get(message.as_str()).filter(|_| !is_away).cloned()
+        })
     }
 
     fn recent_pictures(&self, chat: &Chat, user: &UserId, within: Duration) -> Vec<PictureRef> {

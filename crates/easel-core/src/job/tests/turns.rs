@@ -1,7 +1,7 @@
 //! Jobs that wait for a provider that works on one thing after the other.
 
 use super::*;
-use crate::ports::Capabilities;
+use crate::{error::Charged, ports::Capabilities};
 
 fn engine(script: Vec<Step>) -> Arc<ScriptedProvider> {
     let serial =
@@ -53,14 +53,23 @@ async fn nothing_is_bought_for_a_chat_that_shut_the_account_out_while_the_job_wa
 async fn a_turn_is_left_to_others_while_the_account_is_away() {
     let go = Arc::new(Notify::new());
     let (w, _) = one_waits(&go).await;
-    w.adapter.set_away(true);
+    let mut elsewhere = request("w", "m3");
+    elsewhere.chat.account = "2".into();
+    let third = w.asks(elsewhere);
+    w.adapter.reaction_number(3).await;
+    w.adapter.set_account_away("1", true);
     go.notify_one();
-    tokio::time::sleep(Duration::from_secs(30)).await;
-    assert_eq!(w.provider.requests().len(), 1);
-    w.adapter.set_away(false);
-    w.ended().await;
+    // The second one was before it, and its account is away; so is that of the first one, whose result waits.
+    while w.engine.active().contains(&third.job) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     assert_eq!(w.provider.requests().len(), 2);
-    assert_eq!(w.events().iter().filter(|event| *event == "finished:delivered").count(), 2);
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    assert_eq!(w.provider.requests().len(), 2);
+    w.adapter.set_account_away("1", false);
+    w.ended().await;
+    assert_eq!(w.provider.requests().len(), 3);
+    assert_eq!(w.events().iter().filter(|event| *event == "finished:delivered").count(), 3);
 }
 
 #[tokio::test(start_paused = true)]
@@ -114,6 +123,46 @@ async fn a_stop_is_heard_as_well_while_the_second_picture_waits_for_its_turn() {
     next.ended().await;
     assert_eq!(next.provider.requests().len(), 1);
     assert_eq!(next.adapter.sends().iter().filter(|send| !send.pictures.is_empty()).count(), 2);
+}
+
+/// A request of somebody who waits in front of it, and how it ends.
+fn watched() -> (Brought, tokio::sync::oneshot::Receiver<Outcome>) {
+    let (watch, ended) = tokio::sync::oneshot::channel();
+    (Brought { watch: Some(watch), ..Brought::default() }, ended)
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_in_front_of_a_job_hears_of_a_stop_at_once() {
+    let stopping = Outcome::Failed { code: "E-STOPPING".to_owned(), charged: Charged::No };
+    // In the queue, and behind another one at the provider.
+    for max_running in [1, 8] {
+        let go = Arc::new(Notify::new());
+        let w = world_of(MemoryStore::default(), engine(vec![Step::Hold(go.clone())]), &[]);
+        w.engine.reconfigure(EngineSettings {
+            schedule: ScheduleLimits { max_running, ..settings().schedule },
+            ..settings()
+        });
+        let (first, _drawn) = watched();
+        w.engine.accept(request("u", "m1"), first).unwrap();
+        w.provider.arrivals(1).await;
+        let (second, ended) = watched();
+        let other = StoredRequest { chat: group("h"), ..request("v", "m2") };
+        let waits = w.engine.accept(other, second).unwrap();
+        while w.engine.load() != (1, 1) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(!w.engine.shutdown(Duration::ZERO).await, "the first one draws");
+        let ended = tokio::time::timeout(Duration::from_secs(60), ended).await;
+        assert_eq!(ended, Ok(Ok(stopping.clone())), "{max_running}");
+        let texts: Vec<_> = w.adapter.sends().into_iter().map(|send| send.text).collect();
+        assert!(texts.contains(&"error-stopping".to_owned()), "{texts:?}");
+        assert!(!w.engine.active().contains(&waits.job));
+        go.notify_one();
+        assert!(w.engine.shutdown(Duration::from_secs(5)).await);
+        assert_eq!(w.provider.requests().len(), 1);
+        let ends: Vec<_> = w.events().into_iter().filter(|event| event.starts_with("finished")).collect();
+        assert_eq!(ends, ["finished:failed", "finished:delivered"]);
+    }
 }
 
 #[tokio::test(start_paused = true)]
