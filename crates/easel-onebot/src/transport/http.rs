@@ -458,7 +458,7 @@ impl Receiver {
         while !self.link.is_reached() {
             // Somebody else's call may have found it meanwhile.
             if timeout(wait, self.link.becomes(true)).await.is_err() {
-                drop(self.link.call(crate::outbound::plain("get_login_info")).await);
+                self.link.probe().await;
             }
             wait = (wait * 2).min(longest);
         }
@@ -485,6 +485,11 @@ impl Receiver {
                     account.ask_whether_back(&self.link, self.hub.timing.heartbeat),
                     self.link.identify()
                 );
+                return;
+            }
+            if self.link.lacks("get_login_info") {
+                // Events will name it.
+                self.link.identify().await;
                 return;
             }
             tokio::time::sleep(wait).await;
