@@ -416,7 +416,7 @@ async fn an_http_api_that_knows_next_to_nothing_is_found_again_as_well() {
     let (adapter, account) = (Arc::clone(&rig.adapter), target(&peer).chat.account);
     let link = || adapter.hub.account(&account).and_then(|known| known.link());
     let knows_it =
-        until("everything to be refused", || link().is_some_and(|link| link.lacks("get_version_info")));
+        until("the refusal to be learned", || link().is_some_and(|link| link.lacks("get_login_info")));
     let event = async {
         peer.post_event(&format!("http://{}/", rig.adapter.addresses()[0]), &peer.event(&command()))
             .await
