@@ -404,6 +404,23 @@ async fn a_refused_size_steps_down_to_a_classic_one_and_no_further() {
     assert_eq!(sizes, asked.map(|size| Some(size.to_owned())));
 }
 
+/// What nobody wished is left out where it is refused: one person's two refusals leave the service to all others.
+#[tokio::test]
+async fn a_default_size_that_is_refused_is_left_out_from_then_on() {
+    let world =
+        world_with(|base| configuration(base).replace("[draw]", "[draw]\ndefault_output = \"2K\"")).await;
+    world.provider.answers([Answer::invalid_size(), Answer::invalid_size()]);
+    world.says("/生图 一只猫").await;
+    check_sentence(&sentence(&world).await, "E-REQUEST");
+    world.says("/生图 一只狗").await;
+    world.bot.next_picture().await;
+    // Whoever wishes it is told so, and nothing is sent.
+    world.says("/生图 一只鸟 2K").await;
+    check_sentence(&sentence(&world).await, "E-REQUEST");
+    let sizes: Vec<_> = world.provider.requests().iter().map(ProviderRequest::size).collect();
+    assert_eq!(sizes, [Some("2048x2048"), Some("1024x1024"), None].map(|size| size.map(str::to_owned)));
+}
+
 #[tokio::test]
 async fn a_request_that_stays_wrong_is_told() {
     let world = world().await;

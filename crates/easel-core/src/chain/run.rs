@@ -13,7 +13,7 @@ use super::{
     AttemptLog, Corrections, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, Turns,
     admit::{admit, let_through},
     backoff,
-    call::is_unknown,
+    call::{at_once, is_unknown},
     precedence::{self, Doubt},
     slot::ProviderSlot,
 };
@@ -299,7 +299,15 @@ impl Chain<'_> {
         let mut error: Option<ProviderError> = None;
         let mut forced: Option<ApiKey> = None;
         let mut counted = true;
+        // As the person wished it, before an owner's default: what that asks for may be left out.
+        let unfit = |request: &GenerateRequest| {
+            slot.provider.refuses(&at_once(&slot.provider, request)).map(Skip::from)
+        };
         loop {
+            // Before every call, because the one before may have taught something.
+            if let Some(skip) = unfit(request) {
+                return Ok(error.map_or(Left::Skipped(skip), Left::Failed));
+            }
             let pick = |spent: &HashSet<Arc<str>>| slot.with(|state| state.keys.pick(Instant::now(), spent));
             let keyless = |key: &Option<ApiKey>, total: u32| {
                 key.is_none()
@@ -329,6 +337,11 @@ impl Chain<'_> {
                 if keyless(&key, tries.total) {
                     return Ok(error.map_or_else(|| Left::Skipped(no_key()), Left::Failed));
                 }
+            }
+            if (self.prepare(slot, key.as_ref()).await? || waited)
+                && let Some(skip) = unfit(request)
+            {
+                return Ok(error.map_or(Left::Skipped(skip), Left::Failed));
             }
             if counted {
                 tries.total += 1;
@@ -396,6 +409,9 @@ impl Chain<'_> {
         fingerprint: &str,
         error: &ProviderError,
     ) {
+        if error.unasked {
+            return;
+        }
         let now = Instant::now();
         let disabled = slot.with(|state| {
             match error.class {
@@ -431,7 +447,7 @@ impl Chain<'_> {
         if is_unknown(slot, error) {
             return Next::Unknown;
         }
-        let was_sent = error.status.is_some() || error.class != ErrorClass::Overload;
+        let was_sent = !error.unasked && (error.status.is_some() || error.class != ErrorClass::Overload);
         // After a create call that was sent and not answered there is at most one further one in the whole job: the
         // first may have been paid.
         if self.unanswered && was_sent {

@@ -2,6 +2,7 @@
 
 mod once;
 mod turns;
+mod unfit;
 
 use std::{
     collections::HashMap,
@@ -30,6 +31,10 @@ struct Notes(Mutex<Vec<String>>);
 
 #[async_trait]
 impl AttemptLog for Notes {
+    async fn waits(&self) -> Result<(), StoreError> {
+        self.0.lock().unwrap().push("waits".to_owned());
+        Ok(())
+    }
     async fn asking(&self, attempt: Attempt<'_>, _: Option<&TaskIntent>) -> Result<(), StoreError> {
         let Attempt { provider, key, number, .. } = attempt;
         self.0.lock().unwrap().push(format!("{number} {provider} {key}").trim_end().to_owned());

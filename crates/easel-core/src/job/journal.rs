@@ -243,6 +243,10 @@ impl Journal {
 
 #[async_trait]
 impl AttemptLog for Journal {
+    async fn waits(&self) -> Result<(), StoreError> {
+        self.settle().await
+    }
+
     async fn asking(&self, attempt: Attempt<'_>, intent: Option<&TaskIntent>) -> Result<(), StoreError> {
         self.asked.store(true, Ordering::Release);
         self.ends_task.store(false, Ordering::Release);

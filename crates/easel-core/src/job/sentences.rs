@@ -128,6 +128,8 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-not-found", "E-MODEL")
     } else if let Some(tier) = tier {
         UserError::new("error-too-large-wish", "E-SIZE").with("tier", u64::from(tier))
+    } else if any(|skip| *skip == Skip::SizesRefused) {
+        class_sentence(ErrorClass::BadRequest, false)
     } else if !shapes.is_empty() {
         match shapes.into_iter().find_map(told) {
             Some(sizes) => UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes),
@@ -201,6 +203,7 @@ mod tests {
             let text = texts.get(locale, sentence.key, &args);
             assert!(parts.iter().all(|part| text.contains(part)), "{text}");
         }
+        assert_eq!(skip_sentence(&[("a".to_owned(), Skip::SizesRefused)]).code, "E-REQUEST");
         // What more can be done about comes first.
         let resting = ("b".to_owned(), Skip::CircuitOpen);
         assert_eq!(skip_sentence(&[("own".to_owned(), Skip::EditsOnly), resting]).code, "E-OVERLOAD");

@@ -153,6 +153,14 @@ impl Link {
         }
     }
 
+    /// Finds out whether anybody listens: any answer tells, also of somebody who is known not to have the action.
+    pub(crate) async fn probe(&self) {
+        if let Wire::Http(link) = &self.wire {
+            let asked = crate::outbound::plain("get_login_info");
+            self.learn_reached(&link.call(asked, self.section.config.call_timeout()).await);
+        }
+    }
+
     /// Whether calls arrive, as far as the last ones told.
     pub(crate) fn is_reached(&self) -> bool {
         *self.reached.borrow()

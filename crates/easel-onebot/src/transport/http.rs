@@ -485,7 +485,7 @@ impl Receiver {
         while !self.link.is_reached() {
             // Somebody else's call may have found it meanwhile.
             if timeout(wait, self.link.becomes(true)).await.is_err() {
-                drop(self.link.call(crate::outbound::plain("get_login_info")).await);
+                self.link.probe().await;
             }
             wait = (wait * 2).min(longest);
         }
@@ -515,6 +515,11 @@ impl Receiver {
                     self.began.notify_one();
                 }
                 return self.link.identify().await;
+            }
+            if self.link.lacks("get_login_info") {
+                // Events will name it.
+                self.link.identify().await;
+                return;
             }
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(longest);

@@ -379,21 +379,61 @@ async fn an_http_api_that_nobody_serves_counts_as_away_until_it_answers() {
     tokio::pin!(back);
     let early = tokio::time::timeout(Duration::from_millis(100), &mut back).await;
     assert!(early.is_err(), "nobody is there");
-    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
-    let answers = async {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let body = r#"{"status":"ok","retcode":0,"data":{}}"#;
-            let head =
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-            tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 4096]).await.unwrap();
-            let answer = [head.as_bytes(), body.as_bytes()].concat();
-            tokio::io::AsyncWriteExt::write_all(&mut stream, &answer).await.unwrap();
-        }
-    };
     tokio::select! {
         () = back => {}
-        () = answers => {}
+        () = answer_all(address, r#"{"status":"ok","retcode":0,"data":{}}"#) => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("the account's return was not told"),
+    }
+    rig.end().await;
+}
+
+/// An HTTP API that says the same to every call, for as long as it is awaited.
+async fn answer_all(address: SocketAddr, body: &str) {
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 4096]).await.unwrap();
+        let answer = [head.as_bytes(), body.as_bytes()].concat();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, &answer).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_http_api_that_knows_next_to_nothing_is_found_again_as_well() {
+    const NO: &str = r#"{"status":"failed","retcode":1404,"data":null,"message":"no such action"}"#;
+    let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = place.local_addr().unwrap();
+    drop(place);
+    let section = OneBotSection {
+        mode: Mode::Http,
+        listen: "127.0.0.1:0".into(),
+        url: format!("http://{address}"),
+        ..OneBotSection::default()
+    };
+    let mut rig = Rig::start(section).await;
+    let peer = FakeOneBot::new();
+    let (adapter, account) = (Arc::clone(&rig.adapter), target(&peer).chat.account);
+    let link = || adapter.hub.account(&account).and_then(|known| known.link());
+    let knows_it =
+        until("the refusal to be learned", || link().is_some_and(|link| link.lacks("get_login_info")));
+    let event = async {
+        peer.post_event(&format!("http://{}/", rig.adapter.addresses()[0]), &peer.event(&command()))
+            .await
+            .unwrap();
+        knows_it.await;
+    };
+    tokio::select! {
+        () = event => {}
+        () = answer_all(address, NO) => {}
+    }
+    rig.next().await;
+    // Nobody listens any more, and a reply finds that out.
+    rig.adapter.send(&target(&peer), &Reply::text("好")).await.unwrap_err();
+    assert!(!rig.adapter.is_connected(&account));
+    tokio::select! {
+        () = adapter.connected(&account) => {}
+        () = answer_all(address, NO) => {}
         () = tokio::time::sleep(PATIENCE) => panic!("the account's return was not told"),
     }
     rig.end().await;
