@@ -125,6 +125,14 @@ impl Place for PlaceOf<'_> {
             adapter.find_out_may_speak(chat).await;
         }
     }
+
+    fn give_time(&self) -> bool {
+        self.engine.give_time(self.job)
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        Some(self.job.deadline())
+    }
 }
 
 impl Engine {
@@ -141,20 +149,13 @@ impl Engine {
             Audience::Away => return Ok(Audience::Away),
             Audience::There | Audience::Gone => {}
         }
+        let deadline = || deadline_sentence(self.settings.load().deadline);
         tokio::select! {
             biased;
             () = job.cancel.cancelled() => Err(Stopped::Cancelled { charged: Charged::No }),
             _ = adapter.find_out_may_speak(&job.request.chat) => Ok(audience(&**adapter, job)),
             () = self.stop.cancelled() => Err(Stopped::Later),
-            () = tokio::time::sleep_until(job.deadline()) => Err(Stopped::failed(deadline_sentence(self.settings.load().deadline))),
+            () = tokio::time::sleep_until(job.deadline()) => Err(Stopped::failed(deadline())),
         }
-    }
-
-    fn give_time(&self) -> bool {
-        self.engine.give_time(self.job)
-    }
-
-    fn deadline(&self) -> Option<Instant> {
-        Some(self.job.deadline())
     }
 }
