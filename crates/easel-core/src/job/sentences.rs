@@ -68,10 +68,20 @@ pub fn chain_sentence(
     }
 }
 
+/// The sentence for silence after `calls` calls that may have been charged: whoever may pay more than once hears it.
+pub fn unanswered_again(sentence: UserError, calls: u64) -> UserError {
+    if sentence.key == "error-unanswered" && calls > 1 {
+        UserError::new("error-unanswered-again", sentence.code).with("calls", calls)
+    } else {
+        sentence
+    }
+}
+
 /// Sentences that say themselves that something may have been charged, and what is said instead where nothing can have
 /// been, because the engine is free.
 const TELL_OF_CHARGES: &[(&str, &str)] = &[
     ("error-unanswered", "error-unanswered-free"),
+    ("error-unanswered-again", "error-unanswered-free"),
     ("error-result-lost", "error-result-lost-free"),
     ("error-clip-lost", "error-clip-lost-free"),
     ("error-interrupted", "error-interrupted-free"),
