@@ -512,8 +512,9 @@ impl Chain<'_> {
                 }
             }
             Retry::NextKey => {
-                let tried = key.and_then(|key| tries.by_key.get(&key.fingerprint)).copied().unwrap_or_default();
-                let used_up = tried >= slot.max_retry_attempts;
+                let asked =
+                    key.and_then(|key| tries.by_key.get(&key.fingerprint)).copied().unwrap_or_default();
+                let used_up = asked >= slot.max_retry_attempts;
                 if error.class == ErrorClass::Rate
                     && let Some(wait) = error.retry_after
                     && wait <= MAX_HONOURED_RETRY_AFTER

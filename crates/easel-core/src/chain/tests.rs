@@ -355,7 +355,8 @@ async fn where_nobody_else_can_be_asked_the_silent_one_is_asked_once_more() {
     };
     let text_only = Capabilities { edit: false, max_references: 0, ..takes_one() };
     let cannot = || link(ScriptedProvider::with_capabilities("b", text_only.clone(), []), &["q"], 3);
-    let down = || link(ScriptedProvider::new("c", [fail(ErrorClass::Overload, |e| e.status = None)]), &["r"], 1);
+    let down =
+        || link(ScriptedProvider::new("c", [fail(ErrorClass::Overload, |e| e.status = None)]), &["r"], 1);
     walk_with(&[silent(None), cannot(), down()], request(1), 900)
         .await
         .asked(&["1 a x", "2 c r", "3 a x"])
