@@ -312,6 +312,9 @@ async fn presets_of_the_configuration() {
         assert_eq!(asked.size().as_deref(), Some(size), "{text}");
         world.bot.next_picture().await;
     }
+    let wordless = world.asks("/水墨").await;
+    assert!(wordless.contains("/水墨 一只") && wordless.contains("[E-NEEDS-PROMPT]"), "{wordless}");
+    assert_eq!(world.provider.requests().len(), 3, "nothing is bought without words");
     let help = world.asks("/img帮助").await;
     assert!(help.contains("/水墨"), "{help}");
     let list = world.asks("/预设列表").await;

@@ -215,7 +215,16 @@ impl Desk {
             None => runtime.chain(feature).iter().map(|link| &link.slot).collect(),
         };
         let takes_pictures = slots.into_iter().any(|slot| slot.provider().capabilities().max_references > 0);
-        let example = |key| format!("{}{}", runtime.prefix, self.texts.plain(runtime.locale, key));
+        let example = |key| {
+            let command = match preset {
+                Some(preset) => {
+                    let name = Args::new().with("preset", preset.name.clone());
+                    self.texts.get(runtime.locale, "example-preset", &name)
+                }
+                None => self.texts.plain(runtime.locale, key),
+            };
+            format!("{}{command}", runtime.prefix)
+        };
         draft(command, preset, message, &**adapter, takes_pictures).map_err(|missing| match missing.key {
             "error-needs-prompt" => missing.with("example", example("example-draw")),
             "error-needs-clip-prompt" => missing.with("example", example("example-video")),
