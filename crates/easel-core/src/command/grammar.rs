@@ -15,6 +15,9 @@ pub const PROMPT_LIMIT: usize = 4000;
 /// Figurine presets by what `aiimg` calls them: its first is the second of everybody else, its second the third.
 const AIIMG_FIGURINES: [(&str, &str); 2] = [("手办化", "手办化2"), ("手办化2", "手办化3")];
 
+/// The word for help that many bots share.
+const HELP: &str = "帮助";
+
 /// What the grammar depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GrammarConfig {
@@ -125,13 +128,31 @@ impl Grammar {
 
     /// Reads `text`.
     pub fn parse(&self, text: &str, cx: Context) -> Parsed {
-        let bare = || cx.bare_allowed.then(|| self.head(text.trim_start_matches(is_space)))?;
+        let bare = || {
+            let head = || self.head(text.trim_start_matches(is_space)).or_else(|| self.plain_help(text));
+            cx.bare_allowed.then(head)?
+        };
         self.after_prefix(text).or_else(bare).map_or(Parsed::NotForUs, |head| self.finish(head))
     }
 
     fn after_prefix<'a>(&self, text: &'a str) -> Option<Head<'a>> {
         let text = text.trim_start_matches(is_space);
         self.prefixes.iter().find_map(|prefix| self.head(strip(text, prefix)?))
+    /// `帮助`, with a prefix or without. Read only where the bot is spoken to: `/帮助` in a group is as likely meant for
+    /// another bot, and all of them answering would be a nuisance.
+    fn plain_help<'a>(&self, text: &'a str) -> Option<Head<'a>> {
+        let text = text.trim_start_matches(is_space);
+        let text = self.prefixes.iter().find_map(|prefix| strip(text, prefix)).unwrap_or(text);
+        let rest = strip(text, HELP).filter(|rest| ends_whole_word(rest))?;
+        let spelling = text.get(..text.len() - rest.len())?;
+        Some(Head { meaning: Meaning::Verb(Verb::Help(HelpTopic::All)), batch: None, spelling, rest })
+    }
+
+    /// What a person asks for who mentions the bot and says nothing: help.
+    pub fn nothing_said() -> Command {
+        Command::of(Verb::Help(HelpTopic::All), HELP)
+    }
+
     }
 
     fn head<'a>(&self, text: &'a str) -> Option<Head<'a>> {
@@ -389,9 +410,10 @@ fn provider(rest: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// `生图帮助`, `aiimg 帮助`, `改图帮助`, as the whole text.
+/// `生图帮助`, `aiimg 帮助`, `改图帮助`, `draw help`, as the whole text.
 fn help_topic(command: &Command, rest: &str) -> Option<HelpTopic> {
-    if trim(rest) != "帮助" {
+    let is = |word| strip(trim(rest), word).is_some_and(str::is_empty);
+    if !is(HELP) && !is("help") {
         return None;
     }
     match command.verb {
@@ -401,3 +423,4 @@ fn help_topic(command: &Command, rest: &str) -> Option<HelpTopic> {
         _ => None,
     }
 }
+        Verb::Video => Some(HelpTopic::All),

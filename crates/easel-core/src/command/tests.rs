@@ -178,11 +178,39 @@ fn help_is_a_whole_word_or_the_whole_text() {
 }
 
 #[test]
+    check("/draw help", "Help(Draw)");
+    check("/aiimg help", "Help(All)");
+    check("/aiimg ＨＥＬＰ ", "Help(All)");
+    check("/edit Help", "Help(Edit)");
+    check("/视频 帮助", "Help(All)");
+    check("/draw helpless cat", "Draw | helpless cat");
+    check("/draw help me", "Draw | help me");
+    check("/生图@openai help", "Draw @openai | help");
+    check("/img 帮助", "Help(All)");
+    check("/img help draw", "Help(Draw) | draw");
+    check("/img 帮助我", "-");
 fn figurines_follow_the_spelling() {
     check("/手办化", "Preset <手办化>");
     check("/手办化1", "Preset <手办化>");
     check("/手办化2", "Preset <手办化2>");
     check("/手办化２", "Preset <手办化2>");
+#[test]
+fn the_word_for_help_that_all_bots_share_counts_where_the_bot_is_spoken_to() {
+    let grammar = Grammar::new(GrammarConfig { prefixes: vec!["/".to_owned()], presets: Vec::new() });
+    for (text, addressed) in [
+        ("帮助", "Help(All)"),
+        (" /帮助 ", "Help(All)"),
+        ("帮助 生图", "Help(Draw) | 生图"),
+        ("帮助我", "-"),
+        ("请帮助", "-"),
+    ] {
+        let read = |bare_allowed| shown(&grammar.parse(text, Context { bare_allowed }));
+        assert_eq!((read(true).as_str(), read(false).as_str()), (addressed, "-"), "{text}");
+    }
+    // A preset of that name is the owner's wish.
+    check("/帮助", "Preset <帮助>");
+}
+
     check("/手办化 2", "Preset <手办化2>");
     check("/手办化3", "Preset <手办化3>");
     check("/手办化\u{3000}3 白色背景", "Preset <手办化3> | 白色背景");

@@ -20,7 +20,7 @@ use crate::{
         Told, Verdict, Who,
     },
     chain::{Link, ProviderSlot},
-    command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
+    command::{Command, Context, Feature, Grammar, HelpTopic, Parsed, PresetList, Verb, is_space},
     error::{Arg, UserError},
     i18n::{Args, Texts},
     ids::{Chat, MessageId, Platform},
@@ -302,6 +302,17 @@ impl Desk {
     }
 }
 
+/// Whether a message mentions the bot and is nothing else: no words, no picture, no quote and nobody else mentioned.
+/// Whoever calls the bot so wants to know what it does; in a direct chat nobody has to call.
+fn says_nothing(message: &Message) -> bool {
+    message.mentions_me
+        && !message.chat.kind.is_direct()
+        && message.text.chars().all(is_space)
+        && message.pictures.is_empty()
+        && message.mentions.is_empty()
+        && message.quote.is_none()
+}
+
 /// The chain of one provider that a person named: as the feature's own chain has it, if it does.
 fn named(runtime: &Runtime, feature: Feature, slot: &Arc<ProviderSlot>) -> Link {
     let own = runtime.chain(feature).iter().find(|link| Arc::ptr_eq(&link.slot, slot));
@@ -412,7 +423,11 @@ impl Decide for Desk {
         let engine = self.engine.get()?;
         let runtime = self.runtime.load_full();
         let bare_allowed = message.mentions_me || message.chat.kind.is_direct();
-        let parsed = runtime.grammar.parse(&message.text, Context { bare_allowed });
+        let parsed = if says_nothing(&message) {
+            Parsed::Command(Grammar::nothing_said())
+        } else {
+            runtime.grammar.parse(&message.text, Context { bare_allowed })
+        };
         let verb = match &parsed {
             Parsed::NotForUs => return None,
             Parsed::Command(command) => command.verb,

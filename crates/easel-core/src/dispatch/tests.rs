@@ -325,6 +325,49 @@ async fn a_hasty_member_waits_a_moment() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_speaks_to_the_bot_gets_help_and_nobody_else() {
+    let world = world(&json!({}), vec![]);
+    let called = |text: &str| Message { mentions_me: true, ..world.message("ann", text) };
+    let direct = |text: &str| {
+        let message = world.message("ann", text);
+        Message { chat: Chat { kind: ChatKind::Direct, ..message.chat.clone() }, ..message }
+    };
+    let heard = [
+        called(""),
+        called(" \u{200b}\n"),
+        called("帮助"),
+        called("/帮助"),
+        direct("帮助"),
+        direct("/帮助"),
+        world.message("ann", "/img 帮助"),
+        world.message("ann", "/aiimg help"),
+    ];
+    for message in heard {
+        let case = format!("{message:?}");
+        let answer = world.tell(message).await;
+        assert!(answer.is_some_and(|help| help.contains("/生图 描述")), "{case}");
+    }
+    let picture =
+        PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Url("http://x/a.png".into()) };
+    let silent = [
+        // Other bots have that command as well.
+        world.message("ann", "/帮助"),
+        world.message("ann", ""),
+        direct(""),
+        called("你好"),
+        // The picture comes before the words that say what to do with it.
+        Message { pictures: vec![picture], ..called("") },
+        Message { quote: Some("m0".into()), ..called("") },
+        Message { mentions: vec!["bob".into()], ..called("") },
+    ];
+    for message in silent {
+        let case = format!("{message:?}");
+        assert_eq!(world.tell(message).await, None, "{case}");
+    }
+    assert!(world.provider.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn helps_hints_and_silence() {
     let world = world(&json!({}), vec![]);
     assert_says(world.says("ann", "/img帮助").await, "/生图 描述");
