@@ -12,11 +12,11 @@ use super::{
 /// Characters of a prompt at most.
 pub const PROMPT_LIMIT: usize = 4000;
 
-/// Figurine presets by what `aiimg` calls them: its first is the second of everybody else, its second the third.
-const AIIMG_FIGURINES: [(&str, &str); 2] = [("手办化", "手办化2"), ("手办化2", "手办化3")];
-
 /// The word for help that many bots share.
 const HELP: &str = "帮助";
+
+/// Figurine presets by what `aiimg` calls them: its first is the second of everybody else, its second the third.
+const AIIMG_FIGURINES: [(&str, &str); 2] = [("手办化", "手办化2"), ("手办化2", "手办化3")];
 
 /// What the grammar depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -135,9 +135,6 @@ impl Grammar {
         self.after_prefix(text).or_else(bare).map_or(Parsed::NotForUs, |head| self.finish(head))
     }
 
-    fn after_prefix<'a>(&self, text: &'a str) -> Option<Head<'a>> {
-        let text = text.trim_start_matches(is_space);
-        self.prefixes.iter().find_map(|prefix| self.head(strip(text, prefix)?))
     /// `帮助`, with a prefix or without. Read only where the bot is spoken to: `/帮助` in a group is as likely meant for
     /// another bot, and all of them answering would be a nuisance.
     fn plain_help<'a>(&self, text: &'a str) -> Option<Head<'a>> {
@@ -153,6 +150,9 @@ impl Grammar {
         Command::of(Verb::Help(HelpTopic::All), HELP)
     }
 
+    fn after_prefix<'a>(&self, text: &'a str) -> Option<Head<'a>> {
+        let text = text.trim_start_matches(is_space);
+        self.prefixes.iter().find_map(|prefix| self.head(strip(text, prefix)?))
     }
 
     fn head<'a>(&self, text: &'a str) -> Option<Head<'a>> {
@@ -247,6 +247,10 @@ impl Grammar {
         if let Some((preset, rest)) = self.named_preset(command) {
             command.preset = preset;
             command.prompt = rest;
+        }
+        let words = without_marks(&command.prompt);
+        if words.len() < command.prompt.len() {
+            command.prompt = words.to_owned();
         }
         if folded(&command.spelling) == AIIMG
             && let Some(preset) = &mut command.preset
@@ -354,6 +358,14 @@ fn preset_spellings(presets: &[PresetName]) -> Vec<(String, Meaning)> {
     spellings
 }
 
+/// `prompt` without the marks at its start that set it apart from its command (`生图：猫`). What is nothing but ASCII marks
+/// stays: `:)` is a prompt.
+fn without_marks(prompt: &str) -> &str {
+    let words = prompt.trim_start_matches(|c| matches!(fold(c), ',' | ':' | ';' | '、') || is_space(c));
+    let is_mark = |c: char| fold(c).is_ascii_punctuation() || is_space(c);
+    if !words.is_empty() && words.chars().all(is_mark) { prompt } else { words }
+}
+
 fn ends_whole_word(rest: &str) -> bool {
     rest.chars().next().is_none_or(is_space)
 }
@@ -417,10 +429,10 @@ fn help_topic(command: &Command, rest: &str) -> Option<HelpTopic> {
         return None;
     }
     match command.verb {
+        Verb::Video => Some(HelpTopic::All),
         Verb::Draw if folded(&command.spelling) == AIIMG => Some(HelpTopic::All),
         Verb::Draw => Some(HelpTopic::Draw),
         Verb::Edit => Some(HelpTopic::Edit),
         _ => None,
     }
 }
-        Verb::Video => Some(HelpTopic::All),

@@ -368,6 +368,27 @@ async fn whoever_speaks_to_the_bot_gets_help_and_nobody_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn wishes_that_are_none_are_told_with_the_picture() {
+    let world = world(&json!({}), vec![]);
+    for (number, (text, notes)) in [
+        ("/生图 猫 x10", &["x9"][..]),
+        ("/生图 9999x9999 山", &["256 到 4096"]),
+        ("/生图 山 100*100 x99", &["x9", "256 到 4096"]),
+        ("/生图 山 1024*1024 x2", &[]),
+        ("/生图 山 100x100 1024x1024", &[]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(world.says("ann", text).await, None);
+        let sent = world.adapter.send_number(number + 1).await.text;
+        assert_eq!(sent.lines().count(), notes.len(), "{text}: {sent}");
+        assert!(notes.iter().all(|note| sent.contains(note)), "{text}: {sent}");
+        world.done(number + 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn helps_hints_and_silence() {
     let world = world(&json!({}), vec![]);
     assert_says(world.says("ann", "/img帮助").await, "/生图 描述");

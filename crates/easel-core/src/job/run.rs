@@ -16,7 +16,7 @@ use super::{
     handover::Handed,
     ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
     made::fewer,
-    sentences::{class_sentence, deadline_sentence},
+    sentences::{class_sentence, deadline_sentence, wish_notes},
     speaker::{Patience, Speaker},
 };
 use crate::{
@@ -316,7 +316,8 @@ impl Engine {
             self.await_account(job, adapter, &mut started).await?;
             self.wait_for_turn(job, &mut started).await?;
         }
-        let notes = inputs.notes();
+        let mut notes = inputs.notes();
+        notes.extend(wish_notes(&job.request));
         let unrecorded = (!recorded && job.wished() > 1).then(|| inputs.clone());
         let references = tokio::select! {
             biased;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::schedule::QueueFull;
+use super::{ledger::StoredRequest, schedule::QueueFull};
 use crate::{
     chain::{ChainFailure, Skip},
+    command::{MAX_COUNT, SIDES, unmet},
     error::{Charged, ErrorClass, UserError},
     ports::{Shapes, StoreError},
 };
@@ -101,6 +102,22 @@ pub fn uncharged(sentence: UserError) -> UserError {
 pub fn charge_note(sentence: &UserError, charged: Charged) -> Option<UserError> {
     let is_silent = charged == Charged::Maybe && TELL_OF_CHARGES.iter().all(|(key, _)| *key != sentence.key);
     is_silent.then(|| UserError::new("note-maybe-charged", ""))
+}
+
+/// What is said beside a result about wishes that could not be understood as such.
+pub fn wish_notes(request: &StoredRequest) -> Vec<UserError> {
+    if request.is_clip() {
+        return Vec::new();
+    }
+    let unmet = unmet(&request.prompt);
+    let count = (unmet.count && request.count <= 1)
+        .then(|| UserError::new("note-count-unmet", "").with("max", u64::from(MAX_COUNT)));
+    let size = (unmet.size && request.size.is_none()).then(|| {
+        UserError::new("note-size-unmet", "")
+            .with("least", u64::from(*SIDES.start()))
+            .with("most", u64::from(*SIDES.end()))
+    });
+    [count, size].into_iter().flatten().collect()
 }
 
 /// The sentence for a job that took longer than it may.
