@@ -1,6 +1,9 @@
 //! The grammar: `[prefix][verb][@provider] [preset] <prompt…> [output wishes]`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     Command, Feature, HelpTopic, OutputWish, SelfieRef, Verb, measure,
@@ -233,7 +236,7 @@ impl Grammar {
     fn read_prompt(&self, command: &mut Command, rest: &str, counts: bool) {
         let (provider, rest) = provider(rest);
         command.provider = provider.map(folded);
-        let rest = trim(rest);
+        let rest = &*printable(trim(rest));
         if rest.chars().nth(PROMPT_LIMIT * 2).is_some() {
             // Far too long whatever its wishes take away: no need to look for them.
             rest.clone_into(&mut command.prompt);
@@ -356,6 +359,20 @@ fn preset_spellings(presets: &[PresetName]) -> Vec<(String, Meaning)> {
         .collect();
     spellings.extend(firsts);
     spellings
+}
+
+/// `text` without control characters, which nobody types and no model needs; those that separate words become spaces.
+fn printable(text: &str) -> Cow<'_, str> {
+    let is_noise = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if !text.contains(is_noise) {
+        return Cow::Borrowed(text);
+    }
+    let kept = |c: char| match c {
+        c if !is_noise(c) => Some(c),
+        c if is_space(c) => Some(' '),
+        _ => None,
+    };
+    Cow::Owned(trim(&text.chars().filter_map(kept).collect::<String>()).to_owned())
 }
 
 /// `prompt` without the marks at its start that set it apart from its command (`生图：猫`). What is nothing but ASCII marks

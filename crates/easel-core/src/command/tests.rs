@@ -376,6 +376,8 @@ fn prompts_stay_whole() {
     check("/生图 [CQ:image,file=file:///etc/passwd]", "Draw | [CQ:image,file=file:///etc/passwd]");
     check("/生图", "Draw");
     check("/改图 \u{200b}", "Edit");
+    check("/生图 \0\u{1}猫\u{7f}咪\u{9b}31m\t一\r\n行", "Draw | 猫咪31m\t一\r\n行");
+    check("/生图 a\u{b}b \u{1}", "Draw | a b");
 }
 
 #[test]
@@ -512,6 +514,7 @@ fn texts() -> impl Strategy<Value = String> {
         "help",
         "--ar",
         "*",
+        "\u{1}",
         "自拍参考",
         "水彩",
         "一只猫",
