@@ -324,7 +324,8 @@ async fn presets_of_the_configuration() {
 #[tokio::test]
 async fn help_in_every_spelling() {
     let world = world().await;
-    for text in ["/img帮助", "/img 帮助", "/aiimg 帮助", "/aiimg帮助", "/aiimg help", "/help", "/ＩＭＧ帮助"] {
+    for text in ["/img帮助", "/img 帮助", "/aiimg 帮助", "/aiimg帮助", "/aiimg help", "/help", "/ＩＭＧ帮助"]
+    {
         let help = world.asks(text).await;
         for verb in ["/生图 ", "/改图 ", "/手办化2", "/重发图片", "/任务", "/取消"] {
             assert!(help.contains(verb), "{text}: {verb} is missing in {help}");
