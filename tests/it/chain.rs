@@ -254,7 +254,7 @@ async fn an_unanswered_call_is_repeated_at_most_once_in_the_whole_job() {
     world.says("/生图 一只猫").await;
     let text = sentence(&world).await;
     check_sentence(&text, "E-UNANSWERED");
-    assert!(text.contains("可能已经扣费"), "{text}");
+    assert!(text.contains("2 次请求都可能已经扣费"), "{text}");
     assert_eq!(world.provider.requests().len() + other.requests().len(), 2);
 }
 
@@ -275,6 +275,19 @@ async fn a_provider_that_hangs_is_given_up_after_its_time_out() {
     world.says("/生图 一只猫").await;
     check_sentence(&sentence(&world).await, "E-UNANSWERED");
     assert_eq!(world.provider.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn after_a_provider_that_hangs_the_next_one_draws() {
+    let other = FakeProvider::start().await;
+    let world = world_with(|main| {
+        with_fallbacks(main, &[&other]).replacen("model =", "timeout_seconds = 1\nmodel =", 1)
+    })
+    .await;
+    world.provider.always(Answer::hangs());
+    world.says("/生图 一只猫").await;
+    world.bot.next_picture().await;
+    assert_eq!((world.provider.requests().len(), other.requests().len()), (1, 1));
 }
 
 #[tokio::test]

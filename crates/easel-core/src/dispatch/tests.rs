@@ -307,6 +307,70 @@ async fn a_hasty_member_waits_a_moment() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_speaks_to_the_bot_gets_help_and_nobody_else() {
+    let world = world(&json!({}), vec![]);
+    let called = |text: &str| Message { mentions_me: true, ..world.message("ann", text) };
+    let direct = |text: &str| {
+        let message = world.message("ann", text);
+        Message { chat: Chat { kind: ChatKind::Direct, ..message.chat.clone() }, ..message }
+    };
+    let heard = [
+        called(""),
+        called(" \u{200b}\n"),
+        called("帮助"),
+        called("/帮助"),
+        direct("帮助"),
+        direct("/帮助"),
+        world.message("ann", "/img 帮助"),
+        world.message("ann", "/aiimg help"),
+    ];
+    for message in heard {
+        let case = format!("{message:?}");
+        let answer = world.tell(message).await;
+        assert!(answer.is_some_and(|help| help.contains("/生图 描述")), "{case}");
+    }
+    let picture =
+        PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Url("http://x/a.png".into()) };
+    let silent = [
+        // Other bots have that command as well.
+        world.message("ann", "/帮助"),
+        world.message("ann", ""),
+        direct(""),
+        called("你好"),
+        // The picture comes before the words that say what to do with it.
+        Message { pictures: vec![picture], ..called("") },
+        Message { quote: Some("m0".into()), ..called("") },
+        Message { mentions: vec!["bob".into()], ..called("") },
+    ];
+    for message in silent {
+        let case = format!("{message:?}");
+        assert_eq!(world.tell(message).await, None, "{case}");
+    }
+    assert!(world.provider.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn wishes_that_are_none_are_told_with_the_picture() {
+    let world = world(&json!({}), vec![]);
+    for (number, (text, notes)) in [
+        ("/生图 猫 x10", &["x9"][..]),
+        ("/生图 9999x9999 山", &["256 到 4096"]),
+        ("/生图 山 100*100 x99", &["x9", "256 到 4096"]),
+        ("/生图 山 1024*1024 x2", &[]),
+        ("/生图 山 100x100 1024x1024", &[]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(world.says("ann", text).await, None);
+        let sent = world.adapter.send_number(number + 1).await.text;
+        assert_eq!(sent.lines().count(), notes.len(), "{text}: {sent}");
+        assert!(notes.iter().all(|note| sent.contains(note)), "{text}: {sent}");
+        world.done(number + 1).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn helps_hints_and_silence() {
     let world = world(&json!({}), vec![]);
     assert_says(world.says("ann", "/img帮助").await, "/生图 描述");

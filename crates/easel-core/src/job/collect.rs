@@ -408,15 +408,36 @@ fn each_once(all: Vec<Meant>) -> Vec<Meant> {
     once
 }
 
-/// Whether two references mean the same picture (a quoted picture that is also in the message).
+/// Whether two references mean the same picture (a quoted picture that is also in the message). Names of files are unique
+/// only where they are made of the content; of others (`image.png`) the links have to tell.
 fn same_picture(a: &PictureRef, b: &PictureRef) -> bool {
     match (&a.locator, &b.locator) {
-        (PictureLocator::Platform { file: Some(a), .. }, PictureLocator::Platform { file: Some(b), .. }) => {
-            a == b
+        (
+            PictureLocator::Platform { file: Some(a), url: first, .. },
+            PictureLocator::Platform { file: Some(b), url: second, .. },
+        ) => {
+            let same_link = || match (first, second) {
+                (Some(first), Some(second)) => unsigned(first) == unsigned(second),
+                _ => true,
+            };
+            a == b && (is_digest(a) || same_link())
         }
         (PictureLocator::Url(a), PictureLocator::Url(b)) => a == b,
         _ => false,
     }
+}
+
+/// Whether a file's name is an MD5 or SHA digest, as QQ names pictures.
+fn is_digest(file: &str) -> bool {
+    let stem = file.split_once('.').map_or(file, |(stem, _)| stem);
+    let digits = || stem.bytes().filter(|c| *c != b'-');
+    digits().count() >= 32 && digits().all(|c| c.is_ascii_hexdigit())
+}
+
+/// A link without the signature that QQ gives it anew each time.
+fn unsigned(link: &str) -> (&str, Vec<&str>) {
+    let (place, query) = link.split_once('?').unwrap_or((link, ""));
+    (place, query.split('&').filter(|pair| !pair.starts_with("rkey=")).collect())
 }
 
 /// The sentence for a picture that can't be fetched.
@@ -461,5 +482,37 @@ fn picture_problem(problem: &PictureProblem) -> UserError {
             tracing::info!(why, "an input picture is damaged");
             UserError::new("error-picture-truncated", "E-PICTURE-DAMAGED")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_picture_is_known_by_its_name_and_its_link() {
+        #[track_caller]
+        fn check(a: (&str, Option<&str>), b: (&str, Option<&str>), same: bool) {
+            let reference = |(file, url): (&str, Option<&str>)| PictureRef {
+                origin: PictureOrigin::Message,
+                locator: PictureLocator::Platform {
+                    file: Some(file.to_owned()),
+                    url: url.map(str::to_owned),
+                    message: None,
+                },
+            };
+            let once = each_once(vec![reference(a), reference(b)]);
+            assert_eq!(once.len(), if same { 1 } else { 2 }, "{a:?} {b:?}");
+        }
+        const DIGEST: &str = "0123456789ABCDEF0123456789abcdef.png";
+        check(("a.png", Some("http://x/1")), ("a.png", Some("http://x/2")), false);
+        check(("a.png", Some("http://x/1")), ("a.png", Some("http://x/1")), true);
+        check(("a.png", Some("http://x/1")), ("b.png", Some("http://x/1")), false);
+        check(("a.png", Some("http://x/1?f=1&rkey=p")), ("a.png", Some("http://x/1?f=1&rkey=q")), true);
+        check(("a.png", Some("http://x/1?f=1&rkey=p")), ("a.png", Some("http://x/1?f=2&rkey=p")), false);
+        // Where nothing else is known.
+        check(("a.png", None), ("a.png", Some("http://x/1")), true);
+        // The quoted picture and its copy have links of their own.
+        check((DIGEST, Some("http://x/1")), (DIGEST, Some("http://x/2")), true);
     }
 }

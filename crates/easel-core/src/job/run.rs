@@ -14,7 +14,7 @@ use super::{
     ledger::{Event, Heard, StoredArtifact, StoredPicture, StoredTask},
     made::fewer,
     place::{audience, audience_back},
-    sentences::{class_sentence, deadline_sentence},
+    sentences::{class_sentence, deadline_sentence, wish_notes},
     speaker::Speaker,
 };
 use crate::{
@@ -241,7 +241,8 @@ impl Engine {
         if was_away && !self.give_time(job) {
             return Err(overdue());
         }
-        let notes = inputs.notes();
+        let mut notes = inputs.notes();
+        notes.extend(wish_notes(&job.request));
         let unrecorded = (!recorded && job.wished() > 1).then(|| inputs.clone());
         let references = tokio::select! {
             biased;

@@ -882,7 +882,7 @@ async fn what_is_free_is_no_unknown_price_and_was_never_paid() {
 #[tokio::test(start_paused = true)]
 async fn nobody_hears_of_charges_where_everything_is_free() {
     for (free, lost, cut, fewer) in [
-        (false, "error-unanswered", "error-interrupted", "note-fewer-charged made=1 wished=2"),
+        (false, "error-unanswered-again calls=2", "error-interrupted", "note-fewer-charged made=1 wished=2"),
         (true, "error-unanswered-free", "error-interrupted-free", "note-fewer made=1 wished=2"),
     ] {
         let capabilities = Capabilities { generate: true, max_count: 1, free, ..Capabilities::default() };
