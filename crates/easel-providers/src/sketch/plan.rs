@@ -9,6 +9,12 @@ const MAX_SUBJECTS: usize = 4;
 /// Characters of the prompt that are read; nobody names a subject after the first pages.
 const MAX_READ: usize = 4000;
 
+/// Characters and words of asking, which say nothing of what is asked for.
+const FILLERS: &str = "请請画畫绘繪帮幫给給我你您他她它来來去想要做生成设設计計一二两兩三几幾个個张張幅只隻条條位名件份\
+    把将將让讓用很非常特别別超太最更比较較的地得了着著吧呢吗嗎啊呀是有在和与與及并且这這那哪些种種再又也都就";
+const LATIN_FILLERS: &str = "a an the please draw paint make create generate give show me my i you your want need can could \
+    would to of for with some picture image photo very really so and or in on at it is this that";
+
 /// One thing to draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Figure {
@@ -229,6 +235,25 @@ fn joined(between: Option<&[char]>) -> bool {
     between.is_some_and(|gap| gap.len() <= 8 && !gap.iter().any(|c| ",.;，。；、和与".contains(*c)))
 }
 
+/// The letter that stands for a text: the first that is not a part of asking (请画一个很大的…, "please draw a …").
+/// `None` for a text of such words alone. Large where the script has that.
+pub(super) fn telling_letter(text: &str) -> Option<char> {
+    let text: Vec<char> = text.chars().take(MAX_READ).collect();
+    let mut at = 0;
+    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+        let word: String =
+            rest.iter().take_while(|c| c.is_ascii_alphanumeric()).map(char::to_ascii_lowercase).collect();
+        let [first, ..] = rest else { break };
+        at += match word.len() {
+            0 if !first.is_alphanumeric() || super::text::lacks(*first) => 1,
+            0 if FILLERS.contains(*first) => 1,
+            length if LATIN_FILLERS.split(' ').any(|filler| filler == word) => length,
+            _ => return first.to_uppercase().next(),
+        };
+    }
+    None
+}
+
 /// The first text in quotes, when it is short enough for a signboard.
 fn quoted(prompt: &str) -> Option<String> {
     let pairs = [('“', '”'), ('「', '」'), ('『', '』'), ('"', '"'), ('《', '》')];
@@ -269,5 +294,20 @@ mod tests {
         assert_eq!(plan.style, Style::Neon);
         assert_eq!(Plan::read("写着“欢迎光临”的牌子").sign.as_deref(), Some("欢迎光临"));
         assert!(Plan::read("把背景换得更好一点").is_blank());
+    }
+
+    #[test]
+    fn a_telling_letter_is_no_word_of_asking() {
+        for (text, letter) in [
+            ("请画一个活动海报", Some('活')),
+            ("很长的描述", Some('长')),
+            ("Please draw me a gorgeous thing", Some('G')),
+            ("emoji 🎨", Some('E')),
+            ("🎨“2026年”", Some('2')),
+            ("请给我画一张吧", None),
+            ("", None),
+        ] {
+            assert_eq!(telling_letter(text), letter, "{text}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::backdrop::{self, Land};
 use super::keywords::{Action, Hour, Place, Style, Subject};
 use super::palette::{INK, Rgb, Theme, WHITE, hex, pigment};
 use super::pen::{Manner, Pen, blob, block, curve, disc, limb, oval, poly, slab};
-use super::plan::{Figure, Plan};
+use super::plan::{self, Figure, Plan};
 use super::rng::Rng;
 use super::subjects::{self, Look, Role};
 use super::text;
@@ -456,7 +456,7 @@ fn abstraction(pen: &mut Pen<'_>, width: f32, height: f32, theme: &Theme, title:
             }
         }
     }
-    if let Some(letter) = title.chars().find(|c| c.is_alphanumeric()) {
+    if let Some(letter) = plan::telling_letter(title) {
         let size = unit * 0.3;
         let word = letter.to_string();
         let path = text::line(&word, cx - text::width(&word, size) / 2.0, cy + size * 0.36, size);

@@ -9,7 +9,7 @@ use skrifa::{FontRef, GlyphId, MetadataProvider};
 use tiny_skia::{Path, PathBuilder, Pixmap, Transform};
 
 use super::palette::{Rgb, WHITE, hex};
-use super::pen::{Manner, Pen, block, slab};
+use super::pen::{Manner, Pen, slab};
 
 static FONT: &[u8] = include_bytes!("../../assets/fonts/micro-hei-subset.ttf");
 
@@ -19,6 +19,8 @@ pub(super) const MARK: &str = "easel · 离线草图 offline sketch";
 const MISSING: char = '□';
 /// Lines of prompt under a picture.
 const MAX_LINES: usize = 3;
+/// The paper that pictures are mounted on.
+pub(super) const PAPER: Rgb = hex(0x00FB_F6EA);
 
 /// Collects an outline with y pointing down.
 struct Outline<'a> {
@@ -52,6 +54,11 @@ impl OutlinePen for Outline<'_> {
 fn glyph(font: &FontRef<'_>, character: char) -> GlyphId {
     let charmap = font.charmap();
     charmap.map(character).or_else(|| charmap.map(MISSING)).unwrap_or(GlyphId::NOTDEF)
+}
+
+/// Whether the font has no picture of a character.
+pub(super) fn lacks(character: char) -> bool {
+    FontRef::new(FONT).map_or(true, |font| font.charmap().map(character).is_none())
 }
 
 fn advance(font: &FontRef<'_>, character: char, size: f32) -> f32 {
@@ -150,18 +157,45 @@ pub(super) struct Caption {
 
 impl Caption {
     pub(super) fn new(prompt: &str, width: usize, height: usize) -> Self {
-        let unit = width.min(height) as f32;
-        let margin = (unit * 0.028).max(5.0);
-        let mut size = (unit * 0.032).max(9.0);
+        let (margin, small, large) = Self::measures(width, height);
         let room = width as f32 - margin * 3.0;
-        let mut lines = wrap(&tidy(prompt), size, room);
+        let words = tidy(prompt);
+        let mut lines = wrap(&words, small, room);
+        let mut size = small;
         if lines.len() == 1 {
-            size *= 1.18;
-            lines = wrap(&tidy(prompt), size, room);
+            // Words that fill one line in the small size may take two in the large one; then it stays small.
+            let larger = wrap(&words, large, room);
+            if larger.len() == 1 {
+                (lines, size) = (larger, large);
+            }
         }
-        let rows = lines.len() as f32 * size * 1.4 + size * 1.25;
-        let height = (rows + margin * 0.9).min(height as f32 * 0.4) as usize;
+        let height = Self::tall(lines.len(), size, margin, height);
         Self { lines, size, margin, height }
+    }
+
+    /// Margin, size of letters for several lines, and for a single one.
+    fn measures(width: usize, height: usize) -> (f32, f32, f32) {
+        let unit = width.min(height) as f32;
+        let small = (unit * 0.032).max(9.0);
+        ((unit * 0.028).max(5.0), small, small * 1.18)
+    }
+
+    fn tall(lines: usize, size: f32, margin: f32, height: usize) -> usize {
+        let rows = lines as f32 * size * 1.4 + size * 1.25;
+        (rows + margin * 0.9).min(height as f32 * 0.4) as usize
+    }
+
+    /// The heights that strips can have on a page of that size.
+    pub(super) fn strips(width: usize, height: usize) -> Vec<usize> {
+        let (margin, small, large) = Self::measures(width, height);
+        let several = (0..=MAX_LINES).map(|lines| (lines, small));
+        several.chain([(1, large)]).map(|(lines, size)| Self::tall(lines, size, margin, height)).collect()
+    }
+
+    /// Where on a page of this width the words "offline sketch" stand, in pixels from the left.
+    pub(super) fn mark_span(&self, width: f32) -> (f32, f32) {
+        let right = width - self.margin * 1.5;
+        (right - self::width(MARK, (self.size * 0.62).max(7.0)), right)
     }
 
     pub(super) fn margin(&self) -> usize {
@@ -189,37 +223,12 @@ impl Caption {
 
     /// The picture mounted on paper, with the caption below it, as a postcard is.
     pub(super) fn mount(&self, picture: &Pixmap, page: &mut Pixmap, accent: Rgb) {
-        let paper = hex(0x00FB_F6EA);
-        let [r, g, b] = paper.bytes();
+        let [r, g, b] = PAPER.bytes();
         page.fill(tiny_skia::Color::from_rgba8(r, g, b, 255));
         let margin = self.margin();
         let paint = tiny_skia::PixmapPaint::default();
         page.draw_pixmap(margin as i32, margin as i32, picture.as_ref(), &paint, Transform::identity(), None);
         let top = (margin + picture.height() as usize) as f32;
         self.write(page, top + self.margin * 0.2, hex(0x003B_343A), accent);
-    }
-
-    /// The caption on a dark strip over the foot of a picture that fills the page.
-    pub(super) fn overlay(&self, page: &mut Pixmap, accent: Rgb) {
-        let (width, height) = (page.width() as f32, page.height() as f32);
-        let top = height - self.height as f32;
-        let manner = Manner {
-            line: 0.0,
-            line_alpha: 0.0,
-            ink: WHITE,
-            stray: 0.0,
-            tint: (WHITE, 0.0),
-            shade: 0.0,
-            seed: 0,
-        };
-        let ground = hex(0x0017_1520);
-        let mut pen = Pen::new(page, manner);
-        pen.fade(
-            block(0.0, top - self.size * 1.6, width, self.size * 1.6 + 1.0),
-            (ground, 0.0),
-            (ground, 0.66),
-        );
-        pen.glowing(block(0.0, top, width, self.height as f32), ground, 0.66);
-        self.write(page, top, hex(0x00FD_F8EE), accent);
     }
 }
