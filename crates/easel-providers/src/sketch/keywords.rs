@@ -50,6 +50,10 @@ pub(super) enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Style {
     Storybook, Watercolour, Pixel, Oil, Neon, Ink, Anime, Pencil, Mono, Retro, Figurine,
+    /// A figurine as a statue.
+    Statue,
+    /// A figurine in a glass cabinet.
+    Cabinet,
 }
 
 /// What a word means.
@@ -204,6 +208,8 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("黑白 单色 灰度 monochrome black_and_white grayscale", Tag::Style(Y::Mono)),
     ("复古 老照片 怀旧 retro vintage sepia", Tag::Style(Y::Retro)),
     ("手办 模型 盲盒 亚克力 figurine figure figma toy", Tag::Style(Y::Figurine)),
+    ("雕像 雕塑 塑像 石像 铜像 石膏像 statue sculpture resin_statue bust", Tag::Style(Y::Statue)),
+    ("展示柜 陈列柜 玻璃柜 橱窗 display_cabinet display_case showcase glass_cabinet", Tag::Style(Y::Cabinet)),
     ("加 加上 加个 添 添加 放 戴 add put include", Tag::Add),
     ("一群 许多 很多 几只 两只 三只 两个 三个 many several two three group", Tag::Many),
     ("上海 海报 人工 别人 大家 家庭 国家 画家 作家 马上 马克 马赛克 水面 面前 后面 前面 上面 里面 下面 画面 \

@@ -18,7 +18,9 @@
 
 mod backdrop;
 mod brush;
+mod cutout;
 mod edit;
+mod figure;
 mod frame;
 // Tables of words and of points are laid out by hand: one item per line would hide the shape.
 #[rustfmt::skip]

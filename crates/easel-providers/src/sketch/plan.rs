@@ -122,7 +122,13 @@ impl Plan {
                     }
                 }
                 Tag::Action(action) if plan.action == Action::Stand => plan.action = action,
-                Tag::Style(style) if plan.style == Style::Storybook => plan.style = style,
+                // "A figure in a display cabinet" is both, and the second says more.
+                Tag::Style(style)
+                    if plan.style == Style::Storybook
+                        || (plan.style == Style::Figurine && matches!(style, Style::Statue | Style::Cabinet)) =>
+                {
+                    plan.style = style;
+                }
                 Tag::Add => plan.adds = true,
                 Tag::Many => many = true,
                 Tag::Action(_) | Tag::Style(_) | Tag::Ignore => {}
