@@ -11,7 +11,7 @@ const GRID: usize = 96;
 /// Neighbouring cells that differ by less belong to one area; the better of the two results is taken.
 const STEPS: [f32; 2] = [0.085, 0.055];
 /// Areas of at least this many cells that look like the rim are background, smaller ones may be a white paw.
-const LARGE: usize = GRID * GRID / 100;
+const LARGE: usize = GRID * GRID / 200;
 
 /// A subject with its outline.
 pub(super) struct Cutout<'a> {
@@ -83,6 +83,22 @@ impl<'a> Cutout<'a> {
                 (low + half) * height,
             ],
         }
+    }
+
+    /// Where a hat sits: middle, height and width of the brim in pixels of the picture.
+    pub(super) fn crown(&self) -> (f32, f32, f32) {
+        let [left, top, right, low] = self.bounds;
+        let y = top + (low - top) * 0.13;
+        let row = y / self.picture.height() as f32 * GRID as f32;
+        let inside: Vec<f32> = (0..GRID)
+            .map(|column| column as f32 + 0.5)
+            .filter(|column| self.mask.sample(*column, row).r > 0.5)
+            .map(|column| column / GRID as f32 * self.picture.width() as f32)
+            .collect();
+        let x = inside.iter().sum::<f32>() / inside.len().max(1) as f32;
+        let x = if inside.is_empty() { f32::midpoint(left, right) } else { x };
+        let wide = ((right - left) * 0.42).min((low - top) * 0.55).max(self.picture.unit() * 0.1);
+        (x, y, wide)
     }
 
     /// Paints the subject, standing, as `look` makes it of the picture's colours.
@@ -176,8 +192,8 @@ fn subjects(picture: &Raster) -> Option<Vec<bool>> {
     // In a dark picture the differences are as dark; it is looked at as if it were lit.
     let mean = colours.iter().map(|c| c.luma()).sum::<f32>() / colours.len().max(1) as f32;
     let lift = (0.5_f32.ln() / mean.clamp(0.02, 0.98).ln()).clamp(0.4, 1.0);
-    let lit = |c: &Rgb| Rgb::new(c.r.powf(lift), c.g.powf(lift), c.b.powf(lift));
-    let colours: Vec<Rgb> = colours.iter().map(lit).collect();
+    let brighter = |c: &Rgb| Rgb::new(c.r.powf(lift), c.g.powf(lift), c.b.powf(lift));
+    let colours: Vec<Rgb> = colours.iter().map(brighter).collect();
     let shapes = STEPS.iter().filter_map(|step| subject(&colours, *step));
     let best = shapes.max_by(|a, b| likely(a).total_cmp(&likely(b)))?;
     let size = best.iter().filter(|own| **own).count() as f32 / (GRID * GRID) as f32;
@@ -189,7 +205,8 @@ fn likely(cells: &[bool]) -> f32 {
     let own = || (0..GRID * GRID).filter(|cell| cells.get(*cell).copied().unwrap_or(false));
     let count = own().count().max(1) as f32;
     let (x, y) = own().map(share).fold((0.0, 0.0), |(x, y), (u, v)| (x + u, y + v));
-    let spread = own().map(share).map(|(u, v)| (u - x / count).powi(2) + (v - y / count).powi(2)).sum::<f32>();
+    let spread =
+        own().map(share).map(|(u, v)| (u - x / count).powi(2) + (v - y / count).powi(2)).sum::<f32>();
     // A full disc has the least spread for its size, and counts as one.
     let compact = (count / (GRID * GRID) as f32 / std::f32::consts::TAU / (spread / count)).min(1.0);
     let central = 1.0 - ((x / count - 0.5).abs() * 1.4 + (y / count - 0.56).abs() * 1.2).min(0.9);
@@ -199,12 +216,29 @@ fn likely(cells: &[bool]) -> f32 {
     compact * central * room * (1.0 - rim.min(0.8))
 }
 
+/// Whether the area's colour is found in the background a few cells away.
+fn near_like(area: &[usize], behind: impl Fn(usize) -> bool, colour: impl Fn(usize) -> Rgb) -> bool {
+    let Some(first) = area.get(area.len() / 2).copied() else { return false };
+    let typical = colour(first);
+    let (x, y) = (first % GRID, first / GRID);
+    let reach = 9;
+    let rows = y.saturating_sub(reach)..(y + reach + 1).min(GRID);
+    rows.flat_map(|row| {
+        (x.saturating_sub(reach)..(x + reach + 1).min(GRID)).map(move |column| row * GRID + column)
+    })
+    .any(|cell| {
+        let c = colour(cell);
+        behind(cell) && (c.r - typical.r).abs() + (c.g - typical.g).abs() + (c.b - typical.b).abs() < 0.05
+    })
+}
+
 /// The one shape that stands out in the middle, at one measure.
 fn subject(colours: &[Rgb], step: f32) -> Option<Vec<bool>> {
     let gap = |a: Rgb, b: Rgb| (a.r - b.r).abs() + (a.g - b.g).abs() + (a.b - b.b).abs();
     let colour = |cell: usize| colours.get(cell).copied().unwrap_or(super::palette::WHITE);
     let (number, flat) = areas(|a, b| gap(colour(a), colour(b)) < step);
-    let rim: Vec<Rgb> = (0..GRID * GRID).filter(|cell| at_rim(*cell)).map(colour).collect();
+    let rim: Vec<(f32, Rgb)> =
+        (0..GRID * GRID).filter(|cell| at_rim(*cell)).map(|cell| (share(cell).1, colour(cell))).collect();
     let behind: Vec<bool> = flat
         .iter()
         .map(|area| {
@@ -214,12 +248,23 @@ fn subject(colours: &[Rgb], step: f32) -> Option<Vec<bool>> {
             let mut sorted: Vec<Rgb> = area.iter().map(|cell| colour(*cell)).collect();
             sorted.sort_by(|a, b| a.luma().total_cmp(&b.luma()));
             let typical = sorted.get(sorted.len() / 2).copied().unwrap_or(super::palette::WHITE);
-            area.len() >= LARGE && rim.iter().any(|c| gap(*c, typical) < step * 1.4)
+            // A cloud looks like the cloud at the rim beside it; a white chest further down is no cloud.
+            let middle = area.get(area.len() / 2).map_or(0.5, |cell| share(*cell).1);
+            let alike = |(high, c): &(f32, Rgb)| (high - middle).abs() < 0.17 && gap(*c, typical) < 0.13;
+            area.len() >= LARGE && rim.iter().any(alike)
         })
         .collect();
-    let inside = |cell: usize| {
-        number.get(cell).and_then(|area| behind.get(*area)).is_some_and(|behind| !behind)
-    };
+    // A small area that looks like the background close to it is a piece of that, cut off by an ear or an arm.
+    let is_behind =
+        |cell: usize| number.get(cell).and_then(|area| behind.get(*area)).copied().unwrap_or(true);
+    let pieces: Vec<bool> = flat
+        .iter()
+        .zip(&behind)
+        .map(|(area, behind)| *behind || (area.len() < LARGE && near_like(area, is_behind, colour)))
+        .collect();
+    let behind = pieces;
+    let inside =
+        |cell: usize| number.get(cell).and_then(|area| behind.get(*area)).is_some_and(|behind| !behind);
     // Of what is left, the one shape that is large and near the middle. Thin links to others are cut first.
     let core = |cell: usize| inside(cell) && neighbours(cell).all(inside);
     let (_, shapes) = areas(|a, b| core(a) && core(b));
@@ -238,7 +283,7 @@ fn subject(colours: &[Rgb], step: f32) -> Option<Vec<bool>> {
         .max_by(|a, b| weight(a).total_cmp(&weight(b)))?;
     let mut cells = vec![false; GRID * GRID];
     let mut grown = best.clone();
-    for _ in 0..3 {
+    for _ in 0..6 {
         let next = grown.iter().flat_map(|cell| neighbours(*cell)).filter(|cell| inside(*cell));
         let next: Vec<usize> = next.collect();
         for cell in grown.iter().chain(&next) {

@@ -6,15 +6,17 @@
 use tiny_skia::{Pixmap, Transform};
 
 use super::brush;
+use super::cutout::Cutout;
 use super::figure;
 use super::keywords::{Hour, Style, Weather};
-use super::palette::{Rgb, Theme, WHITE, hex, main_colours, pigment};
-use super::pen::{Pen, block, curve, disc, oval, poly, slab};
+use super::palette::{Rgb, Theme, WHITE, hex, pigment};
+use super::pen::{Pen, block, disc, oval, slab};
 use super::plan::Plan;
 use super::raster::Raster;
 use super::rng::{Rng, lattice, noise};
 use super::scene;
 use super::style;
+use super::subjects;
 use super::weather::{self, Sky};
 
 /// The picture that an edit of `references` gives; `None` without a reference.
@@ -32,24 +34,40 @@ pub(super) fn edit(
     }
     let mut picture = first.cover(width, height);
     let sky = skyline(&picture);
+    let built = has_houses(&picture);
     light(&mut picture, plan, &sky);
     surfaces(&mut picture, plan, rng);
     for hue in plan.hues.iter().take(2) {
         let dye = pigment(*hue);
         picture.map(|_, _, c| c.dyed(dye, 0.42));
     }
-    if plan.adds && !plan.figures.is_empty() {
+    let added = plan.adds && (!plan.figures.is_empty() || plan.hat.is_some());
+    if added {
+        let crown = Cutout::of(&picture).crown();
         let mut page = picture.to_pixmap()?;
-        scene::add_figures(&mut page, plan, theme, rng);
+        if plan.figures.is_empty() {
+            let pen = &mut Pen::new(&mut page, scene::manner(plan.style, width.min(height) as f32, 4));
+            let (x, y, wide) = crown;
+            subjects::hat(
+                &mut pen.turned(x, y, rng.fork(65).range(-8.0, 8.0)).at(0.0, 0.0, wide / 224.0),
+                scene::hat_colour(plan).unwrap_or(WHITE),
+            );
+        } else {
+            scene::add_figures(&mut page, plan, theme, rng);
+        }
         picture = Raster::from_pixmap(&page);
     }
-    if plan.style == Style::Storybook {
+    // Whoever wants something added wants the rest as it is.
+    let kept = added && plan.hour.is_none() && plan.weather.is_empty() && plan.hues.is_empty();
+    if plan.style == Style::Storybook && kept {
+        picture.map(|_, _, c| c.saturated(1.04));
+    } else if plan.style == Style::Storybook {
         picture = painterly(&picture, plan, rng);
     } else {
         picture = style::apply(plan.style, picture, rng.fork(50));
     }
     let mut page = picture.to_pixmap()?;
-    decorate(&mut page, plan, theme, &sky, rng);
+    decorate(&mut page, plan, theme, &sky, built, rng);
     pin(&mut page, others, rng);
     Some(Raster::from_pixmap(&page))
 }
@@ -102,6 +120,38 @@ fn skyline(picture: &Raster) -> Vec<i32> {
             around.iter().copied().min().unwrap_or(0)
         })
         .collect()
+}
+
+/// Whether the picture shows buildings: long upright edges, as walls have them and hills, trees and faces don't. In
+/// a picture that is dark already nothing is known, and its lamps are lit.
+fn has_houses(picture: &Raster) -> bool {
+    let small = picture.cover(160, 160);
+    let tone = |x: i32, y: i32| Rgb::of(small.at(x, y)).luma();
+    let mean = small.pixels().iter().map(|p| Rgb::of(*p).luma()).sum::<f32>() / small.pixels().len() as f32;
+    if mean < 0.28 {
+        return false;
+    }
+    let upright = |x: i32, y: i32| {
+        let across = (tone(x + 1, y) - tone(x - 1, y)).abs();
+        across > 0.07 && (tone(x, y + 2) - tone(x, y - 2)).abs() < across * 0.5
+    };
+    let mut walls = 0;
+    let mut last = -9;
+    for x in 3..157 {
+        let mut run = 0;
+        let longest = (4..150)
+            .map(|y| {
+                run = if upright(x, y) { run + 1 } else { 0 };
+                run
+            })
+            .max()
+            .unwrap_or(0);
+        if longest >= 17 && x - last > 4 {
+            walls += 1;
+            last = x;
+        }
+    }
+    walls >= 3
 }
 
 fn light(picture: &mut Raster, plan: &Plan, sky: &[i32]) {
@@ -188,7 +238,7 @@ fn surfaces(picture: &mut Raster, plan: &Plan, rng: Rng) {
     }
 }
 
-fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], rng: Rng) {
+fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], built: bool, rng: Rng) {
     let (width, height) = (page.width() as f32, page.height() as f32);
     let unit = width.min(height);
     let mut heights: Vec<i32> = sky.to_vec();
@@ -197,13 +247,13 @@ fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], rng: Rng
     let night = plan.hour() == Hour::Night;
     let pixels = night.then(|| Raster::from_pixmap(page));
     let mut pen = Pen::new(page, scene::manner(plan.style, unit, rng.fork(61).next() as u32));
-    if let Some(pixels) = pixels {
+    if let Some(pixels) = pixels.filter(|_| built) {
         windows(&mut pen, &pixels, sky, plan.overcast(), rng.fork(62));
-        if typical > unit * 0.1 && !plan.overcast() {
-            let view = Sky { width, height, horizon: typical, rng: rng.fork(63) };
-            weather::stars(&mut pen, &view, 90, plan.has(Weather::Stars));
-            weather::moon(&mut pen, width * 0.8, typical * 0.34, unit * 0.05, hex(0x00FB_F3D6));
-        }
+    }
+    if night && typical > unit * 0.1 && !plan.overcast() {
+        let view = Sky { width, height, horizon: typical, rng: rng.fork(63) };
+        weather::stars(&mut pen, &view, 90, plan.has(Weather::Stars));
+        weather::moon(&mut pen, width * 0.8, typical * 0.34, unit * 0.05, hex(0x00FB_F3D6));
     }
     if plan.hour == Some(Hour::Sunset) {
         let y = typical.clamp(height * 0.3, height * 0.55);

@@ -7,7 +7,7 @@ use tiny_skia::{Pixmap, Transform};
 use super::cutout::{Cutout, Point, Stand};
 use super::keywords::Style;
 use super::palette::{Rgb, Theme, WHITE, hex, main_colours};
-use super::pen::{Pen, block, blob, curve, disc, oval, poly, slab};
+use super::pen::{Pen, blob, block, curve, disc, oval, poly, slab};
 use super::raster::Raster;
 use super::rng::{Rng, noise};
 use super::scene;
@@ -154,7 +154,11 @@ fn statue(picture: &Raster, mut page: Pixmap, rng: Rng) -> Option<Raster> {
     // Panels on the wall and the window's light, both out of focus.
     for nth in -3..=3 {
         let x = cx + nth as f32 * unit * 0.36;
-        pen.bare().fill(slab(x - unit * 0.15, height * 0.1, unit * 0.3, floor - height * 0.2, 4.0), wall.lighter(0.06), 0.4);
+        pen.bare().fill(
+            slab(x - unit * 0.15, height * 0.1, unit * 0.3, floor - height * 0.2, 4.0),
+            wall.lighter(0.06),
+            0.4,
+        );
     }
     pen.bare().fade(
         block(-2.0, floor, width + 4.0, height - floor + 4.0),
@@ -162,7 +166,12 @@ fn statue(picture: &Raster, mut page: Pixmap, rng: Rng) -> Option<Raster> {
         (hex(0x0022_1C20), 1.0),
     );
     pen.bare().fade(
-        poly(&[(cx - unit * 0.07, -5.0), (cx + unit * 0.07, -5.0), (cx + unit * 0.5, floor), (cx - unit * 0.5, floor)]),
+        poly(&[
+            (cx - unit * 0.07, -5.0),
+            (cx + unit * 0.07, -5.0),
+            (cx + unit * 0.5, floor),
+            (cx - unit * 0.5, floor),
+        ]),
         (hex(0x00FF_F0CC), 0.3),
         (hex(0x00FF_F0CC), 0.02),
     );
@@ -183,7 +192,10 @@ fn statue(picture: &Raster, mut page: Pixmap, rng: Rng) -> Option<Raster> {
     for nth in 0..9 {
         let mut chance = rng.fork(73 + nth);
         let (x, r) = (cx + chance.range(-0.2, 0.2) * unit, unit * chance.range(0.01, 0.026));
-        pen.shape(oval(x, top + unit * chance.range(0.0, 0.018), r, r * 0.66), soil.lighter(chance.range(0.0, 0.25)));
+        pen.shape(
+            oval(x, top + unit * chance.range(0.0, 0.018), r, r * 0.66),
+            soil.lighter(chance.range(0.0, 0.25)),
+        );
     }
     let mut out = Raster::from_pixmap(&page);
     let cutout = Cutout::of(picture);
@@ -198,7 +210,8 @@ fn statue(picture: &Raster, mut page: Pixmap, rng: Rng) -> Option<Raster> {
     cutout.set_up(&mut out, &stand, |point| {
         let relief = point.colour.luma() - point.around.luma();
         let tone = 0.46 + (point.around.luma() - 0.5) * 0.34 + relief * 0.75 + point.light * 0.75;
-        let vein = (noise(point.around.r * 40.0, point.around.g * 40.0 + point.light * 9.0, seed) - 0.5) * 0.06;
+        let vein =
+            (noise(point.around.r * 40.0, point.around.g * 40.0 + point.light * 9.0, seed) - 0.5) * 0.06;
         ramp([deep, body, bright, gleam], tone + vein)
     });
     Some(out)
@@ -225,7 +238,10 @@ fn plinth(pen: &mut Pen<'_>, cx: f32, top: f32, low: f32, unit: f32) {
         (hex(0x00FF_F4DC), 0.16),
         (hex(0x0010_0C14), 0.45),
     );
-    pen.shape(slab(cx - half * 1.08, top + depth * 0.5, half * 2.16, unit * 0.045, unit * 0.008), stone.lighter(0.14));
+    pen.shape(
+        slab(cx - half * 1.08, top + depth * 0.5, half * 2.16, unit * 0.045, unit * 0.008),
+        stone.lighter(0.14),
+    );
     pen.shape(
         poly(&[
             (cx - half * 0.96, top - depth * 0.6),
@@ -258,7 +274,11 @@ fn cabinet(picture: &Raster, mut page: Pixmap, theme: &Theme, rng: Rng) -> Optio
     let shelves = [top + tall * 0.22, top + tall * 0.79, low - post];
     let pen = &mut Pen::new(&mut page, scene::manner(Style::Storybook, unit, seed));
     pen.bare().fade(block(-2.0, -2.0, width + 4.0, height + 4.0), (wall.lighter(0.2), 1.0), (wall, 1.0));
-    pen.bare().fill(block(cx - half - unit * 0.02, top + unit * 0.02, half * 2.0 + unit * 0.06, tall), hex(0x0028_1C18), 0.3);
+    pen.bare().fill(
+        block(cx - half - unit * 0.02, top + unit * 0.02, half * 2.0 + unit * 0.06, tall),
+        hex(0x0028_1C18),
+        0.3,
+    );
     pen.shape(slab(cx - half, top, half * 2.0, tall, unit * 0.01), wood);
     let inner = half - post;
     let back = hex(0x00E9_E2D6).mix(colour(1), 0.16);
@@ -266,7 +286,11 @@ fn cabinet(picture: &Raster, mut page: Pixmap, theme: &Theme, rng: Rng) -> Optio
     for shelf in shelves {
         let room = block(cx - inner, above, inner * 2.0, shelf - above);
         pen.bare().fade(room.clone(), (back.lighter(0.4), 1.0), (back.darker(0.34), 1.0));
-        pen.bare().fade(block(cx - inner, above, inner * 2.0, unit * 0.012), (hex(0x00FF_F8E0), 1.0), (hex(0x00FF_F2CC), 0.9));
+        pen.bare().fade(
+            block(cx - inner, above, inner * 2.0, unit * 0.012),
+            (hex(0x00FF_F8E0), 1.0),
+            (hex(0x00FF_F2CC), 0.9),
+        );
         pen.glow(cx, above, inner * 1.1, hex(0x00FF_F2CC), 0.4);
         above = shelf + unit * 0.014;
     }
@@ -311,7 +335,11 @@ fn cabinet(picture: &Raster, mut page: Pixmap, theme: &Theme, rng: Rng) -> Optio
     }
     // The base: clear, thick and round.
     let (foot, wide) = (shelves[1] - unit * 0.012, inner * 0.52);
-    pen.bare().fill(oval(cx + unit * 0.015, foot + unit * 0.012, wide * 1.08, unit * 0.03), hex(0x003A_3028), 0.3);
+    pen.bare().fill(
+        oval(cx + unit * 0.015, foot + unit * 0.012, wide * 1.08, unit * 0.03),
+        hex(0x003A_3028),
+        0.3,
+    );
     pen.shape(oval(cx, foot + unit * 0.008, wide, unit * 0.036), hex(0x00B4_CBD8));
     pen.bare().fill(oval(cx, foot - unit * 0.004, wide, unit * 0.036), hex(0x00E8_F4F8), 0.92);
     pen.line(oval(cx, foot - unit * 0.004, wide * 0.92, unit * 0.03), WHITE, unit * 0.003, 0.9);
@@ -326,13 +354,21 @@ fn cabinet(picture: &Raster, mut page: Pixmap, theme: &Theme, rng: Rng) -> Optio
     };
     cutout.set_up(&mut out, &stand, plastic);
     let mut page = out.to_pixmap()?;
-    glass(&mut Pen::new(&mut page, scene::manner(Style::Storybook, unit, seed)), [cx, half, top, low], post, unit, wood);
+    glass(
+        &mut Pen::new(&mut page, scene::manner(Style::Storybook, unit, seed)),
+        [cx, half, top, low],
+        post,
+        unit,
+        wood,
+    );
     Some(Raster::from_pixmap(&page))
 }
 
 /// A glass door in its frame, with what they mirror.
 fn glass(pen: &mut Pen<'_>, [cx, half, top, low]: [f32; 4], post: f32, unit: f32, wood: Rgb) {
-    for (from, wide, strength) in [(-0.86, 0.22, 0.2), (-0.56, 0.07, 0.14), (0.34, 0.3, 0.13), (0.72, 0.06, 0.18)] {
+    for (from, wide, strength) in
+        [(-0.86, 0.22, 0.2), (-0.56, 0.07, 0.14), (0.34, 0.3, 0.13), (0.72, 0.06, 0.18)]
+    {
         let (x, slant) = (cx + from * half, half * 0.42);
         let right = cx + half - post;
         let edge = |x: f32| x.min(right).max(cx - half + post);

@@ -22,6 +22,7 @@ mod cutout;
 mod edit;
 mod figure;
 mod frame;
+mod heights;
 // Tables of words and of points are laid out by hand: one item per line would hide the shape.
 #[rustfmt::skip]
 mod keywords;

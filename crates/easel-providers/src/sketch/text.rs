@@ -1,7 +1,7 @@
 //! Words on pictures: the embedded font, measuring, wrapping, and the caption.
 //!
-//! Chinese and English need only charmap, outline and advance, so there is no shaping. A character that the
-//! font lacks prints as □. The font is parsed where it stands in the program; nothing is kept between calls.
+//! Chinese and English need only charmap, outline and advance, so there is no shaping. What the font lacks, such as
+//! emoji, is left out. The font is parsed where it stands in the program; nothing is kept between calls.
 
 use skrifa::instance::{LocationRef, Size};
 use skrifa::outline::{DrawSettings, OutlinePen};
@@ -15,8 +15,6 @@ static FONT: &[u8] = include_bytes!("../../assets/fonts/micro-hei-subset.ttf");
 
 /// What every picture of this provider says about itself.
 pub(super) const MARK: &str = "easel · 离线草图 offline sketch";
-/// What stands for a character that cannot be printed.
-const MISSING: char = '□';
 /// Lines of prompt under a picture.
 const MAX_LINES: usize = 3;
 /// The paper that pictures are mounted on.
@@ -51,19 +49,19 @@ impl OutlinePen for Outline<'_> {
     }
 }
 
-fn glyph(font: &FontRef<'_>, character: char) -> GlyphId {
-    let charmap = font.charmap();
-    charmap.map(character).or_else(|| charmap.map(MISSING)).unwrap_or(GlyphId::NOTDEF)
+/// The glyph of a character, if the font has it.
+fn glyph(font: &FontRef<'_>, character: char) -> Option<GlyphId> {
+    font.charmap().map(character)
 }
 
 /// Whether the font has no picture of a character.
 pub(super) fn lacks(character: char) -> bool {
-    FontRef::new(FONT).map_or(true, |font| font.charmap().map(character).is_none())
+    FontRef::new(FONT).map_or(true, |font| glyph(&font, character).is_none())
 }
 
 fn advance(font: &FontRef<'_>, character: char, size: f32) -> f32 {
     let metrics = font.glyph_metrics(Size::new(size), LocationRef::default());
-    metrics.advance_width(glyph(font, character)).unwrap_or(size)
+    glyph(font, character).map_or(0.0, |id| metrics.advance_width(id).unwrap_or(size))
 }
 
 /// Width of a text on one line, in the unit of `size` (the em).
@@ -78,8 +76,7 @@ pub(super) fn line(text: &str, x: f32, y: f32, size: f32) -> Option<Path> {
     let mut path = PathBuilder::new();
     let mut at = x;
     for character in text.chars() {
-        let id = glyph(&font, character);
-        if let Some(outline) = outlines.get(id) {
+        if let Some(outline) = glyph(&font, character).and_then(|id| outlines.get(id)) {
             let settings = DrawSettings::unhinted(Size::new(size), LocationRef::default());
             // A glyph that cannot be drawn leaves a gap of its width; there is nobody to tell.
             outline.draw(settings, &mut Outline { path: &mut path, x: at, y }).ok();
@@ -89,17 +86,15 @@ pub(super) fn line(text: &str, x: f32, y: f32, size: f32) -> Option<Path> {
     path.finish()
 }
 
-/// One line without control characters and doubled spaces.
+/// One line without control characters, doubled spaces and what the font lacks.
 fn tidy(prompt: &str) -> String {
     let mut out = String::new();
-    // Joiners and variation selectors are parts of emoji that would each print a box of their own.
-    let invisible =
-        |c: char| matches!(c, '\u{200B}'..='\u{200F}' | '\u{FE00}'..='\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}');
-    for character in prompt.chars().filter(|c| !invisible(*c)).take(600) {
+    let Ok(font) = FontRef::new(FONT) else { return out };
+    for character in prompt.chars().take(600) {
         let space = character.is_whitespace() || character.is_control();
-        if !space {
+        if !space && glyph(&font, character).is_some() {
             out.push(character);
-        } else if !out.is_empty() && !out.ends_with(' ') {
+        } else if space && !out.is_empty() && !out.ends_with(' ') {
             out.push(' ');
         }
     }
