@@ -2,6 +2,7 @@
 //!
 //! Works in page pixels; figures are not its business.
 
+use super::heights;
 use super::keywords::{Place, Style, Subject};
 use super::palette::{Rgb, Theme, hex};
 use super::pen::{Pen, blob, block, curve, disc, oval, poly, slab};
@@ -108,6 +109,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, land: &Land, plan: &Plan, theme: &Theme) {
     let seed = rng.next() as u32;
     match place {
         Place::Space => return realms::space(pen, land, theme, rng),
+        Place::Moon => return realms::moon(pen, land, theme, rng),
         Place::Underwater => return realms::underwater(pen, land, theme, rng),
         Place::Room => return realms::room(pen, land, theme, rng),
         _ => {}
@@ -146,6 +148,8 @@ pub(super) fn draw(pen: &mut Pen<'_>, land: &Land, plan: &Plan, theme: &Theme) {
             );
             veil(pen, land, mist);
         }
+        Place::Peaks => heights::peaks(pen, land, theme, rng.fork(7)),
+        Place::Wall => heights::wall(pen, land, theme, rng.fork(8)),
         Place::Seaside => sea(pen, land, theme, land.light, land.rng.fork(23)),
         Place::Desert => {
             ridge(
@@ -239,7 +243,7 @@ pub(super) fn draw(pen: &mut Pen<'_>, land: &Land, plan: &Plan, theme: &Theme) {
 }
 
 /// Mist that settles at the foot of a ridge.
-fn veil(pen: &mut Pen<'_>, land: &Land, mist: Rgb) {
+pub(super) fn veil(pen: &mut Pen<'_>, land: &Land, mist: Rgb) {
     let tall = land.unit() * 0.26;
     pen.bare().fade(
         block(0.0, land.horizon - tall, land.width, tall + land.unit() * 0.03),
@@ -248,7 +252,15 @@ fn veil(pen: &mut Pen<'_>, land: &Land, mist: Rgb) {
     );
 }
 
-fn trees(pen: &mut Pen<'_>, land: &Land, leaf: Rgb, size: (f32, f32), count: usize, mut rng: Rng, foot: f32) {
+pub(super) fn trees(
+    pen: &mut Pen<'_>,
+    land: &Land,
+    leaf: Rgb,
+    size: (f32, f32),
+    count: usize,
+    mut rng: Rng,
+    foot: f32,
+) {
     for nth in 0..count {
         let x = (nth as f32 + rng.range(0.05, 0.95)) / count as f32 * land.width;
         let tall = land.unit() * rng.range(size.0, size.1);
@@ -442,6 +454,10 @@ fn village(pen: &mut Pen<'_>, land: &Land, theme: &Theme, mut rng: Rng) {
             coat: None,
             action: super::keywords::Action::Stand,
             accents,
+            snow: false,
+            suit: false,
+            glasses: false,
+            hat: None,
             night: land.night,
             rng: look_rng,
         };

@@ -6,14 +6,17 @@
 use tiny_skia::{Pixmap, Transform};
 
 use super::brush;
+use super::cutout::Cutout;
+use super::figure;
 use super::keywords::{Hour, Style, Weather};
-use super::palette::{Rgb, Theme, WHITE, hex, main_colours, pigment};
-use super::pen::{Pen, block, curve, disc, oval, poly, slab};
+use super::palette::{Rgb, Theme, WHITE, hex, pigment};
+use super::pen::{Pen, block, disc, oval, slab};
 use super::plan::Plan;
 use super::raster::Raster;
 use super::rng::{Rng, lattice, noise};
 use super::scene;
 use super::style;
+use super::subjects;
 use super::weather::{self, Sky};
 
 /// The picture that an edit of `references` gives; `None` without a reference.
@@ -26,29 +29,45 @@ pub(super) fn edit(
     rng: Rng,
 ) -> Option<Raster> {
     let (first, others) = references.split_first()?;
-    let mut picture = first.cover(width, height);
-    if plan.style == Style::Figurine {
-        return figurine(&picture, theme, rng);
+    if matches!(plan.style, Style::Figurine | Style::Statue | Style::Cabinet) {
+        return figure::show(first, plan.style, theme, (width, height), rng);
     }
+    let mut picture = first.cover(width, height);
     let sky = skyline(&picture);
+    let built = has_houses(&picture);
     light(&mut picture, plan, &sky);
     surfaces(&mut picture, plan, rng);
     for hue in plan.hues.iter().take(2) {
         let dye = pigment(*hue);
         picture.map(|_, _, c| c.dyed(dye, 0.42));
     }
-    if plan.adds && !plan.figures.is_empty() {
+    let added = plan.adds && (!plan.figures.is_empty() || plan.hat.is_some());
+    if added {
+        let crown = Cutout::of(&picture).crown();
         let mut page = picture.to_pixmap()?;
-        scene::add_figures(&mut page, plan, theme, rng);
+        if plan.figures.is_empty() {
+            let pen = &mut Pen::new(&mut page, scene::manner(plan.style, width.min(height) as f32, 4));
+            let (x, y, wide) = crown;
+            subjects::hat(
+                &mut pen.turned(x, y, rng.fork(65).range(-8.0, 8.0)).at(0.0, 0.0, wide / 224.0),
+                scene::hat_colour(plan).unwrap_or(WHITE),
+            );
+        } else {
+            scene::add_figures(&mut page, plan, theme, rng);
+        }
         picture = Raster::from_pixmap(&page);
     }
-    if plan.style == Style::Storybook {
+    // Whoever wants something added wants the rest as it is.
+    let kept = added && plan.hour.is_none() && plan.weather.is_empty() && plan.hues.is_empty();
+    if plan.style == Style::Storybook && kept {
+        picture.map(|_, _, c| c.saturated(1.04));
+    } else if plan.style == Style::Storybook {
         picture = painterly(&picture, plan, rng);
     } else {
         picture = style::apply(plan.style, picture, rng.fork(50));
     }
     let mut page = picture.to_pixmap()?;
-    decorate(&mut page, plan, theme, &sky, rng);
+    decorate(&mut page, plan, theme, &sky, built, rng);
     pin(&mut page, others, rng);
     Some(Raster::from_pixmap(&page))
 }
@@ -101,6 +120,38 @@ fn skyline(picture: &Raster) -> Vec<i32> {
             around.iter().copied().min().unwrap_or(0)
         })
         .collect()
+}
+
+/// Whether the picture shows buildings: long upright edges, as walls have them and hills, trees and faces don't. In
+/// a picture that is dark already nothing is known, and its lamps are lit.
+fn has_houses(picture: &Raster) -> bool {
+    let small = picture.cover(160, 160);
+    let tone = |x: i32, y: i32| Rgb::of(small.at(x, y)).luma();
+    let mean = small.pixels().iter().map(|p| Rgb::of(*p).luma()).sum::<f32>() / small.pixels().len() as f32;
+    if mean < 0.28 {
+        return false;
+    }
+    let upright = |x: i32, y: i32| {
+        let across = (tone(x + 1, y) - tone(x - 1, y)).abs();
+        across > 0.07 && (tone(x, y + 2) - tone(x, y - 2)).abs() < across * 0.5
+    };
+    let mut walls = 0;
+    let mut last = -9;
+    for x in 3..157 {
+        let mut run = 0;
+        let longest = (4..150)
+            .map(|y| {
+                run = if upright(x, y) { run + 1 } else { 0 };
+                run
+            })
+            .max()
+            .unwrap_or(0);
+        if longest >= 17 && x - last > 4 {
+            walls += 1;
+            last = x;
+        }
+    }
+    walls >= 3
 }
 
 fn light(picture: &mut Raster, plan: &Plan, sky: &[i32]) {
@@ -187,7 +238,7 @@ fn surfaces(picture: &mut Raster, plan: &Plan, rng: Rng) {
     }
 }
 
-fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], rng: Rng) {
+fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], built: bool, rng: Rng) {
     let (width, height) = (page.width() as f32, page.height() as f32);
     let unit = width.min(height);
     let mut heights: Vec<i32> = sky.to_vec();
@@ -196,13 +247,13 @@ fn decorate(page: &mut Pixmap, plan: &Plan, theme: &Theme, sky: &[i32], rng: Rng
     let night = plan.hour() == Hour::Night;
     let pixels = night.then(|| Raster::from_pixmap(page));
     let mut pen = Pen::new(page, scene::manner(plan.style, unit, rng.fork(61).next() as u32));
-    if let Some(pixels) = pixels {
+    if let Some(pixels) = pixels.filter(|_| built) {
         windows(&mut pen, &pixels, sky, plan.overcast(), rng.fork(62));
-        if typical > unit * 0.1 && !plan.overcast() {
-            let view = Sky { width, height, horizon: typical, rng: rng.fork(63) };
-            weather::stars(&mut pen, &view, 90, plan.has(Weather::Stars));
-            weather::moon(&mut pen, width * 0.8, typical * 0.34, unit * 0.05, hex(0x00FB_F3D6));
-        }
+    }
+    if night && typical > unit * 0.1 && !plan.overcast() {
+        let view = Sky { width, height, horizon: typical, rng: rng.fork(63) };
+        weather::stars(&mut pen, &view, 90, plan.has(Weather::Stars));
+        weather::moon(&mut pen, width * 0.8, typical * 0.34, unit * 0.05, hex(0x00FB_F3D6));
     }
     if plan.hour == Some(Hour::Sunset) {
         let y = typical.clamp(height * 0.3, height * 0.55);
@@ -292,168 +343,4 @@ pub(super) fn pin(page: &mut Pixmap, others: &[Raster], mut rng: Rng) {
         let mut flat = Pen::new(page, manner);
         flat.within(turn).shape(disc(x + side / 2.0, y + side * 0.035, side * 0.045), hex(0x00E2_5548));
     }
-}
-
-/// The subject of the picture as an acrylic figure on a round base, before its box, on a desk.
-fn figurine(picture: &Raster, theme: &Theme, rng: Rng) -> Option<Raster> {
-    let (width, height) = (picture.width() as f32, picture.height() as f32);
-    let unit = width.min(height);
-    let colours = main_colours(picture, 5);
-    let colour = |nth: usize| colours.get(nth % colours.len().max(1)).copied().unwrap_or(WHITE);
-    let mut page = Pixmap::new(width as u32, height as u32)?;
-    let pen = &mut Pen::new(&mut page, scene::manner(Style::Storybook, unit, rng.fork(70).next() as u32));
-    let desk = height * 0.7;
-    pen.bare().fade(
-        block(-2.0, -2.0, width + 4.0, desk + 4.0),
-        (colour(0).mix(hex(0x00EF_E4D4), 0.72), 1.0),
-        (colour(1).mix(hex(0x00F8_F0E4), 0.8), 1.0),
-    );
-    pen.glow(width * 0.22, height * 0.1, unit * 0.8, hex(0x00FF_F4D8), 0.7);
-    pen.shape(block(-5.0, desk, width + 10.0, height - desk + 5.0), hex(0x00C8_9A6C));
-    for grain in 1..6 {
-        let y = desk + (height - desk) * grain as f32 / 6.0;
-        pen.line(
-            curve(&[(0.0, y), (width * 0.4, y + unit * 0.008), (width, y - unit * 0.004)]),
-            hex(0x009E_7248),
-            unit * 0.002,
-            0.5,
-        );
-    }
-    // The box, with a window that shows the whole picture.
-    let (bw, bh) = (unit * 0.36, unit * 0.52);
-    let (bx, by) = (width * 0.74 - bw / 2.0, desk + unit * 0.05 - bh);
-    let card = theme.accents[2].mix(colour(1), 0.35);
-    pen.shape(
-        poly(&[
-            (bx + bw, by),
-            (bx + bw + unit * 0.05, by - unit * 0.035),
-            (bx + bw + unit * 0.05, by + bh - unit * 0.04),
-            (bx + bw, by + bh),
-        ]),
-        card.darker(0.3),
-    );
-    pen.shape(
-        poly(&[
-            (bx, by),
-            (bx + unit * 0.05, by - unit * 0.035),
-            (bx + bw + unit * 0.05, by - unit * 0.035),
-            (bx + bw, by),
-        ]),
-        card.lighter(0.2),
-    );
-    pen.shape(block(bx, by, bw, bh), card);
-    pen.bare().fill(block(bx, by + bh * 0.83, bw, bh * 0.17), card.darker(0.28), 1.0);
-    let name = "手办 FIGURE";
-    let size = bw * 0.1;
-    pen.bare().fill(
-        super::text::line(name, bx + bw * 0.5 - super::text::width(name, size) / 2.0, by + bh * 0.935, size),
-        WHITE,
-        0.95,
-    );
-    let (ww, wh) = (bw * 0.84, bh * 0.74);
-    pen.shape(slab(bx + (bw - ww) / 2.0, by + bh * 0.05, ww, wh, unit * 0.012), WHITE);
-    let photo = picture.cover((ww * 0.94) as usize, (wh * 0.94) as usize).to_pixmap()?;
-    let paint = tiny_skia::PixmapPaint::default();
-    page.draw_pixmap(
-        (bx + (bw - ww * 0.94) / 2.0) as i32,
-        (by + bh * 0.05 + wh * 0.03) as i32,
-        photo.as_ref(),
-        &paint,
-        Transform::identity(),
-        None,
-    );
-    let pen = &mut Pen::new(&mut page, scene::manner(Style::Storybook, unit, 5));
-    pen.bare().glowing(
-        poly(&[
-            (bx + bw * 0.12, by + bh * 0.06),
-            (bx + bw * 0.34, by + bh * 0.06),
-            (bx + bw * 0.14, by + bh * 0.5),
-        ]),
-        WHITE,
-        0.22,
-    );
-    // The base.
-    let (cx, cy) = (width * 0.34, desk + (height - desk) * 0.42);
-    let tall = unit * 0.62;
-    pen.bare().fill(
-        oval(cx + unit * 0.03, cy + unit * 0.03, unit * 0.27, unit * 0.06),
-        hex(0x0040_2A1C),
-        0.35,
-    );
-    pen.shape(oval(cx, cy + unit * 0.014, unit * 0.25, unit * 0.062), hex(0x00B4_CBD8));
-    pen.bare().fill(oval(cx, cy, unit * 0.25, unit * 0.062), hex(0x00E4_F2F8), 0.9);
-    pen.line(oval(cx, cy, unit * 0.225, unit * 0.05), WHITE, unit * 0.004, 0.9);
-    // The figure: the middle of the picture, cut out with a clear rim.
-    let mut out = Raster::from_pixmap(&page);
-    let cutout = cutout(picture);
-    let scale = tall / height;
-    let shown = (height * 0.04, cy + unit * 0.008);
-    let rim = unit * 0.014;
-    let reach = |x: f32, y: f32| (cutout.sample(x, y).r - 0.5) * 2.0;
-    let half = width * scale / 2.0 + rim * 2.0;
-    for y in (shown.1 - tall - rim * 2.0) as i32..shown.1 as i32 {
-        for x in (cx - half) as i32..(cx + half) as i32 {
-            let (sx, sy) = (width / 2.0 + (x as f32 - cx) / scale, height - (shown.1 - y as f32) / scale);
-            let inside = reach(sx, sy);
-            let shade = (sx / width - 0.5) * 0.3;
-            if inside > 0.0 {
-                let c =
-                    picture.sample(sx, sy).saturated(1.2).lighter((-shade).max(0.0)).darker(shade.max(0.0));
-                out.put(x, y, c, (inside * 12.0).min(1.0));
-            } else if inside > -0.62 {
-                out.put(x, y, hex(0x00F4_FAFD), ((inside + 0.62) * 8.0).min(0.82));
-            }
-        }
-    }
-    Some(out)
-}
-
-/// Where the subject is: above one half inside, falling off outside. What differs from the rim of the picture
-/// counts as subject when that leaves a sensible share; otherwise an upright oval in the middle does.
-fn cutout(picture: &Raster) -> Raster {
-    let (columns, rows) = (96_usize, 96_usize);
-    let small = picture.cover(columns, rows);
-    let stretch = |x: usize, y: usize| {
-        let sx = (x as f32 + 0.5) / columns as f32 * picture.width() as f32;
-        let sy = (y as f32 + 0.5) / rows as f32 * picture.height() as f32;
-        picture.sample(sx, sy)
-    };
-    let gap = |a: Rgb, b: Rgb| (a.r - b.r).abs() + (a.g - b.g).abs() + (a.b - b.b).abs();
-    let mut outside = vec![false; columns * rows];
-    let mut open: Vec<usize> =
-        (0..columns).chain((0..rows).flat_map(|y| [y * columns, y * columns + columns - 1])).collect();
-    let colours: Vec<Rgb> = (0..columns * rows).map(|cell| stretch(cell % columns, cell / columns)).collect();
-    while let Some(cell) = open.pop() {
-        let Some(mark) = outside.get_mut(cell).filter(|mark| !**mark) else { continue };
-        *mark = true;
-        let Some(here) = colours.get(cell).copied() else { continue };
-        let (x, y) = (cell % columns, cell / columns);
-        let near = [
-            (x > 0).then(|| cell - 1),
-            (x + 1 < columns).then(|| cell + 1),
-            (y > 0).then(|| cell - columns),
-            (y + 1 < rows).then(|| cell + columns),
-        ];
-        open.extend(
-            near.into_iter()
-                .flatten()
-                .filter(|next| colours.get(*next).is_some_and(|there| gap(here, *there) < 0.085)),
-        );
-    }
-    let share = outside.iter().filter(|mark| !**mark).count() as f32 / (columns * rows) as f32;
-    let found = (0.1..0.62).contains(&share);
-    let mask = Raster::filled(small.width(), small.height(), |x, y| {
-        let (u, v) = (x as f32 / columns as f32 - 0.5, y as f32 / rows as f32 - 0.54);
-        let egg = (u / 0.34).powi(2) + (v / 0.45).powi(2) < 1.0;
-        let central = (u / 0.36).powi(2) + (v / 0.47).powi(2) < 1.0;
-        let inside =
-            if found { central && !outside.get(y * columns + x).copied().unwrap_or(true) } else { egg };
-        if inside { [255; 3] } else { [0; 3] }
-    });
-    let soft = mask.blurred(2);
-    Raster::filled(picture.width(), picture.height(), |x, y| {
-        let sx = x as f32 / picture.width() as f32 * columns as f32;
-        let sy = y as f32 / picture.height() as f32 * rows as f32;
-        soft.sample(sx, sy).bytes()
-    })
 }

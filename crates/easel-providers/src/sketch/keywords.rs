@@ -1,6 +1,7 @@
 //! The words that `sketch` understands, as data: what a prompt may name and how people write it.
 //!
-//! Only the table and its types; reading a prompt is `plan`. A word in Chinese is found anywhere, a word in
+//! Only the tables and their types; reading a prompt is `plan`. Words stand in simplified characters; [`simplified`]
+//! brings other forms to them. A word in Chinese is found anywhere, a word in
 //! Latin letters only as a whole word (a plural `s` is allowed). At each place the longest word wins, which
 //! is what the `Tag::Ignore` rows are for: 马路 is no horse and 上海 no sea.
 
@@ -9,10 +10,10 @@
 pub(super) enum Subject {
     Corgi, Dog, Cat, Rabbit, Fox, Bear, Panda, Tiger, Lion, Pig, Cow, Sheep, Mouse, Wolf,
     Horse, Unicorn, Deer, Bird, Penguin, Owl, Chick, Fish, Whale, Butterfly, Dragon, Turtle,
-    Girl, Boy, Person, Astronaut, Wizard, Robot,
-    Car, Boat, Plane, Rocket, Balloon, House, Castle, Temple, Lighthouse, Windmill, Tent, Train,
+    Girl, Boy, Person, Santa, Astronaut, Wizard, Robot,
+    Car, Boat, Plane, Rocket, Balloon, House, Cabin, Castle, Temple, Lighthouse, Windmill, Tent, Train,
     Tree, Blossom, Pine, ChristmasTree, Bamboo, Flower, Sunflower, Mushroom,
-    Cake, Noodles, Cup, Apple, Book, Heart, Lantern, Umbrella, Gift, Guitar, Snowman,
+    Cake, Noodles, Dish, Cup, Apple, Book, Heart, Lantern, Umbrella, Gift, Guitar, Snowman,
 }
 
 /// Where a scene plays.
@@ -20,6 +21,12 @@ pub(super) enum Subject {
 pub(super) enum Place {
     Meadow, Seaside, Forest, City, Street, Snowfield, Desert, Space, Room, Mountains, Lake, Underwater, Garden,
     Village,
+    /// Snow-covered summits.
+    Peaks,
+    /// The Great Wall in its mountains.
+    Wall,
+    /// The ground of the moon.
+    Moon,
 }
 
 /// The light.
@@ -50,12 +57,23 @@ pub(super) enum Action {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Style {
     Storybook, Watercolour, Pixel, Oil, Neon, Ink, Anime, Pencil, Mono, Retro, Figurine,
+    /// A figurine as a statue.
+    Statue,
+    /// A figurine in a glass cabinet.
+    Cabinet,
+}
+
+/// What a figure wears.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Wear {
+    Glasses, Hat,
 }
 
 /// What a word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Tag {
     Subject(Subject), Place(Place), Hour(Hour), Weather(Weather), Hue(Hue), Action(Action), Style(Style),
+    Wear(Wear),
     /// "Add …": in an edit, the subjects that follow are drawn into the picture.
     Add,
     /// More than one of the subject that follows.
@@ -102,7 +120,8 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("乌龟 海龟 龟 turtle tortoise", Tag::Subject(S::Turtle)),
     ("女孩 少女 女生 姑娘 女人 美女 公主 妹妹 女子 萝莉 girl woman princess lady", Tag::Subject(S::Girl)),
     ("男孩 少年 男生 男人 王子 小伙 男子 boy man prince", Tag::Subject(S::Boy)),
-    ("人 人物 小孩 孩子 角色 老人 person people child kid character", Tag::Subject(S::Person)),
+    ("人 人物 小孩 孩子 角色 老人 老爷爷 老奶奶 person people child kid character", Tag::Subject(S::Person)),
+    ("圣诞老人 圣诞老公公 santa santa_claus father_christmas", Tag::Subject(S::Santa)),
     ("宇航员 航天员 太空人 astronaut cosmonaut", Tag::Subject(S::Astronaut)),
     ("魔法师 巫师 女巫 魔女 wizard witch mage", Tag::Subject(S::Wizard)),
     ("机器人 机甲 高达 robot mecha android", Tag::Subject(S::Robot)),
@@ -111,7 +130,8 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("飞机 纸飞机 plane airplane aircraft", Tag::Subject(S::Plane)),
     ("飞船 火箭 宇宙飞船 太空船 spaceship rocket spacecraft starship", Tag::Subject(S::Rocket)),
     ("气球 热气球 balloon", Tag::Subject(S::Balloon)),
-    ("房子 小屋 木屋 房屋 屋 家 house cottage cabin home hut", Tag::Subject(S::House)),
+    ("房子 小屋 房屋 屋 家 house cottage home", Tag::Subject(S::House)),
+    ("木屋 小木屋 木房子 林中小屋 cabin log_cabin hut", Tag::Subject(S::Cabin)),
     ("城堡 古堡 castle palace fortress", Tag::Subject(S::Castle)),
     ("塔 宝塔 寺庙 神社 古建筑 亭子 宫殿 temple pagoda shrine", Tag::Subject(S::Temple)),
     ("灯塔 lighthouse", Tag::Subject(S::Lighthouse)),
@@ -127,8 +147,11 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("向日葵 太阳花 sunflower", Tag::Subject(S::Sunflower)),
     ("蘑菇 mushroom", Tag::Subject(S::Mushroom)),
     ("蛋糕 生日蛋糕 甜点 cake cupcake dessert", Tag::Subject(S::Cake)),
-    ("面 拉面 面条 美食 食物 米饭 火锅 饺子 ramen noodle food rice dumpling", Tag::Subject(S::Noodles)),
-    ("咖啡 茶 奶茶 杯子 coffee tea cup mug", Tag::Subject(S::Cup)),
+    ("面 拉面 面条 牛肉面 鸡蛋面 方便面 泡面 鱼丸面 羊肉粉 米线 火锅 ramen noodle beef_noodle noodle_soup", Tag::Subject(S::Noodles)),
+    ("美食 食物 米饭 饺子 菜 炒饭 寿司 牛肉 牛排 羊肉 猪肉 鸡肉 鱼肉 红烧肉 鱼香肉丝 水煮鱼 烤鱼 烤鸭 烤鸡 炸鸡 鸡腿 鸡翅 \
+      鸡蛋 煎蛋 蛋炒饭 羊肉串 烤羊 龙虾 小龙虾 虾 螃蟹 面包 披萨 汉堡 热狗 food rice dumpling sushi dish beef steak \
+      fried_chicken roast_duck hot_dog pizza burger egg bread", Tag::Subject(S::Dish)),
+    ("咖啡 茶 奶茶 牛奶 鸡尾酒 杯子 coffee tea cup mug", Tag::Subject(S::Cup)),
     ("苹果 水果 桃子 apple fruit peach", Tag::Subject(S::Apple)),
     ("书 书本 book", Tag::Subject(S::Book)),
     ("爱心 心形 heart", Tag::Subject(S::Heart)),
@@ -145,8 +168,11 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("雪地 雪原 冰原 北极 南极 snowfield tundra arctic", Tag::Place(P::Snowfield)),
     ("沙漠 沙丘 戈壁 desert dune", Tag::Place(P::Desert)),
     ("太空 宇宙 外太空 火星 星球 space universe galaxy cosmos planet mars", Tag::Place(P::Space)),
-    ("室内 房间 卧室 客厅 教室 咖啡馆 窗边 room indoor bedroom cafe classroom", Tag::Place(P::Room)),
-    ("山 高山 雪山 山水 山峰 群山 山脉 富士山 mountain hill peak landscape", Tag::Place(P::Mountains)),
+    ("室内 房间 卧室 客厅 教室 咖啡馆 窗边 窗台 窗户 窗前 room indoor bedroom cafe classroom windowsill window_sill window", Tag::Place(P::Room)),
+    ("山 高山 山水 山峰 群山 山脉 mountain hill peak landscape", Tag::Place(P::Mountains)),
+    ("雪山 雪峰 富士山 喜马拉雅 阿尔卑斯 珠峰 snow_mountain snowy_mountain snowcapped snow-capped alps mount_fuji", Tag::Place(P::Peaks)),
+    ("长城 great_wall", Tag::Place(P::Wall)),
+    ("月球 月面 月球表面 月亮上 on_the_moon lunar", Tag::Place(P::Moon)),
     ("湖 湖面 湖边 江 河 河边 池塘 小溪 lake river pond stream", Tag::Place(P::Lake)),
     ("海底 水下 深海 underwater undersea deep_sea", Tag::Place(P::Underwater)),
     ("花园 花田 花海 garden flower_field", Tag::Place(P::Garden)),
@@ -194,6 +220,8 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("吃 吃饭 eat eating", Tag::Action(A::Eat)),
     ("读书 看书 阅读 read reading", Tag::Action(A::Read)),
     ("爱 拥抱 恋爱 抱 love hug hugging kiss", Tag::Action(A::Love)),
+    ("眼镜 墨镜 太阳镜 glasses sunglasses spectacles", Tag::Wear(Wear::Glasses)),
+    ("帽子 帽 礼帽 圣诞帽 草帽 鸭舌帽 棒球帽 hat cap", Tag::Wear(Wear::Hat)),
     ("水彩 水彩画 watercolor watercolour", Tag::Style(Y::Watercolour)),
     ("像素 像素风 像素画 像素艺术 pixel pixel_art 8bit 8-bit", Tag::Style(Y::Pixel)),
     ("油画 梵高 印象派 oil_painting van_gogh impressionist oil", Tag::Style(Y::Oil)),
@@ -204,10 +232,35 @@ pub(super) const TABLE: &[(&str, Tag)] = &[
     ("黑白 单色 灰度 monochrome black_and_white grayscale", Tag::Style(Y::Mono)),
     ("复古 老照片 怀旧 retro vintage sepia", Tag::Style(Y::Retro)),
     ("手办 模型 盲盒 亚克力 figurine figure figma toy", Tag::Style(Y::Figurine)),
-    ("加 加上 加个 添 添加 放 戴 add put include", Tag::Add),
+    ("雕像 雕塑 塑像 石像 铜像 石膏像 statue sculpture resin_statue bust", Tag::Style(Y::Statue)),
+    ("展示柜 陈列柜 玻璃柜 橱窗 display_cabinet display_case showcase glass_cabinet", Tag::Style(Y::Cabinet)),
+    ("加 加上 加个 添 添加 放 戴 戴上 add put include", Tag::Add),
     ("一群 许多 很多 几只 两只 三只 两个 三个 many several two three group", Tag::Many),
     ("上海 海报 人工 别人 大家 家庭 国家 画家 作家 马上 马克 马赛克 水面 面前 后面 前面 上面 里面 下面 画面 \
       见面 面对 面部 粉丝 金属 现金 风格 画风 风景 青年 青春 明星 火星文 月饼 松鼠 海鲜 花费 书法 车站 白领 \
-      空白 明白 机会 这个人 个人 本人 加油 云南 龙卷风 雷达 爱好 可爱 喜爱 亲爱 人像 追加 增加 参加 放大 放在 \
+      空白 明白 机会 这个人 个人 本人 加油 云南 龙卷风 雷达 爱好 可爱 喜爱 亲爱 人像 虎皮 牛仔 牛仔裤 牛油果 马桶 马甲 马拉松 马卡龙 马铃薯 海马 河马 斑马 蜗牛 犀牛 羊毛 羊绒 狗尾巴草 鼠标 恐龙 \
+      变色龙 水龙头 熊孩子 鱼缸 鸡冠花 龙舟 猫眼 虎牙 花生 花椒 西兰花 雪糕 雪碧 茶几 书包 书架 书桌 人参 面具 面膜 表面 地面 \
+      石家庄 雪人节 专家 大师 追加 增加 参加 放大 放在 \
       fall like art", Tag::Ignore),
 ];
+
+/// Characters in their traditional or Japanese form, each followed by the simplified one that the table uses.
+const FORMS: &str = "\
+    叢丛絲丝兩两個个烏乌鄉乡書书雲云亞亚親亲倉仓夥伙會会傘伞獸兽內内幾几別别辦办動动單单臥卧廳厅參参葉叶喫吃後后員员園园國国聖圣復复頭头寶宝宮宫對对屬属峯峰師师帳帐莊庄廟庙懷怀戀恋報报擁拥舊旧術术\
+    機机條条極极楓枫櫃柜樹树樓楼櫻樱桜樱櫥橱氣气滿满灘滩燈灯點点煙烟熱热愛爱獨独獅狮豬猪貓猫現现電电畫画著着禮礼筆笔籠笼築筑紅红紙纸線线繪绘綿绵綠绿羣群脈脉藝艺蘋苹蘿萝營营藍蓝見见覺觉許许誕诞讀读\
+    費费賽赛躍跃車车輪轮轎轿邊边達达這这鬱郁裡里裏里鐵铁鉛铅銅铜銀银鍋锅錦锦鎮镇閃闪間间閱阅陽阳陰阴陳陈霧雾領领風风飛飞飯饭餃饺餅饼館馆馬马馳驰駿骏魚鱼鮮鲜鯉鲤鯨鲸鳥鸟雞鸡鷄鸡鴨鸭鴿鸽鵝鹅鵡鹉鸚鹦\
+    鷹鹰黃黄龍龙竜龙龜龟亀龟麵面鏡镜燒烧燉炖腳脚漢汉蝦虾蠍蝎麥麦穀谷歲岁島岛東东長长遠远圖图顏颜夢梦與与為为請请給给幫帮張张隻只來来們们說说寫写騎骑開开關关門门戶户臺台檯台鐘钟錶表雜杂級级維维馴驯\
+    騰腾鳳凤鶴鹤麗丽塊块壓压壽寿髮发發发響响節节紗纱綢绸緞缎縣县蟲虫蛻蜕蝸蜗螞蚂鑽钻鋼钢彈弹撥拨鑼锣鵰雕調调輕轻輛辆軌轨軟软煉炼爐炉爺爷勝胜腦脑臘腊艙舱艦舰蓮莲薔蔷蘆芦蘭兰蘇苏複复補补裝装觀观誰谁\
+    談谈識识謝谢豐丰貝贝貨货賓宾趙赵跡迹轉转運运過过遊游還还進进鄭郑醫医釣钓鈴铃銹锈錢钱鎖锁鐮镰陸陆隊队階阶際际隨随雙双離离難难霽霁靈灵靜静頂顶項项須须頁页顆颗題题顛颠類类飄飘飾饰飲饮養养駱骆駝驼\
+    驢驴骯肮鬆松鬥斗鬧闹魯鲁鯊鲨鰻鳗鴉鸦鴛鸳鴦鸯鵑鹃鵬鹏鷗鸥鹽盐鹹咸齊齐齒齿駅站図图絵绘黒黑読读歩步";
+
+/// The form of a character that the table of words uses.
+pub(super) fn simplified(character: char) -> char {
+    let mut forms = FORMS.chars();
+    while let (Some(from), Some(to)) = (forms.next(), forms.next()) {
+        if from == character {
+            return to;
+        }
+    }
+    character
+}

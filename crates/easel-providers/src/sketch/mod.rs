@@ -1,9 +1,9 @@
 //! The drawing engine of `sketch`, the embedded offline picture provider.
 //!
 //! Reads a prompt for things it can draw (`keywords`, `plan`), composes a picture-book scene of them (`scene`,
-//! `backdrop`, `subjects`, `weather`) or transforms a reference picture (`edit`), gives it a manner (`style`)
-//! and prints its title and the words "offline sketch" below it (`text`), so that nobody mistakes it for the
-//! work of a model. Equal requests give equal bytes.
+//! `backdrop`, `subjects`, `weather`) or transforms a reference picture (`edit`; its own frame comes off first,
+//! `frame`), gives it a manner (`style`) and mounts it above its title and the words "offline sketch" (`text`), so
+//! that nobody mistakes it for the work of a model. Equal requests give equal bytes.
 //!
 //! Pure: no files, no clock, no network, no async, and nothing is kept between two calls. Decoding reference
 //! pictures is the caller's work. Start reading at [`draw`].
@@ -18,7 +18,11 @@
 
 mod backdrop;
 mod brush;
+mod cutout;
 mod edit;
+mod figure;
+mod frame;
+mod heights;
 // Tables of words and of points are laid out by hand: one item per line would hide the shape.
 #[rustfmt::skip]
 mod keywords;
@@ -66,7 +70,7 @@ pub struct SketchRequest<'a> {
     /// Any text, also an empty one: what is drawn.
     pub prompt: &'a str,
     /// Printed below the picture, shortened to three lines; mostly the prompt. It chooses the
-    /// words on the picture and nothing that is drawn.
+    /// words and how much room they take, and nothing that is drawn.
     pub title: &'a str,
     /// Chooses among the pictures for one prompt; 0 stands for "whatever the prompt gives".
     pub seed: u64,
@@ -140,7 +144,9 @@ pub fn draw(request: &SketchRequest<'_>) -> Result<Picture, SketchError> {
         .take(6)
         .enumerate()
         .map(|(position, r)| {
-            Raster::from_rgba(r.width, r.height, r.rgba).ok_or(SketchError::Reference { position })
+            let pixels = Raster::from_rgba(r.width, r.height, r.rgba);
+            let pixels = pixels.ok_or(SketchError::Reference { position })?;
+            Ok(frame::inside(&pixels).unwrap_or(pixels))
         })
         .collect::<Result<Vec<_>, _>>()?;
     let shrink = (PAINTED_PIXELS / (width as f32 * height as f32)).sqrt().min(1.0);
@@ -167,16 +173,15 @@ fn compose(
     let caption = text::Caption::new(request.title, width, height);
     let theme = theme(plan, references, rng);
     let [accent, ..] = theme.accents;
-    if request.edit {
-        let mut picture = edit::edit(plan, &theme, references, width, height, rng)?;
-        style::finish(&mut picture, plan.style, rng.fork(9).next() as u32);
-        let mut page = picture.to_pixmap()?;
-        caption.overlay(&mut page, accent);
-        return Some(Raster::from_pixmap(&page));
-    }
     let margin = caption.margin();
     let (inner_width, inner_height) = (width - 2 * margin, height - margin - caption.height);
-    let picture = scene_pixels(plan, &theme, request.title, references, inner_width, inner_height, rng)?;
+    let picture = if request.edit {
+        let mut picture = edit::edit(plan, &theme, references, inner_width, inner_height, rng)?;
+        style::finish(&mut picture, plan.style, rng.fork(9).next() as u32);
+        picture
+    } else {
+        scene_pixels(plan, &theme, request.title, references, inner_width, inner_height, rng)?
+    };
     let mut page = Pixmap::new(width as u32, height as u32)?;
     caption.mount(&picture.to_pixmap()?, &mut page, accent);
     Some(Raster::from_pixmap(&page))

@@ -165,7 +165,11 @@ const fn tint_of(hour: Hour) -> (Rgb, f32) {
 
 const fn ground_of(place: Place) -> Rgb {
     match place {
-        Place::Meadow | Place::Mountains | Place::Lake | Place::Garden | Place::Village => hex(0x008C_BD5A),
+        Place::Meadow | Place::Mountains | Place::Lake | Place::Garden | Place::Village | Place::Wall => {
+            hex(0x008C_BD5A)
+        }
+        Place::Peaks => hex(0x00A9_C98A),
+        Place::Moon => hex(0x00B9_B6BC),
         Place::Forest => hex(0x006C_9A4E),
         Place::Seaside => hex(0x00F0_D9A6),
         Place::Snowfield => hex(0x00EF_F5FA),
@@ -193,6 +197,8 @@ impl Theme {
         }
         if place == Place::Space {
             sky = [hex(0x000B_0B24), hex(0x0023_1B4D), hex(0x0054_3A78)];
+        } else if place == Place::Moon {
+            sky = [hex(0x0006_0714), hex(0x000C_1026), hex(0x001A_1E3C)];
         } else if place == Place::Underwater {
             sky = [hex(0x006F_D3DC), hex(0x002F_93BC), hex(0x0018_5A8F)].map(lit);
         }

@@ -117,6 +117,13 @@ impl Raster {
         Pixmap::from_vec(bytes, size)
     }
 
+    /// The columns `left..right` and rows `top..low`, at least one pixel of them.
+    pub(super) fn part(&self, left: usize, top: usize, right: usize, low: usize) -> Self {
+        Self::filled(right.saturating_sub(left), low.saturating_sub(top), |x, y| {
+            self.at((left + x) as i32, (top + y) as i32)
+        })
+    }
+
     /// Scaled so that it covers the given size; what sticks out is cut off evenly. Averages when shrinking.
     pub(super) fn cover(&self, width: usize, height: usize) -> Self {
         let scale = (self.width as f32 / width as f32).min(self.height as f32 / height as f32);

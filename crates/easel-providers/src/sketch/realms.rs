@@ -1,4 +1,4 @@
-//! Places without a landscape: outer space, the bottom of the sea, a room.
+//! Places without a landscape: outer space, the moon, the bottom of the sea, a room.
 //!
 //! Like `backdrop`, these draw in page pixels and know nothing of figures.
 
@@ -38,6 +38,39 @@ pub(super) fn space(pen: &mut Pen<'_>, land: &Land, theme: &Theme, mut rng: Rng)
             (rng.unit() * land.width, land.horizon + unit * 0.09 + rng.unit() * (land.height - land.horizon));
         let size = unit * rng.range(0.02, 0.055);
         pen.shape(oval(x, y, size, size * 0.32), theme.ground.darker(0.34));
+    }
+}
+
+/// Grey dust and craters under a black sky, with the earth in it.
+pub(super) fn moon(pen: &mut Pen<'_>, land: &Land, theme: &Theme, mut rng: Rng) {
+    let unit = land.unit();
+    let sky = super::weather::Sky { width: land.width, height: land.height, horizon: land.height, rng };
+    super::weather::stars(pen, &sky, 190, false);
+    let (x, y, r) = (land.light, land.height * 0.22, unit * 0.12);
+    pen.glow(x, y, r * 2.2, hex(0x0078_B8F0), 0.5);
+    pen.bare().glowing(disc(x, y, r), hex(0x003F_86CC), 1.0);
+    for patch in [
+        [(-0.7, -0.35), (-0.3, -0.75), (0.1, -0.6), (-0.05, -0.2), (-0.4, 0.05)],
+        [(0.15, 0.0), (0.55, -0.25), (0.85, 0.1), (0.5, 0.45), (0.3, 0.75)],
+        [(-0.5, 0.4), (-0.2, 0.3), (0.0, 0.6), (-0.2, 0.85), (-0.4, 0.7)],
+    ] {
+        let points = patch.map(|(dx, dy)| (x + dx * r, y + dy * r));
+        pen.bare().glowing(blob(&points), hex(0x0068_B070), 1.0);
+    }
+    for (dy, half) in [(-0.5, 0.55), (0.12, 0.8), (0.62, 0.5)] {
+        pen.bare().glowing(oval(x - 0.1 * r, y + dy * r, half * r, r * 0.07), WHITE, 0.75);
+    }
+    let seed = rng.next() as u32;
+    let grey = theme.ground;
+    ridge(pen, land, land.horizon, unit * 0.12, 1.1, seed, false, grey.darker(0.42));
+    ridge(pen, land, land.horizon + unit * 0.06, unit * 0.06, 0.9, seed ^ 1, false, grey.darker(0.08));
+    for nth in 0..16 {
+        let depth = nth as f32 / 16.0;
+        let x = rng.unit() * land.width;
+        let y = land.horizon + unit * 0.1 + depth * (land.height - land.horizon);
+        let size = unit * rng.range(0.015, 0.035) * (0.6 + depth * 1.6);
+        pen.bare().fill(oval(x, y, size, size * 0.34), grey.lighter(0.3), 1.0);
+        pen.bare().fill(oval(x, y + size * 0.05, size * 0.88, size * 0.27), grey.darker(0.3), 1.0);
     }
 }
 

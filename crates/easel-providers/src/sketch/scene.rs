@@ -5,10 +5,10 @@
 use tiny_skia::Pixmap;
 
 use super::backdrop::{self, Land};
-use super::keywords::{Action, Hour, Place, Style, Subject};
+use super::keywords::{Action, Hour, Place, Style, Subject, Weather};
 use super::palette::{INK, Rgb, Theme, WHITE, hex, pigment};
 use super::pen::{Manner, Pen, blob, block, curve, disc, limb, oval, poly, slab};
-use super::plan::{Figure, Plan};
+use super::plan::{self, Figure, Plan};
 use super::rng::Rng;
 use super::subjects::{self, Look, Role};
 use super::text;
@@ -51,6 +51,7 @@ pub(super) fn paint(page: &mut Pixmap, plan: &Plan, theme: &Theme, title: &str, 
     let share = match place {
         Place::Seaside => 0.52,
         Place::Space => 0.7,
+        Place::Moon => 0.62,
         Place::Room => 0.6,
         _ if height > width * 1.2 => 0.66,
         _ => 0.6,
@@ -65,7 +66,7 @@ pub(super) fn paint(page: &mut Pixmap, plan: &Plan, theme: &Theme, title: &str, 
         (low, 1.0),
     );
     let sky = Sky { width, height, horizon, rng: rng.fork(1) };
-    if !matches!(place, Place::Space | Place::Underwater) {
+    if !matches!(place, Place::Space | Place::Moon | Place::Underwater) {
         weather::behind(pen, &sky, plan, theme);
     }
     let land = Land {
@@ -78,6 +79,10 @@ pub(super) fn paint(page: &mut Pixmap, plan: &Plan, theme: &Theme, title: &str, 
         light: sky.light_at(),
     };
     backdrop::draw(pen, &land, plan, theme);
+    if place == Place::Room && plan.has(Weather::Moon) {
+        // The one in the sky is behind the wall; this one stands in the window.
+        weather::moon(pen, width * 0.5 + unit * 0.12, horizon - unit * 0.4, unit * 0.042, theme.light);
+    }
     let stage = Stage { width, height, horizon, unit, night, rng: rng.fork(3) };
     field(pen, &stage, plan, theme);
     pen.set_tint(theme.tint);
@@ -110,6 +115,11 @@ pub(super) fn add_figures(page: &mut Pixmap, plan: &Plan, theme: &Theme, rng: Rn
     let night = plan.hour() == Hour::Night;
     let stage = Stage { width, height, horizon: height * 0.55, unit, night, rng: rng.fork(3) };
     figures(pen, &stage, plan, theme);
+}
+
+/// The colour of the hat that the prompt names.
+pub(super) fn hat_colour(plan: &Plan) -> Option<Rgb> {
+    plan.hat.map(pigment)
 }
 
 fn figures(pen: &mut Pen<'_>, stage: &Stage, plan: &Plan, theme: &Theme) {
@@ -159,7 +169,8 @@ fn place_figure(
     alone: bool,
     wet: bool,
 ) {
-    let profile = subjects::profile(figure.subject);
+    let place = plan.place();
+    let profile = subjects::profile(if figure.suit { Subject::Astronaut } else { figure.subject });
     let mut rng = stage.rng.fork(figure.subject as u64 * 16 + slot as u64);
     let room = stage.width / slots as f32;
     let crowding = 1.0 - 0.14 * (slots.min(4) - 1) as f32;
@@ -175,10 +186,15 @@ fn place_figure(
         Role::Hero => front + (stage.height - front) * 0.22 * (slot % 2) as f32,
         Role::Landmark => {
             tall *= if alone { 1.1 } else { 0.84 };
+            // Before summits or the Great Wall a house is small, or nothing is seen of them.
+            let small = matches!(place, Place::Peaks | Place::Wall);
+            if small {
+                tall *= 0.62;
+            }
             if plan.style == Style::Ink {
                 tall *= 0.72;
             }
-            if slots == 1 && (!alone || plan.style == Style::Ink) {
+            if slots == 1 && (!alone || small || plan.style == Style::Ink) {
                 x = stage.width * if rng.chance(0.5) { 0.23 } else { 0.77 };
             }
             stage.horizon + stage.unit * if alone { 0.12 } else { 0.06 }
@@ -215,10 +231,16 @@ fn place_figure(
         action: plan.action,
         accents: theme.accents,
         night: stage.night,
+        snow: plan.snowy() || matches!(place, Place::Peaks | Place::Snowfield),
+        suit: figure.suit,
+        glasses: plan.glasses,
+        hat: hat_colour(plan),
         rng,
     };
-    let built =
-        matches!(figure.subject, Subject::House | Subject::Castle | Subject::Temple | Subject::Windmill);
+    let built = matches!(
+        figure.subject,
+        Subject::House | Subject::Cabin | Subject::Castle | Subject::Temple | Subject::Windmill
+    );
     if built && grassy(plan) {
         let (d, foot, sway) = (stage.unit, stage.height + 8.0, stage.unit * rng.range(-0.16, 0.16));
         let way = blob(&[
@@ -336,7 +358,14 @@ fn signboard(pen: &mut Pen<'_>, stage: &Stage, words: &str) {
 fn grassy(plan: &Plan) -> bool {
     matches!(
         plan.place(),
-        Place::Meadow | Place::Forest | Place::Lake | Place::Garden | Place::Village | Place::Mountains
+        Place::Meadow
+            | Place::Forest
+            | Place::Lake
+            | Place::Garden
+            | Place::Village
+            | Place::Mountains
+            | Place::Peaks
+            | Place::Wall
     )
 }
 
@@ -456,7 +485,7 @@ fn abstraction(pen: &mut Pen<'_>, width: f32, height: f32, theme: &Theme, title:
             }
         }
     }
-    if let Some(letter) = title.chars().find(|c| c.is_alphanumeric()) {
+    if let Some(letter) = plan::telling_letter(title) {
         let size = unit * 0.3;
         let word = letter.to_string();
         let path = text::line(&word, cx - text::width(&word, size) / 2.0, cy + size * 0.36, size);

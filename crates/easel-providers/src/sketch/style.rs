@@ -8,11 +8,11 @@ use super::palette::{Rgb, hex};
 use super::raster::Raster;
 use super::rng::{Rng, clouds, noise};
 
-/// The picture in the given style. `Storybook` and `Figurine` leave the pixels as they are.
+/// The picture in the given style. `Storybook` and the figurines leave the pixels as they are.
 pub(super) fn apply(style: Style, picture: Raster, mut rng: Rng) -> Raster {
     let seed = rng.next() as u32;
     match style {
-        Style::Storybook | Style::Figurine => picture,
+        Style::Storybook | Style::Figurine | Style::Statue | Style::Cabinet => picture,
         Style::Watercolour => watercolour(&picture, seed),
         Style::Pixel => pixels(&picture),
         Style::Oil => brush::repaint(&picture, brush::Manner { bold: 1.15, lively: 0.34 }, rng),

@@ -110,13 +110,14 @@ fn every_word_of_the_table_changes_the_picture() {
                 assert_eq!(Plan::read(&first).action, keywords::Action::Stand);
                 continue;
             }
-            Tag::Style(keywords::Style::Figurine) => {
+            Tag::Style(keywords::Style::Figurine | keywords::Style::Statue | keywords::Style::Cabinet) => {
                 let street = street();
                 assert!(difference(&edited("", &street), &edited(&first, &street)) > 5.0);
                 continue;
             }
             Tag::Hour(keywords::Hour::Day) => ("星 狗".to_owned(), format!("星 狗 {first}")),
             Tag::Place(keywords::Place::Meadow) => ("企鹅".to_owned(), format!("企鹅 {first}")),
+            Tag::Wear(_) => ("狗".to_owned(), format!("{first}狗")),
             Tag::Action(_) => ("狗".to_owned(), format!("狗{first}")),
             _ => ("鸟 village".to_owned(), format!("{first} 鸟 village")),
         };
@@ -147,6 +148,8 @@ fn spellings_are_unique_and_all_are_found() {
                 Tag::Hue(hue) => assert_eq!(plan.hues, [*hue], "{spelling}"),
                 Tag::Action(action) => assert_eq!(plan.action, *action, "{spelling}"),
                 Tag::Style(style) => assert_eq!(plan.style, *style, "{spelling}"),
+                Tag::Wear(keywords::Wear::Glasses) => assert!(plan.glasses, "{spelling}"),
+                Tag::Wear(keywords::Wear::Hat) => assert!(plan.hat.is_some(), "{spelling}"),
                 Tag::Add => assert!(plan.adds, "{spelling}"),
                 Tag::Many | Tag::Ignore => assert_eq!(plan, Plan::default(), "{spelling}"),
             }
@@ -198,8 +201,8 @@ fn a_title_changes_the_words_alone() {
     let titled = drawn("PVC 手办", 7);
     assert_eq!(drawn("PVC 手办", 7), titled, "equal requests, equal pictures");
     assert_ne!(drawn("PVC 手办", 8), titled, "the seed chooses");
-    let spoken = drawn(&long, 7);
-    let above = 3 * 512 * 256;
+    let spoken = drawn("展示柜", 7);
+    let above = 3 * 512 * (512 - text::Caption::new("展示柜", 512, 512).height);
     assert_eq!(spoken[..above], titled[..above], "the picture is the same");
     assert_ne!(spoken[above..], titled[above..], "the words are not");
 }
@@ -213,8 +216,12 @@ fn chinese_is_really_printed() {
     let outline = |text: &str| format!("{:?}", text::line(text, 0.0, 0.0, 20.0));
     assert_ne!(outline("柯"), outline("□"));
     assert_ne!(outline("柯"), outline("基"));
-    // What the font lacks is a box, not nothing.
-    assert_eq!(outline("🐕"), outline("□"));
+    // Both scripts of Chinese, the kanji of daily use, kana and hangul are there; what isn't, is left out.
+    for character in "貓與臺灣櫻樹讀寫體桜気ありがとう한국어".chars() {
+        assert!(!text::lacks(character), "{character}");
+    }
+    assert!(text::lacks('🐕'));
+    assert_eq!(outline("🐕柯"), outline("柯"));
     let caption = |prompt: &str| {
         let picture = draw(&SketchRequest { width: 512, height: 512, ..request(prompt) }).unwrap();
         let strip = text::Caption::new(prompt, 512, 512).height - 2;
@@ -233,6 +240,82 @@ fn an_edit_keeps_the_composition_and_changes_the_picture() {
         assert!(alike.abs() > 0.55, "{prompt}: the layout is lost, correlation {alike}");
         assert!(difference(&street, &result) > 4.0, "{prompt}: hardly anything changed");
     }
+}
+
+/// A drawing as a member would quote it, with its frame.
+fn drawn(prompt: &str, side: u32) -> Raster {
+    let picture = draw(&SketchRequest { width: side, height: side, ..request(prompt) }).unwrap();
+    Raster::filled(side as usize, side as usize, |x, y| {
+        let at = (y * side as usize + x) * 3;
+        [picture.rgb[at], picture.rgb[at + 1], picture.rgb[at + 2]]
+    })
+}
+
+#[test]
+fn the_own_frame_is_cut_off_and_nothing_else_is() {
+    let long = "一只在草地上奔跑的柯基，".repeat(9);
+    for (prompt, side) in [
+        ("柯基", 256),
+        ("", 512),
+        ("水彩的柯基", 512),
+        ("水墨山水", 640),
+        ("夜晚的城市和一只在屋顶上看月亮的黑色小猫还有很多很多的星星和云", 512),
+        (long.as_str(), 512),
+    ] {
+        let page = drawn(prompt, side);
+        let strip = text::Caption::new(prompt, side as usize, side as usize);
+        let inside = frame::inside(&page).unwrap_or_else(|| panic!("{prompt}: no frame seen"));
+        let (width, height) =
+            (page.width() - 2 * strip.margin(), page.height() - strip.margin() - strip.height);
+        assert!(inside.width().abs_diff(width) <= 4, "{prompt}: {} is not {width}", inside.width());
+        assert!(inside.height() <= height, "{prompt}: words are left, {} > {height}", inside.height());
+        assert!(inside.height() + page.height() / 12 > height, "{prompt}: {} < {height}", inside.height());
+        // Packed anew and made smaller, as platforms do.
+        let small = page.cover(side as usize * 3 / 4, side as usize * 3 / 4);
+        let shaken = Raster::filled(small.width(), small.height(), |x, y| {
+            small.at(x as i32, y as i32).map(|c| c.saturating_add_signed(((x * 7 + y * 3) % 5) as i8 - 2))
+        });
+        assert!(side < 512 || frame::inside(&shaken).is_some(), "{prompt}: not seen after packing");
+        assert_eq!(frame::inside(&inside), None, "{prompt}: cut twice");
+    }
+    let paper = |_, _| [0xFB, 0xF6, 0xEA];
+    for other in [street(), Raster::filled(300, 300, paper), Raster::filled(3, 900, paper)] {
+        assert_eq!(frame::inside(&other), None);
+    }
+}
+
+#[test]
+fn an_edit_of_an_edit_keeps_its_picture() {
+    let page = drawn("奔跑的柯基", 256);
+    let strip = |prompt: &str| 256 - text::Caption::new(prompt, 256, 256).height;
+    let (first, again) = (edited("黑白", &page), edited("复古", &edited("黑白", &page)));
+    let part = |picture: &Raster| picture.part(12, 12, 244, strip("黑白") - 4);
+    let alike = correlation(&tones(&part(&first)), &tones(&part(&again)));
+    assert!(alike > 0.9, "the frame grew inwards, correlation {alike}");
+}
+
+#[test]
+fn the_three_figurines_are_three_pictures() {
+    let page = drawn("柯基", 256);
+    let [boxed, statue, cabinet] = ["手办", "resin statue", "figure in a display cabinet"];
+    let [boxed, statue, cabinet] = [boxed, statue, cabinet].map(|prompt| edited(prompt, &page));
+    for (a, b) in [(&boxed, &statue), (&boxed, &cabinet), (&statue, &cabinet)] {
+        assert!(difference(a, b) > 15.0);
+    }
+}
+
+#[test]
+fn lamps_are_lit_in_houses_only() {
+    let meadow = Raster::filled(SIDE, SIDE, |x, y| {
+        let hill = 120.0 + (x as f32 / 31.0).sin() * 16.0;
+        if (y as f32) < hill { [120, 180, 235] } else { [110, 165, 80] }
+    });
+    let lamps = |picture: &Raster| {
+        let low = picture.part(0, SIDE * 2 / 5, SIDE, SIDE * 4 / 5);
+        low.pixels().iter().filter(|[r, g, b]| *r > 190 && *g > 130 && *b < 170).count()
+    };
+    assert_eq!(lamps(&edited("换成夜晚", &meadow)), 0);
+    assert!(lamps(&edited("换成夜晚", &street())) > 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Words on pictures: the embedded font, measuring, wrapping, and the caption.
 //!
-//! Chinese and English need only charmap, outline and advance, so there is no shaping. A character that the
-//! font lacks prints as □. The font is parsed where it stands in the program; nothing is kept between calls.
+//! Chinese and English need only charmap, outline and advance, so there is no shaping. What the font lacks, such as
+//! emoji, is left out. The font is parsed where it stands in the program; nothing is kept between calls.
 
 use skrifa::instance::{LocationRef, Size};
 use skrifa::outline::{DrawSettings, OutlinePen};
@@ -9,16 +9,16 @@ use skrifa::{FontRef, GlyphId, MetadataProvider};
 use tiny_skia::{Path, PathBuilder, Pixmap, Transform};
 
 use super::palette::{Rgb, WHITE, hex};
-use super::pen::{Manner, Pen, block, slab};
+use super::pen::{Manner, Pen, slab};
 
 static FONT: &[u8] = include_bytes!("../../assets/fonts/micro-hei-subset.ttf");
 
 /// What every picture of this provider says about itself.
 pub(super) const MARK: &str = "easel · 离线草图 offline sketch";
-/// What stands for a character that cannot be printed.
-const MISSING: char = '□';
 /// Lines of prompt under a picture.
 const MAX_LINES: usize = 3;
+/// The paper that pictures are mounted on.
+pub(super) const PAPER: Rgb = hex(0x00FB_F6EA);
 
 /// Collects an outline with y pointing down.
 struct Outline<'a> {
@@ -49,14 +49,19 @@ impl OutlinePen for Outline<'_> {
     }
 }
 
-fn glyph(font: &FontRef<'_>, character: char) -> GlyphId {
-    let charmap = font.charmap();
-    charmap.map(character).or_else(|| charmap.map(MISSING)).unwrap_or(GlyphId::NOTDEF)
+/// The glyph of a character, if the font has it.
+fn glyph(font: &FontRef<'_>, character: char) -> Option<GlyphId> {
+    font.charmap().map(character)
+}
+
+/// Whether the font has no picture of a character.
+pub(super) fn lacks(character: char) -> bool {
+    FontRef::new(FONT).map_or(true, |font| glyph(&font, character).is_none())
 }
 
 fn advance(font: &FontRef<'_>, character: char, size: f32) -> f32 {
     let metrics = font.glyph_metrics(Size::new(size), LocationRef::default());
-    metrics.advance_width(glyph(font, character)).unwrap_or(size)
+    glyph(font, character).map_or(0.0, |id| metrics.advance_width(id).unwrap_or(size))
 }
 
 /// Width of a text on one line, in the unit of `size` (the em).
@@ -71,8 +76,7 @@ pub(super) fn line(text: &str, x: f32, y: f32, size: f32) -> Option<Path> {
     let mut path = PathBuilder::new();
     let mut at = x;
     for character in text.chars() {
-        let id = glyph(&font, character);
-        if let Some(outline) = outlines.get(id) {
+        if let Some(outline) = glyph(&font, character).and_then(|id| outlines.get(id)) {
             let settings = DrawSettings::unhinted(Size::new(size), LocationRef::default());
             // A glyph that cannot be drawn leaves a gap of its width; there is nobody to tell.
             outline.draw(settings, &mut Outline { path: &mut path, x: at, y }).ok();
@@ -82,17 +86,15 @@ pub(super) fn line(text: &str, x: f32, y: f32, size: f32) -> Option<Path> {
     path.finish()
 }
 
-/// One line without control characters and doubled spaces.
+/// One line without control characters, doubled spaces and what the font lacks.
 fn tidy(prompt: &str) -> String {
     let mut out = String::new();
-    // Joiners and variation selectors are parts of emoji that would each print a box of their own.
-    let invisible =
-        |c: char| matches!(c, '\u{200B}'..='\u{200F}' | '\u{FE00}'..='\u{FE0F}' | '\u{1F3FB}'..='\u{1F3FF}');
-    for character in prompt.chars().filter(|c| !invisible(*c)).take(600) {
+    let Ok(font) = FontRef::new(FONT) else { return out };
+    for character in prompt.chars().take(600) {
         let space = character.is_whitespace() || character.is_control();
-        if !space {
+        if !space && glyph(&font, character).is_some() {
             out.push(character);
-        } else if !out.is_empty() && !out.ends_with(' ') {
+        } else if space && !out.is_empty() && !out.ends_with(' ') {
             out.push(' ');
         }
     }
@@ -150,18 +152,45 @@ pub(super) struct Caption {
 
 impl Caption {
     pub(super) fn new(prompt: &str, width: usize, height: usize) -> Self {
-        let unit = width.min(height) as f32;
-        let margin = (unit * 0.028).max(5.0);
-        let mut size = (unit * 0.032).max(9.0);
+        let (margin, small, large) = Self::measures(width, height);
         let room = width as f32 - margin * 3.0;
-        let mut lines = wrap(&tidy(prompt), size, room);
+        let words = tidy(prompt);
+        let mut lines = wrap(&words, small, room);
+        let mut size = small;
         if lines.len() == 1 {
-            size *= 1.18;
-            lines = wrap(&tidy(prompt), size, room);
+            // Words that fill one line in the small size may take two in the large one; then it stays small.
+            let larger = wrap(&words, large, room);
+            if larger.len() == 1 {
+                (lines, size) = (larger, large);
+            }
         }
-        let rows = lines.len() as f32 * size * 1.4 + size * 1.25;
-        let height = (rows + margin * 0.9).min(height as f32 * 0.4) as usize;
+        let height = Self::tall(lines.len(), size, margin, height);
         Self { lines, size, margin, height }
+    }
+
+    /// Margin, size of letters for several lines, and for a single one.
+    fn measures(width: usize, height: usize) -> (f32, f32, f32) {
+        let unit = width.min(height) as f32;
+        let small = (unit * 0.032).max(9.0);
+        ((unit * 0.028).max(5.0), small, small * 1.18)
+    }
+
+    fn tall(lines: usize, size: f32, margin: f32, height: usize) -> usize {
+        let rows = lines as f32 * size * 1.4 + size * 1.25;
+        (rows + margin * 0.9).min(height as f32 * 0.4) as usize
+    }
+
+    /// The heights that strips can have on a page of that size.
+    pub(super) fn strips(width: usize, height: usize) -> Vec<usize> {
+        let (margin, small, large) = Self::measures(width, height);
+        let several = (0..=MAX_LINES).map(|lines| (lines, small));
+        several.chain([(1, large)]).map(|(lines, size)| Self::tall(lines, size, margin, height)).collect()
+    }
+
+    /// Where on a page of this width the words "offline sketch" stand, in pixels from the left.
+    pub(super) fn mark_span(&self, width: f32) -> (f32, f32) {
+        let right = width - self.margin * 1.5;
+        (right - self::width(MARK, (self.size * 0.62).max(7.0)), right)
     }
 
     pub(super) fn margin(&self) -> usize {
@@ -189,37 +218,12 @@ impl Caption {
 
     /// The picture mounted on paper, with the caption below it, as a postcard is.
     pub(super) fn mount(&self, picture: &Pixmap, page: &mut Pixmap, accent: Rgb) {
-        let paper = hex(0x00FB_F6EA);
-        let [r, g, b] = paper.bytes();
+        let [r, g, b] = PAPER.bytes();
         page.fill(tiny_skia::Color::from_rgba8(r, g, b, 255));
         let margin = self.margin();
         let paint = tiny_skia::PixmapPaint::default();
         page.draw_pixmap(margin as i32, margin as i32, picture.as_ref(), &paint, Transform::identity(), None);
         let top = (margin + picture.height() as usize) as f32;
         self.write(page, top + self.margin * 0.2, hex(0x003B_343A), accent);
-    }
-
-    /// The caption on a dark strip over the foot of a picture that fills the page.
-    pub(super) fn overlay(&self, page: &mut Pixmap, accent: Rgb) {
-        let (width, height) = (page.width() as f32, page.height() as f32);
-        let top = height - self.height as f32;
-        let manner = Manner {
-            line: 0.0,
-            line_alpha: 0.0,
-            ink: WHITE,
-            stray: 0.0,
-            tint: (WHITE, 0.0),
-            shade: 0.0,
-            seed: 0,
-        };
-        let ground = hex(0x0017_1520);
-        let mut pen = Pen::new(page, manner);
-        pen.fade(
-            block(0.0, top - self.size * 1.6, width, self.size * 1.6 + 1.0),
-            (ground, 0.0),
-            (ground, 0.66),
-        );
-        pen.glowing(block(0.0, top, width, self.height as f32), ground, 0.66);
-        self.write(page, top, hex(0x00FD_F8EE), accent);
     }
 }

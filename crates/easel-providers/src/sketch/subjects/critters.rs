@@ -48,6 +48,8 @@ fn build(subject: Subject, look: &Look) -> Build {
             snout,
             mane: None,
             asleep,
+            glasses: look.glasses,
+            hat: look.hat,
             panting: !asleep && snout == Snout::Dog && (lively || mark == Mark::Blaze),
         }
     };
@@ -73,7 +75,7 @@ fn build(subject: Subject, look: &Look) -> Build {
         S::Pig => body(make(0x00F6_B9B6, hex(0x00F9_D0CB), None, Ear::Side, Mark::Plain, Snout::Pig), Tail::Curl, 17.0, 42.0, 23.0, 25.0, None, false),
         S::Cow => body(make(0x00F7_F3EC, WHITE, Some(0x0045_4044), Ear::Side, Mark::Spots, Snout::Cow), Tail::Tuft, 26.0, 45.0, 20.0, 24.0, None, false),
         S::Sheep => body(make(0x00EB_CDB4, hex(0x00FB_F7EF), Some(0x00C8_A48C), Ear::Side, Mark::Wool, Snout::Cat), Tail::Puff, 18.0, 38.0, 24.0, 18.0, None, false),
-        _ => body(make(0x00E7_A765, CREAM, Some(0x00B9_723C), Ear::Pointed, Mark::Stripes, Snout::Cat), Tail::Long, 24.0, 38.0, 16.0, 25.0, white, true),
+        _ => body(make(0x00E7_A765, CREAM, Some(0x00B9_723C), Ear::Pointed, if look.coat.is_some() { Mark::Plain } else { Mark::Stripes }, Snout::Cat), Tail::Long, 24.0, 38.0, 16.0, 25.0, white, true),
     }
 }
 
@@ -86,6 +88,11 @@ pub(super) fn draw(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
         Action::Stand if build.sits => sitting(pen, &build),
         Action::Stand => standing(pen, &build, false),
     }
+}
+
+/// The head alone, of half-width 100 around (0, 0).
+pub(super) fn face(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
+    faces::draw(pen, &build(subject, look).face);
 }
 
 fn head(pen: &mut Pen<'_>, build: &Build, x: f32, y: f32) {

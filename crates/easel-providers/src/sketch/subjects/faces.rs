@@ -46,6 +46,8 @@ pub(super) struct Face {
     pub(super) mane: Option<Rgb>,
     pub(super) asleep: bool,
     pub(super) panting: bool,
+    pub(super) glasses: bool,
+    pub(super) hat: Option<Rgb>,
 }
 
 const PINK: Rgb = hex(0x00F2_A0A0);
@@ -78,9 +80,43 @@ pub(super) fn draw(pen: &mut Pen<'_>, face: &Face) {
     markings(pen, face);
     muzzle(pen, face);
     eyes(pen, face);
-    let mut pen = pen.bare();
     for x in [-68.0, 68.0] {
-        pen.fill(oval(x, 28.0, 17.0, 11.0), hex(0x00F2_8D8A), 0.38);
+        pen.bare().fill(oval(x, 28.0, 17.0, 11.0), hex(0x00F2_8D8A), 0.38);
+    }
+    if face.glasses {
+        let (x, y) = eye_place(face);
+        glasses(&mut pen.at(0.0, y, 1.0), x);
+    }
+    if let Some(colour) = face.hat {
+        hat(&mut pen.at(0.0, -74.0, 1.0), colour);
+    }
+}
+
+/// Round glasses before eyes that are `x` from the middle, in units of a face.
+pub(super) fn glasses(pen: &mut Pen<'_>, x: f32) {
+    let frame = hex(0x002B_2530);
+    for side in [-1.0_f32, 1.0] {
+        pen.bare().glowing(disc(side * x, 0.0, 31.0), WHITE, 0.24);
+        pen.bare().line(disc(side * x, 0.0, 31.0), hex(0x00F4_EDE0), 12.0, 0.85);
+        pen.bare().line(disc(side * x, 0.0, 31.0), frame, 7.0, 1.0);
+        pen.bare().line(curve(&[(side * (x + 30.0), -4.0), (side * (x + 52.0), -12.0)]), frame, 7.0, 1.0);
+        pen.bare().glowing(poly(&[(side * x - 20.0, 4.0), (side * x - 4.0, -24.0), (side * x + 4.0, -24.0), (side * x - 13.0, 12.0)]), WHITE, 0.5);
+    }
+    pen.bare().line(curve(&[(30.0 - x, -4.0), (0.0, -11.0), (x - 30.0, -4.0)]), frame, 7.0, 1.0);
+}
+
+/// A hat with a band, its brim on `y` = 0, for a head of half-width 100.
+pub(in super::super) fn hat(pen: &mut Pen<'_>, colour: Rgb) {
+    pen.shape(blob(&[(-62.0, 0.0), (-60.0, -46.0), (-44.0, -92.0), (0.0, -104.0), (44.0, -92.0), (60.0, -46.0), (62.0, 0.0), (0.0, 10.0)]), colour);
+    pen.bare().shape(poly(&[(-61.0, -24.0), (0.0, -15.0), (61.0, -24.0), (62.0, 0.0), (0.0, 9.0), (-62.0, 0.0)]), colour.darker(0.45));
+    pen.shape(oval(0.0, 4.0, 112.0, 19.0), colour);
+    pen.bare().fill(oval(-24.0, -70.0, 12.0, 18.0), WHITE, 0.25);
+}
+
+const fn eye_place(face: &Face) -> (f32, f32) {
+    match face.snout {
+        Snout::Cat => (46.0, -4.0),
+        _ => (43.0, -16.0),
     }
 }
 
@@ -231,10 +267,7 @@ fn muzzle(pen: &mut Pen<'_>, face: &Face) {
 }
 
 fn eyes(pen: &mut Pen<'_>, face: &Face) {
-    let (x, y) = match face.snout {
-        Snout::Cat => (46.0, -4.0),
-        _ => (43.0, -16.0),
-    };
+    let (x, y) = eye_place(face);
     for side in [-1.0, 1.0] {
         if face.asleep {
             let lid = [(side * (x - 17.0), y), (side * x, y + 9.0), (side * (x + 17.0), y)];

@@ -3,18 +3,22 @@
 use super::super::keywords::{Action, Subject};
 use super::super::palette::{INK, Rgb, WHITE, hex};
 use super::super::pen::{Pen, blob, block, curve, disc, limb, oval, poly, slab, star};
-use super::Look;
+use super::{Look, critters, faces};
 
 const SKIN: Rgb = hex(0x00FB_DCC4);
 
 pub(super) fn person(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
+    let pet = look.suit.then_some(subject).filter(|subject| *subject <= Subject::Wolf);
+    let subject = if look.suit { Subject::Astronaut } else { subject };
     let mut rng = look.rng;
     let hair = [hex(0x004A_3A3C), hex(0x006B_4630), hex(0x0033_2F40), hex(0x009A_5B3A)]
         .get(rng.below(4))
         .copied()
         .unwrap_or(INK);
-    let clothes = look.coat(match subject {
+    let coat = if pet.is_some() { Look { coat: None, ..*look } } else { *look };
+    let clothes = coat.coat(match subject {
         Subject::Astronaut => hex(0x00EE_F1F5),
+        Subject::Santa => hex(0x00D2_3B36),
         Subject::Wizard => hex(0x0058_4A9C),
         _ => look.accent(0),
     });
@@ -27,7 +31,7 @@ pub(super) fn person(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
         let drift = if running { -14.0 } else { 0.0 };
         pen.shape(blob(&[(0.0, -104.0), (24.0, -96.0), (30.0, -74.0), (27.0, -50.0), (10.0 + drift, -40.0), (-14.0 + drift, -40.0), (-30.0 + drift, -46.0), (-31.0, -74.0), (-24.0, -96.0)]), hair);
     }
-    let trousers = if subject == Subject::Astronaut { clothes } else { hex(0x004C_5878) };
+    let trousers = if matches!(subject, Subject::Astronaut | Subject::Santa) { clothes } else { hex(0x004C_5878) };
     let legs: [[(f32, f32); 3]; 2] = if running {
         [[(-5.0, -26.0), (-16.0, -16.0), (-28.0, -14.0)], [(6.0, -26.0), (16.0, -14.0), (17.0, -4.0)]]
     } else {
@@ -63,6 +67,12 @@ pub(super) fn person(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
             pen.glow(31.0, -86.0, 22.0, hex(0x00FF_E78A), 0.8);
             pen.glowing(star(31.0, -86.0, 9.0, 0.45, 5), hex(0x00FF_E28A), 1.0);
         }
+        Subject::Santa => {
+            pen.shape(blob(&[(-9.0, -57.0), (9.0, -57.0), (21.0, -40.0), (24.0, -18.0), (0.0, -14.0), (-24.0, -18.0), (-21.0, -40.0)]), clothes);
+            pen.shape(limb(&[(-22.0, -18.0), (0.0, -14.0), (22.0, -18.0)], 7.0), WHITE);
+            pen.line(curve(&[(-23.0, -33.0), (0.0, -29.0), (23.0, -33.0)]), hex(0x0033_2A2C), 5.0, 1.0);
+            pen.shape(slab(-5.0, -34.5, 10.0, 8.0, 1.5), hex(0x00E7_BE4F));
+        }
         _ => {
             pen.shape(slab(-15.0, -57.0, 30.0, 34.0, 9.0), clothes);
             if subject == Subject::Astronaut {
@@ -75,7 +85,20 @@ pub(super) fn person(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
             }
         }
     }
-    head(subject, pen, look, hair, asleep);
+    match pet {
+        Some(pet) => bubble(pet, pen, look),
+        None => head(subject, pen, look, hair, asleep),
+    }
+}
+
+/// The head of an animal in a clear helmet.
+fn bubble(pet: Subject, pen: &mut Pen<'_>, look: &Look) {
+    pen.shape(disc(0.0, -84.0, 34.0), hex(0x00E6_EBF2));
+    pen.bare().fill(disc(0.0, -84.0, 29.0), hex(0x0037_5078), 1.0);
+    critters::face(pet, &mut pen.at(0.0, -78.0, 0.165), &Look { hat: None, ..*look });
+    pen.bare().glowing(disc(0.0, -84.0, 29.0), hex(0x00BF_DDF6), 0.14);
+    pen.bare().glowing(blob(&[(-24.0, -90.0), (-15.0, -106.0), (-6.0, -110.0), (-16.0, -94.0), (-21.0, -80.0)]), WHITE, 0.5);
+    pen.shape(slab(-16.0, -56.0, 32.0, 6.0, 3.0), hex(0x00B8_C0CC));
 }
 
 fn head(subject: Subject, pen: &mut Pen<'_>, look: &Look, hair: Rgb, asleep: bool) {
@@ -115,7 +138,26 @@ fn head(subject: Subject, pen: &mut Pen<'_>, look: &Look, hair: Rgb, asleep: boo
             pen.shape(oval(0.0, -95.0, 38.0, 7.0), hat.darker(0.1));
             pen.line(curve(&[(-21.0, -101.0), (0.0, -97.5), (21.0, -102.0)]), hex(0x00E7_BE4F), 3.4, 1.0);
         }
+        Subject::Santa => {
+            pen.shape(blob(&[(-25.0, -74.0), (-14.0, -64.0), (0.0, -69.0), (14.0, -64.0), (25.0, -74.0), (24.0, -56.0), (13.0, -42.0), (0.0, -36.0), (-13.0, -42.0), (-24.0, -56.0)]), WHITE);
+            for side in [-1.0_f32, 1.0] {
+                pen.shape(blob(&[(0.0, -69.0), (side * 8.0, -71.0), (side * 16.0, -64.0), (side * 7.0, -63.0)]), hex(0x00F4_F0EA));
+                pen.line(curve(&[(side * 5.0, -84.0), (side * 10.0, -86.0), (side * 15.0, -83.0)]), WHITE, 3.4, 1.0);
+            }
+            pen.shape(oval(0.0, -72.0, 4.2, 3.2), hex(0x00F0_A090));
+            pen.line(curve(&[(-4.0, -61.0), (0.0, -58.5), (4.0, -61.0)]), hex(0x009A_4A44), 1.8, 0.95);
+            let cap = look.coat(hex(0x00D2_3B36));
+            pen.shape(blob(&[(-25.0, -94.0), (-14.0, -114.0), (6.0, -124.0), (28.0, -116.0), (38.0, -98.0), (26.0, -102.0), (24.0, -94.0), (0.0, -90.0)]), cap);
+            pen.shape(limb(&[(-25.0, -93.0), (0.0, -88.5), (25.0, -93.0)], 9.0), WHITE);
+            pen.shape(disc(38.0, -95.0, 7.0), WHITE);
+        }
         _ => {}
+    }
+    if look.glasses {
+        faces::glasses(&mut pen.at(0.0, -76.0, 0.25), 38.0);
+    }
+    if let Some(colour) = look.hat.filter(|_| !matches!(subject, Subject::Santa | Subject::Wizard)) {
+        faces::hat(&mut pen.at(0.0, -97.0, 0.27), colour);
     }
 }
 

@@ -26,12 +26,19 @@ use super::rng::Rng;
 
 /// How a figure shall look this time.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a wish of its own, and all may come together")]
 pub(super) struct Look {
     /// The colour that the prompt gives it.
     pub(super) coat: Option<Rgb>,
     pub(super) action: Action,
     pub(super) accents: [Rgb; 4],
     pub(super) night: bool,
+    /// Snow lies on roofs.
+    pub(super) snow: bool,
+    /// It wears a space suit.
+    pub(super) suit: bool,
+    pub(super) glasses: bool,
+    pub(super) hat: Option<Rgb>,
     pub(super) rng: Rng,
 }
 
@@ -79,7 +86,9 @@ pub(super) const fn profile(subject: Subject) -> Profile {
             (Role::Hero, 1.0, 1.0)
         }
         S::Horse | S::Unicorn | S::Deer => (Role::Hero, 1.15, 1.1),
-        S::Girl | S::Boy | S::Person | S::Wizard | S::Astronaut | S::Robot => (Role::Hero, 1.15, 0.75),
+        S::Girl | S::Boy | S::Person | S::Santa | S::Wizard | S::Astronaut | S::Robot => {
+            (Role::Hero, 1.15, 0.75)
+        }
         S::Car => (Role::Hero, 0.72, 2.0),
         S::Train => (Role::Hero, 0.8, 2.4),
         S::Bird | S::Butterfly => (Role::Air, 0.6, 1.2),
@@ -91,11 +100,13 @@ pub(super) const fn profile(subject: Subject) -> Profile {
         S::Fish | S::Turtle => (Role::Water, 0.7, 1.5),
         S::Whale => (Role::Water, 0.9, 1.7),
         S::Boat => (Role::Water, 1.0, 1.0),
-        S::House | S::Castle | S::Temple | S::Windmill | S::Lighthouse => (Role::Landmark, 1.35, 1.0),
+        S::House | S::Cabin | S::Castle | S::Temple | S::Windmill | S::Lighthouse => {
+            (Role::Landmark, 1.35, 1.0)
+        }
         S::Tree | S::Blossom | S::Pine | S::ChristmasTree | S::Bamboo => (Role::Landmark, 1.4, 0.9),
         S::Tent => (Role::Hero, 0.8, 1.4),
         S::Flower | S::Sunflower | S::Mushroom => (Role::Hero, 0.95, 0.8),
-        S::Cake | S::Noodles | S::Cup | S::Apple | S::Gift | S::Book | S::Guitar | S::Umbrella => {
+        S::Cake | S::Noodles | S::Dish | S::Cup | S::Apple | S::Gift | S::Book | S::Guitar | S::Umbrella => {
             (Role::Hero, 0.85, 1.1)
         }
     };
@@ -106,6 +117,8 @@ pub(super) const fn profile(subject: Subject) -> Profile {
 pub(super) fn draw(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
     use Subject as S;
     match subject {
+        // In a space suit, of which only the head is its own.
+        _ if look.suit => folk::person(subject, pen, look),
         S::Corgi
         | S::Dog
         | S::Cat
@@ -128,7 +141,9 @@ pub(super) fn draw(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
         S::Butterfly => wildlife::butterfly(pen, look),
         S::Dragon => wildlife::dragon(pen, look),
         S::Turtle => wildlife::turtle(pen, look),
-        S::Girl | S::Boy | S::Person | S::Astronaut | S::Wizard => folk::person(subject, pen, look),
+        S::Girl | S::Boy | S::Person | S::Santa | S::Astronaut | S::Wizard => {
+            folk::person(subject, pen, look);
+        }
         S::Robot => folk::robot(pen, look),
         S::Snowman => folk::snowman(pen, look),
         S::Car => vehicles::car(pen, look),
@@ -138,6 +153,7 @@ pub(super) fn draw(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
         S::Rocket => vehicles::rocket(pen, look),
         S::Balloon => vehicles::balloon(pen, look),
         S::House => nature::house(pen, look),
+        S::Cabin => nature::cabin(pen, look),
         S::Castle => nature::castle(pen, look),
         S::Temple => nature::temple(pen, look),
         S::Lighthouse => nature::lighthouse(pen, look),
@@ -150,6 +166,7 @@ pub(super) fn draw(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
         S::Tent => things::tent(pen, look),
         S::Cake => things::cake(pen, look),
         S::Noodles => things::noodles(pen, look),
+        S::Dish => things::dish(pen, look),
         S::Cup => things::cup(pen, look),
         S::Apple => things::apple(pen, look),
         S::Book => things::book(pen, look),
@@ -161,5 +178,6 @@ pub(super) fn draw(subject: Subject, pen: &mut Pen<'_>, look: &Look) {
     }
 }
 
+pub(super) use faces::hat;
 pub(super) use nature::{fir, flower_head};
 pub(super) use things::open_book;

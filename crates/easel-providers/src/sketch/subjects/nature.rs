@@ -182,6 +182,45 @@ pub(super) fn house(pen: &mut Pen<'_>, look: &Look) {
     }
 }
 
+/// A log cabin: round logs, their ends at the corners, a low roof of planks, a stone chimney that smokes.
+pub(super) fn cabin(pen: &mut Pen<'_>, look: &Look) {
+    let log = look.coat(hex(0x00B0_7A4A));
+    let roof = if look.snow { hex(0x00F4_F8FC) } else { hex(0x0074_4E38) };
+    pen.shape(block(22.0, -98.0, 14.0, 40.0), hex(0x0097_928E));
+    for (x, y) in [(24.0, -92.0), (30.0, -84.0), (25.0, -76.0), (31.0, -70.0)] {
+        pen.bare().fill(oval(x, y, 3.4, 2.4), hex(0x0076_7270), 0.8);
+    }
+    for (x, y, r) in [(31.0, -108.0, 6.0), (38.0, -120.0, 9.0), (52.0, -132.0, 12.0)] {
+        pen.bare().fill(disc(x, y, r), WHITE, 0.6);
+    }
+    pen.shape(poly(&[(-46.0, -50.0), (0.0, -86.0), (46.0, -50.0), (46.0, 0.0), (-46.0, 0.0)]), log.darker(0.3));
+    for row in 0..9 {
+        let y = -5.0 - row as f32 * 9.2;
+        let half = if y > -52.0 { 48.0 } else { 46.0 * (86.0 + y) / 36.0 };
+        if half > 8.0 {
+            pen.shape(slab(-half, y - 4.8, half * 2.0, 9.6, 4.8), log.mix(log.lighter(0.25), (row % 3) as f32 * 0.4));
+        }
+        if y > -52.0 {
+            for side in [-1.0_f32, 1.0] {
+                pen.shape(disc(side * 47.0, y, 4.9), log.lighter(0.42));
+                pen.bare().line(disc(side * 47.0, y, 2.4), log.darker(0.2), 0.9, 0.8);
+            }
+        }
+    }
+    for side in [-1.0_f32, 1.0] {
+        let thick = if look.snow { 107.0 } else { 102.0 };
+        pen.shape(poly(&[(0.0, -thick), (side * 63.0, 49.0 - thick), (side * 57.0, -43.0), (0.0, -91.0)]), roof);
+    }
+    pen.shape(slab(-11.0, -33.0, 22.0, 33.0, 3.0), hex(0x006B_4630));
+    for x in [-4.0, 4.0] {
+        pen.line(curve(&[(x, -31.0), (x, -2.0)]), hex(0x004A_3020), 1.0, 0.7);
+    }
+    pen.bare().fill(disc(7.0, -16.0, 1.7), hex(0x00F5_D070), 1.0);
+    window(pen, -28.0, -36.0, 17.0, 17.0, true);
+    window(pen, 28.0, -36.0, 17.0, 17.0, true);
+    window(pen, 0.0, -66.0, 12.0, 12.0, true);
+}
+
 pub(super) fn castle(pen: &mut Pen<'_>, look: &Look) {
     let stone = look.coat(hex(0x00CF_C3BF));
     let roof = look.accent(3);

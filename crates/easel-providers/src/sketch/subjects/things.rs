@@ -79,6 +79,32 @@ pub(super) fn noodles(pen: &mut Pen<'_>, look: &Look) {
     }
 }
 
+/// A dish on a plate, heaped, steaming, with chopsticks beside it.
+pub(super) fn dish(pen: &mut Pen<'_>, look: &Look) {
+    steam(pen, 0.0, -60.0);
+    pen.shape(oval(0.0, -14.0, 66.0, 19.0), hex(0x00E4_E6EA));
+    pen.shape(oval(0.0, -18.0, 66.0, 18.0), hex(0x00FB_FAF6));
+    pen.line(oval(0.0, -18.0, 57.0, 14.5), look.accent(2), 2.2, 0.8);
+    let sauce = look.coat(hex(0x00B8_5A32));
+    pen.shape(blob(&[(-46.0, -18.0), (-36.0, -38.0), (-14.0, -52.0), (12.0, -53.0), (36.0, -38.0), (46.0, -18.0), (20.0, -9.0), (-20.0, -9.0)]), sauce);
+    let mut rng = look.rng;
+    let colours = [sauce.lighter(0.18), hex(0x006A_AA50), hex(0x00F0_9A3E), sauce.darker(0.25), hex(0x00F8_DC84), hex(0x00D8_4A3A)];
+    for nth in 0..26_usize {
+        let up = nth as f32 / 26.0;
+        let x = rng.range(-40.0, 40.0) * (1.0 - up * 0.7);
+        let y = -14.0 - up * 36.0;
+        let colour = colours.get(nth % colours.len()).copied().unwrap_or(sauce);
+        let mut piece = pen.turned(x, y, rng.range(-50.0, 50.0));
+        piece.shape(slab(-7.0, -3.4, 14.0, 6.8, 3.0), colour);
+    }
+    for (x, y) in [(-12.0, -50.0), (4.0, -55.0), (18.0, -44.0)] {
+        pen.bare().fill(oval(x, y, 4.2, 2.2), hex(0x0060_A850), 1.0);
+    }
+    for lean in [0.0, 8.0] {
+        pen.shape(limb(&[(56.0 + lean, -6.0), (82.0 + lean, -52.0)], 3.4), hex(0x008A_5A3C));
+    }
+}
+
 pub(super) fn cup(pen: &mut Pen<'_>, look: &Look) {
     let clay = look.coat(hex(0x00FB_F4EA));
     steam(pen, -4.0, -74.0);
