@@ -40,5 +40,9 @@ note-pictures-left-out = Of { $given } pictures, only the first { $used } were u
 note-count-unmet = { $max } pictures at a time are the most (x{ $max }), so this is one.
 note-size-unmet = The size wasn’t used: each side must have { $least } to { $most } pixels.
 note-maybe-charged = It may have been charged all the same.
+note-others-too = The same goes for { $more ->
+        [one] another request
+       *[other] { $more } other requests
+    } of yours.
 note-fewer-charged = You asked for { $wished }; { $made } turned out. The others may have been charged all the same.
 note-fewer = You asked for { $wished }; { $made } turned out.

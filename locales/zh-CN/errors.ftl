@@ -72,7 +72,7 @@ error-resend-busy = 你上一次要的重发还没发完，等它发完吧。[{ 
 error-no-such-job = 没有 { $job } 号任务，可能已经结束了。发“任务”命令看看现在有哪些。[{ $code }]
 error-nothing-to-cancel = 你没有正在画或排队的图，不用取消。[{ $code }]
 error-not-your-job = { $job } 号任务是别人的，只有本人和管理员能取消。[{ $code }]
-error-too-late-to-cancel = { $job } 号任务已经做完、正在送出结果，来不及取消了。[{ $code }]
+error-too-late-to-cancel = { $job } 号任务已经结束、正在通知结果，来不及取消了。[{ $code }]
 
 ## 图片
 

@@ -40,5 +40,6 @@ note-pictures-left-out = 一共给了 { $given } 张图，只用了前 { $used }
 note-count-unmet = 一次最多画 { $max } 张（x{ $max }），所以这次只画了一张。
 note-size-unmet = 尺寸没用上：每边要在 { $least } 到 { $most } 像素之间。
 note-maybe-charged = 这次可能已经扣费。
+note-others-too = 你另外 { $more } 个任务也是这样。
 note-fewer-charged = 要了 { $wished } 张，画成了 { $made } 张。没画成的也可能已经扣费。
 note-fewer = 要了 { $wished } 张，画成了 { $made } 张。

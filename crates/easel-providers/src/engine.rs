@@ -337,12 +337,14 @@ impl Remote {
         };
         let mut published = Vec::with_capacity(request.references.len());
         for reference in &*request.references {
-            let served = publish.publish(&reference.picture).await.map_err(|error| {
-                let detail = format!("a reference picture could not be published: {error}");
-                let mut failed = ProviderError::new(&*self.wire.name, ErrorClass::Overload, detail);
-                failed.local = Some(error);
-                failed
-            })?;
+            let picture = &reference.picture;
+            let served =
+                publish.publish(&picture.body, picture.format.extension()).await.map_err(|error| {
+                    let detail = format!("a reference picture could not be published: {error}");
+                    let mut failed = ProviderError::new(&*self.wire.name, ErrorClass::Overload, detail);
+                    failed.local = Some(error);
+                    failed
+                })?;
             published.push(served);
         }
         Ok(published)

@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -23,16 +22,15 @@ use crate::{
     error::ErrorClass,
     i18n::{Locale, Texts},
     ids::{Chat, ChatKind},
-    job::{
-        engine::{ClipSettings, Engine, EngineSettings},
-        kept::KeepLimits,
-        schedule::ScheduleLimits,
-    },
+    job::engine::Engine,
     message::{ChatRole, Message, PictureLocator, PictureOrigin, PictureRef, Sender},
     ports::{Adapter, DownloadError, Inbox as _, Output},
     prompt::PresetBook,
     reply::Reaction,
-    testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
+    testing::{
+        HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_group, test_picture,
+        test_settings,
+    },
 };
 
 /// A group with a desk. `owner` is the owner of the bot, `boss` an admin of the group.
@@ -102,18 +100,8 @@ fn world_around(
     let adapters: Vec<Arc<dyn Adapter>> = vec![adapter.clone()];
     let limits = LimitsState::default();
     let desk = Desk::new(runtime, &access, limits, Texts::new(), clock.clone(), adapters, TaskTracker::new());
-    let settings = EngineSettings {
-        schedule: ScheduleLimits {
-            max_running: 8,
-            max_running_per_chat: 4,
-            max_running_per_user: 1,
-            max_waiting: 200,
-        },
-        deadline: Duration::from_secs(900),
-        keep: KeepLimits { ttl_millis: 900_000, max_count: 2000, max_bytes: 1 << 30 },
-        max_download_bytes: 1 << 20,
-        clips: ClipSettings::default(),
-    };
+    let mut settings = test_settings();
+    settings.schedule.max_running_per_chat = 4;
     let store = MemoryStore::default().ports();
     desk.open(Engine::new(store, spool(dir.path(), 1 << 20), clock.clone(), desk.clone(), settings));
     World { _dir: dir, adapter, provider, clock, desk, next: AtomicU64::new(1) }
@@ -122,13 +110,7 @@ fn world_around(
 impl World {
     fn message(&self, user: &str, text: &str) -> Message {
         Message {
-            chat: Chat {
-                platform: "onebot".into(),
-                account: "1".into(),
-                kind: ChatKind::Group,
-                id: "g".into(),
-                parent: None,
-            },
+            chat: test_group("g"),
             id: format!("m{}", self.next.fetch_add(1, Ordering::SeqCst)).as_str().into(),
             sender: Sender { id: user.into(), name: String::new(), role: ChatRole::Unknown },
             text: text.to_owned(),

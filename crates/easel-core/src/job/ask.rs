@@ -174,7 +174,7 @@ impl Engine {
         Chain {
             links: &plan.links,
             job: job.id,
-            deadline: job.deadline,
+            deadline: job.deadline(),
             cancel: &job.cancel,
             stop: &self.stop,
             spool: &self.spool,

@@ -1,7 +1,7 @@
 //! Gitee AI: pictures from words, and edits that are answered at once.
 
 use easel_core::{
-    error::{ErrorClass, KeyVerdict, Retry},
+    error::{ErrorClass, KeyVerdict},
     media::PictureFormat,
     ports::{GenerateRequest, Output, Unfit},
 };

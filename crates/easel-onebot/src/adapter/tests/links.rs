@@ -92,7 +92,7 @@ async fn missed_commands_and_those_of_a_group_that_muted_the_account_are_not_ans
     peer.send(command().time(now - 60).message_id(2)).await;
     assert_eq!(rig.next().await.id.as_str(), "2");
     let account = rig.adapter.hub.account(&target(&peer).chat.account).unwrap();
-    account.learn_muted(target(&peer).chat.id.as_str(), SystemClock.now());
+    account.set_muted(GROUP, 600, SystemClock.now());
     peer.send(command().message_id(3)).await;
     peer.send(Event::private(MEMBER).text("/生图 猫").message_id(4)).await;
     assert_eq!(rig.next().await.id.as_str(), "4");
@@ -416,7 +416,7 @@ async fn an_http_api_that_knows_next_to_nothing_is_found_again_as_well() {
     let (adapter, account) = (Arc::clone(&rig.adapter), target(&peer).chat.account);
     let link = || adapter.hub.account(&account).and_then(|known| known.link());
     let knows_it =
-        until("everything to be refused", || link().is_some_and(|link| link.lacks("get_version_info")));
+        until("the refusal to be learned", || link().is_some_and(|link| link.lacks("get_login_info")));
     let event = async {
         peer.post_event(&format!("http://{}/", rig.adapter.addresses()[0]), &peer.event(&command()))
             .await
@@ -450,7 +450,7 @@ async fn a_taken_port_is_an_error() {
         clock: Arc::new(SystemClock),
         spool: Spool::new(BytesBudget::new(1 << 20), &folder.path().join("spool")).unwrap(),
         outbox: folder.path().join("outbox"),
-        publisher: None,
+        publish: None,
     };
     let adapter = Arc::new(OneBot::with_timing(vec![section, reverse()], deps, quick()).unwrap());
     let (sender, _messages) = mpsc::unbounded_channel();
@@ -509,6 +509,7 @@ async fn a_wrong_clock_is_told_once_and_commands_work_all_the_same() {
     peer.send(command().message_id(1)).await;
     assert_eq!(rig.next().await.id.as_str(), "1", "the lifecycle frame told the time");
     // The same without a word from the implementation's own clock: by the third message it is clear.
+    let link = rig.adapter.link(&target(&peer).chat.account).unwrap();
     let account = rig.adapter.hub.account_or_new("77");
     let me = crate::inbound::Identity { id: "77".into(), alias: None };
     for id in 1..=4 {
@@ -516,7 +517,7 @@ async fn a_wrong_clock_is_told_once_and_commands_work_all_the_same() {
         let crate::inbound::Inbound::Message(frame) = crate::inbound::parse(&event).unwrap() else {
             panic!()
         };
-        rig.adapter.hub.take_message(&account, &me, &frame, rig.inbox.as_ref());
+        rig.adapter.hub.take_message(&account, &link, &me, &frame, rig.inbox.as_ref());
     }
     assert_eq!(rig.next().await.id.as_str(), "3");
     assert_eq!(rig.next().await.id.as_str(), "4");
