@@ -493,15 +493,12 @@ mod tests {
     fn one_picture_is_known_by_its_name_and_its_link() {
         #[track_caller]
         fn check(a: (&str, Option<&str>), b: (&str, Option<&str>), same: bool) {
-            let reference = |(file, url): (&str, Option<&str>)| PictureRef {
-                origin: PictureOrigin::Message,
-                locator: PictureLocator::Platform {
-                    file: Some(file.to_owned()),
-                    url: url.map(str::to_owned),
-                    message: None,
-                },
+            let meant = |(file, url): (&str, Option<&str>)| {
+                let (file, url) = (Some(file.to_owned()), url.map(str::to_owned));
+                let locator = PictureLocator::Platform { url, file, message: None };
+                Meant { reference: PictureRef { origin: PictureOrigin::Message, locator }, own: None }
             };
-            let once = each_once(vec![reference(a), reference(b)]);
+            let once = each_once(vec![meant(a), meant(b)]);
             assert_eq!(once.len(), if same { 1 } else { 2 }, "{a:?} {b:?}");
         }
         const DIGEST: &str = "0123456789ABCDEF0123456789abcdef.png";
