@@ -4,6 +4,10 @@
 
 config-file-missing = The configuration file { $file } does not exist.
 config-file-missing-mend = Check the path after --config; without --config it is config/easel.toml.
+config-file-emptied = The configuration file { $file } has become empty; perhaps it wasn’t saved completely.
+config-file-emptied-mend = Save it again; if you want nothing but defaults, write one line that begins with #, or restart.
+config-file-gone = The configuration file { $file } is gone.
+config-file-gone-mend = Put { $file } back; if you want nothing but defaults, restart.
 config-file-large = { $file } is too large for a configuration file (more than 4 MiB).
 config-file-large-mend = Check whether --config names another file.
 config-file-not-text = The configuration file { $file } is not UTF-8 text.

@@ -40,7 +40,8 @@ config-problems-title = { $path } needs { $count ->
     }:
 config-problem-line = { $place } { $key }: { $problem }
 config-problem-mend = {"  "}→ { $mend }
-config-reloaded = The configuration has changed and is in effect.
+config-reloaded = The configuration was updated and is in effect: { $keys }.
+config-mended = The configuration file can be used again; it says what is in effect already.
 config-reload-broken = The configuration has { $count ->
         [one] one mistake
        *[other] { $count } mistakes

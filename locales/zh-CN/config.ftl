@@ -4,6 +4,10 @@
 
 config-file-missing = 找不到配置文件 { $file }。
 config-file-missing-mend = 检查 --config 后的路径；不带 --config 时使用 config/easel.toml。
+config-file-emptied = 配置文件 { $file } 变成空的了，可能是没存好。
+config-file-emptied-mend = 重新保存一遍；真想全用默认设置，就写一行 # 开头的注释，或重启。
+config-file-gone = 配置文件 { $file } 不见了。
+config-file-gone-mend = 放回 { $file }；真想全用默认设置，就重启。
 config-file-large = 配置文件 { $file } 大得不像配置文件（超过 4 MiB）。
 config-file-large-mend = 检查 --config 是否指向了别的文件。
 config-file-not-text = 配置文件 { $file } 不是 UTF-8 文本。

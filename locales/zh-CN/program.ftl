@@ -36,7 +36,8 @@ start-failed-storage = 数据目录 { $path } 写不进去：{ $reason }。请�
 config-problems-title = { $path } 里有 { $count } 处需要修改：
 config-problem-line = { $place }　{ $key }：{ $problem }
 config-problem-mend = 　→ { $mend }
-config-reloaded = 配置已更新，立即生效。
+config-reloaded = 配置已更新，立即生效：{ $keys }。
+config-mended = 配置文件又可以用了，内容和正在用的一样。
 config-reload-broken = 配置有 { $count } 处错误，继续使用之前的配置。
 config-restart-needed = { $key } 的修改要重启后才生效。
 

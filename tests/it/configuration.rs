@@ -259,6 +259,14 @@ async fn an_edit_takes_effect_without_a_restart_and_a_broken_one_does_not() {
     world.says("~draw a dog").await;
     world.bot.next_picture().await;
     assert!(!world.path("other").exists());
+
+    // What an interrupted save leaves behind opens nothing.
+    let closed = mended.replace("[access]\n", "[access]\ngroup_filter_mode = \"whitelist\"\n");
+    write(world.dir.path(), &closed);
+    world.easel().wait_for("配置已更新，立即生效：access.group_filter_mode");
+    write(world.dir.path(), "");
+    world.easel().wait_for("变成空的了");
+    assert!(world.asks("~draw a dog").await.contains("[E-LISTS]"));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use crate::{
     config::{
         Config,
         load::{Loaded, Source},
-        problem::ProblemText,
+        problem::{ProblemArg, ProblemText},
         reload::{Outcome, Watcher},
     },
     control_server,
@@ -221,15 +221,24 @@ fn greet_onebot(app: &App, config: &Config, say: &impl Fn(ProblemText)) {
     }
 }
 
+/// Keys of an edit that are named at most.
+const MOST_KEYS: usize = 5;
+
 /// What came of an edit of the configuration.
 fn report(outcome: &Outcome, speech: &Speech) {
     match outcome {
         Outcome::Unchanged => {}
         Outcome::Applied { changed, needs_restart, warnings } => {
-            tracing::info!(?changed, "the configuration was reloaded");
+            let mut at_once: Vec<_> = changed.iter().filter(|key| !needs_restart.contains(key)).collect();
+            let more = at_once.len() > MOST_KEYS;
+            at_once.truncate(MOST_KEYS);
             // Nothing else changed: to say that it is in effect would be wrong.
-            if changed.iter().any(|key| !needs_restart.contains(key)) {
-                warn(speech.say(&ProblemText::new("config-reloaded")));
+            if !at_once.is_empty() {
+                let names = at_once.into_iter().cloned().chain(more.then(|| "…".to_owned()));
+                let text = ProblemText::new("config-reloaded").with("keys", ProblemArg::names(names));
+                warn(speech.say(&text));
+            } else if changed.is_empty() {
+                warn(speech.say(&ProblemText::new("config-mended")));
             }
             for key in needs_restart {
                 warn(speech.say(&ProblemText::new("config-restart-needed").with("key", key.clone())));
