@@ -410,9 +410,29 @@ async fn check_explains_problems_and_their_mends() {
     let told = said(&wrong);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(told.contains("2:1") && told.contains("4:") && told.matches('→').count() == 2, "{told}");
-    let output =
-        easel(dir.path()).args(["check", "--config", "easel.toml"]).env("LANG", "C").output().unwrap();
-    assert!(said(&output).contains("needs 2 changes"), "{}", said(&output));
+}
+
+/// In the file's own language, else the terminal's, else Chinese; and a remark is nothing to mend.
+#[test]
+fn a_wrong_configuration_is_told_in_the_language_of_its_reader() {
+    #[track_caller]
+    fn check(locale: &str, terminal: &str, title: &str) {
+        let dir = tempfile::tempdir().unwrap();
+        let wrong = "local = 3\n[jobs]\nmax_running = \"x\"\n[discord]\ntoken = \"x\"\n";
+        write(dir.path(), &format!("[bot]\n{locale}{wrong}"));
+        for command in ["check", "run"] {
+            let mut easel = easel(dir.path());
+            let output =
+                easel.args([command, "--config", "easel.toml"]).env("LANG", terminal).output().unwrap();
+            let told = said(&output);
+            assert!(told.contains(title), "{command} {terminal}: {told}");
+            assert_eq!(told.lines().filter(|line| line.starts_with("! ")).count(), 1, "{told}");
+        }
+    }
+    check("", "C", "有 2 处需要修改");
+    check("", "en_US.UTF-8", "needs 2 changes");
+    check("locale = \"zh-CN\"\n", "en_US.UTF-8", "有 2 处需要修改");
+    check("locale = \"en-US\"\n", "C.UTF-8", "needs 2 changes");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -92,9 +92,9 @@ async fn execute(cli: Cli) -> Exit {
     let loaded = match config::load::load(&source) {
         Ok(loaded) => loaded,
         Err(refused) => {
-            let locale = speech::terminal_locale(&|name| std::env::var(name).ok());
-            let speech = speech::Speech::new(locale);
-            warn(speech.problems_title(&refused.path.display().to_string(), refused.problems.len()));
+            let terminal = || speech::terminal_locale(&|name| std::env::var(name).ok());
+            let speech = speech::Speech::new(refused.locale.unwrap_or_else(terminal));
+            warn(speech.problems_title(&refused.path.display().to_string(), refused.errors()));
             for problem in &refused.problems {
                 warn(speech.problem(problem));
             }

@@ -21,7 +21,7 @@ use crate::config::{
     Config,
     discover::{Chosen, Feature, choose},
     load::load,
-    problem::{ProblemText, Severity},
+    problem::ProblemText,
 };
 
 mod machine;
@@ -83,9 +83,8 @@ pub(crate) async fn run(global: &Global, options: &Check, out: &mut dyn FnMut(St
     let loaded = match load(&source) {
         Ok(loaded) => loaded,
         Err(refused) => {
-            let speech = Speech::new(terminal_locale(&environment));
-            let count = refused.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-            out(speech.problems_title(&path, count));
+            let speech = Speech::new(refused.locale.unwrap_or_else(|| terminal_locale(&environment)));
+            out(speech.problems_title(&path, refused.errors()));
             for problem in &refused.problems {
                 out(speech.problem(problem));
             }

@@ -248,7 +248,7 @@ fn report(outcome: &Outcome, speech: &Speech) {
             }
         }
         Outcome::Refused(refused) => {
-            let count = refused.problems.len() as u64;
+            let count = refused.errors() as u64;
             warn(speech.say(&ProblemText::new("config-reload-broken").with("count", count)));
             for problem in &refused.problems {
                 warn(speech.problem(problem));

@@ -12,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use easel_core::i18n::Locale;
 use serde::Deserialize as _;
 use sha2::{Digest as _, Sha256};
 
@@ -96,6 +97,7 @@ fn load_over(source: &Source, was_written: bool) -> Result<Loaded, Refused> {
         let bot = root.entries().entry("bot".to_owned()).or_insert_with(|| Node::table(place.clone()));
         bot.entries().insert("data_dir".to_owned(), Node::new(text, place));
     }
+    let locale = locale_of(&root);
     let places = places(&root);
     let provider_names: BTreeSet<String> =
         root.get("providers").into_iter().flat_map(Node::keys).map(str::to_owned).collect();
@@ -110,7 +112,7 @@ fn load_over(source: &Source, was_written: bool) -> Result<Loaded, Refused> {
     let mut problems = draft.problems;
     problems.sort_by(|one, other| one.place.cmp(&other.place));
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
-        return Err(Refused { path: source.path.clone(), problems });
+        return Err(Refused { path: source.path.clone(), problems, locale });
     }
     let (config, written) = (Arc::new(config), draft.written);
     Ok(Loaded { config, warnings: problems, from_environment, secret_files, written, leaves })
@@ -242,6 +244,14 @@ impl Draft {
 /// Whether one key is a secret and the other its `*_file`.
 fn same_secret(one: &str, other: &str) -> bool {
     one.strip_suffix("_file") == Some(other) || other.strip_suffix("_file") == Some(one)
+}
+
+/// The language in which the owner wants to be told what is wrong, in whatever spelling.
+fn locale_of(root: &Node) -> Option<Locale> {
+    match &root.get("bot")?.get("locale")?.value {
+        Value::Text(text) => Locale::parse(text),
+        _ => None,
+    }
 }
 
 /// Whether a file says nothing at all, not even in a comment.
