@@ -1,5 +1,5 @@
 ### What is said when something fails: why, and what to do, in one breath, with the [code] at the end for whoever
-### has to look into it.
+### has to look into it. A command is named with its $prefix, so that it works as it stands there.
 
 ## Providers
 
@@ -78,7 +78,7 @@ error-resend-gone = The file of your last picture is gone, so it can’t be sent
 error-resend-some-gone = Some files of your last pictures are gone; these are the ones that are left. [{ $code }]
 error-no-such-result = There is no picture of job { $job } to resend: it may not be done, not be yours, or no longer be kept. [{ $code }]
 error-resend-busy = A picture of yours is being resent already; wait until it is there. [{ $code }]
-error-no-such-job = There is no job { $job }; it may be over. The command “jobs” shows those that exist. [{ $code }]
+error-no-such-job = There is no job { $job }; it may be over. Send { $prefix }jobs to see those that exist. [{ $code }]
 error-nothing-to-cancel = You have no picture in progress or waiting, so there is nothing to cancel. [{ $code }]
 error-not-your-job = Job { $job } is somebody else’s; only they and admins can cancel it. [{ $code }]
 error-too-late-to-cancel = Job { $job } has ended and its outcome is on its way; it is too late to cancel. [{ $code }]
@@ -113,18 +113,18 @@ error-task-provider-gone = This was ordered from “{ $provider }”, which is n
 error-clip-lost = The clip was made but got lost on its way here, and may have been charged. Send the command again if you still want it. [{ $code }]
 error-clip-lost-free = The clip was made but got lost on its way here. Send the command again if you still want it. [{ $code }]
 error-clip-empty = The video service answered without a clip. Try other words. [{ $code }]
-error-clip-not-delivered = The clip is done but couldn’t be sent. Try the command “resend”. [{ $code }]
-error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
+error-clip-not-delivered = The clip is done but couldn’t be sent. Send { $prefix }resend to try again. [{ $code }]
+error-not-delivered = The picture is done but couldn’t be sent. Send { $prefix }resend to try again. [{ $code }]
 error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the bot’s owner the code at the end. [{ $code }]
 error-storage = easel can’t read or write its data directory, so this didn’t work. Please ask the bot’s owner to check disk space and permissions. [{ $code }]
-error-unsure = The picture is done and was sent, but nothing confirmed that it arrived. If you don’t see it, the command “resend{ $job ->
+error-unsure = The picture is done and was sent, but nothing confirmed that it arrived. If you don’t see it, send { $prefix }resend{ $job ->
         [0] {""}
        *[other] {" "}{ $job }
-    }” fetches it; nothing is charged again. [{ $code }]
-error-clip-unsure = The clip is done and was sent, but nothing confirmed that it arrived. If you don’t see it, the command “resend{ $job ->
+    } to fetch it; nothing is charged again. [{ $code }]
+error-clip-unsure = The clip is done and was sent, but nothing confirmed that it arrived. If you don’t see it, send { $prefix }resend{ $job ->
         [0] {""}
        *[other] {" "}{ $job }
-    }” fetches it; nothing is charged again. [{ $code }]
+    } to fetch it; nothing is charged again. [{ $code }]
 error-overdue = easel or its account was down for a while and this request waited too long, so it wasn’t begun. Send the command again if you still want it. [{ $code }]
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
 error-unknown-preset = The preset “{ $preset }” no longer exists. Try another one. [{ $code }]
