@@ -4,7 +4,7 @@
 ## Providers
 
 error-auth = The drawing service no longer accepts its key, so there is no picture. Please ask the bot’s owner to replace the key. [{ $code }]
-error-quota = The drawing service has run out of credit, so there is no picture. Ask the admin to top it up, or try later. [{ $code }]
+error-quota = The drawing service has run out of credit, so there is no picture. Please ask the bot’s owner to top it up, or try later. [{ $code }]
 error-rate = The drawing service is busy and takes no requests right now. Try again in a minute or two. [{ $code }]
 error-overload = The drawing service is down or can’t be reached right now, so there is no picture. Please try again later. [{ $code }]
 error-unanswered = The request went out, but the drawing service never answered. It may have been charged, so it wasn’t repeated. Send the command again if you still want the picture. [{ $code }]
@@ -46,11 +46,11 @@ error-queue-full = Too many people are waiting, so this one didn’t get a place
 error-chat-busy = { $max ->
         [one] One picture is
        *[other] { $max } pictures are
-    } already being drawn here. Come back when one is done. [{ $code }]
+    } already waiting here. Come back when one is done. [{ $code }]
 error-user-busy = { $max ->
         [one] One picture of yours is
        *[other] { $max } pictures of yours are
-    } already being drawn. Come back when one is done. [{ $code }]
+    } already waiting. Come back when one is done. [{ $code }]
 error-clip-busy = A clip of yours is already being made. Come back when it is done. [{ $code }]
 error-limit-group = This group is drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]
 error-limit-user = You are drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]

@@ -40,8 +40,8 @@ error-unknown-provider = 没有叫“{ $provider }”的画图服务。去掉 @{
 ## 排队和限制
 
 error-queue-full = 排队的人太多，这次没排上。过几分钟再来吧。[{ $code }]
-error-chat-busy = 这里已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
-error-user-busy = 你已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
+error-chat-busy = 这里已经有 { $max } 张在排队了。等画好一张再来吧。[{ $code }]
+error-user-busy = 你已经有 { $max } 张在排队了。等画好一张再来吧。[{ $code }]
 error-clip-busy = 你已经有一个视频在做了，等它做好再来吧。[{ $code }]
 error-limit-group = 本群画得有点快，{ $period }内最多 { $max } 次。{ $wait }后再来吧。[{ $code }]
 error-limit-user = 你画得有点快，{ $period }内最多 { $max } 次。{ $wait }后再来吧。[{ $code }]
