@@ -13,6 +13,12 @@ start-no-platform = No chat platform is configured; only the command line works:
 start-engine = Provider for { $feature }: “{ $provider }” (model { $model }). It calls a paid API and may cost money.
 start-engine-free = Provider for { $feature }: “{ $provider }” (model { $model }). It runs on your own machine or network and charges nothing per picture.
 start-engine-env = No provider is configured, so the API from the environment variable { $variable } is used (model { $model }). It may cost money.
+start-engine-env-asking = No provider is configured; using the service in { $variable }, which is being asked for its models. It may cost money.
+start-engine-model = The service in { $variable } draws with the model { $model }.
+start-half-pair = { $found } is set, but { $missing } is not, so it isn’t used. { $usual ->
+    [no] Set { $missing } to use it.
+   *[other] For the official service set { $missing }={ $usual }
+    }
 start-engine-sketch = No provider is configured, so easel draws its own offline sketches: no network, no cost. For real AI pictures add a [providers.NAME] to { $path }.
 start-fallbacks = When the first provider fails, these follow: { $names }
 start-next-napcat = Next: in NapCat’s network settings add a “WebSocket client” with the address { $url } and the message format Array, save it and switch it on.

@@ -13,6 +13,12 @@ start-no-platform = 没有配置任何聊天平台，目前只能在命令行使
 start-engine = { $feature }由“{ $provider }”完成（模型 { $model }），会调用付费接口，可能产生费用。
 start-engine-free = { $feature }由“{ $provider }”完成（模型 { $model }），运行在你自己的机器或网络里，不按张收费。
 start-engine-env = 没有配置服务商，使用环境变量 { $variable } 里的接口（模型 { $model }），可能产生费用。
+start-engine-env-asking = 没有配置服务商，使用环境变量 { $variable } 里的接口，正在问它有哪些模型，可能产生费用。
+start-engine-model = { $variable } 里的接口用模型 { $model }。
+start-half-pair = 看到了 { $found }，但没有 { $missing }，所以没有用它。{ $usual ->
+    [no] 补上 { $missing } 就能用。
+   *[other] 用官方接口就设 { $missing }={ $usual }
+    }
 start-engine-sketch = 没有配置服务商，先用内置的离线草图，不联网、不花钱。想要真正的 AI 画图，在 { $path } 里添加 [providers.名称]。
 start-fallbacks = 主服务商失败时，依次改用：{ $names }
 start-next-napcat = 下一步：在 NapCat 的“网络配置”里新建“WebSocket 客户端”，地址填 { $url }，消息格式选 Array，保存并启用。

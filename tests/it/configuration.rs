@@ -331,8 +331,9 @@ async fn a_service_of_the_environment_is_found() {
         let world = discovered(&[], &models, pair).await;
         let start = world.easel().output();
         assert!(start.contains(&format!("{pair}_BASE_URL")) && start.contains("可能产生费用"), "{start}");
-        assert!(start.contains("flux-1-dev") && !start.contains("sk-env"), "{start}");
         assert_eq!(world.provider.next_request().await.path(), "/v1/models");
+        world.easel().logs("用模型 flux-1-dev").await;
+        assert!(!world.easel().output().contains("sk-env"), "{start}");
         world.says("/生图 一只猫").await;
         let asked = world.provider.next_request().await;
         assert_eq!(asked.path(), "/v1/images/generations");
@@ -361,6 +362,23 @@ async fn a_model_of_the_environment_needs_no_list() {
             easel(dir.path()).args(["check", "--config", "easel.toml"]).envs(variables).output().unwrap();
         assert!(said(&output).contains(expected), "{}", said(&output));
     }
+}
+
+#[test]
+fn half_of_what_names_a_service_is_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "[bot]\ndata_dir = \"data\"\n[[onebot]]\nlisten = \"127.0.0.1:0\"\n");
+    let hint = "看到了 OPENAI_API_KEY，但没有 OPENAI_BASE_URL，所以没有用它。用官方接口就设 OPENAI_BASE_URL=https://api.openai.com";
+    let mut command = easel(dir.path());
+    command.args(["check", "--config", "easel.toml"]).env("OPENAI_API_KEY", "sk-0123456789");
+    let told = said(&command.output().unwrap());
+    assert!(told.contains(hint), "{told}");
+    let mut command = easel(dir.path());
+    command.args(["run", "--config", "easel.toml"]).env("OPENAI_API_KEY", "sk-0123456789");
+    let easel = Easel::start(command);
+    let told = easel.output();
+    assert!(told.contains(hint) && !told.contains("sk-0123"), "{told}");
+    assert_eq!(easel.stop(), Some(0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -512,20 +512,31 @@ async fn a_second_signal_waits_for_no_thread() {
     assert_eq!(code, Some(1));
 }
 
-#[test]
-fn a_signal_ends_a_start_that_waits_for_a_service() {
+/// NapCat must be let in, and events taken, whatever a service does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_never_answers_holds_up_neither_the_start_nor_the_stop() {
     let dir = tempfile::tempdir().unwrap();
-    // A service that is asked for its models and never answers.
+    fs::write(
+        dir.path().join("easel.toml"),
+        "[bot]\ndata_dir = \"data\"\n[[onebot]]\nlisten = \"127.0.0.1:0\"\n",
+    )
+    .unwrap();
     let service = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = easel(dir.path());
     let url = format!("http://{}/v1", service.local_addr().unwrap());
+    command.args(["run", "--config", "easel.toml"]);
     command.env("OPENAI_BASE_URL", url).env("OPENAI_API_KEY", "sk-0123456789");
-    let mut easel = Easel::spawn(command);
+    let easel = Easel::start(command);
+    // It has been asked, and answers nothing as long as this lives.
     let _asked = service.accept().unwrap();
-    easel.signal("TERM");
-    assert_eq!(easel.wait(), Some(0), "{}", easel.output());
-    easel.wait_for("已停止");
-    assert!(!easel.output().contains("easel is ready"), "{}", easel.output());
+    let bot = FakeOneBot::new();
+    bot.connect_when_up(easel.onebot.as_deref().unwrap()).await;
+    bot.send(Message::group(GROUP, USER).text("/img帮助")).await;
+    bot.next_send_where("the help", |sent| sent.text.contains("画架")).await;
+    let output = easel.output();
+    assert!(output.contains("正在问它有哪些模型") && !output.contains("用模型"), "{output}");
+    let code = tokio::task::spawn_blocking(move || easel.stop()).await.unwrap();
+    assert_eq!(code, Some(0));
 }
 
 /// The data directory may have been made for easel, readable for everybody.

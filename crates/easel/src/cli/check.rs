@@ -17,11 +17,14 @@ use super::{
     control::{Control, ControlCommand},
     speech::{Speech, terminal_locale},
 };
-use crate::config::{
-    Config,
-    discover::{Chosen, Feature, choose},
-    load::load,
-    problem::ProblemText,
+use crate::{
+    config::{
+        Config,
+        discover::{Chosen, Feature, choose, halves},
+        load::load,
+        problem::ProblemText,
+    },
+    wiring::half_line,
 };
 
 mod machine;
@@ -145,6 +148,16 @@ pub(crate) async fn inspect(
     }
     for (section, feature) in [("draw", Feature::Draw), ("edit", Feature::Edit)] {
         let chosen = choose(config, feature, environment);
+        if section == "draw" && matches!(chosen, Chosen::Sketch) {
+            let halves = halves(environment);
+            let remarks = halves.iter().map(|half| Finding {
+                level: Level::Remark,
+                section: section.to_owned(),
+                text: half_line(half),
+                mend: None,
+            });
+            found.extend(remarks);
+        }
         found.push(idle(config, section, &chosen, &tools).unwrap_or_else(|| self::chosen(section, &chosen)));
     }
     found.extend(clips(config, &tools));

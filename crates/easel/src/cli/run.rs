@@ -63,8 +63,19 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
         // Only a service manager listens for this; without one nothing happens.
         sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
         tracing::info!("easel is ready");
+        let settling = app.settle();
+        tokio::pin!(settling);
+        let mut is_settled = false;
         loop {
             tokio::select! {
+                learned = &mut settling, if !is_settled => {
+                    is_settled = true;
+                    if let Some((variable, model)) = learned {
+                        let text = ProblemText::new("start-engine-model");
+                        let text = text.with("variable", format!("{variable}_BASE_URL"));
+                        tell(speech.say(&text.with("model", model)));
+                    }
+                }
                 () = signals.next() => break Exit::Done,
                 Ok(()) = outcome.changed() => {
                     let outcome = outcome.borrow_and_update().clone();

@@ -15,7 +15,10 @@ use crate::{
         keys::{self, KeyLine},
         speech::Speech,
     },
-    config::problem::{ProblemArg, ProblemText},
+    config::{
+        discover::{Half, halves},
+        problem::{ProblemArg, ProblemText},
+    },
 };
 
 impl App {
@@ -88,6 +91,9 @@ impl App {
         let Some(first) = runtime.draw.first() else { return Vec::new() };
         let provider = first.slot.provider();
         let mut lines = vec![match self.drawing.environment {
+            Some(variable) if provider.model().is_empty() => {
+                ProblemText::new("start-engine-env-asking").with("variable", format!("{variable}_BASE_URL"))
+            }
             Some(variable) => ProblemText::new("start-engine-env")
                 .with("variable", format!("{variable}_BASE_URL"))
                 .with("model", provider.model()),
@@ -96,6 +102,9 @@ impl App {
             }
             None => engine_line("kind-draw", &first.slot),
         }];
+        if self.drawing.built_in {
+            lines.extend(halves(&|name| std::env::var(name).ok()).iter().map(half_line));
+        }
         let others: Vec<_> = self.drawing.names.iter().skip(1).cloned().collect();
         if !others.is_empty() {
             lines.push(ProblemText::new("start-fallbacks").with("names", others.join(" → ")));
@@ -106,6 +115,14 @@ impl App {
         lines.extend(runtime.video.iter().find(clips).map(|link| engine_line("kind-video", &link.slot)));
         lines
     }
+}
+
+/// That half of what names a service was found in the environment.
+pub(crate) fn half_line(half: &Half) -> ProblemText {
+    ProblemText::new("start-half-pair")
+        .with("found", half.found.as_str())
+        .with("missing", half.missing.as_str())
+        .with("usual", half.usual.unwrap_or("no"))
 }
 
 /// What `easel check` says about how a provider did.
