@@ -162,6 +162,8 @@ config-base-url-query-mend = Remove everything from ? or # on.
 
 check-config-good = Nothing is wrong with { $path }.
 check-data-dir = The data directory { $dir } can be written; { $free } are free.
+check-disk-full = The disk of the data directory { $dir } is full.
+check-disk-full-mend = Free some space, or use another disk with --data-dir.
 check-data-dir-unwritable = The data directory { $dir } can’t be written: { $detail }
 check-data-dir-unwritable-mend = Let the account that runs easel write there, or choose another one with --data-dir.
 check-disk-low = Only { $free } are free on the disk of the data directory { $dir }.

@@ -36,6 +36,40 @@ start-failed-port = { $address } is in use; perhaps another easel is running. St
 start-failed-locked = Another easel is using the data directory { $path }. Stop it, or choose another data_dir.
 start-failed-store = The database in { $path } is damaged. You can restore the latest backup: { $command }
 start-failed-store-no-backup = The database in { $path } is damaged and there is no backup. Rename the directory to keep it, then start again with a new one.
+start-failed-full = The disk that holds the data directory { $path } is full. Free some space and start again.
+start-failed-network = The data directory { $path } is on a network file system ({ $kind }), where file locks can’t be relied on. Use a directory on a local disk.
+start-failed-newer = The data directory { $path } was written by a newer easel. Install that version again, or restore a backup that this version made.
+
+store-replaced = The database couldn’t be opened and was restored from the snapshot { $snapshot }; the damaged one is now { $moved }. Settings changed after that snapshot are gone; the jobs are complete.
+store-loss = The database seems to have been damaged and to have lost records, and there is no snapshot to restore. Check the settings that were changed by chat commands, such as the lists.
+store-loss-snapshot = The database seems to have been damaged and to have lost records. Check the settings that were changed by chat commands, such as the lists, or stop easel and run { $command }.
+store-torn = The journal’s last line was only half written when the machine stopped and was cut off; nothing that had been confirmed is lost.
+store-bad-lines = { $count ->
+        [one] One damaged line of the journal was skipped.
+       *[other] { $count } damaged lines of the journal were skipped.
+    } Check the disk.
+store-restore-finished = A restore that had been interrupted was completed.
+store-left-over = { $count ->
+        [one] An unfinished temporary file was removed; nothing is lost.
+       *[other] { $count } unfinished temporary files were removed; nothing is lost.
+    }
+store-compacted = The database was rebuilt and takes less space.
+store-migrated = The data directory was brought to the form of this version.
+
+### Causes that the system gives
+
+cause-disk-full = the disk is full, free some space
+cause-read-only = the file system is read-only
+cause-no-permission = no permission
+cause-unknown-name = there is no host of this name
+cause-refused = the connection was refused, nothing listens there
+cause-timed-out = nothing answered for a long time
+cause-tls = the encrypted connection (TLS) could not be made
+cause-proxy = the proxy did not connect
+cause-no-route = the network is unreachable
+cause-address-in-use = the address is in use
+cause-no-such-file = there is no such file or directory
+
 start-failed-storage = The data directory { $path } can’t be written: { $reason }. Check disk space and permissions.
 
 ## Configuration

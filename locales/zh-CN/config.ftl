@@ -162,6 +162,8 @@ config-base-url-query-mend = 删掉 ? 或 # 之后的部分。
 
 check-config-good = { $path } 没有问题。
 check-data-dir = 数据目录 { $dir } 可写，剩余 { $free }。
+check-disk-full = 数据目录 { $dir } 所在的磁盘满了。
+check-disk-full-mend = 腾出空间，或用 --data-dir 换到别的磁盘。
 check-data-dir-unwritable = 数据目录 { $dir } 不可写：{ $detail }
 check-data-dir-unwritable-mend = 让运行 easel 的账户可以写它，或用 --data-dir 换一个目录。
 check-disk-low = 数据目录 { $dir } 所在磁盘只剩 { $free }。

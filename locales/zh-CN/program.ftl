@@ -35,7 +35,35 @@ start-failed-port = { $address } 已被占用，可能已经有一个画架在�
 start-failed-locked = 数据目录 { $path } 正被另一个画架使用。请先停掉它，或换一个 data_dir。
 start-failed-store = 数据目录 { $path } 里的数据库损坏。可以恢复最近的备份：{ $command }
 start-failed-store-no-backup = 数据目录 { $path } 里的数据库损坏，也没有找到备份。请把这个目录改名保存后再启动，会重新建立。
-start-failed-storage = 数据目录 { $path } 写不进去：{ $reason }。请检查磁盘空间和权限。
+start-failed-storage = 数据目录 { $path } 写不进去：{ $reason }。请检查磁盘和权限。
+
+start-failed-full = 数据目录 { $path } 所在的磁盘满了。腾出空间后再启动。
+start-failed-network = 数据目录 { $path } 在网络文件系统（{ $kind }）上，那里的文件锁不可靠。请换成本地磁盘上的目录。
+start-failed-newer = 数据目录 { $path } 是更新版本的 easel 写的。请装回那个版本，或恢复这个版本做的备份。
+
+store-replaced = 数据库打不开，已从快照 { $snapshot } 恢复，坏的移到了 { $moved }。快照之后改的设置没有了，任务记录是全的。
+store-loss = 数据库可能损坏过，丢了一些记录，又没有快照可以恢复。请检查用聊天命令改过的设置（白名单等）。
+store-loss-snapshot = 数据库可能损坏过，丢了一些记录。请检查用聊天命令改过的设置（白名单等），或者停掉画架，用 { $command } 恢复。
+store-torn = 上次关机时日志的最后一行只写了一半，已经去掉；确认过的内容都在。
+store-bad-lines = 日志里有 { $count } 行损坏，已经跳过。请检查磁盘。
+store-restore-finished = 上次没做完的恢复已经做完。
+store-left-over = 清理了 { $count } 个没写完的临时文件，没有丢东西。
+store-compacted = 数据库整理过了，占的空间小了。
+store-migrated = 数据目录已升级到这个版本的格式。
+
+### 系统给出的原因
+
+cause-disk-full = 磁盘满了，请腾出空间
+cause-read-only = 文件系统是只读的
+cause-no-permission = 没有权限
+cause-unknown-name = 找不到这个主机名
+cause-refused = 对方拒绝连接，那里没有程序在监听
+cause-timed-out = 等了很久没有回应
+cause-tls = 加密连接（TLS）没能建立
+cause-proxy = 代理没能连上
+cause-no-route = 网络不通
+cause-address-in-use = 这个地址已被占用
+cause-no-such-file = 没有这个文件或目录
 
 ## 配置
 

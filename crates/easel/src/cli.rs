@@ -16,6 +16,7 @@ pub(crate) mod control;
 pub(crate) mod draw;
 pub(crate) mod import;
 pub(crate) mod keys;
+pub(crate) mod plain;
 pub(crate) mod restore;
 pub(crate) mod run;
 pub(crate) mod save;

@@ -273,9 +273,11 @@ fn no_sentence_names_a_command_without_its_prefix() {
         let resend = text.match_indices("重发图片").map(|(at, _)| &text[..at]);
         spelled.chain(resend.filter(|before| !before.ends_with("$prefix }")).map(str::to_owned)).collect()
     }
-    let spoiled = ["发“重发图片 6”命令", "发“任务”命令看看", "发 任务 看看", "the command “resend”", "send jobs"];
+    let spoiled =
+        ["发“重发图片 6”命令", "发“任务”命令看看", "发 任务 看看", "the command “resend”", "send jobs"];
     assert!(spoiled.iter().all(|text| !bare(text).is_empty()));
-    for file in [CHINESE, ENGLISH].map(|[commands, _, errors, _, jobs, _]| [commands, errors, jobs]).concat() {
+    for file in [CHINESE, ENGLISH].map(|[commands, _, errors, _, jobs, _]| [commands, errors, jobs]).concat()
+    {
         assert_eq!(bare(file), [""; 0]);
     }
 }

@@ -15,6 +15,7 @@ use easel_providers::Tools;
 use super::{
     Check, Exit, Global,
     control::{Control, ControlCommand},
+    plain,
     speech::{Speech, terminal_locale},
 };
 use crate::{
@@ -240,7 +241,7 @@ async fn ask_running(control: Control, speech: &Speech, count: &mut Count, out: 
         count.line(speech, level, line.text("section"), line.text("text"), mend, out);
     }
     if let Err(error) = asked {
-        let text = ProblemText::new("control-failed").with("detail", error.to_string());
+        let text = ProblemText::new("control-failed").with("detail", plain::cause(error));
         count.line(speech, Level::Bad, "easel.sock", &speech.say(&text), None, out);
     }
 }

@@ -13,6 +13,8 @@ use easel_providers::Kind;
 use super::{
     Draw, Exit,
     control::{Control, ControlCommand, ControlError, Told},
+    plain::cause,
+    run::explain,
     save::{Saving, probe},
     speech::Speech,
 };
@@ -56,7 +58,7 @@ pub(crate) async fn run(options: &Draw, config: &Config, speech: &Speech) -> Exi
                 };
                 exit = Exit::Failed;
                 let text = ProblemText::new("cli-not-saved").with("path", path);
-                warn(speech.say(&text.with("reason", problem.to_string())));
+                warn(speech.say(&text.with("reason", cause(problem))));
                 if let Some(kept) = kept {
                     warn(speech.say(&ProblemText::new("cli-kept").with("path", kept.display().to_string())));
                 }
@@ -171,7 +173,7 @@ fn unwritable(options: &Draw) -> Option<ProblemText> {
     let output = options.output.as_deref().unwrap_or(Path::new("."));
     let problem = probe(output).err()?;
     let text = ProblemText::new("cli-not-writable").with("path", output.display().to_string());
-    Some(text.with("reason", problem.to_string()))
+    Some(text.with("reason", cause(problem)))
 }
 
 async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Received, Failure> {
@@ -231,8 +233,9 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Receiv
     if let Some(text) = unknown_provider(options, config) {
         return Err(Failure::misuse(speech.say(&text)));
     }
-    let app =
-        App::open(config, data_dir, false).await.map_err(|error| Failure::failed(format!("{error:#}")))?;
+    let app = App::open(config, data_dir, false)
+        .await
+        .map_err(|error| Failure::failed(explain(&error, config, speech)))?;
     let drawn = app.draw(request).await;
     if let Ok(Drawn { pictures, .. }) = &drawn {
         for Made { name, body, kept } in pictures {

@@ -19,6 +19,7 @@ use super::{
     Exit, Keys, KeysAction,
     check::{Finding, Level},
     control::{Control, ControlCommand},
+    plain::{cause, unopened},
     speech::Speech,
 };
 use crate::config::{
@@ -192,7 +193,7 @@ pub(crate) async fn run(
 pub(super) type Failed = (Exit, ProblemText);
 
 pub(super) fn failed(key: &str, detail: impl std::fmt::Display) -> Failed {
-    (Exit::Failed, ProblemText::new(key).with("detail", detail.to_string()))
+    (Exit::Failed, ProblemText::new(key).with("detail", cause(detail)))
 }
 
 pub(super) async fn connect(data_dir: &Path) -> Result<Option<Control>, Failed> {
@@ -268,7 +269,8 @@ pub(super) async fn in_store<T, F: Future<Output = Result<T, easel_core::ports::
         return Ok(None);
     }
     let opened = EmbeddedStore::open(data_dir, OpenOptions::default()).await;
-    let (store, handle, _) = opened.map_err(|error| failed("keys-store-failed", error))?;
+    let (store, handle, _) =
+        opened.map_err(|error| (Exit::Failed, unopened(&error, &data_dir.display().to_string())))?;
     let done = work(store).await;
     handle.shutdown().await;
     done.map(Some).map_err(|error| failed("keys-store-failed", error))

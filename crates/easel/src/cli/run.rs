@@ -6,7 +6,11 @@ use easel_core::{job::recover::Recovered, ports::AdapterError};
 use easel_store::OpenError;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Exit, speech::Speech};
+use super::{
+    Exit,
+    plain::{found, unopened},
+    speech::Speech,
+};
 use crate::{
     config::{
         Config,
@@ -175,8 +179,8 @@ fn greet(app: &App, config: &Config, path: &Path, recovered: Recovered, speech: 
         say(line);
     }
     if !app.report.is_clean() {
-        for notice in app.report.notices() {
-            warn(notice);
+        for notice in found(&app.report) {
+            warn(speech.say(&notice));
         }
     }
     if recovered.rerun + recovered.delivered + recovered.interrupted > 0 {
@@ -269,7 +273,7 @@ fn report(outcome: &Outcome, speech: &Speech) {
 }
 
 /// A failed start in plain words, with what to do.
-fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
+pub(super) fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
     let path = config.bot.data_dir.display().to_string();
     for cause in error.chain() {
         if let Some(AdapterError::Listen { address, source }) = cause.downcast_ref::<AdapterError>()
@@ -279,19 +283,7 @@ fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
             return speech.say(&text.with("key", "onebot.listen"));
         }
         if let Some(error) = cause.downcast_ref::<OpenError>() {
-            let text = match error {
-                OpenError::InUse { .. } => ProblemText::new("start-failed-locked").with("path", path),
-                OpenError::Corrupt { backup: Some(backup), .. } => ProblemText::new("start-failed-store")
-                    .with("path", path)
-                    .with("command", format!("easel restore {}", backup.display())),
-                OpenError::Corrupt { backup: None, .. } => {
-                    ProblemText::new("start-failed-store-no-backup").with("path", path)
-                }
-                other => ProblemText::new("start-failed-storage")
-                    .with("path", path)
-                    .with("reason", other.to_string()),
-            };
-            return speech.say(&text);
+            return speech.say(&unopened(error, &path));
         }
     }
     format!("{error:#}")

@@ -167,8 +167,7 @@ mod tests {
                 environment.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
             };
             let halves = halves(&look_up);
-            let told: Vec<_> =
-                halves.iter().map(|half| (&*half.found, &*half.missing, half.usual)).collect();
+            let told: Vec<_> = halves.iter().map(|half| (&*half.found, &*half.missing, half.usual)).collect();
             assert_eq!(told, expected);
         }
         let official = Some("https://api.openai.com");

@@ -60,7 +60,14 @@ impl Watcher {
         let config = watch::Sender::new(Arc::clone(&loaded.config));
         // No fingerprint yet: a change between the load and the first look is noticed by the look's own load, and
         // a load that changes nothing is not announced.
-        Self { source, loaded, seen: None, away: false, config, outcome: watch::Sender::new(Outcome::Unchanged) }
+        Self {
+            source,
+            loaded,
+            seen: None,
+            away: false,
+            config,
+            outcome: watch::Sender::new(Outcome::Unchanged),
+        }
     }
 
     /// The configuration in force, now and after every change.

@@ -13,6 +13,7 @@ use crate::{
     cli::{
         check::{Finding, Level},
         keys::{self, KeyLine},
+        plain::cause,
         speech::Speech,
     },
     config::{
@@ -35,7 +36,7 @@ impl App {
         for (name, component) in [("journal", &health.journal), ("database", &health.database)] {
             let level = if component.is_good() { "good" } else { "bad" };
             let text = match &component.last_error {
-                Some(error) => ProblemText::new("check-running-bad").with("detail", error.clone()),
+                Some(error) => ProblemText::new("check-running-bad").with("detail", cause(error)),
                 None => ProblemText::new("check-running-good"),
             };
             lines.push((level, name.to_owned(), speech.say(&text), None));

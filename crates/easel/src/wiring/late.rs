@@ -57,7 +57,12 @@ impl Late {
         };
         listed.unwrap_or_else(|error| {
             let error = format!("{error:#}");
-            tracing::warn!(service, error, model = FALLBACK_MODEL, "the usual model is asked; IMAGE_MODEL names another");
+            tracing::warn!(
+                service,
+                error,
+                model = FALLBACK_MODEL,
+                "the usual model is asked; IMAGE_MODEL names another"
+            );
             self.usual.clone()
         })
     }
@@ -106,10 +111,12 @@ fn with_model(
 }
 
 /// The first model of a service's own list that makes pictures, if there is one. Costs nothing.
-pub(super) async fn first_listed(clients: &HttpClients, section: &ProviderSection) -> anyhow::Result<Option<String>> {
+pub(super) async fn first_listed(
+    clients: &HttpClients,
+    section: &ProviderSection,
+) -> anyhow::Result<Option<String>> {
     let (address, keys) = (section.address()?, section.keys());
     let list = models::list(clients, section.proxy.expose(), &address, keys.first());
     let ids = tokio::time::timeout(LIST_PATIENCE, list).await??;
     Ok(models::first_image_capable(ids.iter().map(String::as_str)).map(str::to_owned))
 }
-
