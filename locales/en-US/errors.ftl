@@ -13,9 +13,11 @@ error-result-lost = The picture was made but got lost on its way here, and may h
 error-result-lost-free = The picture was made but got lost on its way here. Send the command again if you still want it. [{ $code }]
 error-moderation-input = The description or the picture didn’t pass the content check. Try other words or another picture. [{ $code }]
 error-moderation-output = The picture was made, but it didn’t pass the content check. Rephrase the description and try again. [{ $code }]
-error-moderation-said = The drawing service didn’t draw it and says: “{ $said }”. Try other words. [{ $code }]
+error-moderation-said = The drawing service didn’t draw it and says: “{ $said }” Try other words. [{ $code }]
 error-bad-request = The drawing service doesn’t accept these settings. Try without a size or shape. [{ $code }]
 error-not-found = The drawing service doesn’t know the configured model. Please ask the bot’s owner to check the configuration. [{ $code }]
+error-wrong-address = The drawing service’s address may be wrong: nothing draws there. Please ask the bot’s owner to check the configuration. [{ $code }]
+error-not-found-lately = The drawing service doesn’t know the configured model, or its address is wrong. Please ask the bot’s owner to check the configuration. [{ $code }]
 error-empty = The drawing service answered without a picture. Try other words. [{ $code }]
 error-too-large = That was too much for the drawing service. Try fewer or smaller pictures. [{ $code }]
 error-deadline = The picture wasn’t ready within { $minutes ->
@@ -52,10 +54,22 @@ error-user-busy = { $max ->
        *[other] { $max } pictures of yours are
     } already waiting. Come back when one is done. [{ $code }]
 error-clip-busy = A clip of yours is already being made. Come back when it is done. [{ $code }]
-error-limit-group = This group is drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]
-error-limit-user = You are drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]
-error-limit-group-day = This group has used up its { $max } within { $period }. Come back in about { $wait }. [{ $code }]
-error-limit-user-day = You have used up your { $max } within { $period }. Come back in about { $wait }. [{ $code }]
+error-limit-group = This group is drawing a little fast: at most { $max ->
+        [one] one request
+       *[other] { $max } requests
+    } within { $period }. Come back in { $wait }. [{ $code }]
+error-limit-user = You are drawing a little fast: at most { $max ->
+        [one] one request
+       *[other] { $max } requests
+    } within { $period }. Come back in { $wait }. [{ $code }]
+error-limit-group-day = This group has used up its { $max ->
+        [one] one request
+       *[other] { $max } requests
+    } within { $period }. Come back in about { $wait }. [{ $code }]
+error-limit-user-day = You have used up your { $max ->
+        [one] one request
+       *[other] { $max } requests
+    } within { $period }. Come back in about { $wait }. [{ $code }]
 error-limit-moderation = The content check has refused what you asked for { $max } times or more within { $period }, and providers close accounts over that. Come back in { $wait } and rephrase the description. [{ $code }]
 error-debounce = That was quick! Try again in { $wait }. [{ $code }]
 
