@@ -29,8 +29,10 @@ config-wrong-type = This must be { $expected }, but is { $found }.
 config-wrong-type-mend = Write the value in the expected form.
 config-wrong-type-mend-quote = Put it in quotes.
 config-wrong-type-mend-unquote = Write the value without quotes.
-config-wrong-type-mend-list = Write a list, such as ["…"].
-config-kind-text = a text
+config-wrong-type-mend-list = Write a list: { $value }
+config-wrong-type-mend-whole = Write a whole number without quotes, such as { $example }.
+config-wrong-type-mend-flag = Write true or false, without quotes.
+config-kind-text = text in quotes
 config-kind-integer = a whole number
 config-kind-number = a number
 config-kind-flag = true or false
@@ -213,12 +215,12 @@ check-key-ready = Key { $key } can be used.
 check-key-disabled = Key { $key } was refused by the service{ $status ->
         [0] {""}
        *[other] {" "}({ $status })
-    }, { $since } ago, and is not used any more.
+    }, { $since }, and is not used any more.
 check-key-disabled-mend = Replace it in api_keys. When the account is in order again: easel keys reset { $provider }
 check-key-quota = The account of key { $key } ran out of quota{ $status ->
         [0] {""}
        *[other] {" "}({ $status })
-    }, { $since } ago. It is tried again in { $rest }.
+    }, { $since }. It is tried again in { $rest }.
 check-key-quota-mend = Top up the account. To try at once: easel keys reset { $provider }
 check-key-cooling = Key { $key } rests{ $status ->
         [0] {""}

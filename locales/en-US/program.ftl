@@ -231,6 +231,10 @@ check-probe-stream-none = Streaming: { $kind } with { $model } has none that eas
 check-probe-sizes = Sizes of { $model }: { $known ->
     [sizes] only { $sizes }; the nearest one is asked for.
     [kept] no shape can be wished for; a picture is shaped like the one that is given, or as the model chooses.
+    [between] any shape between 1:{ $sizes } and { $sizes }:1{ $tier ->
+        [0] .
+       *[other] , up to { $tier }K.
+    }
     [ratios] of the shapes { $sizes }{ $tier ->
         [0] .
        *[other] , up to { $tier }K.
@@ -406,7 +410,7 @@ check-health-behind = Of what it was asked lately only { $percent }% worked, so 
 check-health-behind-mend = Wait, it comes back to its place by itself. The log tells why it failed.
 check-health-resting = Failed repeatedly and is not asked for { $rest } ({ $successes } of { $judged } worked in the last hour). { $last }
 check-health-resting-mend = Wait, it is tried again by itself; or name a fallback_1 in [draw]. The log tells why it failed.
-check-health-last-failure = Failed { $ago } ago: { $class ->
+check-health-last-failure = Failed { $ago }: { $class ->
     [auth] the key was refused
     [quota] the quota is used up
     [rate] too many requests

@@ -29,7 +29,9 @@ config-wrong-type = 这里应是{ $expected }，写的却是{ $found }。
 config-wrong-type-mend = 按要求的类型重写这个值。
 config-wrong-type-mend-quote = 给它加上引号。
 config-wrong-type-mend-unquote = 去掉引号，直接写值。
-config-wrong-type-mend-list = 写成列表，例如 ["…"]。
+config-wrong-type-mend-list = 写成列表：{ $value }
+config-wrong-type-mend-whole = 写成整数，不加引号，例如 { $example }。
+config-wrong-type-mend-flag = 写 true 或 false，不加引号。
 config-kind-text = 文本
 config-kind-integer = 整数
 config-kind-number = 数字
@@ -210,12 +212,12 @@ check-network-fake-ip-mend = 写 [network] allow_fake_ip = true。
 check-network-no-names = 无法解析域名：{ $detail }
 check-network-no-names-mend = 检查网络和 DNS。
 check-key-ready = 密钥 { $key } 可用。
-check-key-disabled = 密钥 { $key } 在 { $since }前被服务商拒绝{ $status ->
+check-key-disabled = 密钥 { $key } { $since }被服务商拒绝{ $status ->
         [0] {""}
        *[other] （{ $status }）
     }，已停用。
 check-key-disabled-mend = 在 api_keys 里换一个。账号已经恢复正常的话：easel keys reset { $provider }
-check-key-quota = 密钥 { $key } 的账号额度在 { $since }前用完{ $status ->
+check-key-quota = 密钥 { $key } { $since }用完了账号额度{ $status ->
         [0] {""}
        *[other] （{ $status }）
     }，{ $rest }后会再试。

@@ -212,6 +212,10 @@ check-probe-stream-none = 流式：{ $kind } 的 { $model } 用不上，画架�
 check-probe-sizes = { $model } 的尺寸：{ $known ->
     [sizes] 只有 { $sizes }，会要最接近的一个。
     [kept] 不能指定形状：跟给它的图一样，没给图就由模型自己定。
+    [between] 支持 1:{ $sizes } 到 { $sizes }:1 之间的比例{ $tier ->
+        [0] 。
+       *[other] ，最大 { $tier }K。
+    }
     [ratios] 只有这些形状：{ $sizes }{ $tier ->
         [0] 。
        *[other] ，最大 { $tier }K。
@@ -381,7 +385,7 @@ check-health-behind = 近来成功的只有 { $percent }%，同一条链里先�
 check-health-behind-mend = 等着就行，过一阵会自动回到原来的位置。失败原因看日志。
 check-health-resting = 连续失败，{ $rest }内不再请求它（最近一小时成功 { $successes }/{ $judged }）。{ $last }
 check-health-resting-mend = 等它恢复，会自动再试；或在 [draw] 里写一个 fallback_1。现在就想知道原因，看日志。
-check-health-last-failure = { $ago }前失败过：{ $class ->
+check-health-last-failure = { $ago }失败过：{ $class ->
     [auth] 密钥被拒绝
     [quota] 额度用完
     [rate] 请求太频繁

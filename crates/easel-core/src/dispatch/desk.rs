@@ -135,6 +135,9 @@ impl Desk {
             args = match value {
                 Arg::Number(number) => args.with(name, *number),
                 Arg::Text(text) => args.with(name, text.clone()),
+                Arg::Names(names) => {
+                    args.with(name, names.join(&self.texts.plain(runtime.locale, "list-separator")))
+                }
                 Arg::Span(span) => args.with(name, self.texts.span(runtime.locale, *span)),
             };
         }

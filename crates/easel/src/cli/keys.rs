@@ -111,8 +111,8 @@ impl KeyLine {
             None => self.key.clone(),
         };
         let since = match self.since_seconds {
-            Some(seconds) => span(speech, seconds),
-            None => speech.say(&ProblemText::new("span-unknown")),
+            Some(seconds) => ago(speech, seconds),
+            None => speech.say(&ProblemText::new("ago-unknown")),
         };
         ProblemText::new(key)
             .with("key", name)
@@ -146,6 +146,14 @@ pub(crate) fn span(speech: &Speech, seconds: u64) -> String {
         _ => ("span-days", seconds / 86_400),
     };
     speech.say(&ProblemText::new(key).with("count", count))
+}
+
+/// How long ago something was, for people.
+pub(crate) fn ago(speech: &Speech, seconds: u64) -> String {
+    match seconds {
+        0..60 => speech.say(&ProblemText::new("ago-now")),
+        _ => speech.say(&ProblemText::new("ago").with("span", span(speech, seconds))),
+    }
 }
 
 /// The keys of every configured provider, and of the one of the environment if that is the one in use.

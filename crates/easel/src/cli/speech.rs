@@ -39,7 +39,7 @@ impl Speech {
             ProblemArg::Plain(Arg::Number(number)) => args.with(name, *number),
             ProblemArg::Plain(Arg::Text(text)) => args.with(name, text.clone()),
             ProblemArg::Plain(Arg::Span(span)) => args.with(name, self.texts.span(self.locale, *span)),
-            ProblemArg::Names(names) => {
+            ProblemArg::Plain(Arg::Names(names)) | ProblemArg::Names(names) => {
                 args.with(name, names.join(&self.texts.plain(self.locale, "list-separator")))
             }
             ProblemArg::Parts(parts) => {

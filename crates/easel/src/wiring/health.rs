@@ -132,7 +132,7 @@ fn lately(name: &str, health: &HealthReport, speech: &Speech) -> Finding {
     let last = health.last_failure.map_or_else(String::new, |(class, ago)| {
         let text = ProblemText::new("check-health-last-failure")
             .with("class", class.name())
-            .with("ago", keys::span(speech, ago.as_secs()));
+            .with("ago", keys::ago(speech, ago.as_secs()));
         speech.say(&text)
     });
     let seconds = |took: Option<Duration>| format!("{:.1}", took.unwrap_or_default().as_secs_f64());
