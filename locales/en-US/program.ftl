@@ -394,6 +394,14 @@ cli-no-folder = There is no folder { $path } to save the picture in, so nothing 
 cli-not-writable = { $path } can’t be written ({ $reason }), so nothing was drawn. Name another place with -o.
 cli-not-saved = The picture could not be saved at { $path }: { $reason }
 cli-kept = easel keeps it for a while: copy it from { $path }
+cli-other-format = Note that { $path } holds a { $format } picture, unlike its name says; easel converts to JPG and PNG only.
+cli-auth = The drawing service no longer accepts its key, so there is no picture. “easel keys” shows which one; replace it in the configuration. [{ $code }]
+cli-quota = The drawing service has run out of credit, so there is no picture. Top up the account, or choose another service with --provider. [{ $code }]
+cli-model = The drawing service doesn’t know the configured model, or its address is wrong. Check model, base_url and kind in the configuration; “easel check --probe” tells which. [{ $code }]
+cli-no-usable-provider = No drawing service is available right now. “easel check” shows why. [{ $code }]
+cli-no-edit = None of the configured drawing services can edit pictures. Name one in [edit] that can, such as gemini_native. [{ $code }]
+cli-needs-picture = Which picture? Name it with --image FILE. [{ $code }]
+cli-storage = easel can’t read or write its data directory, so this didn’t work. Check disk space and permissions; “easel check” shows what is missing. [{ $code }]
 cli-example-draw = easel draw "a corgi running across a meadow"
 
 check-health = { $attempts ->

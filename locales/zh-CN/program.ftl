@@ -375,6 +375,14 @@ cli-no-folder = 没有 { $path } 这个目录，图没处保存，所以没有�
 cli-not-writable = { $path } 写不了（{ $reason }），所以没有画。用 -o 换个地方。
 cli-not-saved = 图没能保存到 { $path }：{ $reason }
 cli-kept = 画架会把它保留一段时间，可以从 { $path } 拷出来
+cli-other-format = 注意：{ $path } 里是 { $format } 图片，和扩展名不一样。画架只会转成 JPG 和 PNG。
+cli-auth = 画图服务的密钥失效了，没画成。用 easel keys 看是哪一把，在配置里换掉。[{ $code }]
+cli-quota = 画图服务的额度用完了，没画成。给账号充值，或用 --provider 换一家。[{ $code }]
+cli-model = 画图服务里没有设定的模型，或者地址不对。检查配置里的 model、base_url 和 kind，easel check --probe 会说是哪一个。[{ $code }]
+cli-no-usable-provider = 现在没有能用的画图服务。用 easel check 看看原因。[{ $code }]
+cli-no-edit = 设定的画图服务都不支持改图。在 [edit] 里写一家能改图的，比如 gemini_native。[{ $code }]
+cli-needs-picture = 要改哪张图？用 --image 图片 给出来。[{ $code }]
+cli-storage = 画架的数据目录读写出了问题，没成功。检查磁盘空间和权限，easel check 会说缺什么。[{ $code }]
 cli-example-draw = easel draw "一只在草地上奔跑的柯基"
 
 check-health = 最近一小时请求 { $attempts } 次，成功 { $successes }/{ $judged }，通常 { $median } 秒，最慢 { $slowest } 秒。{ $last }

@@ -60,7 +60,15 @@ fn one_picture_without_any_configuration() {
     let before = names(dir.path());
     assert_eq!(run(dir.path(), &["draw", prompt]).status.code(), Some(0));
     let new: Vec<_> = names(dir.path()).difference(&before).cloned().collect();
-    assert!(matches!(&new[..], [name] if name.starts_with("easel-")), "{new:?}");
+    assert_eq!(new, ["easel-1.png"]);
+    assert_eq!(run(dir.path(), &["draw", prompt]).status.code(), Some(0));
+    assert!(names(dir.path()).contains("easel-2.png"), "{:?}", names(dir.path()));
+
+    // The name says what the file is.
+    assert_eq!(run(dir.path(), &["draw", prompt, "-o", "corgi.jpg"]).status.code(), Some(0));
+    assert!(fs::read(dir.path().join("corgi.jpg")).unwrap().starts_with(&[0xff, 0xd8, 0xff]));
+    let odd = run(dir.path(), &["draw", prompt, "-o", "corgi.webp"]);
+    assert!(said(&odd).contains("里是 PNG 图片"), "{}", said(&odd));
 }
 
 fn names(dir: &Path) -> HashSet<String> {
@@ -83,7 +91,7 @@ fn what_cannot_be_drawn_is_said_with_the_exit_code() {
     check(&["draw", "猫", "--size", "huge"], 2, "[E-SIZE]");
     check(&["draw", " "], 2, "[E-NEEDS-PROMPT]");
     check(&["draw", "16:9 x2"], 2, "[E-NEEDS-PROMPT]");
-    check(&["draw", "手办化"], 2, "[E-NEEDS-PICTURE]");
+    check(&["draw", "手办化"], 2, "用 --image 图片 给出来。[E-NEEDS-PICTURE]");
     check(&["draw", &"猫".repeat(4001)], 2, "[E-PROMPT-LONG]");
     check(&["restore", "absent.tar.gz"], 1, "找不到备份 absent.tar.gz");
     check(&["draw"], 2, "PROMPT");
@@ -91,6 +99,23 @@ fn what_cannot_be_drawn_is_said_with_the_exit_code() {
     check(&["--help"], 0, "completions");
     check(&["--version"], 0, "0.1.0");
     assert_eq!(names(dir.path()).into_iter().filter(|name| name.starts_with("easel-")).count(), 0);
+}
+
+/// At a command line nobody is told to ask the bot's owner, and no log stands before the sentence.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_speaks_to_its_owner() {
+    let provider = FakeProvider::start().await;
+    let dir = folder(&configuration(&provider.base_url()));
+    provider.when_path("/images/generations", Answer::unauthorized());
+    let (code, told) = command(dir.path(), &["draw", "猫"]);
+    assert!(code == Some(1) && told.contains("easel keys") && told.contains("[E-AUTH]"), "{told}");
+    assert!(!told.contains("机器人主人") && !told.contains("WARN"), "{told}");
+    // The list of models takes the key that drawing refused: a probe says that it is out of use.
+    let (_, told) = command(dir.path(), &["check", "--probe"]);
+    assert!(
+        told.contains("被服务商拒绝") && told.contains("刚刚") && told.contains("easel keys reset"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

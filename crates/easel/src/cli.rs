@@ -13,6 +13,7 @@ pub(crate) mod backup;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod control;
+pub(crate) mod convert;
 pub(crate) mod draw;
 pub(crate) mod import;
 pub(crate) mod keys;

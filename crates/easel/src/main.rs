@@ -129,10 +129,10 @@ pub(crate) fn warn(line: impl AsRef<str>) {
 }
 
 /// The log goes to standard error; `RUST_LOG` changes its level. Commands that end by themselves say in sentences how it
-/// went, so that they log only what is wrong.
+/// went, so that they log only what nobody foresaw.
 fn log(runs_on: bool) {
     let wished = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
-    let usual = if runs_on { Level::INFO } else { Level::WARN };
+    let usual = if runs_on { Level::INFO } else { Level::ERROR };
     let filter =
         wished.unwrap_or_else(|| Targets::new().with_default(usual).with_target("sled", Level::WARN));
     let lines = tracing_subscriber::fmt::layer()

@@ -15,7 +15,7 @@ use easel_providers::Tools;
 use super::{
     Check, Exit, Global,
     control::{Control, ControlCommand},
-    plain,
+    keys, plain,
     speech::{Speech, terminal_locale},
 };
 use crate::{
@@ -112,6 +112,14 @@ pub(crate) async fn run(global: &Global, options: &Check, out: &mut dyn FnMut(St
             record: options.record.as_deref(),
             yes: options.yes,
         };
+        // A service may list its models for a key that it refuses to draw with.
+        let lines = keys::lines(config).await.unwrap_or_default();
+        for finding in keys::findings(&lines, &speech) {
+            let place = finding.section.strip_prefix("providers.").unwrap_or_default();
+            if name.is_empty() || name.eq_ignore_ascii_case(place) {
+                count.tell(&speech, &Finding { level: Level::Remark, ..finding }, out);
+            }
+        }
         return probe::run(config, &environment, wish, &speech, count, out).await;
     }
     let running = Control::connect(&config.bot.data_dir).await.unwrap_or_default().is_some();

@@ -208,7 +208,8 @@ pub(super) async fn connect(data_dir: &Path) -> Result<Option<Control>, Failed> 
     Control::connect(data_dir).await.map_err(|error| failed("control-failed", error))
 }
 
-async fn list(config: &Config, speech: &Speech, out: &mut dyn FnMut(String)) -> Result<Exit, Failed> {
+/// How the keys are: what a running easel knows, else what the store remembers.
+pub(super) async fn lines(config: &Config) -> Result<Vec<KeyLine>, Failed> {
     let mut lines = Vec::new();
     if let Some(control) = connect(&config.bot.data_dir).await? {
         let mut told = Vec::new();
@@ -222,6 +223,11 @@ async fn list(config: &Config, speech: &Speech, out: &mut dyn FnMut(String)) -> 
         let bad = in_store(&config.bot.data_dir, |store| async move { bad_keys(&*store.keys).await });
         lines.extend(remembered(config, &bad.await?.unwrap_or_default()));
     }
+    Ok(lines)
+}
+
+async fn list(config: &Config, speech: &Speech, out: &mut dyn FnMut(String)) -> Result<Exit, Failed> {
+    let lines = lines(config).await?;
     if lines.is_empty() {
         out(speech.say(&ProblemText::new("keys-none")));
     }
