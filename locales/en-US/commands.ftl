@@ -74,5 +74,6 @@ help-edit-details =
 verb-cancel = cancel
 example-draw = draw a corgi running across a meadow
 example-video = video a small boat drifts into the sunset
+example-preset = { $preset } a corgi running across a meadow
 presets-list = Presets you can use: { $names }
 presets-none = There are no presets yet.

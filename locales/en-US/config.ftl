@@ -117,6 +117,8 @@ config-bad-onebot-listen = { $value } is not an address to listen on.
 config-bad-onebot-listen-mend = Write host:port, such as 127.0.0.1:6199.
 config-bad-onebot-max-frame-bytes = A limit of { $value } bytes would refuse ordinary messages.
 config-bad-onebot-max-frame-bytes-mend = Write at least 65536, usually 33554432.
+config-onebot-no-links = image_delivery = "url" needs a web server that can publish pictures, and this version has none: base64 and stream are used instead.
+config-onebot-no-links-mend = Write image_delivery = "auto".
 config-bad-onebot-nap-server-address = image_delivery = "napfile" needs the host of the file receiver.
 config-bad-onebot-nap-server-address-mend = Write its address (localhost means none), or go back to image_delivery = "auto".
 config-bad-onebot-nap-server-port = The port can’t be 0.

@@ -37,6 +37,12 @@ note-first-frame = Only the first frame of the animation was used.
 note-as-file = It couldn’t be shown here, so it came as a file: the one above.
 note-quote-gone = The quoted message could not be fetched and was left out.
 note-pictures-left-out = Of { $given } pictures, only the first { $used } were used.
+note-count-unmet = { $max } pictures at a time are the most (x{ $max }), so this is one.
+note-size-unmet = The size wasn’t used: each side must have { $least } to { $most } pixels.
 note-maybe-charged = It may have been charged all the same.
+note-others-too = The same goes for { $more ->
+        [one] another request
+       *[other] { $more } other requests
+    } of yours.
 note-fewer-charged = You asked for { $wished }; { $made } turned out. The others may have been charged all the same.
 note-fewer = You asked for { $wished }; { $made } turned out.

@@ -62,5 +62,6 @@ help-edit-details =
 verb-cancel = 取消
 example-draw = 生图 一只在草地上奔跑的柯基
 example-video = 视频 小船慢慢漂向日落
+example-preset = { $preset } 一只在草地上奔跑的柯基
 presets-list = 现有的预设：{ $names }
 presets-none = 还没有预设。

@@ -117,6 +117,8 @@ config-bad-onebot-listen = { $value } 不是监听地址。
 config-bad-onebot-listen-mend = 写成 主机:端口，例如 127.0.0.1:6199。
 config-bad-onebot-max-frame-bytes = 单条消息上限 { $value } 字节会拒绝普通消息。
 config-bad-onebot-max-frame-bytes-mend = 至少 65536，一般为 33554432。
+config-onebot-no-links = image_delivery = "url" 要有能发布图片的网页服务，这个版本还没有，会改用 base64 和 stream。
+config-onebot-no-links-mend = 写成 image_delivery = "auto"。
 config-bad-onebot-nap-server-address = image_delivery = "napfile" 需要文件接收端的主机。
 config-bad-onebot-nap-server-address-mend = 写上它的地址（localhost 表示不用），或改回 image_delivery = "auto"。
 config-bad-onebot-nap-server-port = 端口不能为 0。

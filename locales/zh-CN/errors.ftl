@@ -7,7 +7,8 @@ error-auth = 画图服务的密钥失效了，这次没画成。请联系机器�
 error-quota = 画图服务的额度用完了，这次没画成。请联系机器人主人充值，或者晚点再试。[{ $code }]
 error-rate = 画图服务太忙，暂时不接新请求。过一两分钟再试试吧。[{ $code }]
 error-overload = 画图服务这会儿出了故障或连不上，这次没画成。请稍后再试。[{ $code }]
-error-unanswered = 请求已经发出，但画图服务一直没回应，可能已经扣费，所以没有自动重试。想要的话请再发一次命令。[{ $code }]
+error-unanswered = 请求已经发出，但画图服务一直没回应，可能已经扣费。想要的话请再发一次命令。[{ $code }]
+error-unanswered-again = 已经自动重试过，画图服务还是没回应，{ $calls } 次请求都可能已经扣费。想要的话请再发一次命令。[{ $code }]
 error-unanswered-free = 请求已经发出，但画图服务一直没回应。想要的话请再发一次命令。[{ $code }]
 error-result-lost = 图画好了，但没能取回来，可能已经扣费。想要的话请再发一次命令。[{ $code }]
 error-result-lost-free = 图画好了，但没能取回来。想要的话请再发一次命令。[{ $code }]
@@ -74,7 +75,7 @@ error-resend-busy = 你上一次要的重发还没发完，等它发完吧。[{ 
 error-no-such-job = 没有 { $job } 号任务，可能已经结束了。发 { $prefix }任务 看看现在有哪些。[{ $code }]
 error-nothing-to-cancel = 你没有正在画或排队的图，不用取消。[{ $code }]
 error-not-your-job = { $job } 号任务是别人的，只有本人和管理员能取消。[{ $code }]
-error-too-late-to-cancel = { $job } 号任务已经做完、正在送出结果，来不及取消了。[{ $code }]
+error-too-late-to-cancel = { $job } 号任务已经结束、正在通知结果，来不及取消了。[{ $code }]
 
 ## 图片
 

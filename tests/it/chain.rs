@@ -254,7 +254,7 @@ async fn an_unanswered_call_is_repeated_at_most_once_in_the_whole_job() {
     world.says("/生图 一只猫").await;
     let text = sentence(&world).await;
     check_sentence(&text, "E-UNANSWERED");
-    assert!(text.contains("可能已经扣费"), "{text}");
+    assert!(text.contains("2 次请求都可能已经扣费"), "{text}");
     assert_eq!(world.provider.requests().len() + other.requests().len(), 2);
 }
 
@@ -275,6 +275,19 @@ async fn a_provider_that_hangs_is_given_up_after_its_time_out() {
     world.says("/生图 一只猫").await;
     check_sentence(&sentence(&world).await, "E-UNANSWERED");
     assert_eq!(world.provider.requests().len(), 2);
+}
+
+#[tokio::test]
+async fn after_a_provider_that_hangs_the_next_one_draws() {
+    let other = FakeProvider::start().await;
+    let world = world_with(|main| {
+        with_fallbacks(main, &[&other]).replacen("model =", "timeout_seconds = 1\nmodel =", 1)
+    })
+    .await;
+    world.provider.always(Answer::hangs());
+    world.says("/生图 一只猫").await;
+    world.bot.next_picture().await;
+    assert_eq!((world.provider.requests().len(), other.requests().len()), (1, 1));
 }
 
 #[tokio::test]
@@ -402,6 +415,23 @@ async fn a_refused_size_steps_down_to_a_classic_one_and_no_further() {
     let sizes: Vec<_> = world.provider.requests().iter().map(ProviderRequest::size).collect();
     let asked = ["3840x2160", "1536x1024", "3808x1632", "1536x1024"];
     assert_eq!(sizes, asked.map(|size| Some(size.to_owned())));
+}
+
+/// What nobody wished is left out where it is refused: one person's two refusals leave the service to all others.
+#[tokio::test]
+async fn a_default_size_that_is_refused_is_left_out_from_then_on() {
+    let world =
+        world_with(|base| configuration(base).replace("[draw]", "[draw]\ndefault_output = \"2K\"")).await;
+    world.provider.answers([Answer::invalid_size(), Answer::invalid_size()]);
+    world.says("/生图 一只猫").await;
+    check_sentence(&sentence(&world).await, "E-REQUEST");
+    world.says("/生图 一只狗").await;
+    world.bot.next_picture().await;
+    // Whoever wishes it is told so, and nothing is sent.
+    world.says("/生图 一只鸟 2K").await;
+    check_sentence(&sentence(&world).await, "E-REQUEST");
+    let sizes: Vec<_> = world.provider.requests().iter().map(ProviderRequest::size).collect();
+    assert_eq!(sizes, [Some("2048x2048"), Some("1024x1024"), None].map(|size| size.map(str::to_owned)));
 }
 
 #[tokio::test]

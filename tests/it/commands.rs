@@ -312,6 +312,9 @@ async fn presets_of_the_configuration() {
         assert_eq!(asked.size().as_deref(), Some(size), "{text}");
         world.bot.next_picture().await;
     }
+    let wordless = world.asks("/水墨").await;
+    assert!(wordless.contains("/水墨 一只") && wordless.contains("[E-NEEDS-PROMPT]"), "{wordless}");
+    assert_eq!(world.provider.requests().len(), 3, "nothing is bought without words");
     let help = world.asks("/img帮助").await;
     assert!(help.contains("/水墨"), "{help}");
     let list = world.asks("/预设列表").await;
@@ -321,7 +324,8 @@ async fn presets_of_the_configuration() {
 #[tokio::test]
 async fn help_in_every_spelling() {
     let world = world().await;
-    for text in ["/img帮助", "/aiimg 帮助", "/aiimg帮助", "/help", "/ＩＭＧ帮助"] {
+    for text in ["/img帮助", "/img 帮助", "/aiimg 帮助", "/aiimg帮助", "/aiimg help", "/help", "/ＩＭＧ帮助"]
+    {
         let help = world.asks(text).await;
         for verb in ["/生图 ", "/改图 ", "/手办化2", "/重发图片", "/任务", "/取消"] {
             assert!(help.contains(verb), "{text}: {verb} is missing in {help}");

@@ -174,6 +174,48 @@ async fn a_send_without_an_outcome_ends_unknown_and_is_fetched_by_hand() {
 }
 
 #[tokio::test]
+async fn a_kill_while_many_pictures_wait_for_their_chats_pace_leaves_them_stored() {
+    const JOBS: i64 = 5;
+    let paced = |provider: &str| {
+        configuration(provider).replace("min_send_interval_ms = 0", "min_send_interval_ms = 1500")
+    };
+    let mut world = world_with(paced).await;
+    for job in 0..JOBS {
+        world.provider.answer(Answer::draws().held());
+        world.bot.send(Message::group(GROUP, USER + job).text("/生图 一只猫")).await;
+    }
+    world.provider.in_flight(usize::try_from(JOBS).unwrap()).await;
+    world.bot.drop_links().await;
+    world.provider.release();
+    until("the stored pictures", || events(&world, "stored").len() == 5).await;
+    world.bot.reconnect().await.unwrap();
+    // The first one goes as soon as its account is back, the second one when all had the time to follow.
+    for _ in 0..2 {
+        world.bot.next_picture().await;
+    }
+    world.kill();
+    let began = events(&world, "sending").len();
+    assert!((2..=3).contains(&began), "{began} pictures are recorded as being sent behind the second one");
+    world.start().await;
+    let ends = ended(&world, 5).await;
+    let unknown = ends.iter().filter(|end| end["outcome"]["kind"] == "unknown").count();
+    assert!(unknown <= began, "{ends:?}");
+    let mut answered: Vec<_> = world
+        .bot
+        .sends()
+        .into_iter()
+        .filter(|sent| !sent.pictures.is_empty())
+        .map(|sent| sent.quote)
+        .collect();
+    let all = answered.len();
+    answered.sort();
+    answered.dedup();
+    assert_eq!(answered.len(), all, "nothing is sent twice");
+    assert_eq!(2 + 5 - began, all, "those that did not begin arrived as well");
+    assert_eq!(world.provider.requests().len(), 5);
+}
+
+#[tokio::test]
 async fn a_request_that_is_delivered_again_after_a_kill_is_drawn_once() {
     let mut world = world().await;
     let message = Message::group(GROUP, USER).text("/生图 一只猫").message_id(4711);
@@ -200,14 +242,17 @@ async fn a_polite_stop_delivers_what_is_being_drawn() {
     assert_eq!(events(&world, "finished").len(), 1);
 }
 
-/// Killed again and again in the midst of work, at other moments each time.
+/// Killed again and again in the midst of work, each time when another number of steps is on record.
 #[tokio::test]
 async fn after_any_number_of_kills_every_accepted_job_has_ended_exactly_once() {
-    const ROUNDS: u64 = 10;
+    const ROUNDS: usize = 10;
+    /// What four jobs record at least, of which one waits for its picture: six entries each, and two.
+    const STEPS: usize = 20;
     const JOBS: i64 = 4;
     let mut world = world().await;
     let mut asked = HashMap::new();
     for round in 0..ROUNDS {
+        let before = journal(&world.path("data")).len();
         // Every third job is being drawn when the process dies; of the others some are done, some on their way.
         for job in 0..JOBS {
             world.provider.answer(if job % 3 == 2 { Answer::draws().held() } else { Answer::draws() });
@@ -215,13 +260,8 @@ async fn after_any_number_of_kills_every_accepted_job_has_ended_exactly_once() {
             let id = world.bot.send(Message::group(GROUP, USER + job).text(&text)).await;
             asked.insert(id.to_string(), text);
         }
-        if round % 2 == 0 {
-            world.provider.next_request().await;
-        } else {
-            world.bot.next_picture().await;
-        }
-        // The moment itself is not awaited but chosen: a few milliseconds into the work.
-        tokio::time::sleep(std::time::Duration::from_millis(round * 7 % 23)).await;
+        let step = before + 1 + round * 7 % STEPS;
+        until("the step", || journal(&world.path("data")).len() >= step).await;
         world.kill_and_start().await;
     }
     let accepted = events(&world, "accepted");

@@ -262,7 +262,7 @@ async fn what_waits_for_a_group_that_mutes_or_removes_the_bot_is_not_bought() {
         assert!(world.hears().await.text.contains("轮到就画"));
         let notice = json!({
             "post_type": "notice", "notice_type": kind, "sub_type": sub, "self_id": SELF_ID, "user_id": SELF_ID,
-            "group_id": GROUP, "operator_id": OWNER, "time": 1_789_000_000, "duration": 600,
+            "group_id": GROUP, "operator_id": OWNER, "time": 1_789_000_000, "duration": 86_400,
         });
         world.bot.event_raw(&notice).await;
         // Read after the notice.
@@ -277,6 +277,61 @@ async fn what_waits_for_a_group_that_mutes_or_removes_the_bot_is_not_bought() {
         let there = world.bot.sends().into_iter().filter(|sent| sent.to == To::Group(GROUP));
         assert_eq!(there.count(), 1, "{kind}: something was said there");
     }
+}
+
+#[tokio::test]
+async fn what_waited_over_a_restart_for_a_group_that_muted_or_removed_the_bot_meanwhile_is_not_bought() {
+    let one_at_a_time = |provider: &str| configuration(provider).replace("[jobs]", "[jobs]\nmax_running = 1");
+    for is_removed in [false, true] {
+        let mut world = world_with(one_at_a_time).await;
+        world.provider.answer(Answer::draws().held());
+        world.bot.send(Message::group(GROUP + 1, USER).text("/生图 在别的群")).await;
+        world.provider.in_flight(1).await;
+        world.says("/生图 一只猫").await;
+        assert!(world.hears().await.text.contains("轮到就画"));
+        world.kill();
+        if is_removed {
+            world.bot.leave_unheard(GROUP);
+        } else {
+            world.bot.mute_unheard(GROUP, 3600);
+        }
+        world.start().await;
+        let data = world.path("data");
+        let ends = || journal(&data).iter().filter(|(_, entry)| entry["event"] == "finished").count();
+        until("both jobs to end", || ends() == 2).await;
+        assert!(journal(&data).iter().any(|(_, entry)| entry["outcome"]["code"] == "E-SILENCED"));
+        assert_eq!(world.provider.requests().len(), 1, "the other one was bought");
+    }
+}
+
+#[tokio::test]
+async fn a_job_that_waits_outwaits_a_short_mute_unpaid() {
+    let one_at_a_time = |provider: &str| configuration(provider).replace("[jobs]", "[jobs]\nmax_running = 1");
+    let world = world_with(one_at_a_time).await;
+    world.provider.answer(Answer::draws().held());
+    world.bot.send(Message::group(GROUP + 1, USER).text("/生图 在别的群")).await;
+    world.provider.in_flight(1).await;
+    let message = world.says("/生图 一只猫").await;
+    assert!(world.hears().await.text.contains("轮到就画"));
+    let notice = |sub: &str, seconds: u32| {
+        json!({
+            "post_type": "notice", "notice_type": "group_ban", "sub_type": sub, "self_id": SELF_ID,
+            "user_id": SELF_ID, "group_id": GROUP, "operator_id": OWNER, "time": 1_789_000_000,
+            "duration": seconds,
+        })
+    };
+    world.bot.event_raw(&notice("ban", 300)).await;
+    // Read after the notice.
+    world.bot.send(Message::private(OWNER).text("/img帮助")).await;
+    world.bot.next_send_where("the help", |sent| sent.text.contains("生图")).await;
+    world.provider.release();
+    world.bot.next_picture().await;
+    world.easel().logs("waits for its account").await;
+    assert_eq!(world.provider.requests().len(), 1, "nobody would have seen it");
+    world.bot.event_raw(&notice("lift_ban", 0)).await;
+    let sent = world.bot.next_picture().await;
+    assert_eq!((sent.delivered, sent.quote), (true, Some(message.to_string())));
+    assert_eq!(world.provider.requests().len(), 2);
 }
 
 #[tokio::test]

@@ -80,6 +80,18 @@ async fn pictures_before_between_and_after_the_words_keep_their_order() {
 }
 
 #[tokio::test]
+async fn two_pictures_of_one_name_are_two_and_one_given_twice_is_one() {
+    let (world, files) = (world().await, FileServer::start().await);
+    let all = three();
+    let (a, b) = (files.put("/a", all[0].clone()), files.put("/b", all[1].clone()));
+    let both = by(USER).text("/改图 合成").image("image.png", &a).image("image.png", &b);
+    assert_eq!(given(&asked(&world, both).await), all[..2]);
+    world.bot.next_picture().await;
+    let twice = by(USER).text("/改图 合成").image("image.png", &a).image("image.png", &a);
+    assert_eq!(given(&asked(&world, twice).await), all[..1]);
+}
+
+#[tokio::test]
 async fn a_quoted_picture_comes_before_those_of_the_message() {
     for cq_strings in [false, true] {
         let builder = FakeOneBot::builder();

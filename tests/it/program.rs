@@ -474,15 +474,26 @@ fn completions_for_every_shell() {
     assert!(names(dir.path()).is_empty());
 }
 
-#[tokio::test]
-async fn a_stop_waits_for_what_is_being_drawn() {
+/// A world that is told to stop while it draws: the request, and easel on its way out.
+async fn stopping(signal: &str) -> (World, i64, Easel) {
     let mut world = world().await;
     world.provider.answer(Answer::draws().held());
     let request = world.says("/生图 一只猫").await;
     world.provider.next_request().await;
-    let mut easel = world.easel.take().unwrap();
-    easel.signal("TERM");
+    let easel = world.easel.take().unwrap();
+    easel.signal(signal);
     easel.wait_for("等待 1 个任务收尾");
+    (world, request, easel)
+}
+
+/// How easel ends, awaited on a thread of its own, because the peers live on this one.
+async fn end(mut easel: Easel) -> (Option<i32>, Easel) {
+    tokio::task::spawn_blocking(move || (easel.wait(), easel)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_stop_waits_for_what_is_being_drawn() {
+    let (world, request, easel) = stopping("TERM").await;
     // No new work is begun, and that is said.
     world.says("/生图 又一只").await;
     let told = world.hears().await.text;
@@ -490,8 +501,7 @@ async fn a_stop_waits_for_what_is_being_drawn() {
     world.provider.release();
     let sent = world.bot.next_picture().await;
     assert_eq!(sent.quote, Some(request.to_string()));
-    // On a thread of its own, because the peers live on this one.
-    let (code, easel) = tokio::task::spawn_blocking(move || (easel.wait(), easel)).await.unwrap();
+    let (code, easel) = end(easel).await;
     assert_eq!(code, Some(0), "{}", easel.output());
     assert!(easel.output().contains("已停止"), "{}", easel.output());
     assert_eq!(world.provider.requests().len(), 1);
@@ -499,16 +509,9 @@ async fn a_stop_waits_for_what_is_being_drawn() {
 
 #[tokio::test]
 async fn a_second_signal_stops_at_once_and_loses_nothing() {
-    let mut world = world().await;
-    world.provider.answer(Answer::draws().held());
-    world.says("/生图 一只猫").await;
-    world.provider.next_request().await;
-    let mut easel = world.easel.take().unwrap();
+    let (mut world, _, easel) = stopping("INT").await;
     easel.signal("INT");
-    easel.wait_for("等待 1 个任务收尾");
-    easel.signal("INT");
-    let code = tokio::task::spawn_blocking(move || easel.wait()).await.unwrap();
-    assert_eq!(code, Some(1));
+    assert_eq!(end(easel).await.0, Some(1));
     world.bot.disconnected().await;
     world.start().await;
     // The provider had been asked: perhaps it was paid, so the person is told rather than the picture drawn again.
@@ -529,12 +532,11 @@ async fn a_second_signal_waits_for_no_thread() {
     // Opened when somebody reads it.
     let opened = tokio::task::spawn_blocking(move || fs::OpenOptions::new().write(true).open(pipe));
     let _writer = opened.await.unwrap().unwrap();
-    let mut easel = world.easel.take().unwrap();
+    let easel = world.easel.take().unwrap();
     easel.signal("INT");
     easel.wait_for("等待 1 个任务收尾");
     easel.signal("INT");
-    let code = tokio::task::spawn_blocking(move || easel.wait()).await.unwrap();
-    assert_eq!(code, Some(1));
+    assert_eq!(end(easel).await.0, Some(1));
 }
 
 /// NapCat must be let in, and events taken, whatever a service does.

@@ -313,6 +313,28 @@ async fn a_logged_out_account_is_said() {
 }
 
 #[tokio::test]
+async fn an_implementation_that_begins_again_over_http_is_not_taken_for_a_login() {
+    let bot = FakeOneBot::new();
+    let api = bot.serve_http().await;
+    let section = format!("mode = \"http\"\nlisten = \"127.0.0.1:0\"\nurl = \"{api}\"\n");
+    let world = lonely(|base| with_section(base, &section), bot).await;
+    let output = world.easel().output();
+    let line = output.lines().find(|line| line.contains("OneBot HTTP 上报")).expect("where to post events");
+    let url = format!("http://{}", line.split_once("http://").expect("an address").1);
+    world.bot.post_to(&url);
+    world.bot.set_online(false);
+    world.bot.heartbeat().await;
+    world.easel().logs("logged out of QQ").await;
+    world.bot.post_enabled(&url).await.unwrap();
+    world.bot.next_call("get_status").await;
+    assert!(!world.easel().output().contains("logged in to QQ again"), "nobody said so");
+    world.bot.set_online(true);
+    world.bot.heartbeat().await;
+    world.easel().logs("logged in to QQ again").await;
+    draws(&world).await;
+}
+
+#[tokio::test]
 async fn tls_peers_are_trusted_by_the_authorities_of_this_machine() {
     let (bot, provider) = (FakeOneBot::new(), FakeProvider::start().await);
     let (chat, service) = (behind_tls(&bot.listen().await).await, behind_tls(&provider.base_url()).await);

@@ -12,6 +12,7 @@ use easel_testkit::{
     onebot::{FakeOneBot, Message, Sent},
     provider::FakeProvider,
 };
+use tokio::sync::watch;
 
 /// How long anything may take before the test gives up. Generous: the machine may be busy.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -28,7 +29,10 @@ pub const OWNER: i64 = 10_001;
 pub struct Easel {
     child: Child,
     output: Arc<Mutex<Vec<String>>>,
+    /// Every line, and their end, for threads that wait.
     lines: mpsc::Receiver<String>,
+    /// The number of lines, for tasks that wait.
+    count: watch::Receiver<usize>,
     /// Where it listens for OneBot, if it does.
     pub onebot: Option<String>,
 }
@@ -72,14 +76,16 @@ impl Easel {
         drop(command);
         let output = Arc::new(Mutex::new(Vec::new()));
         let (tell, lines) = mpsc::channel();
+        let (counted, count) = watch::channel(0);
         let all = output.clone();
         std::thread::spawn(move || {
             for line in BufReader::new(reader).lines().map_while(Result::ok) {
                 all.lock().unwrap().push(line.clone());
+                counted.send_modify(|count| *count += 1);
                 tell.send(line).ok();
             }
         });
-        Self { child, output, lines, onebot: None }
+        Self { child, output, lines, count, onebot: None }
     }
 
     fn wait_ready(&mut self) {
@@ -111,11 +117,9 @@ impl Easel {
 
     /// Like [`Easel::wait_for`], while the fakes of this test go on working.
     pub async fn logs(&self, text: &str) {
-        let end = Instant::now() + PATIENCE;
-        while !self.output().contains(text) {
-            assert!(Instant::now() < end, "{text:?} was never said; easel said:\n{}", self.output());
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let mut count = self.count.clone();
+        let said = tokio::time::timeout(PATIENCE, count.wait_for(|_| self.output().contains(text))).await;
+        assert!(matches!(said, Ok(Ok(_))), "{text:?} was never said; easel said:\n{}", self.output());
     }
 
     /// Everything said so far, on both outputs.
@@ -141,16 +145,20 @@ impl Easel {
         assert!(status.expect("kill runs").success());
     }
 
-    /// Waits for the end.
+    /// Waits for the end, with which easel's outputs end.
     pub fn wait(&mut self) -> Option<i32> {
         let until = Instant::now() + PATIENCE;
-        while Instant::now() < until {
-            if let Some(status) = self.child.try_wait().expect("waits") {
-                return status.code();
+        loop {
+            match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+                Ok(_) => {}
+                Err(mpsc::RecvTimeoutError::Disconnected) => {
+                    return self.child.wait().expect("reaped").code();
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    panic!("easel did not end; it said:\n{}", self.output())
+                }
             }
-            std::thread::sleep(Duration::from_millis(20));
         }
-        panic!("easel did not end; it said:\n{}", self.output());
     }
 }
 

@@ -19,7 +19,7 @@ mod tests;
 pub use grammar::{Context, Grammar, GrammarConfig, PROMPT_LIMIT, Parsed, PresetName};
 pub use verbs::is_verb;
 pub use width::{fold, is_space};
-pub use wishes::{OutputWish, Ratio, Tier};
+pub use wishes::{MAX_COUNT, OutputWish, Ratio, SIDES, Tier, Unmet, unmet};
 
 /// What a preset, and in the end a job, makes.
 #[derive(

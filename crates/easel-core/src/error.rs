@@ -185,6 +185,9 @@ pub struct ProviderError {
     /// This machine failed, not the service: a file of the request could not be read. It says nothing about the
     /// provider or the key, and asking somebody else would meet the same file.
     pub local: Option<StoreError>,
+    /// The service was not asked, because it was plain here that it would not take the request. It says nothing about the
+    /// provider or the key.
+    pub unasked: bool,
     /// The cause below, if there is one.
     #[source]
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -251,6 +254,7 @@ impl ProviderError {
             said: String::new(),
             body_head: String::new(),
             local: None,
+            unasked: false,
             source: None,
         }
     }

@@ -9,21 +9,26 @@ mod begun;
 mod booking;
 pub mod collect;
 pub mod delivery;
+mod ending;
+mod ends;
 pub mod engine;
 mod handover;
 mod journal;
 pub mod kept;
 pub mod ledger;
+mod lines;
 mod made;
 mod place;
 pub mod recover;
 pub mod resend;
 mod run;
 pub mod schedule;
+mod seen;
 pub mod sentences;
 mod speaker;
 #[cfg(test)]
 mod tests;
+mod unended;
 pub mod usage;
 
 pub use bad_keys::{BadKey, BadKeys, bad_keys, forget_bad, remember_bad};

@@ -13,7 +13,7 @@ pub use adapter::{
 pub use clock::{Clock, SystemClock};
 pub use provider::{
     ApiKey, CallContext, Capabilities, ClipLimits, GenerateRequest, Generated, GeneratedPicture, Operation,
-    Output, Provider, Reference, Shapes, Usage,
+    Output, Preparation, Provider, Reference, Shapes, Unfit, Usage,
 };
 pub use publish::{PublishMedia, Published};
 pub use remote::{NoTaskLog, RemoteTask, TaskIntent, TaskLog};

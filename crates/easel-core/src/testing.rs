@@ -1,4 +1,5 @@
-//! Doubles for the core's own ports: memory store, scripted provider, recording adapter, hand-moved clock.
+//! Doubles for the core's own ports: memory store, scripted provider, recording adapter, hand-moved clock; and what many
+//! tests begin with.
 //!
 //! Behind the `testing` feature. They keep the contracts of the ports (order, durability, at-most-once) and count
 //! what was asked of them, so that tests read like conversations.
@@ -13,11 +14,13 @@
 
 mod adapter;
 mod clock;
+mod fixtures;
 mod provider;
 mod store;
 
 pub use adapter::{RecordedReaction, RecordedSend, RecordingAdapter};
 pub use clock::HandClock;
+pub use fixtures::{test_group, test_request, test_settings};
 pub use provider::{ScriptedProvider, Step, test_clip, test_picture};
 pub use store::MemoryStore;
 

@@ -244,43 +244,38 @@ async fn exchange(
     let stage = || if progress.steps() == 0 { Stage::Connecting } else { Stage::Waiting };
     let sending = hop.client.execute(request);
     tokio::pin!(sending);
-    loop {
-        let seen = progress.steps();
-        tokio::select! {
-            biased;
-            answer = &mut sending => {
-                let stage = stage();
-                return answer
-                    .inspect(|answer| {
-                        if tracing::enabled!(tracing::Level::DEBUG) {
-                            let url = redact_url(&hop.url);
-                            tracing::debug!(%method, %url, status = answer.status().as_u16(), "answered");
-                        }
+    tokio::select! {
+        biased;
+        answer = &mut sending => {
+            let stage = stage();
+            answer
+                .inspect(|answer| {
+                    if tracing::enabled!(tracing::Level::DEBUG) {
+                        let url = redact_url(&hop.url);
+                        tracing::debug!(%method, %url, status = answer.status().as_u16(), "answered");
+                    }
+                })
+                .map_err(|error| {
+                    error::from_sending(error, Sending {
+                        host: hop.url.host_str().unwrap_or_default(),
+                        https: hop.url.scheme() == "https",
+                        proxied: client.is_proxied(),
+                        stage,
+                        progress: &progress,
                     })
-                    .map_err(|error| {
-                        error::from_sending(error, Sending {
-                            host: hop.url.host_str().unwrap_or_default(),
-                            https: hop.url.scheme() == "https",
-                            proxied: client.is_proxied(),
-                            stage,
-                            progress: &progress,
-                        })
-                    });
-            }
-            () = limits.cancel.cancelled() => return Err(HttpError::Cancelled { stage: stage() }),
-            () = limits.out_of_time() => return Err(HttpError::Deadline { stage: stage() }),
-            () = tokio::time::sleep(limits.answer) => {
-                // A slow upload is not silence: the clock starts anew with each piece that goes out.
-                if progress.steps() == seen {
-                    let detail = format!("silent for {} ms", limits.answer.as_millis());
-                    return Err(match stage() {
-                        Stage::Connecting => {
-                            HttpError::NotSent { cause: error::NotSentCause::ConnectTimeout, detail }
-                        }
-                        Stage::Waiting | Stage::Reading => HttpError::Unanswered { whole: progress.is_complete(), detail },
-                    });
+                })
+        }
+        () = limits.cancel.cancelled() => Err(HttpError::Cancelled { stage: stage() }),
+        () = limits.out_of_time() => Err(HttpError::Deadline { stage: stage() }),
+        // A slow upload is not silence: the clock starts anew with each piece that goes out.
+        () = progress.silence(limits.answer) => {
+            let detail = format!("silent for {} ms", limits.answer.as_millis());
+            Err(match stage() {
+                Stage::Connecting => HttpError::NotSent { cause: error::NotSentCause::ConnectTimeout, detail },
+                Stage::Waiting | Stage::Reading => {
+                    HttpError::Unanswered { whole: progress.is_complete(), detail }
                 }
-            }
+            })
         }
     }
 }

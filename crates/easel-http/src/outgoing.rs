@@ -13,9 +13,11 @@ use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{Stream, stream};
+use tokio::time::Instant;
 
 /// Bytes handed to the connection at a time: enough to keep it busy, few enough that progress can be seen.
 const PIECE_BYTES: u64 = 256 * 1024;
@@ -316,11 +318,26 @@ impl Outgoing {
 ///
 /// A connection asks for the first piece only after it stands and has taken the head, so no piece taken means
 /// that nothing was sent.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Progress {
+    began: Instant,
     steps: AtomicU64,
+    /// When the last step was, in microseconds after the beginning.
+    last: AtomicU64,
     complete: AtomicBool,
     unreadable: AtomicBool,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self {
+            began: Instant::now(),
+            steps: AtomicU64::new(0),
+            last: AtomicU64::new(0),
+            complete: AtomicBool::new(false),
+            unreadable: AtomicBool::new(false),
+        }
+    }
 }
 
 impl Progress {
@@ -330,6 +347,24 @@ impl Progress {
 
     pub(crate) fn step(&self) {
         self.steps.fetch_add(1, Ordering::AcqRel);
+        self.moved();
+    }
+
+    fn moved(&self) {
+        let after = u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.last.fetch_max(after, Ordering::AcqRel);
+    }
+
+    /// Waits until nothing has been taken for this long, the time before the call included.
+    pub(crate) async fn silence(&self, longest: Duration) {
+        loop {
+            let last = Duration::from_micros(self.last.load(Ordering::Acquire));
+            let quiet = self.began.elapsed().saturating_sub(last);
+            match longest.checked_sub(quiet) {
+                None | Some(Duration::ZERO) => return,
+                Some(left) => tokio::time::sleep(left).await,
+            }
+        }
     }
 
     /// Whether the connection has taken the last piece; without that the peer can't have the whole request.
@@ -340,6 +375,7 @@ impl Progress {
     /// The connection takes the last piece.
     pub(crate) fn complete(&self) {
         self.complete.store(true, Ordering::Release);
+        self.moved();
     }
 
     /// Whether some of the body could not be read.
@@ -403,6 +439,28 @@ mod tests {
         assert!(progress.is_complete(), "the peer may have it all now");
         assert!(pieces.next().await.is_none());
         assert_eq!(progress.steps(), 4);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_from_the_last_piece() {
+        const LONGEST: Duration = Duration::from_secs(4);
+        let progress = Progress::default();
+        let begun = progress.began;
+        progress.silence(LONGEST).await;
+        assert_eq!(begun.elapsed(), LONGEST, "nothing is ever taken");
+
+        let progress = Progress::default();
+        let begun = progress.began;
+        let pieces = async {
+            for wait in [1, 2500, 3000] {
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+                progress.step();
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            progress.complete();
+        };
+        tokio::join!(pieces, progress.silence(LONGEST));
+        assert_eq!(begun.elapsed(), Duration::from_millis(1 + 2500 + 3000 + 10) + LONGEST);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ mod napfile;
 mod pace;
 mod quote;
 mod send;
+mod standing;
 mod stream;
 mod upload;
 
@@ -16,8 +17,8 @@ use easel_core::{
     media::{Body, Spool},
     message::{ChatRole, PictureLocator, PictureOrigin, PictureRef, Quote},
     ports::{
-        Adapter, AdapterCapabilities, AdapterError, Clock, DownloadError, Inbox, PictureSource, SendError,
-        SendFailure,
+        Adapter, AdapterCapabilities, AdapterError, Clock, DownloadError, Inbox, PictureSource, PublishMedia,
+        SendError, SendFailure,
     },
     reply::{Clearance, Reaction, Reply, Sent, Target},
 };
@@ -34,13 +35,6 @@ use crate::{
     transport::{self, CallError, Timing},
 };
 
-/// Publishes pictures and clips under one-time links that nobody can guess, for `image_delivery = "url"`.
-pub trait Publisher: Send + Sync {
-    /// A link under which the bytes can be fetched once and for a short time; `None` when none can be given. The name's
-    /// ending tells what they are.
-    fn publish(&self, name: &str, body: &Body) -> Option<String>;
-}
-
 /// What the adapter needs from the program.
 pub struct Deps {
     /// Makes its HTTP clients.
@@ -52,8 +46,8 @@ pub struct Deps {
     /// Folder for pictures that the implementation opens by path (`image_delivery = "file"`); made when needed, and
     /// emptied picture by picture.
     pub outbox: PathBuf,
-    /// Makes links for `image_delivery = "url"`; without it that way is not taken.
-    pub publisher: Option<Arc<dyn Publisher>>,
+    /// Makes links that the implementation can fetch; without it `image_delivery = "url"` is not taken.
+    pub publish: Option<Arc<dyn PublishMedia>>,
 }
 
 /// All OneBot v11 connections of one easel.
@@ -63,7 +57,7 @@ pub struct OneBot {
     downloads: HttpClient,
     spool: Spool,
     outbox: PathBuf,
-    publisher: Option<Arc<dyn Publisher>>,
+    publish: Option<Arc<dyn PublishMedia>>,
     pace: pace::Pace,
     seats: download::Seats,
 }
@@ -111,7 +105,7 @@ impl OneBot {
             downloads,
             spool: deps.spool,
             outbox: deps.outbox,
-            publisher: deps.publisher,
+            publish: deps.publish,
             pace: pace::Pace::default(),
             seats: download::Seats::default(),
         })
@@ -139,7 +133,7 @@ impl OneBot {
         Ok((account, link))
     }
 
-    /// Sends a reply to its account's link, at its turn.
+    /// Sends a reply to its account's link.
     async fn send_with(
         &self,
         target: &Target,
@@ -156,10 +150,6 @@ impl OneBot {
         let gone = target.quote.as_ref().is_some_and(|quote| account.was_taken_back(quote.as_str()));
         let unquoted = gone.then(|| Target { quote: None, ..target.clone() });
         let target = unquoted.as_ref().unwrap_or(target);
-        if reply.has_media() {
-            let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
-            self.pace.turn(&target.chat, interval).await;
-        }
         let group = (target.chat.kind == ChatKind::Group).then(|| target.chat.id.as_str());
         let had_left = group.and_then(|group| account.has_left(group));
         if had_left == Some(Left::Told) {
@@ -172,6 +162,11 @@ impl OneBot {
             (Ok(_), Some(group)) if had_left.is_some() => account.is_back(group),
             (Err(SendError::Failed { failure: SendFailure::Forbidden, reason }), Some(group)) => {
                 account.learn_refused(group, reason, self.hub.clock.now());
+                // The refusal does not say for how long, and the notice that did was missed: else a picture would be
+                // bought every few minutes, for days.
+                if let (true, Ok(group)) = (reason.starts_with(MUTED), group.parse()) {
+                    self.ask(&link, &account, group).await;
+                }
             }
             _ => {}
         }
@@ -283,6 +278,18 @@ impl Adapter for OneBot {
                 .is_some_and(|account| account.is_shut_out(chat.id.as_str(), self.hub.clock.now()))
     }
 
+    async fn find_out_may_speak(&self, chat: &Chat) -> bool {
+        self.find_out(chat).await;
+        self.may_speak(chat)
+    }
+
+    fn muted_for(&self, chat: &Chat) -> Option<Duration> {
+        if chat.kind != ChatKind::Group {
+            return None;
+        }
+        self.hub.account(&chat.account)?.muted_for(chat.id.as_str(), self.hub.clock.now())
+    }
+
     async fn run(
         self: Arc<Self>,
         inbox: Arc<dyn Inbox>,
@@ -328,6 +335,13 @@ impl Adapter for OneBot {
         };
         tokio::join!(listening, ended);
         result
+    }
+
+    async fn turn(&self, chat: &Chat) {
+        // Whoever is away will be found so by the send.
+        let Ok((_, link)) = self.reach(&chat.account) else { return };
+        let interval = Duration::from_millis(link.section.config.min_send_interval_ms);
+        self.pace.turn(chat, interval).await;
     }
 
     async fn send(&self, target: &Target, reply: &Reply) -> Result<Sent, SendError> {

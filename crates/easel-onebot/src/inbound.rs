@@ -47,6 +47,8 @@ pub(crate) enum Inbound<'a> {
         interval_ms: Option<u64>,
         /// Whether the account is logged in to QQ.
         online: Option<bool>,
+        /// Whether the implementation begins to work, or a connection of it does. Of QQ that tells nothing.
+        begins: bool,
         /// The implementation's clock when it wrote the frame; 0 when it did not tell.
         time: UnixMillis,
     },
@@ -114,9 +116,10 @@ pub(crate) fn parse(frame: &str) -> Result<Inbound<'_>, serde_json::Error> {
         "meta_event" => {
             let heartbeat = is(frame.meta_event_type, "heartbeat");
             Inbound::Alive {
-                self_id: text(frame.self_id).map(std::borrow::Cow::into_owned),
+                self_id: wire::account(frame.self_id).map(std::borrow::Cow::into_owned),
                 interval_ms: int(frame.interval).filter(|_| heartbeat).and_then(|ms| u64::try_from(ms).ok()),
-                online: if heartbeat { frame.status.and_then(is_online) } else { comes_up(&frame) },
+                online: frame.status.filter(|_| heartbeat).and_then(is_online),
+                begins: is(frame.meta_event_type, "lifecycle") && !is(frame.sub_type, "disable"),
                 time: message::sent_at(frame.time),
             }
         }
@@ -156,12 +159,6 @@ pub(crate) fn is_online(status: &serde_json::value::RawValue) -> Option<bool> {
         online: bool,
     }
     serde_json::from_str::<Status>(status.get()).ok().map(|status| status.online)
-}
-
-/// Whether a lifecycle frame says that the implementation began to work. One about a socket (`connect`) tells nothing of
-/// QQ.
-fn comes_up(frame: &Frame<'_>) -> Option<bool> {
-    (is(frame.meta_event_type, "lifecycle") && is(frame.sub_type, "enable")).then_some(true)
 }
 
 /// The number that names everybody.

@@ -16,7 +16,7 @@ mod peer_clock;
 mod recent;
 mod transport;
 
-pub use adapter::{Deps, OneBot, Publisher};
+pub use adapter::{Deps, OneBot};
 pub use config::{ImageDelivery, Mode, OneBotSection};
 
 /// The name of this platform in chats and in the configuration.

@@ -8,7 +8,7 @@ pub(crate) use payload::{Payload, Piece, content, encoded_len};
 pub(crate) use result::{ActionFailure, MUTED, NOT_A_MEMBER, PATH_UNREADABLE, judge};
 
 use easel_core::{
-    ids::{Chat, ChatKind, MessageId, UserId},
+    ids::{AccountId, Chat, ChatKind, MessageId, UserId},
     media::Body,
     reply::{Clearance, Part, Reaction, Target},
 };
@@ -249,6 +249,20 @@ pub(crate) fn get_member(group: &str, user: &UserId) -> Call {
         "get_group_member_info",
         &json!({"group_id": number(group), "user_id": number(user.as_str()), "no_cache": false}),
     )
+}
+
+/// Asks how the account itself stands in a group, past the implementation's cache: whoever asks this doubts what is
+/// remembered.
+pub(crate) fn get_member_now(group: i64, account: &AccountId) -> Call {
+    Call::lookup(
+        "get_group_member_info",
+        &json!({"group_id": group, "user_id": number(account.as_str()), "no_cache": true}),
+    )
+}
+
+/// Asks for the account's groups.
+pub(crate) fn get_groups() -> Call {
+    Call::lookup("get_group_list", &json!({"no_cache": true}))
 }
 
 /// A call without parameters.

@@ -12,8 +12,8 @@ use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     ids::JobId,
     ports::{
-        CallContext, Capabilities, GenerateRequest, Generated, Operation, Provider, PublishMedia, Published,
-        RemoteTask, TaskIntent,
+        CallContext, Capabilities, GenerateRequest, Generated, Operation, Preparation, Provider,
+        PublishMedia, Published, RemoteTask, TaskIntent, Unfit,
     },
 };
 use easel_http::{Call, Method};
@@ -110,6 +110,26 @@ impl Provider for Remote {
         }
     }
 
+    fn preparation<'a>(&'a self, cx: &'a CallContext) -> Option<Preparation<'a>> {
+        (!self.models.is_settled())
+            .then(|| -> Preparation<'a> { Box::pin(self.models.settle(&self.wire, cx)) })
+    }
+
+    fn refuses(&self, request: &GenerateRequest) -> Option<Unfit> {
+        let settings = self.settings();
+        if let Some(unfit) = self.unfit(settings, request) {
+            return Some(unfit);
+        }
+        // A wish for a size is not dropped: where all that it could be asked as was refused before, others are asked.
+        sizes::wished(&request.output)?;
+        let known = self.lessons.known(&settings.model);
+        let sent = |known: &_| {
+            let ask = Ask { settings, request, known, addresses: &[], task: None };
+            self.dialect.draft(&ask).sent
+        };
+        known.exhausts_sizes(sent).then_some(Unfit::SizesRefused)
+    }
+
     fn intent(&self, request: &GenerateRequest) -> Option<TaskIntent> {
         let settings = self.settings();
         let tasks = self.tasks(settings, request.operation)?;
@@ -176,32 +196,32 @@ impl Remote {
         limits
     }
 
-    /// The core judged the request by the model that was in use before. One that can't take it all is not asked: it
-    /// would leave out pictures that somebody gave.
-    #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
-    fn takes(&self, settings: &Settings, request: &GenerateRequest) -> Result<(), ProviderError> {
+    /// What the model in use can't take: one that would leave out pictures that somebody gave, or that has none to change,
+    /// is not asked. Where the owner names the model, the core knows that from the capabilities.
+    fn unfit(&self, settings: &Settings, request: &GenerateRequest) -> Option<Unfit> {
         let (limits, given) = (self.limits(&settings.model), request.references.len());
-        if !self.models.is_open() || given <= limits.references && (given > 0 || limits.words_alone) {
-            return Ok(());
+        if !self.models.is_open() {
+            None
+        } else if given > limits.references {
+            Some(Unfit::TooManyReferences { max: limits.references })
+        } else {
+            (given == 0 && !limits.words_alone).then_some(Unfit::NeedsReference)
         }
-        let detail =
-            format!("{} takes {} pictures, and {given} were given", settings.model, limits.references);
-        let mut error = ProviderError::new(&*self.wire.name, ErrorClass::BadRequest, detail);
-        error.retry = Retry::NextProvider;
-        Err(error)
     }
 
-    /// A wish for a size is not dropped: where all that it could be asked as was refused before, others are asked.
+    /// Another model may be in use since the core asked whether the request is taken.
     #[expect(clippy::result_large_err, reason = "the port's own error type, made once per failed call")]
-    fn can_be_sized(&self, ask: &Ask<'_>) -> Result<(), ProviderError> {
-        let is_wished = sizes::wished(&ask.request.output).is_some();
-        if !is_wished || !ask.known.exhausts_sizes(|known| self.dialect.draft(&Ask { known, ..*ask }).sent) {
-            return Ok(());
-        }
-        let detail = format!("{} refused every size that this wish can be asked as", ask.settings.model);
-        let mut error = ProviderError::new(&*self.wire.name, ErrorClass::BadRequest, detail);
-        error.retry = Retry::NextProvider;
-        Err(error)
+    fn takes(&self, settings: &Settings, request: &GenerateRequest) -> Result<(), ProviderError> {
+        let Some(unfit) = self.unfit(settings, request) else { return Ok(()) };
+        let detail = format!("{} does not take this: {unfit:?}", settings.model);
+        Err(self.unasked(ErrorClass::BadRequest, detail))
+    }
+
+    /// A request that the service would refuse, and was not asked for.
+    fn unasked(&self, class: ErrorClass, detail: String) -> ProviderError {
+        let mut error = ProviderError::new(&*self.wire.name, class, detail);
+        error.unasked = true;
+        error
     }
 
     /// One create call with these settings, and what becomes of it.
@@ -229,7 +249,6 @@ impl Remote {
             addresses: &addresses,
             task: recorded.or(chosen.as_deref()),
         };
-        self.can_be_sized(&ask)?;
         for preparation in tasks.map(|tasks| tasks.preparations(&ask)).unwrap_or_default() {
             let call = self.call(&preparation.path, preparation.payload, cx);
             let answered = self.wire.exchange(call, cx).await.map_err(free)?;
@@ -282,7 +301,7 @@ impl Remote {
             return Ok(());
         }
         let detail = format!("the request would have {length} bytes, and the service takes {most}");
-        Err(ProviderError::new(&*self.wire.name, ErrorClass::TooLarge, detail))
+        Err(self.unasked(ErrorClass::TooLarge, detail))
     }
 
     /// The task side, when requests of this sort are answered with tasks.
@@ -318,12 +337,14 @@ impl Remote {
         };
         let mut published = Vec::with_capacity(request.references.len());
         for reference in &*request.references {
-            let served = publish.publish(&reference.picture).await.map_err(|error| {
-                let detail = format!("a reference picture could not be published: {error}");
-                let mut failed = ProviderError::new(&*self.wire.name, ErrorClass::Overload, detail);
-                failed.local = Some(error);
-                failed
-            })?;
+            let picture = &reference.picture;
+            let served =
+                publish.publish(&picture.body, picture.format.extension()).await.map_err(|error| {
+                    let detail = format!("a reference picture could not be published: {error}");
+                    let mut failed = ProviderError::new(&*self.wire.name, ErrorClass::Overload, detail);
+                    failed.local = Some(error);
+                    failed
+                })?;
             published.push(served);
         }
         Ok(published)

@@ -4,9 +4,11 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chrono::Utc;
 use easel_core::{
     error::{ErrorClass, KeyVerdict, ProviderError, Retry},
+    media::Spool,
     ports::{CallContext, GenerateRequest, Generated, StoreError},
 };
 use easel_http::{
@@ -170,17 +172,18 @@ impl Wire {
         // budget has no room the answer is read all the same: waiting could be for room that only this call frees.
         let _reading = cx.spool.budget().try_take(READ_BYTES);
         // Nobody keeps what a refusal carries.
-        let spool = if success { cx.spool.clone() } else { cx.spool.clone().with_drafts(None) };
-        let mut reader = AnswerReader::new(spool, claimed, limit);
+        let spool = if success { cx.spool.for_call() } else { cx.spool.for_call().with_drafts(None) };
+        let mut reader = AnswerReader::new(spool.clone(), claimed, limit);
         let mut broke = None;
         loop {
             match response.body.next_chunk().await {
-                Ok(Some(chunk)) => {
-                    if let Err(error) = reader.push(&chunk) {
+                Ok(Some(chunk)) => match fed(&spool, reader, chunk).await {
+                    Ok(same) => reader = same,
+                    Err(error) => {
                         let answer = self.unreadable(status, success, &error)?;
                         return Ok(Answered { status, headers: response.headers, advice, answer });
                     }
-                }
+                },
                 Ok(None) => break,
                 Err(error) => {
                     broke = Some(error);
@@ -191,7 +194,9 @@ impl Wire {
         if success && let Some(error) = broke.take_if(|error| !matches!(error, HttpError::Cut { .. })) {
             return Err(self.lost(status, &error));
         }
-        let answer = match reader.finish(broke.is_some()) {
+        let cut = broke.is_some();
+        let finished = spool.beside(0, move || reader.finish(cut)).await;
+        let answer = match finished.map_err(AnswerError::from).flatten() {
             Ok(answer) => answer,
             Err(error) => self.unreadable(status, success, &error)?,
         };
@@ -244,4 +249,9 @@ impl Wire {
         unsent.source = Some(Box::new(error));
         unsent
     }
+}
+
+/// The reader after one more piece.
+async fn fed(spool: &Spool, mut reader: AnswerReader, piece: Bytes) -> Result<AnswerReader, AnswerError> {
+    spool.beside(piece.len(), move || reader.push(&piece).map(|()| reader)).await?
 }

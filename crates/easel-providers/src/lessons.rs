@@ -151,7 +151,7 @@ pub(crate) struct Lessons {
 
 impl Lessons {
     /// What is known of a model now, without regard to a job.
-    fn known(&self, model: &str) -> Known {
+    pub(crate) fn known(&self, model: &str) -> Known {
         lock(&self.known).get(model).cloned().unwrap_or_default()
     }
 

@@ -1,7 +1,7 @@
 //! Fetching finished pictures and clips from the links in an answer. The result is paid for, so only the download is
 //! repeated, and a failure is never a reason to draw again.
 
-use std::time::Duration;
+use std::{io, time::Duration};
 
 use easel_core::{
     error::{ErrorClass, ProviderError},
@@ -69,7 +69,7 @@ impl Wire {
         self.repeated(url, After::Nothing, cx, limits, clip_in).await
     }
 
-    async fn repeated<T>(
+    async fn repeated<T: Send + 'static>(
         &self,
         url: &str,
         after: After,
@@ -86,7 +86,7 @@ impl Wire {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.fetch_once(url, after, cx, limits).await.and_then(judge) {
+            match self.fetch_once(url, after, cx, limits, judge).await {
                 Ok(result) => return Ok(result),
                 Err(Failed::Final(detail, status)) => return Err(lost(detail, status)),
                 Err(Failed::Local(detail)) => {
@@ -108,13 +108,14 @@ impl Wire {
         }
     }
 
-    async fn fetch_once(
+    async fn fetch_once<T: Send + 'static>(
         &self,
         url: &str,
         after: After,
         cx: &CallContext,
         limits: DownloadLimits,
-    ) -> Result<Fetched, Failed> {
+        judge: fn(Fetched) -> Result<T, Failed>,
+    ) -> Result<T, Failed> {
         let call = self
             .authorised(self.results.get(url), cx)
             .download_limits(limits)
@@ -126,16 +127,22 @@ impl Wire {
         };
         let mut response = call.open().await.map_err(|error| failed(&error))?;
         let address = response.public_address().map(|address| address.as_str().to_owned());
-        let mut sink = cx.spool.sink(response.body.expected_bytes().unwrap_or(0));
+        let spool = cx.spool.for_call();
+        let mut sink = spool.sink(response.body.expected_bytes().unwrap_or(0));
         let mut head = Vec::with_capacity(HEAD);
+        let local = |error: io::Error| Failed::Local(error.to_string());
         while let Some(chunk) = response.body.next_chunk().await.map_err(|error| failed(&error))? {
             let wanted = HEAD - head.len();
             head.extend_from_slice(chunk.get(..wanted).unwrap_or(&chunk));
-            sink.write(&chunk).map_err(|error| Failed::Local(error.to_string()))?;
+            let written = spool.beside(chunk.len(), move || sink.write(&chunk).map(|()| sink)).await;
+            sink = written.flatten().map_err(local)?;
         }
         let status = Some(response.status.as_u16());
-        let body = sink.finish().map_err(|error| Failed::Local(error.to_string()))?;
-        Ok(Fetched { body, head, status, address })
+        let judged = spool.beside(0, move || {
+            let body = sink.finish()?;
+            Ok(judge(Fetched { body, head, status, address }))
+        });
+        judged.await.flatten().map_err(local)?
     }
 }
 

@@ -6,8 +6,10 @@
 //! live for minutes, and what a job says about them stays readable without them.
 
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::{self, BufRead, BufReader, BufWriter, Read, Write},
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
 };
 
@@ -15,9 +17,10 @@ use easel_core::ids::UnixMillis;
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use uuid::Uuid;
 
 use crate::{
-    files::{create_private, create_private_dir, sync_dir},
+    files::{create_private, sync_dir},
     index::{Trees, trees::TABLES, value},
     journal::{Journal, line},
 };
@@ -26,6 +29,9 @@ use crate::{
 const FORMAT: u32 = 1;
 const JOURNAL: &str = "journal.jsonl";
 const MANIFEST: &str = "manifest.json";
+/// The ending of the folder in which an archive is made, and the archive's name in it.
+const WORK: &str = ".parts.tmp";
+const PACKED: &str = "archive.tar.gz";
 /// No line of ours is longer; a file with longer ones is not ours.
 const MAX_LINE: u64 = 4 << 20;
 
@@ -103,25 +109,56 @@ pub(crate) struct Facts {
 ///
 /// The records of each tree are read while others may be written: each is consistent by itself.
 pub(crate) fn write(to: &Path, facts: Facts, trees: &Trees, journal: &Journal) -> io::Result<u64> {
-    let work = with_ending(to, "parts.tmp");
-    let tmp = with_ending(to, "tmp");
-    if work.exists() {
-        fs::remove_dir_all(&work)?;
-    }
-    create_private_dir(&work)?;
-    let made = write_parts(&work, facts, trees, journal).and_then(|manifest| pack(&tmp, &work, &manifest));
+    let work = work_folder(to);
+    // A new one, and nobody else's: in a folder for all, such as that of temporary files, somebody may have put something
+    // there.
+    fs::DirBuilder::new().mode(0o700).create(&work)?;
+    let packed = work.join(PACKED);
+    let made = write_parts(&work, facts, trees, journal)
+        .and_then(|manifest| pack(&packed, &work, &manifest))
+        .and_then(|size| fs::rename(&packed, to).map(|()| size));
     fs::remove_dir_all(&work)?;
-    let size = made.inspect_err(|_| drop(fs::remove_file(&tmp)))?;
-    fs::rename(&tmp, to)?;
+    let size = made?;
     to.parent().filter(|dir| !dir.as_os_str().is_empty()).map_or(Ok(()), sync_dir)?;
     Ok(size)
 }
 
-fn with_ending(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
+/// Where the parts of an archive are written: beside it, so that it can be renamed, under a name that nobody foresees.
+fn work_folder(to: &Path) -> PathBuf {
+    let mut name = to.as_os_str().to_owned();
+    name.push(format!(".{}{WORK}", Uuid::now_v7().simple()));
     PathBuf::from(name)
+}
+
+/// The name of the archive that a work folder belongs to; earlier versions put nothing between the two.
+fn of_work_folder(name: &str) -> Option<&str> {
+    let name = name.strip_suffix(WORK)?;
+    Some(
+        name.rsplit_once('.')
+            .filter(|(_, mark)| Uuid::try_parse(mark).is_ok())
+            .map_or(name, |(name, _)| name),
+    )
+}
+
+/// Removes the work folder at `path`, which a process that died left behind, if it belongs to an archive whose name is
+/// `ours`. What is not of ours stays in it, and with that the folder.
+pub(crate) fn remove_leftover(path: &Path, ours: impl Fn(&str) -> bool) -> io::Result<()> {
+    let name = path.file_name().and_then(OsStr::to_str).and_then(of_work_folder);
+    if !name.is_some_and(ours) || !fs::symlink_metadata(path)?.is_dir() {
+        return Ok(());
+    }
+    for part in fs::read_dir(path)? {
+        let part = part?;
+        let name = part.file_name();
+        let is_part = name == PACKED || Path::new(&name).extension().is_some_and(|ending| ending == "jsonl");
+        if is_part && part.file_type()?.is_file() {
+            fs::remove_file(part.path())?;
+        }
+    }
+    if let Err(error) = fs::remove_dir(path) {
+        tracing::warn!(folder = %path.display(), %error, "a left-over folder stays");
+    }
+    Ok(())
 }
 
 fn write_parts(work: &Path, facts: Facts, trees: &Trees, journal: &Journal) -> io::Result<Manifest> {
@@ -187,8 +224,8 @@ impl Write for PartWriter {
     }
 }
 
-fn pack(tmp: &Path, work: &Path, manifest: &Manifest) -> io::Result<u64> {
-    let file = create_private(tmp)?;
+fn pack(packed: &Path, work: &Path, manifest: &Manifest) -> io::Result<u64> {
+    let file = create_private(packed)?;
     let mut tar = tar::Builder::new(GzEncoder::new(BufWriter::new(file), Compression::default()));
     let mtime = manifest.taken_at.0 / 1000;
     let json = serde_json::to_vec_pretty(manifest)?;

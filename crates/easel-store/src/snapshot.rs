@@ -32,28 +32,13 @@ pub(crate) fn take(data: &Path, facts: Facts, trees: &Trees, journal: &Journal) 
     Ok(path)
 }
 
-/// Removes what a process that died left of a snapshot: the archive, and the folder with its parts.
+/// Removes what a process that died left of a snapshot: the folder with its parts, and the half archive that earlier
+/// versions had beside it.
 pub(crate) fn remove_leftovers(data: &Path) -> io::Result<()> {
     let dir = data.join("backups");
     files::remove_leftovers(&dir, |name| time_of(name).is_some())?;
     for entry in fs::read_dir(&dir)? {
-        let entry = entry?;
-        let name = entry.file_name();
-        let parts = name.to_str().and_then(|name| name.strip_suffix(".parts.tmp"));
-        if parts.and_then(time_of).is_none() || !entry.file_type()?.is_dir() {
-            continue;
-        }
-        // Only what was written there; the folder itself goes when that was all.
-        for part in fs::read_dir(entry.path())? {
-            let part = part?;
-            if part.path().extension().is_some_and(|ending| ending == "jsonl") && part.file_type()?.is_file()
-            {
-                fs::remove_file(part.path())?;
-            }
-        }
-        if let Err(error) = fs::remove_dir(entry.path()) {
-            tracing::warn!(folder = %entry.path().display(), %error, "a left-over folder stays");
-        }
+        archive::remove_leftover(&entry?.path(), |name| time_of(name).is_some())?;
     }
     Ok(())
 }
@@ -161,5 +146,36 @@ mod tests {
         for other in ["easel-now.tar.gz", "easel-20260805T000000123Z.tar.gz.tmp", "mine.tar.gz"] {
             assert_eq!(taken_at(other), None, "{other}");
         }
+    }
+    #[test]
+    fn what_a_dead_process_left_goes_and_nothing_else() {
+        let data = tempfile::tempdir().unwrap();
+        let at = |name: &str| data.path().join("backups").join(name);
+        let name = "easel-20260805T000000123Z.tar.gz";
+        let mark = uuid::Uuid::now_v7().simple();
+        let (new, old) = (at(&format!("{name}.{mark}.parts.tmp")), at(&format!("{name}.parts.tmp")));
+        let others = [at(&format!("mine.tar.gz.{mark}.parts.tmp")), at(&format!("{name}.mine.parts.tmp"))];
+        for folder in [&new, &old, &others[0], &others[1]] {
+            fs::create_dir_all(folder).unwrap();
+            for file in ["journal.jsonl", "archive.tar.gz"] {
+                fs::write(folder.join(file), "half").unwrap();
+            }
+        }
+        fs::write(old.join("notes"), "a person's").unwrap();
+        for file in [name.to_owned(), format!("{name}.tmp")] {
+            fs::write(at(&file), "x").unwrap();
+        }
+        remove_leftovers(data.path()).unwrap();
+        let left = |dir: &Path| {
+            let names = fs::read_dir(dir).unwrap().map(|it| it.unwrap().file_name().into_string().unwrap());
+            names.collect::<BTreeSet<_>>()
+        };
+        let mut expected = BTreeSet::from([name.to_owned()]);
+        for folder in [&old, &others[0], &others[1]] {
+            expected.insert(folder.file_name().unwrap().to_str().unwrap().to_owned());
+        }
+        assert_eq!(left(&at("")), expected);
+        assert_eq!(left(&old), BTreeSet::from(["notes".to_owned()]));
+        assert!(others.iter().all(|folder| left(folder).len() == 2));
     }
 }

@@ -309,6 +309,17 @@ impl FakeOneBot {
         self.peer.with(|state| state.members.insert((group, user), (None, String::new())));
     }
 
+    /// A group mutes the account for so many seconds, and no notice tells it; `get_group_member_info` does.
+    pub fn mute_unheard(&self, group: i64, seconds: i64) {
+        self.peer.with(|state| state.muted_until.insert(group, peer::now() + seconds));
+    }
+
+    /// A group removes the account, and no notice tells it; `get_group_member_info` fails then, and `get_group_list` lacks
+    /// the group.
+    pub fn leave_unheard(&self, group: i64) {
+        self.remove_member(group, self.self_id());
+    }
+
     /// The fresh url that `get_image` gives for a picture's `file`.
     pub fn set_image(&self, file: &str, url: &str) {
         self.peer.with(|state| state.images.insert(file.to_owned(), url.to_owned()));

@@ -123,7 +123,7 @@ impl App {
                 clock: clock.clone(),
                 spool: spool.clone(),
                 outbox: data_dir.join("outbox"),
-                publisher: None,
+                publish: None,
             };
             let onebot = Arc::new(easel_onebot::OneBot::new(config.onebot.clone(), deps)?);
             adapters.push(onebot.clone());

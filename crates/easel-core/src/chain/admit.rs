@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::ErrorClass,
-    ports::{GenerateRequest, Operation, Output, Shapes},
+    ports::{GenerateRequest, Operation, Output, Shapes, Unfit},
 };
 
 /// Why a provider was passed over without being asked.
@@ -48,6 +48,8 @@ pub enum Skip {
         /// At most this tier (K).
         tier: u8,
     },
+    /// It refused every size before that the wish can be asked as.
+    SizesRefused,
     /// It needs a key and has none that is usable now.
     NoUsableKey {
         /// What the keys suffer from: `rate`, `quota` or `auth`.
@@ -57,6 +59,16 @@ pub enum Skip {
     CircuitOpen,
     /// Its model or route was missing a moment ago.
     NotFound,
+}
+
+impl From<Unfit> for Skip {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::TooManyReferences { max } => Self::TooManyReferences { max },
+            Unfit::NeedsReference => Self::EditsOnly,
+            Unfit::SizesRefused => Self::SizesRefused,
+        }
+    }
 }
 
 /// Whether a provider can and may be asked for this.

@@ -66,6 +66,12 @@ impl Made {
 /// Records attempts. `asking` must be durable before it returns: the provider is asked right after.
 #[async_trait]
 pub trait AttemptLog: Send + Sync {
+    /// Something has to be waited for before anybody is asked: what is known of the job is durable when this returns.
+    ///
+    /// # Errors
+    /// When it can't be recorded.
+    async fn waits(&self) -> Result<(), StoreError>;
+
     /// A provider is about to be asked.
     ///
     /// # Errors

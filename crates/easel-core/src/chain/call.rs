@@ -21,8 +21,8 @@ use super::{Attempt, AttemptLog, Attempted, Chain, ChainFailure, Link, Made, Tur
 use crate::{
     error::{Charged, ErrorClass, ProviderError},
     ports::{
-        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, Provider, RemoteTask, StoreError,
-        TaskIntent, TaskLog,
+        ApiKey, CallContext, GenerateRequest, Generated, NoTaskLog, Operation, Output, Provider, RemoteTask,
+        StoreError, TaskIntent, TaskLog,
     },
 };
 
@@ -121,6 +121,25 @@ impl TaskLog for Watched {
 }
 
 impl Chain<'_> {
+    /// Lets the provider find out, for free, what it has to know before it can judge a request. Tells whether that took a
+    /// question, so that what was known of it may have changed. The job is durable before, because it may take seconds.
+    pub(super) async fn prepare(
+        &self,
+        slot: &ProviderSlot,
+        key: Option<&ApiKey>,
+    ) -> Result<bool, ChainFailure> {
+        let tasks: Arc<dyn TaskLog> = Arc::new(NoTaskLog);
+        let cx = self.context(key.cloned(), tasks, None, self.cancel.clone());
+        let Some(preparation) = slot.provider.preparation(&cx) else { return Ok(false) };
+        self.log.waits().await?;
+        tokio::select! {
+            biased;
+            () = self.cancel.cancelled() => Err(ChainFailure::Cancelled { charged: Charged::No }),
+            () = preparation => Ok(true),
+            () = tokio::time::sleep_until(self.deadline) => Err(ChainFailure::Deadline { charged: Charged::No }),
+        }
+    }
+
     /// One recorded call. It is one's turn until it, or the task that it orders, has ended.
     pub(super) async fn call(
         &mut self,
@@ -331,17 +350,17 @@ impl Chain<'_> {
     }
 }
 
-/// Keeps what a call says about its provider. A failure of this machine says nothing about it.
+/// Keeps what a call says about its provider. A failure of this machine, or a call that was not made, says nothing about it.
 fn note(slot: &ProviderSlot, begun: Instant, result: &Result<Generated, ProviderError>) {
     let error = result.as_ref().err();
-    if error.is_none_or(|error| error.local.is_none()) {
+    if error.is_none_or(|error| error.local.is_none() && !error.unasked) {
         let class = error.map(|error| error.class);
         slot.with(|state| state.health.note(Instant::now(), begun.elapsed(), class));
     }
 }
 
 /// The request for as many results as the provider makes in one call.
-fn at_once(provider: &Arc<dyn Provider>, request: &GenerateRequest) -> GenerateRequest {
+pub(super) fn at_once(provider: &Arc<dyn Provider>, request: &GenerateRequest) -> GenerateRequest {
     let most = provider.capabilities().max_count.max(1);
     GenerateRequest { count: request.count.clamp(1, most), ..request.clone() }
 }

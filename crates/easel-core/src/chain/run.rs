@@ -13,7 +13,7 @@ use super::{
     AttemptLog, Corrections, Link, MAX_HONOURED_RETRY_AFTER, Place, Skip, Turns,
     admit::{admit, let_through},
     backoff,
-    call::is_unknown,
+    call::{at_once, is_unknown},
     precedence::{self, Doubt},
     slot::ProviderSlot,
 };
@@ -170,6 +170,8 @@ enum Next {
     /// Once more with smaller references, else the next provider.
     Smaller,
     Provider,
+    /// The next provider; the same one once more where there is none that can be asked.
+    OtherFirst,
     Stop,
     /// Nobody knows whether something was ordered that must not be ordered twice.
     Unknown,
@@ -180,6 +182,8 @@ enum Left {
     Done(Success),
     /// The next one is asked.
     Failed(ProviderError),
+    /// The next one is asked. Where nobody after it can be, this one is asked once more.
+    Silent(ProviderError),
     /// Nobody else may be asked.
     Stopped(ProviderError),
     /// It was not asked.
@@ -196,6 +200,8 @@ struct Tries {
     overloads: u32,
     empties: u32,
     shrunk: bool,
+    /// For rate limits, as long as services wished.
+    waited: Duration,
 }
 
 impl Chain<'_> {
@@ -215,7 +221,9 @@ impl Chain<'_> {
         let mut last: Option<ProviderError> = None;
         let mut request = request.clone();
         let mut left: Vec<&Link> = self.links.iter().collect();
-        while let Some(link) = self.next_link(&mut left, &request) {
+        // Who did not answer and is asked the one further time if nobody else could be.
+        let mut silent = None;
+        while let Some(link) = self.next_link(&mut left, &request).or_else(|| silent.take()) {
             if let Err(skip) = admit(link, &request) {
                 tracing::info!(job = %self.job, provider = link.slot.provider.name(), reason = ?skip, "provider skipped");
                 skipped.push((link.slot.provider.name().to_owned(), skip));
@@ -235,6 +243,10 @@ impl Chain<'_> {
             };
             match outcome? {
                 Left::Done(success) => return Ok(success),
+                Left::Silent(error) => {
+                    silent = Some(link);
+                    last = Some(error);
+                }
                 Left::Failed(error) => last = Some(error),
                 Left::Stopped(error) => {
                     last = Some(error);
@@ -299,7 +311,15 @@ impl Chain<'_> {
         let mut error: Option<ProviderError> = None;
         let mut forced: Option<ApiKey> = None;
         let mut counted = true;
+        // As the person wished it, before an owner's default: what that asks for may be left out.
+        let unfit = |request: &GenerateRequest| {
+            slot.provider.refuses(&at_once(&slot.provider, request)).map(Skip::from)
+        };
         loop {
+            // Before every call, because the one before may have taught something.
+            if let Some(skip) = unfit(request) {
+                return Ok(error.map_or(Left::Skipped(skip), Left::Failed));
+            }
             let pick = |spent: &HashSet<Arc<str>>| slot.with(|state| state.keys.pick(Instant::now(), spent));
             let keyless = |key: &Option<ApiKey>, total: u32| {
                 key.is_none()
@@ -329,6 +349,11 @@ impl Chain<'_> {
                 if keyless(&key, tries.total) {
                     return Ok(error.map_or_else(|| Left::Skipped(no_key()), Left::Failed));
                 }
+            }
+            if (self.prepare(slot, key.as_ref()).await? || waited)
+                && let Some(skip) = unfit(request)
+            {
+                return Ok(error.map_or(Left::Skipped(skip), Left::Failed));
             }
             if counted {
                 tries.total += 1;
@@ -377,7 +402,14 @@ impl Chain<'_> {
                 Next::Unknown => return Err(ChainFailure::TaskUnknown(Box::new(failed))),
                 Next::Stop => return Ok(Left::Stopped(failed)),
                 Next::Provider => return Ok(Left::Failed(failed)),
+                Next::OtherFirst => return Ok(Left::Silent(failed)),
                 Next::Again { counted: true, .. } if tries.total >= limit => return Ok(Left::Failed(failed)),
+                // A rest of the keys that there is no time for helps nobody.
+                Next::Again { after, .. }
+                    if failed.class == ErrorClass::Rate && Instant::now() + after >= self.deadline =>
+                {
+                    return Ok(Left::Failed(failed));
+                }
                 Next::Again { after, key, counted: count } => {
                     counted = count;
                     forced = key;
@@ -396,6 +428,9 @@ impl Chain<'_> {
         fingerprint: &str,
         error: &ProviderError,
     ) {
+        if error.unasked {
+            return;
+        }
         let now = Instant::now();
         let disabled = slot.with(|state| {
             match error.class {
@@ -431,7 +466,7 @@ impl Chain<'_> {
         if is_unknown(slot, error) {
             return Next::Unknown;
         }
-        let was_sent = error.status.is_some() || error.class != ErrorClass::Overload;
+        let was_sent = !error.unasked && (error.status.is_some() || error.class != ErrorClass::Overload);
         // After a create call that was sent and not answered there is at most one further one in the whole job: the
         // first may have been paid.
         if self.unanswered && was_sent {
@@ -441,10 +476,11 @@ impl Chain<'_> {
         let maybe_paid = error.class == ErrorClass::Overload && error.charged == Charged::Maybe;
         if error.class == ErrorClass::Unanswered || maybe_paid {
             self.unanswered = true;
-            return if tries.total < slot.max_retry_attempts {
-                again(Duration::ZERO)
-            } else {
-                Next::Provider
+            // Whoever has just been silent for as long as it may is the worst choice for that call.
+            return match (tries.total < slot.max_retry_attempts, last_link) {
+                (false, _) => Next::Provider,
+                (true, false) => Next::OtherFirst,
+                (true, true) => again(Duration::ZERO),
             };
         }
         if error.suspended {
@@ -476,12 +512,16 @@ impl Chain<'_> {
                 }
             }
             Retry::NextKey => {
-                let used_up = key.is_some_and(|key| tries.spent.contains(&key.fingerprint));
+                let asked =
+                    key.and_then(|key| tries.by_key.get(&key.fingerprint)).copied().unwrap_or_default();
+                let used_up = asked >= slot.max_retry_attempts;
                 if error.class == ErrorClass::Rate
                     && let Some(wait) = error.retry_after
                     && wait <= MAX_HONOURED_RETRY_AFTER
                     && !used_up
+                    && (last_link || tries.waited + wait <= MAX_HONOURED_RETRY_AFTER)
                 {
+                    tries.waited += wait;
                     return again(wait);
                 }
                 if let Some(key) = key {
@@ -490,8 +530,13 @@ impl Chain<'_> {
                 let other = slot.with(|state| state.keys.pick(Instant::now(), &tries.spent));
                 match other {
                     Some(other) => Next::Again { after: Duration::ZERO, key: Some(other), counted: true },
-                    // With nobody else to ask, a rate limit is waited out by the ordinary back-off.
-                    None if error.class == ErrorClass::Rate && error.retry_after.is_none() && last_link => {
+                    // With nobody else to ask, a rate limit is waited out by the ordinary back-off, as often as a key may
+                    // be tried.
+                    None if error.class == ErrorClass::Rate
+                        && error.retry_after.is_none()
+                        && last_link
+                        && !used_up =>
+                    {
                         tries.overloads += 1;
                         again(backoff(tries.overloads, &mut rand::rng()))
                     }

@@ -2,6 +2,7 @@
 
 mod once;
 mod turns;
+mod unfit;
 
 use std::{
     collections::HashMap,
@@ -30,6 +31,10 @@ struct Notes(Mutex<Vec<String>>);
 
 #[async_trait]
 impl AttemptLog for Notes {
+    async fn waits(&self) -> Result<(), StoreError> {
+        self.0.lock().unwrap().push("waits".to_owned());
+        Ok(())
+    }
     async fn asking(&self, attempt: Attempt<'_>, _: Option<&TaskIntent>) -> Result<(), StoreError> {
         let Attempt { provider, key, number, .. } = attempt;
         self.0.lock().unwrap().push(format!("{number} {provider} {key}").trim_end().to_owned());
@@ -241,6 +246,54 @@ async fn a_lone_key_with_a_rate_limit_backs_off() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn no_key_is_tried_more_often_than_it_may_be() {
+    let slow_down = || {
+        fail(ErrorClass::Rate, |error| {
+            error.status = Some(429);
+            error.key = KeyVerdict::Cool(Duration::from_mins(1));
+        })
+    };
+    let rates = || (0..9).map(|_| slow_down());
+    let walked = walk(&one(rates(), &["x", "y"], 3)).await.failed(ErrorClass::Rate);
+    walked.asked(&["1 a x", "2 a y", "3 a y", "4 a y"]);
+    // With somebody else to ask, nothing is waited for once all keys rest.
+    let links = [
+        link(ScriptedProvider::new("a", rates()), &["x", "y"], 3),
+        link(ScriptedProvider::new("b", []), &["q"], 3),
+    ];
+    let walked = walk(&links).await.asked(&["1 a x", "2 a y", "3 b q"]).made_by("b");
+    assert_eq!(walked.waited, Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_service_wishes_is_waited_for_as_long_as_it_is_worth_it() {
+    let rates = |seconds: u64| {
+        (0..9).map(move |_| {
+            Step::FailWith(Box::new(move || {
+                let mut error = ProviderError::new("a", ErrorClass::Rate, "scripted");
+                error.retry_after = Some(Duration::from_secs(seconds));
+                error.key = KeyVerdict::Cool(Duration::from_secs(seconds));
+                error
+            }))
+        })
+    };
+    // 20 s in all where somebody else can be asked.
+    let links = [
+        link(ScriptedProvider::new("a", rates(15)), &["x", "y"], 3),
+        link(ScriptedProvider::new("b", []), &["q"], 3),
+    ];
+    let walked = walk(&links).await.asked(&["1 a x", "2 a x", "3 a y", "4 b q"]).made_by("b");
+    assert_eq!(walked.waited, Duration::from_secs(15));
+    // Alone, as often as a key may be tried, and never into the deadline: what is wrong is told instead.
+    let alone = one(rates(15), &["x"], 3);
+    let walked = walk(&alone).await.asked(&["1 a x", "2 a x", "3 a x"]).failed(ErrorClass::Rate);
+    assert_eq!(walked.waited, Duration::from_secs(30));
+    let short = one(rates(15), &["x"], 3);
+    let walked = walk_with(&short, request(0), 20).await.asked(&["1 a x", "2 a x"]).failed(ErrorClass::Rate);
+    assert_eq!(walked.waited, Duration::from_secs(15));
+}
+
+#[tokio::test(start_paused = true)]
 async fn quota_moves_on_only_to_another_account() {
     let provider =
         ScriptedProvider::new("a", [fail(ErrorClass::Quota, |error| error.key = KeyVerdict::OutOfQuota)]);
@@ -257,12 +310,14 @@ async fn a_create_call_that_was_not_answered_is_repeated_at_most_once_in_the_who
         link(ScriptedProvider::new("a", steps()), &["x", "y"], 3),
         link(ScriptedProvider::new("b", []), &["q"], 3),
     ];
-    let walk = walk(&links).await.asked(&["1 a x", "2 a x"]).failed(ErrorClass::Unanswered);
-    let Err(ChainFailure::Provider(error)) = walk.result else { panic!() };
-    assert_eq!(error.charged, Charged::Maybe);
-    // With one try per provider, the one repetition goes to the next provider, and nobody is asked a third time.
+    // It goes to the next provider rather than to the silent one.
+    walk(&links).await.asked(&["1 a x", "2 b q"]).made_by("b");
+    let walk = walk(&one(steps(), &["x", "y"], 3)).await.asked(&["1 a x", "2 a x"]);
+    assert_eq!(walk.failed(ErrorClass::Unanswered).charged(), Charged::Maybe);
+    walk_with(&one(steps(), &["x"], 1), request(0), 900).await.asked(&["1 a x"]);
+    // Nobody is asked a third time.
     let links = [
-        link(ScriptedProvider::new("a", steps()), &["x"], 1),
+        link(ScriptedProvider::new("a", steps()), &["x"], 3),
         link(ScriptedProvider::new("b", [fail(ErrorClass::Overload, |_| {})]), &["q"], 3),
         link(ScriptedProvider::new("c", []), &["r"], 3),
     ];
@@ -284,11 +339,31 @@ async fn a_broken_machine_ends_the_walk_and_blames_nobody() {
     );
     walk(&links).await.asked(&["1 a x"]).made_by("a");
     // What may have been paid before is told all the same.
-    let steps = [Step::Fail(ErrorClass::Unanswered), local()];
-    let links =
-        [link(ScriptedProvider::new("a", steps), &["x"], 3), link(ScriptedProvider::new("b", []), &["q"], 3)];
-    let walk = walk(&links).await.asked(&["1 a x", "2 a x"]);
+    let links = [
+        link(ScriptedProvider::new("a", [Step::Fail(ErrorClass::Unanswered)]), &["x"], 3),
+        link(ScriptedProvider::new("b", [local()]), &["q"], 3),
+    ];
+    let walk = walk(&links).await.asked(&["1 a x", "2 b q"]);
     assert!(matches!(walk.result, Err(ChainFailure::Store { charged: Charged::Maybe, .. })));
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_else_can_be_asked_the_silent_one_is_asked_once_more() {
+    let silent = |further: Option<Step>| {
+        let steps = [Step::Fail(ErrorClass::Unanswered)].into_iter().chain(further);
+        link(ScriptedProvider::new("a", steps), &["x"], 3)
+    };
+    let text_only = Capabilities { edit: false, max_references: 0, ..takes_one() };
+    let cannot = || link(ScriptedProvider::with_capabilities("b", text_only.clone(), []), &["q"], 3);
+    let down =
+        || link(ScriptedProvider::new("c", [fail(ErrorClass::Overload, |e| e.status = None)]), &["r"], 1);
+    walk_with(&[silent(None), cannot(), down()], request(1), 900)
+        .await
+        .asked(&["1 a x", "2 c r", "3 a x"])
+        .made_by("a");
+    let again = Some(Step::Fail(ErrorClass::Unanswered));
+    let walk = walk_with(&[silent(again), cannot()], request(1), 900).await.asked(&["1 a x", "2 a x"]);
+    assert_eq!(walk.failed(ErrorClass::Unanswered).charged(), Charged::Maybe);
 }
 
 #[tokio::test(start_paused = true)]

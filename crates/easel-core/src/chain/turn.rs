@@ -155,6 +155,17 @@ pub trait Place: Send + Sync {
 
     /// Waits until the audience is not [`Audience::Away`] any more.
     async fn audience_back(&self) {}
+
+    /// The audience was away, perhaps for nearly all of the job's time. What is left may become more, as
+    /// [`Self::deadline`] tells; false when it is too late for a call.
+    fn give_time(&self) -> bool {
+        true
+    }
+
+    /// Until when the job may go on now; `None` = as it was in the beginning.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// Who would see what is made for a job.
@@ -162,9 +173,9 @@ pub trait Place: Send + Sync {
 pub enum Audience {
     /// Its chat.
     There,
-    /// Its chat, when its account can be spoken to again.
+    /// Its chat, when its account can be spoken to again, or a short mute is over.
     Away,
-    /// Nobody: the account was muted in its chat, or removed from it.
+    /// Nobody: the account was muted in its chat for long, or removed from it.
     Gone,
 }
 
@@ -185,7 +196,7 @@ impl Chain<'_> {
     /// Waits for a turn at a provider; at once, and for nothing, where there is no bound or nobody before. Tells whether
     /// one had to wait, so that what was known of the provider may have changed.
     pub(super) async fn turn<'s>(
-        &self,
+        &mut self,
         slot: &'s ProviderSlot,
     ) -> Result<(Option<Turn<'s>>, bool), ChainFailure> {
         if self.cancel.is_cancelled() {
@@ -199,7 +210,9 @@ impl Chain<'_> {
             return Ok((Some(turn), false));
         }
         let is_paid = self.maybe_paid || self.unanswered;
+        let too_late = || ChainFailure::Busy { charged: Charged::No };
         let next = async {
+            let mut was_away = false;
             loop {
                 let turn = turns.next().await;
                 // It may have been a long wait. What is paid is finished; for the rest somebody has to be there.
@@ -209,9 +222,23 @@ impl Chain<'_> {
                         // The next one may be of somebody who is there.
                         drop(turn);
                         self.place.audience_back().await;
+                        was_away = true;
+                        if !self.place.give_time() {
+                            return Err(too_late());
+                        }
                     }
+                    Audience::There if was_away && !self.place.give_time() => return Err(too_late()),
                     _ => return Ok((turn, true)),
                 }
+            }
+        };
+        let time_is_over = async {
+            loop {
+                let until = self.place.deadline().unwrap_or(self.deadline);
+                if Instant::now() >= until {
+                    return;
+                }
+                tokio::time::sleep_until(until).await;
             }
         };
         self.place.leave().await?;
@@ -222,11 +249,10 @@ impl Chain<'_> {
             // Nothing is under way and nothing lost that may be paid: the next run asks.
             () = self.stop.cancelled(), if !is_paid => Err(ChainFailure::Later),
             turn = next => turn,
-            () = tokio::time::sleep_until(self.deadline) => {
-                Err(ChainFailure::Busy { charged: Charged::No })
-            }
+            () = time_is_over => Err(too_late()),
         };
         self.place.back();
+        self.deadline = self.place.deadline().unwrap_or(self.deadline);
         waited
     }
 }

@@ -1,6 +1,9 @@
 //! The grammar: `[prefix][verb][@provider] [preset] <prompt…> [output wishes]`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use super::{
     Command, Feature, HelpTopic, OutputWish, SelfieRef, Verb, measure,
@@ -11,6 +14,9 @@ use super::{
 
 /// Characters of a prompt at most.
 pub const PROMPT_LIMIT: usize = 4000;
+
+/// The word for help that many bots share.
+const HELP: &str = "帮助";
 
 /// Figurine presets by what `aiimg` calls them: its first is the second of everybody else, its second the third.
 const AIIMG_FIGURINES: [(&str, &str); 2] = [("手办化", "手办化2"), ("手办化2", "手办化3")];
@@ -125,8 +131,26 @@ impl Grammar {
 
     /// Reads `text`.
     pub fn parse(&self, text: &str, cx: Context) -> Parsed {
-        let bare = || cx.bare_allowed.then(|| self.head(text.trim_start_matches(is_space)))?;
+        let bare = || {
+            let head = || self.head(text.trim_start_matches(is_space)).or_else(|| self.plain_help(text));
+            cx.bare_allowed.then(head)?
+        };
         self.after_prefix(text).or_else(bare).map_or(Parsed::NotForUs, |head| self.finish(head))
+    }
+
+    /// `帮助`, with a prefix or without. Read only where the bot is spoken to: `/帮助` in a group is as likely meant for
+    /// another bot, and all of them answering would be a nuisance.
+    fn plain_help<'a>(&self, text: &'a str) -> Option<Head<'a>> {
+        let text = text.trim_start_matches(is_space);
+        let text = self.prefixes.iter().find_map(|prefix| strip(text, prefix)).unwrap_or(text);
+        let rest = strip(text, HELP).filter(|rest| ends_whole_word(rest))?;
+        let spelling = text.get(..text.len() - rest.len())?;
+        Some(Head { meaning: Meaning::Verb(Verb::Help(HelpTopic::All)), batch: None, spelling, rest })
+    }
+
+    /// What a person asks for who mentions the bot and says nothing: help.
+    pub fn nothing_said() -> Command {
+        Command::of(Verb::Help(HelpTopic::All), HELP)
     }
 
     fn after_prefix<'a>(&self, text: &'a str) -> Option<Head<'a>> {
@@ -212,7 +236,7 @@ impl Grammar {
     fn read_prompt(&self, command: &mut Command, rest: &str, counts: bool) {
         let (provider, rest) = provider(rest);
         command.provider = provider.map(folded);
-        let rest = trim(rest);
+        let rest = &*printable(trim(rest));
         if rest.chars().nth(PROMPT_LIMIT * 2).is_some() {
             // Far too long whatever its wishes take away: no need to look for them.
             rest.clone_into(&mut command.prompt);
@@ -226,6 +250,10 @@ impl Grammar {
         if let Some((preset, rest)) = self.named_preset(command) {
             command.preset = preset;
             command.prompt = rest;
+        }
+        let words = without_marks(&command.prompt);
+        if words.len() < command.prompt.len() {
+            command.prompt = words.to_owned();
         }
         if folded(&command.spelling) == AIIMG
             && let Some(preset) = &mut command.preset
@@ -333,6 +361,28 @@ fn preset_spellings(presets: &[PresetName]) -> Vec<(String, Meaning)> {
     spellings
 }
 
+/// `text` without control characters, which nobody types and no model needs; those that separate words become spaces.
+fn printable(text: &str) -> Cow<'_, str> {
+    let is_noise = |c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t');
+    if !text.contains(is_noise) {
+        return Cow::Borrowed(text);
+    }
+    let kept = |c: char| match c {
+        c if !is_noise(c) => Some(c),
+        c if is_space(c) => Some(' '),
+        _ => None,
+    };
+    Cow::Owned(trim(&text.chars().filter_map(kept).collect::<String>()).to_owned())
+}
+
+/// `prompt` without the marks at its start that set it apart from its command (`生图：猫`). What is nothing but ASCII marks
+/// stays: `:)` is a prompt.
+fn without_marks(prompt: &str) -> &str {
+    let words = prompt.trim_start_matches(|c| matches!(fold(c), ',' | ':' | ';' | '、') || is_space(c));
+    let is_mark = |c: char| fold(c).is_ascii_punctuation() || is_space(c);
+    if !words.is_empty() && words.chars().all(is_mark) { prompt } else { words }
+}
+
 fn ends_whole_word(rest: &str) -> bool {
     rest.chars().next().is_none_or(is_space)
 }
@@ -389,12 +439,14 @@ fn provider(rest: &str) -> (Option<&str>, &str) {
     }
 }
 
-/// `生图帮助`, `aiimg 帮助`, `改图帮助`, as the whole text.
+/// `生图帮助`, `aiimg 帮助`, `改图帮助`, `draw help`, as the whole text.
 fn help_topic(command: &Command, rest: &str) -> Option<HelpTopic> {
-    if trim(rest) != "帮助" {
+    let is = |word| strip(trim(rest), word).is_some_and(str::is_empty);
+    if !is(HELP) && !is("help") {
         return None;
     }
     match command.verb {
+        Verb::Video => Some(HelpTopic::All),
         Verb::Draw if folded(&command.spelling) == AIIMG => Some(HelpTopic::All),
         Verb::Draw => Some(HelpTopic::Draw),
         Verb::Edit => Some(HelpTopic::Edit),

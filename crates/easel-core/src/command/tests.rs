@@ -140,7 +140,13 @@ fn glued_arguments() {
     check("/生图一只猫", "Draw | 一只猫");
     check("/aiimg一只猫", "Draw | 一只猫");
     check("/生图a cat", "Draw | a cat");
-    check("/draw，一只猫", "Draw | ，一只猫");
+    check("/draw，一只猫", "Draw | 一只猫");
+    check("/生图：猫", "Draw | 猫");
+    check("/生图: (masterpiece), cat", "Draw | (masterpiece), cat");
+    check("/生图@a：猫", "Draw @a | 猫");
+    check("/生图 16:9，猫", "Draw 16:9 | 猫");
+    check("/生图，、", "Draw");
+    check("/draw :)", "Draw | :)");
     check("/drawer", "-");
     check("/draw2", "-");
     check("/draw_it", "-");
@@ -172,9 +178,37 @@ fn help_is_a_whole_word_or_the_whole_text() {
     check("/aiimg帮助", "Help(All)");
     check("/生图帮助", "Help(Draw)");
     check("/改图帮助\n", "Help(Edit)");
+    check("/draw help", "Help(Draw)");
+    check("/aiimg help", "Help(All)");
+    check("/aiimg ＨＥＬＰ ", "Help(All)");
+    check("/edit Help", "Help(Edit)");
+    check("/视频 帮助", "Help(All)");
+    check("/draw helpless cat", "Draw | helpless cat");
+    check("/draw help me", "Draw | help me");
+    check("/生图@openai help", "Draw @openai | help");
+    check("/img 帮助", "Help(All)");
+    check("/img help draw", "Help(Draw) | draw");
+    check("/img 帮助我", "-");
     check("/生图帮助老人过马路", "Draw | 帮助老人过马路");
     check("/aiimg帮助老人过马路", "Draw | 帮助老人过马路");
     check("/改图帮助我换背景", "Edit | 帮助我换背景");
+}
+
+#[test]
+fn the_word_for_help_that_all_bots_share_counts_where_the_bot_is_spoken_to() {
+    let grammar = Grammar::new(GrammarConfig { prefixes: vec!["/".to_owned()], presets: Vec::new() });
+    for (text, addressed) in [
+        ("帮助", "Help(All)"),
+        (" /帮助 ", "Help(All)"),
+        ("帮助 生图", "Help(Draw) | 生图"),
+        ("帮助我", "-"),
+        ("请帮助", "-"),
+    ] {
+        let read = |bare_allowed| shown(&grammar.parse(text, Context { bare_allowed }));
+        assert_eq!((read(true).as_str(), read(false).as_str()), (addressed, "-"), "{text}");
+    }
+    // A preset of that name is the owner's wish.
+    check("/帮助", "Preset <帮助>");
 }
 
 #[test]
@@ -223,7 +257,8 @@ fn presets_by_name() {
     check("/改图 手办化2", "Edit <手办化2>");
     check("/改图 水彩", "Edit <水彩>");
     check("/改图 水彩 傍晚", "Edit <水彩> | 傍晚");
-    check("/改图 水彩，傍晚", "Edit <水彩> | ，傍晚");
+    check("/改图 水彩，傍晚", "Edit <水彩> | 傍晚");
+    check("/水彩：傍晚", "Preset <水彩> | 傍晚");
     check("/改图 水彩画", "Edit | 水彩画");
     check("/改图 4K 水彩", "Edit <水彩> K4");
     check("/生图 WaterColor 山", "Draw <水彩> | 山");
@@ -255,7 +290,7 @@ fn output_wishes() {
     check("/生图 一只猫 １６：９", "Draw 16:9 | 一只猫");
     check("/生图 16:9 一只猫", "Draw 16:9 | 一只猫");
     check("/生图 一只猫，16:9，草地", "Draw 16:9 | 一只猫，，草地");
-    check("/生图 cat,16:9，4K", "Draw 16:9 K4 | cat,，");
+    check("/生图 cat,16:9，4K", "Draw 16:9 K4 | cat");
     check("/生图 cat (16:9)", "Draw 16:9 | cat ()");
     check("/生图 v1.4K", "Draw | v1.4K");
     check("/生图 猫 1.4K", "Draw | 猫 1.4K");
@@ -268,7 +303,7 @@ fn output_wishes() {
     check("/生图 猫 比例：5:4 草地", "Draw 5:4 | 猫 草地");
     check("/生图 比例 3:4 猫", "Draw 3:4 | 猫");
     check("/draw a cat ratio 5:4", "Draw 5:4 | a cat");
-    check("/draw a cat, Ratio: 5:4", "Draw 5:4 | a cat,");
+    check("/draw a cat, Ratio: 5:4", "Draw 5:4 | a cat");
     check("/draw the golden ratio", "Draw | the golden ratio");
     check("/生图 比例 好看", "Draw | 比例 好看");
     check("/生图 比例 1:99 猫", "Draw | 比例 1:99 猫");
@@ -280,11 +315,20 @@ fn output_wishes() {
     check("/生图 猫 2048x1152", "Draw 2048x1152 | 猫");
     check("/生图 猫 ２０４８×１１５２ 草地", "Draw 2048x1152 | 猫 草地");
     check("/生图 猫 1024X1024。", "Draw 1024x1024 | 猫 。");
+    for times in ["*", "＊", "x", "×"] {
+        check(&format!("/生图 猫 1024{times}768"), "Draw 1024x768 | 猫");
+    }
+    check("/生图 猫 *3", "Draw | 猫 *3");
+    check("/生图 猫 --ar 16:9", "Draw 16:9 | 猫");
+    check("/生图 猫 --AR 7:4 --v 6", "Draw 7:4 | 猫 --v 6");
+    check("/生图 --ar 16:9 猫", "Draw 16:9 | 猫");
+    check("/生图 猫 --ar", "Draw | 猫 --ar");
     check("/生图 猫 100x100", "Draw | 猫 100x100");
+    check("/生图 猫 x10", "Draw | 猫 x10");
     check("/生图 猫 4096x4097", "Draw | 猫 4096x4097");
     check("/生图 猫 4K", "Draw K4 | 猫");
     check("/生图 2k 猫", "Draw K2 | 猫");
-    check("/生图 猫，1K", "Draw K1 | 猫，");
+    check("/生图 猫，1K", "Draw K1 | 猫");
     check("/生图 一台 4K 电视", "Draw | 一台 4K 电视");
     check("/生图 4K电视", "Draw | 4K电视");
     check("/生图 猫 8K", "Draw | 猫 8K");
@@ -302,6 +346,27 @@ fn output_wishes() {
 }
 
 #[test]
+fn wishes_that_are_none_are_noticed() {
+    #[track_caller]
+    fn check(prompt: &str, count: bool, size: bool) {
+        assert_eq!(unmet(prompt), Unmet { count, size }, "{prompt}");
+    }
+    check("", false, false);
+    check("一只猫", false, false);
+    check("猫 x10", true, false);
+    check("猫，×９９", true, false);
+    check("x10 只猫", false, false);
+    check("猫 x3", false, false);
+    check("猫 x2张", false, false);
+    check("9999x9999 山", false, true);
+    check("山 100*100", false, true);
+    check("山 ４０９６×４０９７ x12", true, true);
+    check("山 20000x20000", false, true);
+    check("山 1024x1024", false, false);
+    check("3x3 的九宫格，4x4 越野车", false, false);
+}
+
+#[test]
 fn prompts_stay_whole() {
     check("/生图 a cat on a sofa", "Draw | a cat on a sofa");
     check("/生图 第一行\n第二行\n\n  缩进", "Draw | 第一行\n第二行\n\n  缩进");
@@ -311,6 +376,8 @@ fn prompts_stay_whole() {
     check("/生图 [CQ:image,file=file:///etc/passwd]", "Draw | [CQ:image,file=file:///etc/passwd]");
     check("/生图", "Draw");
     check("/改图 \u{200b}", "Edit");
+    check("/生图 \0\u{1}猫\u{7f}咪\u{9b}31m\t一\r\n行", "Draw | 猫咪31m\t一\r\n行");
+    check("/生图 a\u{b}b \u{1}", "Draw | a b");
 }
 
 #[test]
@@ -444,6 +511,10 @@ fn texts() -> impl Strategy<Value = String> {
         "取消",
         "批量",
         "帮助",
+        "help",
+        "--ar",
+        "*",
+        "\u{1}",
         "自拍参考",
         "水彩",
         "一只猫",

@@ -61,6 +61,8 @@ pub(super) const TABLE: &[(&str, Meaning)] = {
         ("取消", V(Verb::Cancel)),
         ("cancel", V(Verb::Cancel)),
         ("img帮助", V(Verb::Help(HelpTopic::All))),
+        ("img 帮助", V(Verb::Help(HelpTopic::All))),
+        ("img help", V(Verb::Help(HelpTopic::All))),
         ("help", V(Verb::Help(HelpTopic::All))),
         ("白名单", V(Verb::Whitelist)),
         ("whitelist", V(Verb::Whitelist)),

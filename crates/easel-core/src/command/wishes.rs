@@ -2,7 +2,7 @@
 //!
 //! A wish is a word of its own and leaves the prompt; everything else stays as it was typed and where it was typed.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::width::{fold, is_space, number, strip, trim};
 
@@ -72,8 +72,43 @@ impl OutputWish {
     }
 }
 
-/// The words behind which any ratio is a wish.
-const KEYWORDS: [&str; 2] = ["比例", "ratio"];
+/// The words behind which any ratio is a wish; the last one as Midjourney has it.
+const KEYWORDS: [&str; 3] = ["比例", "ratio", "--ar"];
+
+/// Pictures of one command at most.
+pub const MAX_COUNT: u8 = 9;
+/// Pixels of a side that may be wished.
+pub const SIDES: RangeInclusive<u32> = 256..=4096;
+/// Two numbers from here on are a size and not, say, a grid of tiles.
+const LEAST_SIDE_MEANT: u32 = 100;
+
+/// What looks like a wish in a prompt, and is none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Unmet {
+    /// More pictures than [`MAX_COUNT`], at the prompt's end (`x10`).
+    pub count: bool,
+    /// Pixels beyond [`SIDES`] (`9999x9999`).
+    pub size: bool,
+}
+
+/// What somebody wished in `prompt`, which is rid of its wishes, without getting it. It stays in the prompt, because it may
+/// be meant for the model; but the person should hear of it.
+pub fn unmet(prompt: &str) -> Unmet {
+    let words = words(prompt);
+    let word = |range: &Range<usize>| prompt.get(range.clone()).unwrap_or_default();
+    let too_many = |word: &str| {
+        let counted = strip_count(word).and_then(|rest| number(rest, 4));
+        counted.is_some_and(|(wished, rest)| rest.is_empty() && wished > MAX_COUNT.into())
+    };
+    let is_size = |word: &str| {
+        let sides = pixels(word, 5);
+        sides.is_some_and(|(width, height)| width.min(height) >= LEAST_SIDE_MEANT && size(word).is_none())
+    };
+    Unmet {
+        count: words.last().is_some_and(|last| too_many(word(last))),
+        size: words.iter().any(|range| is_size(word(range))),
+    }
+}
 
 /// Ratios that are wishes without such a word.
 const RATIOS: [(u16, u16); 9] = [(1, 1), (4, 3), (3, 4), (3, 2), (2, 3), (16, 9), (9, 16), (21, 9), (9, 21)];
@@ -215,10 +250,15 @@ fn ratio(word: &str) -> Option<Ratio> {
 }
 
 fn size(word: &str) -> Option<(u32, u32)> {
-    let (width, rest) = number(word, 4)?;
-    let (height, rest) = number(strip_times(rest)?, 4)?;
-    let fits = |side| (256..=4096).contains(&side);
-    (rest.is_empty() && fits(width) && fits(height)).then_some((width, height))
+    pixels(word, 4).filter(|(width, height)| SIDES.contains(width) && SIDES.contains(height))
+}
+
+/// Width and height, of at most `digits` digits each. Chinese writes the multiplication as `*` as often as `x`.
+fn pixels(word: &str, digits: usize) -> Option<(u32, u32)> {
+    let (width, rest) = number(word, digits)?;
+    let rest = strip_count(rest).or_else(|| strip(rest, "*"))?;
+    let (height, rest) = number(rest, digits)?;
+    rest.is_empty().then_some((width, height))
 }
 
 fn tier(word: &str) -> Option<Tier> {
@@ -235,15 +275,15 @@ fn tier(word: &str) -> Option<Tier> {
 }
 
 fn times(word: &str) -> Option<u8> {
-    let (number, rest) = number(strip_times(word)?, 1)?;
-    (rest.is_empty() && (2..=9).contains(&number)).then(|| u8::try_from(number).ok())?
+    let (number, rest) = number(strip_count(word)?, 1)?;
+    (rest.is_empty() && (2..=MAX_COUNT.into()).contains(&number)).then(|| u8::try_from(number).ok())?
 }
 
-fn strip_times(text: &str) -> Option<&str> {
+fn strip_count(text: &str) -> Option<&str> {
     strip(text, "x").or_else(|| strip(text, "×"))
 }
 
-/// `text` without the `taken` ranges (ascending), trimmed. Where a range stood between two spaces, one of them goes
+/// `text` without the `taken` ranges (ascending), trimmed, and without commas before a wish at its end. Where a range stood between two spaces, one of them goes
 /// with it, and rather the one that is no line break.
 fn without(text: &str, taken: &[Range<usize>]) -> String {
     let mut kept = String::with_capacity(text.len());
@@ -263,6 +303,12 @@ fn without(text: &str, taken: &[Range<usize>]) -> String {
             }
         }
     }
-    kept.push_str(text.get(at..).unwrap_or_default());
+    let behind = text.get(at..).unwrap_or_default();
+    kept.push_str(behind);
+    let is_comma = |c: char| matches!(fold(c), ',' | ';' | '、') || is_space(c);
+    if !taken.is_empty() && behind.chars().all(is_comma) {
+        // What set the wish apart.
+        kept.truncate(kept.trim_end_matches(is_comma).len());
+    }
     trim(&kept).to_owned()
 }

@@ -20,7 +20,7 @@ use crate::{
         Told, Verdict, Who,
     },
     chain::{Link, ProviderSlot},
-    command::{Command, Context, Feature, HelpTopic, Parsed, PresetList, Verb},
+    command::{Command, Context, Feature, Grammar, HelpTopic, Parsed, PresetList, Verb, is_space},
     error::{Arg, UserError},
     i18n::{Args, Texts},
     ids::{Chat, MessageId, Platform},
@@ -219,7 +219,16 @@ impl Desk {
             None => runtime.chain(feature).iter().map(|link| &link.slot).collect(),
         };
         let takes_pictures = slots.into_iter().any(|slot| slot.provider().capabilities().max_references > 0);
-        let example = |key| format!("{}{}", runtime.prefix, self.texts.plain(runtime.locale, key));
+        let example = |key| {
+            let command = match preset {
+                Some(preset) => {
+                    let name = Args::new().with("preset", preset.name.clone());
+                    self.texts.get(runtime.locale, "example-preset", &name)
+                }
+                None => self.texts.plain(runtime.locale, key),
+            };
+            format!("{}{command}", runtime.prefix)
+        };
         draft(command, preset, message, &**adapter, takes_pictures).map_err(|missing| match missing.key {
             "error-needs-prompt" => missing.with("example", example("example-draw")),
             "error-needs-clip-prompt" => missing.with("example", example("example-video")),
@@ -295,6 +304,17 @@ impl Desk {
             Ok(Admitted { tickets, since: now })
         })
     }
+}
+
+/// Whether a message mentions the bot and is nothing else: no words, no picture, no quote and nobody else mentioned.
+/// Whoever calls the bot so wants to know what it does; in a direct chat nobody has to call.
+fn says_nothing(message: &Message) -> bool {
+    message.mentions_me
+        && !message.chat.kind.is_direct()
+        && message.text.chars().all(is_space)
+        && message.pictures.is_empty()
+        && message.mentions.is_empty()
+        && message.quote.is_none()
 }
 
 /// The chain of one provider that a person named: as the feature's own chain has it, if it does.
@@ -407,7 +427,11 @@ impl Decide for Desk {
         let engine = self.engine.get()?;
         let runtime = self.runtime.load_full();
         let bare_allowed = message.mentions_me || message.chat.kind.is_direct();
-        let parsed = runtime.grammar.parse(&message.text, Context { bare_allowed });
+        let parsed = if says_nothing(&message) {
+            Parsed::Command(Grammar::nothing_said())
+        } else {
+            runtime.grammar.parse(&message.text, Context { bare_allowed })
+        };
         let verb = match &parsed {
             Parsed::NotForUs => return None,
             Parsed::Command(command) => command.verb,

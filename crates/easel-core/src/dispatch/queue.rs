@@ -224,6 +224,7 @@ mod tests {
     use crate::{
         ids::{ChatKind, UnixMillis},
         message::{ChatRole, Sender},
+        testing::test_group,
     };
 
     struct Slow {
@@ -264,13 +265,7 @@ mod tests {
 
     fn message(chat: &str, text: &str) -> Message {
         Message {
-            chat: Chat {
-                platform: "onebot".into(),
-                account: "1".into(),
-                kind: ChatKind::Group,
-                id: chat.into(),
-                parent: None,
-            },
+            chat: test_group(chat),
             id: text.into(),
             sender: Sender { id: "u".into(), name: String::new(), role: ChatRole::Member },
             text: text.to_owned(),

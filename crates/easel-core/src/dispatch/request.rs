@@ -45,10 +45,15 @@ pub(super) fn draft(
     }
     let may_fall_back = (edits || clip && takes_pictures) && pictures.is_empty();
     let fallback = if may_fall_back { fallback(preset, message, adapter) } else { Vec::new() };
-    if edits && pictures.is_empty() && fallback.is_empty() && message.quote.is_none() {
+    let no_picture = pictures.is_empty() && fallback.is_empty() && message.quote.is_none();
+    if edits && no_picture {
         return Err(UserError::new("error-needs-picture", "E-NEEDS-PICTURE"));
     }
-    if !edits && command.prompt.is_empty() && preset.is_none() {
+    let wordless = match preset {
+        None => true,
+        Some(preset) => preset.needs_words() && no_picture,
+    };
+    if !edits && command.prompt.is_empty() && wordless {
         let missing = if clip { "error-needs-clip-prompt" } else { "error-needs-prompt" };
         return Err(UserError::new(missing, "E-NEEDS-PROMPT"));
     }

@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use serde_json::{Value, json};
@@ -23,16 +22,15 @@ use crate::{
     error::ErrorClass,
     i18n::{Locale, Texts},
     ids::{Chat, ChatKind},
-    job::{
-        engine::{ClipSettings, Engine, EngineSettings},
-        kept::KeepLimits,
-        schedule::ScheduleLimits,
-    },
+    job::engine::Engine,
     message::{ChatRole, Message, PictureLocator, PictureOrigin, PictureRef, Sender},
     ports::{Adapter, DownloadError, Inbox as _, Output},
     prompt::PresetBook,
     reply::Reaction,
-    testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
+    testing::{
+        HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_group, test_picture,
+        test_settings,
+    },
 };
 
 /// A group with a desk. `owner` is the owner of the bot, `boss` an admin of the group.
@@ -102,18 +100,8 @@ fn world_around(
     let adapters: Vec<Arc<dyn Adapter>> = vec![adapter.clone()];
     let limits = LimitsState::default();
     let desk = Desk::new(runtime, &access, limits, Texts::new(), clock.clone(), adapters, TaskTracker::new());
-    let settings = EngineSettings {
-        schedule: ScheduleLimits {
-            max_running: 8,
-            max_running_per_chat: 4,
-            max_running_per_user: 1,
-            max_waiting: 200,
-        },
-        deadline: Duration::from_secs(900),
-        keep: KeepLimits { ttl_millis: 900_000, max_count: 2000, max_bytes: 1 << 30 },
-        max_download_bytes: 1 << 20,
-        clips: ClipSettings::default(),
-    };
+    let mut settings = test_settings();
+    settings.schedule.max_running_per_chat = 4;
     let store = MemoryStore::default().ports();
     desk.open(Engine::new(store, spool(dir.path(), 1 << 20), clock.clone(), desk.clone(), settings));
     World { _dir: dir, adapter, provider, clock, desk, next: AtomicU64::new(1) }
@@ -122,13 +110,7 @@ fn world_around(
 impl World {
     fn message(&self, user: &str, text: &str) -> Message {
         Message {
-            chat: Chat {
-                platform: "onebot".into(),
-                account: "1".into(),
-                kind: ChatKind::Group,
-                id: "g".into(),
-                parent: None,
-            },
+            chat: test_group("g"),
             id: format!("m{}", self.next.fetch_add(1, Ordering::SeqCst)).as_str().into(),
             sender: Sender { id: user.into(), name: String::new(), role: ChatRole::Unknown },
             text: text.to_owned(),
@@ -322,6 +304,70 @@ async fn a_hasty_member_waits_a_moment() {
     world.done(2).await;
     assert_eq!(world.says("ann", "/生图 狗").await, None);
     world.done(3).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_speaks_to_the_bot_gets_help_and_nobody_else() {
+    let world = world(&json!({}), vec![]);
+    let called = |text: &str| Message { mentions_me: true, ..world.message("ann", text) };
+    let direct = |text: &str| {
+        let message = world.message("ann", text);
+        Message { chat: Chat { kind: ChatKind::Direct, ..message.chat.clone() }, ..message }
+    };
+    let heard = [
+        called(""),
+        called(" \u{200b}\n"),
+        called("帮助"),
+        called("/帮助"),
+        direct("帮助"),
+        direct("/帮助"),
+        world.message("ann", "/img 帮助"),
+        world.message("ann", "/aiimg help"),
+    ];
+    for message in heard {
+        let case = format!("{message:?}");
+        let answer = world.tell(message).await;
+        assert!(answer.is_some_and(|help| help.contains("/生图 描述")), "{case}");
+    }
+    let picture =
+        PictureRef { origin: PictureOrigin::Message, locator: PictureLocator::Url("http://x/a.png".into()) };
+    let silent = [
+        // Other bots have that command as well.
+        world.message("ann", "/帮助"),
+        world.message("ann", ""),
+        direct(""),
+        called("你好"),
+        // The picture comes before the words that say what to do with it.
+        Message { pictures: vec![picture], ..called("") },
+        Message { quote: Some("m0".into()), ..called("") },
+        Message { mentions: vec!["bob".into()], ..called("") },
+    ];
+    for message in silent {
+        let case = format!("{message:?}");
+        assert_eq!(world.tell(message).await, None, "{case}");
+    }
+    assert!(world.provider.requests().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn wishes_that_are_none_are_told_with_the_picture() {
+    let world = world(&json!({}), vec![]);
+    for (number, (text, notes)) in [
+        ("/生图 猫 x10", &["x9"][..]),
+        ("/生图 9999x9999 山", &["256 到 4096"]),
+        ("/生图 山 100*100 x99", &["x9", "256 到 4096"]),
+        ("/生图 山 1024*1024 x2", &[]),
+        ("/生图 山 100x100 1024x1024", &[]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        assert_eq!(world.says("ann", text).await, None);
+        let sent = world.adapter.send_number(number + 1).await.text;
+        assert_eq!(sent.lines().count(), notes.len(), "{text}: {sent}");
+        assert!(notes.iter().all(|note| sent.contains(note)), "{text}: {sent}");
+        world.done(number + 1).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

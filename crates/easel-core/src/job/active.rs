@@ -1,8 +1,11 @@
 //! A job that has not ended, as the engine and the job's own task share it.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use tokio::{sync::oneshot, time::Instant};
@@ -17,6 +20,7 @@ use super::{
     usage::Spent,
 };
 use crate::{
+    error::UserError,
     ids::{JobId, UnixMillis},
     message::PictureRef,
 };
@@ -30,7 +34,9 @@ pub(super) struct Active {
     inline: Mutex<Vec<PictureRef>>,
     pub(super) journal: Arc<Journal>,
     pub(super) cancel: CancellationToken,
-    pub(super) deadline: Instant,
+    deadline: Mutex<Instant>,
+    /// It is never moved beyond this.
+    latest: Instant,
     pub(super) accepted_at: UnixMillis,
     /// Attempts of an earlier run.
     pub(super) attempts: u32,
@@ -47,6 +53,17 @@ pub(super) struct Active {
     /// Called once, when it steps aside.
     on_aside: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     watch: Mutex<Option<oneshot::Sender<Outcome>>>,
+    /// What is said behind its result.
+    words: Mutex<Vec<Words>>,
+}
+
+/// Words that belong to a result and are said behind it.
+#[derive(Clone, Debug)]
+pub(super) enum Words {
+    /// A sentence of easel's.
+    Sentence(UserError),
+    /// Those that would have stood above it.
+    Caption(String),
 }
 
 /// What an earlier run left of a job; nothing for a new one.
@@ -83,7 +100,7 @@ impl Active {
         (id, number, accepted_at): (JobId, u32, UnixMillis),
         (request, brought): (StoredRequest, Brought),
         journal: Journal,
-        deadline: Instant,
+        (deadline, latest): (Instant, Instant),
         earlier: Earlier,
     ) -> Self {
         Self {
@@ -93,7 +110,8 @@ impl Active {
             inline: Mutex::new(brought.inline),
             journal: Arc::new(journal),
             cancel: CancellationToken::new(),
-            deadline,
+            deadline: Mutex::new(deadline),
+            latest,
             accepted_at,
             attempts: earlier.attempts,
             left_at: earlier.left_at,
@@ -104,7 +122,25 @@ impl Active {
             announced: Mutex::default(),
             on_aside: Mutex::default(),
             watch: Mutex::new(brought.watch),
+            words: Mutex::default(),
         }
+    }
+
+    /// When it ends if nothing came of it until then.
+    pub(super) fn deadline(&self) -> Instant {
+        *self.deadline.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Its account was away: what is left of its time has to be enough for a call, or nothing is bought. Whether it is, or
+    /// could be made so.
+    pub(super) fn give_time(&self, enough: Duration) -> bool {
+        let mut deadline = self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        let wanted = (*deadline).max(Instant::now() + enough);
+        let may = wanted <= self.latest;
+        if may {
+            *deadline = wanted;
+        }
+        may
     }
 
     /// How many results the person wishes.
@@ -150,6 +186,16 @@ impl Active {
     /// Who is told how it ended, once.
     pub(super) fn take_watch(&self) -> Option<oneshot::Sender<Outcome>> {
         self.watch.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Says this behind its result, when its end is recorded.
+    pub(super) fn say_behind(&self, words: Words) {
+        self.words.lock().unwrap_or_else(PoisonError::into_inner).push(words);
+    }
+
+    /// What is to be said behind its result, once.
+    pub(super) fn take_words(&self) -> Vec<Words> {
+        std::mem::take(&mut *self.words.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Starts when it is told through `start`, which [`Self::start`] does once.

@@ -9,7 +9,7 @@ use super::{
     made::fewer,
     place::PlaceOf,
     run::Stopped,
-    sentences::chain_sentence,
+    sentences::{chain_sentence, unanswered_again},
 };
 use crate::{
     chain::{AttemptLog, Chain, ChainFailure, Resumed},
@@ -174,7 +174,7 @@ impl Engine {
         Chain {
             links: &plan.links,
             job: job.id,
-            deadline: job.deadline,
+            deadline: job.deadline(),
             cancel: &job.cancel,
             stop: &self.stop,
             spool: &self.spool,
@@ -197,6 +197,7 @@ impl Engine {
         let clip = plan.operation == Some(Operation::Clip);
         let (sentence, charged) = chain_sentence(failure, self.settings.load().deadline, clip);
         let charged = if job.journal.lost() == Charged::Maybe { Charged::Maybe } else { charged };
+        let sentence = sentence.map(|sentence| unanswered_again(sentence, self.paid_in_vain(job)));
         match (sentence, failure) {
             (Some(sentence), ChainFailure::TaskUnknown(_)) => Stopped::Unknown { sentence },
             (Some(sentence), _) => Stopped::Failed { sentence, charged },

@@ -35,6 +35,13 @@ impl Engine {
         if self.was_free(job) { Charged::No } else { job.journal.lost() }
     }
 
+    /// How many calls of the job may have been paid that brought nothing.
+    pub(super) fn paid_in_vain(&self, job: &Active) -> u64 {
+        let spent = job.journal.begun_or_spent();
+        let charging = |spent: &&Spent| self.price(spent).is_none_or(|price| price > 0.0);
+        spent.iter().filter(charging).map(|spent| spent.totals.maybe_paid).sum()
+    }
+
     /// The same end without a word about charges where there can be none.
     pub(super) fn priced(&self, job: &Active, stopped: Stopped) -> Stopped {
         if !self.was_free(job) {

@@ -34,15 +34,58 @@ pub struct Collector {
     cpu: Arc<Semaphore>,
 }
 
-/// What a job may be given.
-#[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
-    /// Names the pictures.
-    pub request: &'a StoredRequest,
-    /// Those of the message, when some of them came along as bytes; then they stand for the request's own.
-    pub inline: &'a [PictureRef],
-    /// Whether nothing can be made without a picture.
-    pub needs_picture: bool,
+/// What a job brought itself, and how far it has been fetched. It outlives a try that found the peer away: links expire, so
+/// what could be had is not asked for again.
+#[derive(Debug)]
+pub struct Own {
+    pictures: Vec<OwnPicture>,
+    /// Names of blobs that were given away.
+    names: usize,
+    /// Whether something could not be had in the last try that only the peer may know.
+    in_vain: bool,
+}
+
+#[derive(Debug)]
+struct OwnPicture {
+    reference: PictureRef,
+    /// The prepared input, and whether it was an animation.
+    fetched: Option<(Input, bool)>,
+}
+
+impl Own {
+    /// The pictures of the request itself; `inline` are those of the message when some of them came along as bytes, and
+    /// then they stand for the request's own.
+    pub fn of(request: &StoredRequest, inline: Vec<PictureRef>) -> Self {
+        let given = if inline.is_empty() { request.pictures.clone() } else { inline };
+        let pictures = given.into_iter().map(|reference| OwnPicture { reference, fetched: None });
+        Self { pictures: pictures.collect(), names: 0, in_vain: false }
+    }
+
+    /// Whether something could not be had in the last try that only the peer may know.
+    pub fn in_vain(&self) -> bool {
+        self.in_vain
+    }
+
+    fn fetched(&self, index: Option<usize>) -> Option<(Input, bool)> {
+        self.pictures.get(index?)?.fetched.clone()
+    }
+
+    fn is_fetched(&mut self, index: Option<usize>, input: (Input, bool)) {
+        if let Some(picture) = index.and_then(|index| self.pictures.get_mut(index)) {
+            picture.fetched = Some(input);
+            if let PictureLocator::Inline(bytes) = &mut picture.reference.locator {
+                // It may be long until the others are there.
+                *bytes = Bytes::new();
+            }
+        }
+    }
+}
+
+/// A picture that is meant.
+struct Meant {
+    reference: PictureRef,
+    /// Its place among the job's own.
+    own: Option<usize>,
 }
 
 /// A job's inputs.
@@ -105,63 +148,66 @@ impl Collector {
 
     /// The pictures that a request refers to, in their order: quoted message, message, avatars (S003-77). A quote that
     /// can't be fetched costs only those who draw nothing without a picture or a clip, and have no
-    /// other.
+    /// other. Where the peer is away all that can be had without it is fetched before the first failure is told.
     ///
     /// # Errors
     /// When there is none although the request needs one, or one can't be used; each reason has its own sentence.
     pub async fn collect(
         &self,
         adapter: &dyn Adapter,
-        job: JobId,
-        wanted: Wanted<'_>,
+        (job, request): (JobId, &StoredRequest),
+        own: &mut Own,
+        needs_picture: bool,
         max_bytes: u64,
         keep: bool,
     ) -> Result<Inputs, CollectError> {
-        let Wanted { request, inline, needs_picture } = wanted;
         let mut inputs = Inputs::default();
-        let given = if inline.is_empty() { &request.pictures } else { inline };
-        let mut references: Vec<PictureRef> = Vec::new();
+        let mut failed = None;
+        own.in_vain = false;
+        let mut meant: Vec<Meant> = Vec::new();
+        let not_own = |reference| Meant { reference, own: None };
         if let Some(quote) = &request.quote {
             let quote: Option<Quote> =
                 tokio::time::timeout(QUOTE_PATIENCE, adapter.quote(&request.chat, quote))
                     .await
                     .ok()
                     .flatten();
+            own.in_vain = quote.is_none();
             match quote {
-                Some(quote) => references.extend(quote.pictures),
+                Some(quote) => meant.extend(quote.pictures.into_iter().map(not_own)),
                 // Nobody pays for a picture without the one that it should look like.
-                None if given.is_empty() && (needs_picture || request.is_clip()) => {
+                None if own.pictures.is_empty() && (needs_picture || request.is_clip()) => {
                     return Err(CollectError::User(UserError::new("error-quote-gone", "E-QUOTE")));
                 }
                 None => inputs.quote_gone = true,
             }
         }
-        references.extend_from_slice(given);
-        if references.is_empty() && !inputs.quote_gone {
-            references.extend_from_slice(&request.fallback);
+        let given = own.pictures.iter().enumerate();
+        meant.extend(given.map(|(index, own)| Meant { reference: own.reference.clone(), own: Some(index) }));
+        if meant.is_empty() && !inputs.quote_gone {
+            meant.extend(request.fallback.iter().cloned().map(not_own));
         }
-        let mut references = each_once(references);
-        inputs.left_out = references.len().saturating_sub(MAX_INPUTS);
-        references.truncate(MAX_INPUTS);
-        let mut unusable = None;
-        for (index, reference) in references.iter().enumerate() {
-            let collected = async {
-                let body =
-                    adapter.download(&request.chat, reference, max_bytes).await.map_err(download_error)?;
-                self.prepare(job, index, body, keep).await
+        let mut meant = each_once(meant);
+        inputs.left_out = meant.len().saturating_sub(MAX_INPUTS);
+        meant.truncate(MAX_INPUTS);
+        for Meant { reference, own: index } in &meant {
+            let collected = match own.fetched(*index) {
+                Some(fetched) => Ok(fetched),
+                None => self.fetch(adapter, (job, request), reference, own, max_bytes, keep).await,
             };
-            let collected = collected.await.map_err(|error| match reference.origin {
-                PictureOrigin::Avatar => avatar_error(error),
-                _ => error,
-            });
             let (input, first_frame) = match collected {
                 Ok(collected) => collected,
                 Err(error @ CollectError::User(_)) if request.is_clip() => {
-                    unusable.get_or_insert(error);
+                    failed.get_or_insert(error);
+                    continue;
+                }
+                Err(error) if own.in_vain && !adapter.is_connected(&request.chat.account) => {
+                    failed.get_or_insert(error);
                     continue;
                 }
                 Err(error) => return Err(error),
             };
+            own.is_fetched(*index, (input.clone(), first_frame));
             inputs.pictures.push(input);
             inputs.first_frame |= first_frame;
             if request.is_clip() {
@@ -171,7 +217,50 @@ impl Collector {
             }
         }
         // Nobody pays for a clip that begins with another picture than the one that was given.
-        unusable.map_or(Ok(inputs), Err)
+        failed.map_or(Ok(inputs), Err)
+    }
+
+    /// Downloads and prepares one picture.
+    async fn fetch(
+        &self,
+        adapter: &dyn Adapter,
+        (job, request): (JobId, &StoredRequest),
+        reference: &PictureRef,
+        own: &mut Own,
+        max_bytes: u64,
+        keep: bool,
+    ) -> Result<(Input, bool), CollectError> {
+        let index = own.names;
+        own.names += 1;
+        let fetched = match adapter.download(&request.chat, reference, max_bytes).await {
+            Ok(body) => self.prepare(job, index, body, keep).await,
+            Err(error) => {
+                // Its link may be stale, and the peer has fresh ones.
+                own.in_vain |= matches!(reference.locator, PictureLocator::Platform { .. })
+                    && matches!(error, DownloadError::Expired | DownloadError::Unreachable(_));
+                Err(download_error(error))
+            }
+        };
+        fetched.map_err(|error| match reference.origin {
+            PictureOrigin::Avatar => avatar_error(error),
+            _ => error,
+        })
+    }
+
+    /// Puts what is fetched already into the blob store, because the rest may be long in coming.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn keep_own(&self, job: JobId, own: &mut Own) -> Result<(), StoreError> {
+        let Own { pictures, names, .. } = own;
+        for (input, _) in pictures.iter_mut().filter_map(|picture| picture.fetched.as_mut()) {
+            if let Input::Ready(reference) = input {
+                let index = *names;
+                *names += 1;
+                *input = Input::Kept(self.keep(job, index, &reference.picture).await?);
+            }
+        }
+        Ok(())
     }
 
     /// The prepared input, and whether it was an animation.
@@ -306,26 +395,49 @@ pub(super) fn stored(blob: String, picture: &Picture) -> StoredPicture {
     }
 }
 
-/// Without the references that mean a picture which came before, wherever it stood.
-fn each_once(references: Vec<PictureRef>) -> Vec<PictureRef> {
-    let mut once: Vec<PictureRef> = Vec::with_capacity(references.len());
-    for reference in references {
-        if !once.iter().any(|known| same_picture(known, &reference)) {
-            once.push(reference);
+/// Without those that mean a picture which came before, wherever it stood.
+fn each_once(all: Vec<Meant>) -> Vec<Meant> {
+    let mut once: Vec<Meant> = Vec::with_capacity(all.len());
+    for meant in all {
+        match once.iter_mut().find(|known| same_picture(&known.reference, &meant.reference)) {
+            // It may be fetched already.
+            Some(known) => known.own = known.own.or(meant.own),
+            None => once.push(meant),
         }
     }
     once
 }
 
-/// Whether two references mean the same picture (a quoted picture that is also in the message).
+/// Whether two references mean the same picture (a quoted picture that is also in the message). Names of files are unique
+/// only where they are made of the content; of others (`image.png`) the links have to tell.
 fn same_picture(a: &PictureRef, b: &PictureRef) -> bool {
     match (&a.locator, &b.locator) {
-        (PictureLocator::Platform { file: Some(a), .. }, PictureLocator::Platform { file: Some(b), .. }) => {
-            a == b
+        (
+            PictureLocator::Platform { file: Some(a), url: first, .. },
+            PictureLocator::Platform { file: Some(b), url: second, .. },
+        ) => {
+            let same_link = || match (first, second) {
+                (Some(first), Some(second)) => unsigned(first) == unsigned(second),
+                _ => true,
+            };
+            a == b && (is_digest(a) || same_link())
         }
         (PictureLocator::Url(a), PictureLocator::Url(b)) => a == b,
         _ => false,
     }
+}
+
+/// Whether a file's name is an MD5 or SHA digest, as QQ names pictures.
+fn is_digest(file: &str) -> bool {
+    let stem = file.split_once('.').map_or(file, |(stem, _)| stem);
+    let digits = || stem.bytes().filter(|c| *c != b'-');
+    digits().count() >= 32 && digits().all(|c| c.is_ascii_hexdigit())
+}
+
+/// A link without the signature that QQ gives it anew each time.
+fn unsigned(link: &str) -> (&str, Vec<&str>) {
+    let (place, query) = link.split_once('?').unwrap_or((link, ""));
+    (place, query.split('&').filter(|pair| !pair.starts_with("rkey=")).collect())
 }
 
 /// The sentence for a picture that can't be fetched.
@@ -370,5 +482,37 @@ fn picture_problem(problem: &PictureProblem) -> UserError {
             tracing::info!(why, "an input picture is damaged");
             UserError::new("error-picture-truncated", "E-PICTURE-DAMAGED")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_picture_is_known_by_its_name_and_its_link() {
+        #[track_caller]
+        fn check(a: (&str, Option<&str>), b: (&str, Option<&str>), same: bool) {
+            let reference = |(file, url): (&str, Option<&str>)| PictureRef {
+                origin: PictureOrigin::Message,
+                locator: PictureLocator::Platform {
+                    file: Some(file.to_owned()),
+                    url: url.map(str::to_owned),
+                    message: None,
+                },
+            };
+            let once = each_once(vec![reference(a), reference(b)]);
+            assert_eq!(once.len(), if same { 1 } else { 2 }, "{a:?} {b:?}");
+        }
+        const DIGEST: &str = "0123456789ABCDEF0123456789abcdef.png";
+        check(("a.png", Some("http://x/1")), ("a.png", Some("http://x/2")), false);
+        check(("a.png", Some("http://x/1")), ("a.png", Some("http://x/1")), true);
+        check(("a.png", Some("http://x/1")), ("b.png", Some("http://x/1")), false);
+        check(("a.png", Some("http://x/1?f=1&rkey=p")), ("a.png", Some("http://x/1?f=1&rkey=q")), true);
+        check(("a.png", Some("http://x/1?f=1&rkey=p")), ("a.png", Some("http://x/1?f=2&rkey=p")), false);
+        // Where nothing else is known.
+        check(("a.png", None), ("a.png", Some("http://x/1")), true);
+        // The quoted picture and its copy have links of their own.
+        check((DIGEST, Some("http://x/1")), (DIGEST, Some("http://x/2")), true);
     }
 }

@@ -90,7 +90,8 @@ impl Item<'_> {
     }
 }
 
-/// Sends one result with its caption. With a `clearance` a picture may begin before the job's record is durable.
+/// Sends one result with its caption, at its [`turn`](Adapter::turn); it waits for further ones before further tries. With a
+/// `clearance` a picture may begin before the job's record is durable.
 pub async fn deliver(
     adapter: &Arc<dyn Adapter>,
     target: &Target,
@@ -115,7 +116,10 @@ async fn deliver_picture(
     let mut shape = if files && large { Shape::File } else { Shape::Picture };
     let mut retried = false;
     let mut last = (SendFailure::Permanent, String::new());
-    for _ in 0..MAX_ATTEMPTS {
+    for attempt in 0..MAX_ATTEMPTS {
+        if attempt > 0 {
+            adapter.turn(&target.chat).await;
+        }
         let Some(picture) = shaped(picture, shape).await else {
             return Delivered::No { failure: last.0, reason: last.1 };
         };
@@ -183,20 +187,12 @@ async fn send(
 mod tests {
     use super::*;
     use crate::{
-        ids::{Chat, ChatKind},
         media::{Body, PictureFormat},
-        testing::{RecordingAdapter, test_picture},
+        testing::{RecordingAdapter, test_group, test_picture},
     };
 
     pub(super) fn target() -> Target {
-        let chat = Chat {
-            platform: "onebot".into(),
-            account: "1".into(),
-            kind: ChatKind::Group,
-            id: "7".into(),
-            parent: None,
-        };
-        Target { chat, quote: Some("m".into()) }
+        Target { chat: test_group("7"), quote: Some("m".into()) }
     }
 
     pub(super) fn failed(failure: SendFailure) -> SendError {

@@ -21,11 +21,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     active::{Active, Earlier},
     collect::Collector,
+    ends::Ends,
     journal::Journal,
     kept::{KeepLimits, Keeper},
     ledger::{Event, JobRecord, StoredRequest},
+    lines::Lines,
     run::Beginning,
-    schedule::{Admission, Lane, Schedule, ScheduleLimits},
+    schedule::{Admission, Lane, QueueFull, Schedule, ScheduleLimits},
     sentences::{queue_sentence, store_sentence},
     speaker::Turns,
     usage::UsageBook,
@@ -41,8 +43,8 @@ use crate::{
     settings::SendMode,
 };
 
-/// What the end of one run and the beginning of the next may cost a job of its time.
-const RESTART_GRACE: Duration = Duration::from_mins(5);
+/// What the end of one run and the beginning of the next, or an account that was away, may cost a job of its time.
+const GRACE: Duration = Duration::from_mins(5);
 
 /// What the engine asks about a request when it runs it. Answered from the running configuration, so that a job of an
 /// earlier run is planned with today's.
@@ -219,14 +221,17 @@ pub struct Engine {
     pub(super) keeper: Arc<Keeper>,
     pub(super) usage: UsageBook,
     pub(super) turns: Turns,
+    pub(super) ends: Ends,
+    /// Who is the next of a chat to begin a send.
+    pub(super) senders: Lines<Chat>,
     state: Mutex<State>,
     numbers: AtomicU32,
     tasks: TaskTracker,
     pub(super) stop: CancellationToken,
 }
 
-struct State {
-    schedule: Schedule,
+pub(super) struct State {
+    pub(super) schedule: Schedule,
     active: BTreeMap<JobId, Arc<Active>>,
 }
 
@@ -246,6 +251,8 @@ impl Engine {
             keeper,
             usage,
             turns: Turns::default(),
+            ends: Ends::default(),
+            senders: Lines::default(),
             state: Mutex::new(State { schedule: Schedule::new(settings.schedule), active: BTreeMap::new() }),
             store,
             spool,
@@ -266,7 +273,7 @@ impl Engine {
         self.start_all(&started);
     }
 
-    fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
+    pub(super) fn with<T>(&self, f: impl FnOnce(&mut State) -> T) -> T {
         f(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -280,9 +287,7 @@ impl Engine {
             return Err(UserError::new("error-stopping", "E-STOPPING"));
         }
         let id = JobId::generate();
-        let admission = self
-            .with(|state| state.schedule.admit(id, lane_of(&request), &request.chat, &request.user))
-            .map_err(queue_sentence)?;
+        let admission = self.admit(id, &request).map_err(queue_sentence)?;
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
         let deadline = Instant::now() + self.longest();
         let job =
@@ -291,6 +296,24 @@ impl Engine {
         let accepted = Accepted { job: id, number: job.number };
         self.spawn(job, admission, Beginning::New);
         Ok(accepted)
+    }
+
+    fn admit(&self, id: JobId, request: &StoredRequest) -> Result<Admission, QueueFull> {
+        let StoredRequest { chat, user, .. } = request;
+        let lane = lane_of(request);
+        let full = match self.with(|state| state.schedule.admit(id, lane, chat, user)) {
+            Err(full) if full != QueueFull::Clip => full,
+            admitted => return admitted,
+        };
+        // Asked only now, and not under the lock: who waits for an account that is away leaves the others room.
+        let mut away = self.with(|state| state.schedule.accounts());
+        away.retain(|(platform, account)| {
+            self.planner.adapter(platform).is_some_and(|adapter| !adapter.is_connected(account))
+        });
+        if away.is_empty() {
+            return Err(full);
+        }
+        self.with(|state| state.schedule.admit_past(id, lane, (chat, user), &away))
     }
 
     /// Takes a job of an earlier run back in.
@@ -328,8 +351,12 @@ impl Engine {
     pub(super) fn time_left(&self, accepted_at: UnixMillis) -> Option<Duration> {
         let age = Duration::from_millis(self.clock.now().since(accepted_at));
         let deadline = self.longest();
-        (age <= deadline + RESTART_GRACE)
-            .then(|| deadline.saturating_sub(age).max(RESTART_GRACE.min(deadline)))
+        (age <= deadline + GRACE).then(|| deadline.saturating_sub(age).max(GRACE.min(deadline)))
+    }
+
+    /// The account of a job was away, perhaps for nearly all of its time. False when it is too late for a call.
+    pub(super) fn give_time(&self, job: &Active) -> bool {
+        job.give_time(GRACE.min(self.longest()))
     }
 
     /// How long a job may take: what the owner says, and nothing that the clock can't add.
@@ -348,7 +375,8 @@ impl Engine {
         let files = (self.store.ledger.clone(), self.store.keys.clone());
         let (spent, begun) = (std::mem::take(&mut earlier.spent), earlier.begun.take());
         let journal = Journal::new(id, files, self.clock.clone(), spent, begun);
-        let job = Active::new((id, number, accepted_at), (request, brought), journal, deadline, earlier);
+        let deadlines = (deadline, deadline + 2 * GRACE);
+        let job = Active::new((id, number, accepted_at), (request, brought), journal, deadlines, earlier);
         let job = Arc::new(job);
         self.with(|state| state.active.insert(id, job.clone()));
         self.keeper.note_number(id, number);
@@ -386,41 +414,6 @@ impl Engine {
         });
     }
 
-    /// Frees a job's place and starts the next.
-    pub(super) fn vacate(&self, job: &Active) {
-        let started = self.with(|state| state.schedule.remove(job.id));
-        self.start_all(&started);
-    }
-
-    /// Lets others have a job's place while it waits for a provider.
-    pub(super) fn step_aside(&self, job: &Active) {
-        let started = self.with(|state| state.schedule.step_aside(job.id));
-        self.start_all(&started);
-    }
-
-    /// The job goes on; its place may have been given away, and then there is one more for a while.
-    pub(super) fn step_back(&self, job: &Active) {
-        self.with(|state| state.schedule.step_back(job.id));
-    }
-
-    /// The account of a job is away: others have its place, and it waits in no queue.
-    pub(super) fn park(&self, job: &Active) {
-        job.enter(Phase::Waiting);
-        let started = self.with(|state| state.schedule.park(job.id));
-        self.start_all(&started);
-    }
-
-    /// Its account is back, and perhaps that of many more: it gets in line again. Resolves when its turn has come.
-    pub(super) fn line_up(&self, job: &Active) -> oneshot::Receiver<()> {
-        let (start, started) = oneshot::channel();
-        // Before it is in the queue, so that its turn can't be missed.
-        job.start_with(start);
-        if self.with(|state| state.schedule.unpark(job.id)) == Admission::Start {
-            job.start();
-        }
-        started
-    }
-
     /// Numbers of new jobs follow all that were given before.
     pub(super) fn number_after(&self, number: u32) {
         self.numbers.fetch_max(number.saturating_add(1), Ordering::Relaxed);
@@ -438,7 +431,7 @@ impl Engine {
         }
     }
 
-    fn start_all(&self, jobs: &[JobId]) {
+    pub(super) fn start_all(&self, jobs: &[JobId]) {
         let started: Vec<_> =
             self.with(|state| jobs.iter().filter_map(|job| state.active.get(job).cloned()).collect());
         for job in started {
@@ -470,8 +463,8 @@ impl Engine {
         })
     }
 
-    /// Cancels the job with this number, else the person's latest in the chat; see [`may_cancel`]. Of other chats' jobs
-    /// nobody hears who may not cancel them.
+    /// Cancels the job with this number, else the person's latest in the chat that can still be cancelled; see
+    /// [`may_cancel`]. Of other chats' jobs nobody hears who may not cancel them.
     pub fn cancel(&self, chat: &Chat, user: &UserId, role: Role, number: Option<u32>) -> CancelOutcome {
         let here = |job: &Active| job.request.chat == *chat;
         let own = |job: &Active| job.request.user == *user && job.request.chat.platform == chat.platform;
@@ -480,7 +473,11 @@ impl Engine {
             let find = |wanted: &dyn Fn(&Active) -> bool| {
                 state.active.values().rev().find(|job| wanted(job)).cloned()
             };
-            let Some(number) = number else { return find(&|job| here(job) && own(job)) };
+            let Some(number) = number else {
+                let latest = |job: &Active| here(job) && own(job);
+                // One that is on its way may stay there for minutes, and is not what the person wants to stop.
+                return find(&|job| latest(job) && !job.is_handed_over()).or_else(|| find(&latest));
+            };
             find(&|job| job.number == number && here(job))
                 .or_else(|| find(&|job| job.number == number && may(job)))
         });

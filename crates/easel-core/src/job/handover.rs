@@ -1,17 +1,20 @@
 //! A result on its way to the chat: its files, its record, and the sends. What must be written before what is decided
-//! here; see the table in [`super::recover`] for what each record means after a crash.
+//! here; see the table in [`super::recover`] for what each record means after a crash. How it waits is in `waits`.
+
+mod waits;
 
 use std::time::Duration;
 
 use super::{
     Outcome,
-    active::Active,
+    active::{Active, Words},
     delivery::{Delivered, Item, deliver},
     engine::Engine,
-    ledger::{Event, StoredArtifact},
+    ledger::{Event, Heard, StoredArtifact},
+    lines::First,
     made::{artifacts_of, fewer},
     run::Stopped,
-    speaker::{Patience, Return, Speaker},
+    speaker::{Patience, Return, Speaker, Told},
 };
 use crate::{
     error::{Charged, UserError},
@@ -20,15 +23,15 @@ use crate::{
     ports::{SendFailure, StoreError},
     reply::Clearance,
 };
+use waits::Waiting;
 
 /// The first and the longest pause between two tries to write a record.
-const PAUSE: Duration = Duration::from_millis(100);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+pub(super) const PAUSE: Duration = Duration::from_millis(100);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// A larger result is written first and sent then: on a slow disk it would hold up everybody on the same connection.
 const EARLY_BYTES: u64 = 16 << 20;
 
 /// What became of a job's results so far.
-#[expect(clippy::struct_excessive_bools, reason = "independent facts, not a state")]
 #[derive(Debug, Default)]
 struct Transmitted {
     /// How many, from the first on, need no further send.
@@ -39,14 +42,17 @@ struct Transmitted {
     unknown: bool,
     /// At least one is certainly not there.
     failed: Option<SendFailure>,
-    /// The words above them are there.
-    captioned: bool,
-    /// At least one went as a file, and shows not whose it is.
-    bare: bool,
-    /// The words above them are not there, because the first one went as a file.
-    wordless: bool,
+    /// What else the chat has heard of them.
+    heard: Heard,
     /// The peer went away before all were sent.
     away: bool,
+}
+
+impl Transmitted {
+    /// Something of it may have arrived, or never will.
+    fn is_unsettled(&self) -> bool {
+        self.unknown || self.failed.is_some()
+    }
 }
 
 /// How far the ledger follows a result.
@@ -71,18 +77,6 @@ pub(super) struct Handed<'a> {
     pub(super) provider: &'a str,
 }
 
-/// The waiting of a made result for a ledger that can't be written.
-struct Waiting {
-    pause: Duration,
-    told: bool,
-}
-
-impl Waiting {
-    fn new() -> Self {
-        Self { pause: PAUSE, told: false }
-    }
-}
-
 /// What is left to be done with a result.
 struct Sending<'a> {
     /// Who made it.
@@ -92,7 +86,21 @@ struct Sending<'a> {
     recorded: Recorded,
     /// The peer was found to be away already.
     nobody: bool,
+    /// The job is the next of its chat to begin a send.
+    next: Option<First>,
     waiting: Waiting,
+}
+
+impl Sending<'_> {
+    /// What the ledger is told of a result that nobody sends (any more).
+    fn stored(&self, artifacts: &[StoredArtifact], transmitted: &Transmitted) -> Event {
+        Event::Stored {
+            artifacts: artifacts.to_vec(),
+            provider: self.provider.to_owned(),
+            sent: u32::try_from(self.first + transmitted.done).unwrap_or(u32::MAX),
+            heard: transmitted.heard,
+        }
+    }
 }
 
 impl Engine {
@@ -107,15 +115,16 @@ impl Engine {
         let Handed { caption, kept, provider } = handed;
         let mut waiting = Waiting::new();
         let mut transmitted = Transmitted::default();
-        let record = self.record(job, speaker, handed, &media);
-        let early = matches!(media.as_slice(), [Media::Picture(picture)] if picture.body.len() <= EARLY_BYTES)
+        let may_be_early = matches!(media.as_slice(), [Media::Picture(picture)] if picture.body.len() <= EARLY_BYTES)
             && kept.is_empty()
             && speaker.adapter.is_connected(&job.request.chat.account);
+        let mut next = if may_be_early { self.senders.free(job.request.chat.clone()) } else { None };
+        let early = next.is_some();
         let recorded = if early {
             // The picture travels while it is recorded; its last bytes wait for the record.
             let (grant, clearance) = Clearance::new();
             let record = async {
-                let recorded = record.await?;
+                let (recorded, _) = self.record(job, speaker, handed, &media, early).await?;
                 // Withheld where only that it is stored is on record, because its peer is away.
                 if !matches!(recorded, Recorded::Stored(_)) {
                     grant.give();
@@ -124,25 +133,27 @@ impl Engine {
                 Ok(recorded)
             };
             let transmit = async {
-                self.transmit(job, speaker, caption, (0, &media), Some(&clearance), &mut transmitted).await;
+                let cleared = (Some(&clearance), &mut next);
+                self.transmit(job, speaker, caption, (0, &media), cleared, &mut transmitted).await;
                 Ok(())
             };
             // Without the record the send ends here, and nothing whole has left.
-            tokio::try_join!(record, transmit).map(|(recorded, ())| recorded)
+            tokio::try_join!(record, transmit).map(|(recorded, ())| (recorded, None))
         } else {
             transmitted.away = true;
-            record.await
+            self.record(job, speaker, handed, &media, early).await
         };
         let mut nobody = early;
-        let recorded = match recorded {
+        let (recorded, next) = match recorded {
             Ok(recorded) => recorded,
             Err(error) => {
                 nobody = false;
+                drop(next);
                 transmitted = Transmitted { away: true, ..Transmitted::default() };
                 self.record_at_last(job, speaker, handed, (&media, &mut waiting, error)).await?
             }
         };
-        let sending = Sending { provider, first: 0, recorded, nobody, waiting };
+        let sending = Sending { provider, first: 0, recorded, nobody, next, waiting };
         self.send_until_done(job, speaker, caption, media, (sending, transmitted)).await
     }
 
@@ -151,7 +162,8 @@ impl Engine {
         &self,
         job: &Active,
         speaker: &Speaker,
-        (artifacts, sent, provider): (Vec<StoredArtifact>, usize, &str),
+        (artifacts, sent, heard): (Vec<StoredArtifact>, usize, Heard),
+        provider: &str,
     ) -> Result<Outcome, Stopped> {
         let missing = artifacts.get(sent..).unwrap_or_default();
         let media = self.keeper.read(missing).await?;
@@ -166,17 +178,19 @@ impl Engine {
         let caption = self.planner.plan(&job.request).ok().and_then(|plan| plan.caption);
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let recorded = Recorded::Stored(artifacts);
-        let sending = Sending { provider, first: sent, recorded, nobody: false, waiting: Waiting::new() };
-        let transmitted = Transmitted { away: true, captioned: sent > 0, ..Transmitted::default() };
+        let waiting = Waiting::new();
+        let sending = Sending { provider, first: sent, recorded, nobody: false, next: None, waiting };
+        let transmitted = Transmitted { away: true, heard, ..Transmitted::default() };
         let outcome =
             self.send_until_done(job, speaker, caption.as_deref(), media, (sending, transmitted)).await?;
         if made < job.wished() {
-            speaker.say(&fewer(made, job.wished(), self.lost(job))).await;
+            job.say_behind(Words::Sentence(fewer(made, job.wished(), self.lost(job))));
         }
         Ok(outcome)
     }
 
-    /// Writes the result's files, then that it is stored and, while its peer is there, about to be sent.
+    /// Writes the result's files, then that it is stored and, while its peer is there and it is the next of its chat (it is
+    /// already when `early`; else the place is returned), about to be sent.
     ///
     /// A result that can't be stored is paid for all the same, so it may be sent: for the ledger it is still being drawn,
     /// and a crash from here on closes it as interrupted. Not so when the ledger knows a task that the next start would
@@ -187,22 +201,30 @@ impl Engine {
         speaker: &Speaker,
         handed: Handed<'_>,
         media: &[Media],
-    ) -> Result<Recorded, StoreError> {
+        early: bool,
+    ) -> Result<(Recorded, Option<First>), StoreError> {
         let Handed { kept, provider, .. } = handed;
         let fresh = media.get(kept.len()..).unwrap_or_default();
         let mut artifacts = artifacts_of(job.id, job.kept(), fresh);
         let copied = self.keep(&artifacts, fresh).await;
         if let Err(error) = &copied {
             if kept.is_empty() {
-                return self.forget_task(job, error).await;
+                return Ok((self.forget_task(job, error).await?, None));
             }
             artifacts.clear();
         }
         let artifacts = [kept, &artifacts].concat();
         self.keeper.note_artifacts(job.id, &job.request, &artifacts);
         let connected = speaker.adapter.is_connected(&job.request.chat.account);
-        let stored = Event::Stored { artifacts: artifacts.clone(), provider: provider.to_owned(), sent: 0 };
-        let written = if connected {
+        let next = if connected && !early { self.senders.free(job.request.chat.clone()) } else { None };
+        let sends = connected && (early || next.is_some());
+        let stored = Event::Stored {
+            artifacts: artifacts.clone(),
+            provider: provider.to_owned(),
+            sent: 0,
+            heard: Heard::default(),
+        };
+        let written = if sends {
             job.journal.write([stored, Event::Sending]).await
         } else {
             job.journal.write([stored]).await
@@ -212,9 +234,9 @@ impl Engine {
                 if let Err(error) = &copied {
                     without_copy(job, error);
                 }
-                Ok(if connected { Recorded::Sending(artifacts) } else { Recorded::Stored(artifacts) })
+                Ok((if sends { Recorded::Sending(artifacts) } else { Recorded::Stored(artifacts) }, next))
             }
-            Err(error) if kept.is_empty() => self.forget_task(job, &error).await,
+            Err(error) if kept.is_empty() => Ok((self.forget_task(job, &error).await?, None)),
             Err(error) => Err(error),
         }
     }
@@ -236,10 +258,10 @@ impl Engine {
         speaker: &Speaker,
         handed: Handed<'_>,
         (media, waiting, mut error): (&[Media], &mut Waiting, StoreError),
-    ) -> Result<Recorded, Stopped> {
+    ) -> Result<(Recorded, Option<First>), Stopped> {
         loop {
             self.wait_for_ledger(job, speaker, &error, waiting).await?;
-            error = match self.record(job, speaker, handed, media).await {
+            error = match self.record(job, speaker, handed, media, false).await {
                 Ok(recorded) => return Ok(recorded),
                 Err(error) => error,
             };
@@ -248,7 +270,8 @@ impl Engine {
 
     /// Sends what is left of a result, however often its peer goes away meanwhile. It waits for that one a day, its place
     /// free and the ledger knowing that nobody sends it. Once the ledger knows it as stored it is not sent before that is
-    /// changed: the next start would send it again.
+    /// changed: the next start would send it again. And that is changed for one result of each chat at a time: an account
+    /// that is back after hours sends many, at a pace, and a crash meanwhile ends as unknown what is recorded as being sent.
     async fn send_until_done(
         &self,
         job: &Active,
@@ -261,18 +284,10 @@ impl Engine {
         let mut patience = Patience::of_a_day(self, job.left_at);
         while transmitted.away {
             if std::mem::take(&mut sending.nobody) || !speaker.adapter.is_connected(account) {
-                self.vacate(job);
-                self.stop_sending(job, &mut sending, &transmitted).await;
-                if let Recorded::Stored(artifacts) = &sending.recorded
-                    && let Ok(files) =
-                        self.keeper.read(artifacts.get(sending.first..).unwrap_or_default()).await
-                    && files.len() == media.len()
-                {
-                    // It may wait for a day: not in memory.
-                    media = files;
-                }
-                tracing::info!(job = %job.id, %account, "a result waits for its account, which is away");
-                match patience.wait(self, &speaker.adapter, &speaker.target).await {
+                sending.next = None;
+                self.linger(job);
+                let waits = (&mut sending, &mut media, &transmitted);
+                match self.wait_for_peer(job, speaker, waits, &mut patience).await {
                     Return::Back => {}
                     Return::Stopping => return Err(Stopped::Later),
                     Return::Never => {
@@ -283,69 +298,23 @@ impl Engine {
                 }
             }
             if let Recorded::Stored(artifacts) = &mut sending.recorded {
+                if sending.next.is_none() {
+                    sending.next = Some(self.next_in_chat(job).await?);
+                    // The peer may have gone away meanwhile.
+                    continue;
+                }
                 if let Err(error) = job.journal.write([Event::Sending]).await {
+                    sending.next = None;
                     self.wait_for_ledger(job, speaker, &error, &mut sending.waiting).await?;
                     continue;
                 }
                 sending.recorded = Recorded::Sending(std::mem::take(artifacts));
             }
-            self.transmit(job, speaker, caption, (sending.first, &media), None, &mut transmitted).await;
+            let results = (sending.first, media.as_slice());
+            self.transmit(job, speaker, caption, results, (None, &mut sending.next), &mut transmitted).await;
             sending.nobody = transmitted.away;
         }
         self.delivered(job, speaker, caption, transmitted).await
-    }
-
-    /// Its peer went away: what is left is stored and certainly not being sent, and the ledger says so. It keeps saying
-    /// that it is being sent as long as something of it may have arrived.
-    async fn stop_sending(&self, job: &Active, sending: &mut Sending<'_>, transmitted: &Transmitted) {
-        let Recorded::Sending(artifacts) = &sending.recorded else { return };
-        if artifacts.is_empty() || transmitted.unknown || transmitted.failed.is_some() {
-            return;
-        }
-        let sent = u32::try_from(sending.first + transmitted.done).unwrap_or(u32::MAX);
-        let stored =
-            Event::Stored { artifacts: artifacts.clone(), provider: sending.provider.to_owned(), sent };
-        match job.journal.write([stored]).await {
-            Ok(()) => sending.recorded = Recorded::Stored(artifacts.clone()),
-            // A crash now ends it as unknown, and the person is told.
-            Err(error) => drop(Self::store_failed(&error)),
-        }
-    }
-
-    /// Some time passes before the ledger is tried again. The job's place is free meanwhile; when it takes long, the
-    /// person hears that the result is made and waits, once.
-    async fn wait_for_ledger(
-        &self,
-        job: &Active,
-        speaker: &Speaker,
-        error: &StoreError,
-        waiting: &mut Waiting,
-    ) -> Result<(), Stopped> {
-        self.vacate(job);
-        if waiting.pause == PAUSE {
-            Self::store_failed(error);
-        }
-        if waiting.pause == PAUSE_MAX && !std::mem::replace(&mut waiting.told, true) {
-            // Once more, and not at every try: a disk may be full for days.
-            tracing::error!(job = %job.id, %error, code = "E-STORE", "a result waits until it can be recorded");
-            let speaker = speaker.clone();
-            // Beside the waiting: the chat may be away as well.
-            self.tracker().spawn(async move {
-                let sentence = UserError::new("job-unrecorded", "E-STORE");
-                tokio::select! {
-                    () = speaker.engine.stop.cancelled() => {}
-                    () = speaker.say(&sentence) => {}
-                }
-            });
-        }
-        tokio::select! {
-            biased;
-            () = self.stop.cancelled() => Err(Stopped::Later),
-            () = tokio::time::sleep(waiting.pause) => {
-                waiting.pause = (waiting.pause * 2).min(PAUSE_MAX);
-                Ok(())
-            }
-        }
     }
 
     /// Writes files.
@@ -357,30 +326,33 @@ impl Engine {
     }
 
     /// Sends the results one after the other, those that are done left out, until the peer goes away. The first of them
-    /// is the job's result of this number.
+    /// is the job's result of this number. As soon as it begins the next job of the chat may get ready.
     async fn transmit(
         &self,
         job: &Active,
         speaker: &Speaker,
         caption: Option<&str>,
         (first, media): (usize, &[Media]),
-        clearance: Option<&Clearance>,
+        (clearance, next): (Option<&Clearance>, &mut Option<First>),
         transmitted: &mut Transmitted,
     ) {
         transmitted.away = false;
         for (index, media) in media.iter().enumerate().skip(transmitted.done) {
-            let caption = caption.filter(|_| first + index == 0 && !transmitted.captioned);
             let index = first + index;
-            let captioned = index == 0 && transmitted.captioned;
+            let heard = &mut transmitted.heard;
+            let caption = caption.filter(|_| index == 0 && !heard.captioned);
+            let captioned = index == 0 && heard.captioned;
+            speaker.adapter.turn(&speaker.target.chat).await;
+            *next = None;
             let item = Item { job: job.id, index, caption, captioned, media, send_mode: self.send_mode() };
             match deliver(&speaker.adapter, &speaker.target, item, clearance).await {
                 Delivered::Yes { message, bare } => {
                     transmitted.message = transmitted.message.take().or(message);
-                    transmitted.bare |= bare;
-                    transmitted.wordless |= bare && caption.is_some();
+                    heard.bare |= bare;
+                    heard.wordless |= bare && caption.is_some();
                 }
                 Delivered::Away { captioned } => {
-                    transmitted.captioned |= captioned;
+                    heard.captioned |= captioned;
                     transmitted.away = true;
                     return;
                 }
@@ -410,10 +382,10 @@ impl Engine {
     ) -> Result<Outcome, Stopped> {
         // Whatever is told from here on may wait for a peer.
         self.vacate(job);
-        let Transmitted { message, unknown, failed, bare, wordless, .. } = transmitted;
-        match caption.filter(|_| wordless) {
-            Some(words) => speaker.say_words(words).await,
-            None if bare => speaker.say(&UserError::new("note-as-file", "")).await,
+        let Transmitted { message, unknown, failed, heard, .. } = transmitted;
+        match caption.filter(|_| heard.wordless) {
+            Some(words) => job.say_behind(Words::Caption(words.to_owned())),
+            None if heard.bare => job.say_behind(Words::Sentence(UserError::new("note-as-file", ""))),
             None => {}
         }
         let (sentence, outcome) = match failed {
@@ -432,10 +404,9 @@ impl Engine {
         // The sentence says how to fetch the result, so from now on that must work.
         self.keeper.offer(job.id);
         let mut patience = Patience::of_a_day(self, job.left_at);
-        if speaker.tell(job.id, (&sentence, Charged::No), &mut patience).await {
-            Ok(outcome)
-        } else {
-            Err(Stopped::Later)
+        match speaker.tell_end(job, (&sentence, Charged::No), &mut patience).await {
+            Told::NotYet => Err(Stopped::Later),
+            _ => Ok(outcome),
         }
     }
 }

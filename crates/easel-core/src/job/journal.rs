@@ -35,6 +35,8 @@ pub(super) struct Journal {
     pending: Mutex<Vec<Entry>>,
     /// Called once, when the first group is durable.
     accepted: Mutex<Option<Callback>>,
+    /// Whether the ledger knows this job for sure.
+    known: AtomicBool,
     /// How often a content check refused what the job asks for.
     refusals: AtomicU32,
     /// Whether a provider was asked in this run.
@@ -69,6 +71,7 @@ impl Journal {
             clock,
             pending: Mutex::default(),
             accepted: Mutex::default(),
+            known: AtomicBool::new(true),
             refusals: AtomicU32::new(0),
             asked: AtomicBool::new(false),
             rendering: AtomicBool::new(false),
@@ -151,10 +154,16 @@ impl Journal {
 
     /// Something of this job is durable: whoever waited for that is told.
     pub(super) fn is_durable(&self) {
+        self.known.store(true, Ordering::Release);
         let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(accepted) = accepted {
             accepted();
         }
+    }
+
+    /// Whether the next start would find this job.
+    pub(super) fn is_known(&self) -> bool {
+        self.known.load(Ordering::Acquire)
     }
 
     /// Gives the callback up if it was not called yet.
@@ -168,6 +177,9 @@ impl Journal {
 
     /// Keeps an entry for the next group.
     pub(super) fn hold(&self, event: Event) {
+        if matches!(event, Event::Accepted { .. }) {
+            self.known.store(false, Ordering::Release);
+        }
         let entry = self.entry(event);
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(entry);
     }
@@ -203,6 +215,14 @@ impl Journal {
         if holds { self.write([]).await } else { Ok(()) }
     }
 
+    /// Writes an event that the job can go on without. When that fails the owner is told, and it goes with the next group.
+    pub(super) async fn write_or_hold(&self, event: Event) {
+        self.hold(event);
+        if let Err(error) = self.settle().await {
+            tracing::error!(job = %self.job, %error, code = "E-STORE", "a step of a job could not be recorded; it is written with the next one");
+        }
+    }
+
     /// Appends and waits until a power cut can't undo it. When it fails, what was held is held still, for the next group.
     ///
     /// # Errors
@@ -223,6 +243,10 @@ impl Journal {
 
 #[async_trait]
 impl AttemptLog for Journal {
+    async fn waits(&self) -> Result<(), StoreError> {
+        self.settle().await
+    }
+
     async fn asking(&self, attempt: Attempt<'_>, intent: Option<&TaskIntent>) -> Result<(), StoreError> {
         self.asked.store(true, Ordering::Release);
         self.ends_task.store(false, Ordering::Release);
@@ -312,11 +336,11 @@ impl AttemptLog for Journal {
             error,
             usage: Some(Box::new(usage)),
         };
+        self.ends_task.store(orders, Ordering::Release);
         if failed {
             // At once: a job killed during the following pause has not been paid and may run again.
-            drop(self.append([event]));
+            self.write_or_hold(event).await;
         } else {
-            self.ends_task.store(orders, Ordering::Release);
             // A success joins the group that records its artifacts.
             self.hold(event);
         }

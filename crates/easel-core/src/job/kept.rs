@@ -10,6 +10,7 @@ use std::{
 use super::{
     Outcome,
     ledger::{Entry, Event, JobRecord, StoredArtifact, StoredPicture, StoredRequest},
+    seen::Seen,
 };
 use crate::{
     ids::{Chat, JobId, MessageId, UnixMillis, UserId},
@@ -69,11 +70,12 @@ struct State {
     needed: HashMap<JobId, Vec<Needed>>,
     /// Numbers of jobs that have not ended.
     numbers: HashMap<JobId, u32>,
-    /// Messages that became jobs, so that a re-delivered event does not become another one.
-    seen: HashSet<(Chat, MessageId)>,
-    seen_order: std::collections::VecDeque<(Chat, MessageId)>,
+    seen: Seen,
     /// Jobs whose artifacts are being sent again, and how often at the same time.
     pinned: HashMap<JobId, usize>,
+    /// Jobs whose artifacts were removed while the ledger could not be written: no more than were kept, because nothing is
+    /// accepted then.
+    unrecorded: Vec<JobId>,
 }
 
 /// Keeps a job's artifacts where they are, whatever their age, until it is dropped.
@@ -95,9 +97,6 @@ impl Drop for Pin {
     }
 }
 
-/// How many messages are remembered against re-delivery.
-const SEEN: usize = 8192;
-
 impl Keeper {
     pub(super) fn new(store: Store, clock: Arc<dyn Clock>, limits: KeepLimits) -> Self {
         let state = State {
@@ -105,9 +104,9 @@ impl Keeper {
             kept: BTreeMap::new(),
             needed: HashMap::new(),
             numbers: HashMap::new(),
-            seen: HashSet::new(),
-            seen_order: std::collections::VecDeque::new(),
+            seen: Seen::default(),
             pinned: HashMap::new(),
+            unrecorded: Vec::new(),
         };
         Self { store, clock, state: Mutex::new(state) }
     }
@@ -123,19 +122,7 @@ impl Keeper {
 
     /// Whether this message has not become a job yet; remembers it.
     pub fn is_first(&self, chat: &Chat, message: &MessageId) -> bool {
-        self.with(|state| {
-            let key = (chat.clone(), message.clone());
-            if !state.seen.insert(key.clone()) {
-                return false;
-            }
-            state.seen_order.push_back(key);
-            if state.seen_order.len() > SEEN
-                && let Some(old) = state.seen_order.pop_front()
-            {
-                state.seen.remove(&old);
-            }
-            true
-        })
+        self.with(|state| state.seen.is_first(chat, message))
     }
 
     /// Takes a record of an earlier run in.
@@ -320,14 +307,24 @@ impl Keeper {
         }
     }
 
+    /// Removes the artifacts of these jobs, and records that.
     async fn expire(&self, jobs: Vec<JobId>) {
+        let mut gone = self.with(|state| std::mem::take(&mut state.unrecorded));
         for job in jobs {
             let Some(kept) = self.with(|state| state.kept.remove(&job)) else { continue };
             for artifact in &kept.artifacts {
                 self.remove(&artifact.blob).await;
             }
-            let entry = Entry { job, at: self.clock.now(), event: Event::Expired };
-            drop(self.store.ledger.append(vec![entry]));
+            gone.push(job);
+        }
+        if gone.is_empty() {
+            return;
+        }
+        let at = self.clock.now();
+        let entries = gone.iter().map(|job| Entry { job: *job, at, event: Event::Expired }).collect();
+        if let Err(error) = self.store.ledger.append(entries).await {
+            tracing::warn!(%error, code = "E-STORE", jobs = gone.len(), "results are gone and the ledger does not know it yet; the next sweep tries it again");
+            self.with(|state| state.unrecorded.append(&mut gone));
         }
     }
 }
@@ -373,176 +370,4 @@ impl State {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{
-        media::{Body, ClipFormat, MediaFormat, PictureFormat},
-        testing::{HandClock, MemoryStore},
-    };
-
-    fn picture(blob: &str, bytes: u64) -> StoredPicture {
-        StoredPicture { blob: blob.to_owned(), format: PictureFormat::Png, width: 1, height: 1, bytes }
-    }
-
-    /// Clips: they age as pictures do.
-    fn artifact(blob: &str, bytes: u64) -> StoredArtifact {
-        StoredArtifact {
-            blob: blob.to_owned(),
-            format: MediaFormat::Clip(ClipFormat::Mp4),
-            width: 0,
-            height: 0,
-            bytes,
-            link: None,
-        }
-    }
-
-    fn request() -> StoredRequest {
-        serde_json::from_str(
-            r#"{"chat":{"platform":"onebot","account":"1","kind":"group","id":"7"},"user":"2","message":"3",
-                "feature":"draw","prompt":"x","count":1}"#,
-        )
-        .unwrap()
-    }
-
-    struct Shelf {
-        store: MemoryStore,
-        clock: Arc<HandClock>,
-        keeper: Arc<Keeper>,
-        jobs: Vec<JobId>,
-    }
-
-    impl Shelf {
-        fn new(max_count: usize, max_bytes: u64) -> Self {
-            let store = MemoryStore::default();
-            let limits = KeepLimits { ttl_millis: 1_000, max_count, max_bytes };
-            let clock = Arc::new(HandClock::default());
-            let keeper = Arc::new(Keeper::new(store.ports(), clock.clone(), limits));
-            Self { store, clock, keeper, jobs: Vec::new() }
-        }
-
-        /// A job with one artifact of so many bytes.
-        async fn stores(&mut self, bytes: u64) -> JobId {
-            let job = JobId::generate();
-            self.put(&format!("{job}-0.mp4")).await;
-            self.keeper.note_artifacts(job, &request(), &[artifact(&format!("{job}-0.mp4"), bytes)]);
-            self.jobs.push(job);
-            job
-        }
-
-        async fn put(&self, name: &str) {
-            self.store.ports().blobs.put(name, &Body::from_bytes("x")).await.unwrap();
-        }
-
-        async fn ends(&self, job: JobId) {
-            self.keeper.finished(job, Outcome::Unknown).await;
-        }
-
-        /// Which of the jobs, by number, still have their artifact.
-        fn left(&self) -> Vec<usize> {
-            let names = self.store.blob_names();
-            let has = |job: &JobId| names.contains(&format!("{job}-0.mp4"));
-            self.jobs.iter().enumerate().filter(|(_, job)| has(job)).map(|(n, _)| n).collect()
-        }
-    }
-
-    #[tokio::test]
-    async fn the_oldest_make_room_as_soon_as_a_job_ends() {
-        let mut shelf = Shelf::new(2, 100);
-        for bytes in [10, 10, 10] {
-            let job = shelf.stores(bytes).await;
-            shelf.ends(job).await;
-        }
-        assert_eq!(shelf.left(), [1, 2], "by count");
-        let large = shelf.stores(95).await;
-        shelf.ends(large).await;
-        assert_eq!(shelf.left(), [3], "by bytes");
-        assert_eq!(shelf.keeper.latest(&request().chat, &"2".into()).unwrap().0, large);
-    }
-
-    #[tokio::test]
-    async fn what_a_job_needs_stays_and_takes_its_room_first() {
-        let mut shelf = Shelf::new(2, 100);
-        let old = shelf.stores(90).await;
-        let done = shelf.stores(5).await;
-        shelf.ends(done).await;
-        assert_eq!(shelf.left(), [0, 1]);
-        let input = picture(&format!("{old}-in0.png"), 20);
-        shelf.keeper.note_input(old, &input);
-        shelf.keeper.note_input(old, &input);
-        shelf.put(&input.blob).await;
-        shelf.keeper.sweep(|| HashSet::from([old])).await;
-        assert_eq!(shelf.left(), [0], "inputs are counted");
-        assert!(shelf.store.blob_names().contains(&input.blob));
-        shelf.ends(old).await;
-        assert_eq!(shelf.store.blob_names(), [format!("{old}-0.mp4")], "inputs go with their job");
-    }
-
-    #[tokio::test]
-    async fn what_is_being_sent_again_outlives_its_time_and_makes_room_afterwards() {
-        let mut shelf = Shelf::new(1, 100);
-        let (keeper, first) = (Arc::clone(&shelf.keeper), shelf.stores(10).await);
-        shelf.ends(first).await;
-        let (pin, again) = (keeper.pin(first), keeper.pin(first));
-        let second = shelf.stores(10).await;
-        shelf.ends(second).await;
-        drop(again);
-        shelf.clock.advance_millis(2_000);
-        keeper.sweep(HashSet::new).await;
-        assert_eq!(shelf.left(), [0], "one of the two senders is still at it");
-        drop(pin);
-        keeper.sweep(HashSet::new).await;
-        assert_eq!(shelf.left(), [0_usize; 0]);
-    }
-
-    #[tokio::test]
-    async fn what_is_offered_can_be_had_and_does_not_age_before_its_job_has_ended() {
-        let mut shelf = Shelf::new(9, 100);
-        let job = shelf.stores(10).await;
-        let latest = |shelf: &Shelf| shelf.keeper.latest(&request().chat, &"2".into()).map(|(job, _)| job);
-        assert_eq!(latest(&shelf), None, "it is on its way");
-        shelf.keeper.offer(job);
-        shelf.clock.advance_millis(2_000);
-        shelf.keeper.sweep(HashSet::new).await;
-        assert_eq!(latest(&shelf), Some(job));
-        shelf.ends(job).await;
-        assert_eq!(latest(&shelf), Some(job));
-        shelf.clock.advance_millis(2_000);
-        shelf.keeper.sweep(HashSet::new).await;
-        assert_eq!(latest(&shelf), None);
-    }
-
-    #[tokio::test]
-    async fn a_part_takes_its_room_and_goes_with_its_job_unless_it_becomes_a_result() {
-        let mut shelf = Shelf::new(9, 100);
-        let done = shelf.stores(60).await;
-        shelf.ends(done).await;
-        let (given_up, delivered) = (JobId::generate(), JobId::generate());
-        for job in [given_up, delivered] {
-            let part = artifact(&format!("{job}-0.mp4"), 30);
-            shelf.keeper.note_made(job, std::slice::from_ref(&part));
-            shelf.keeper.note_made(job, &[part]);
-            shelf.put(&format!("{job}-0.mp4")).await;
-        }
-        shelf.keeper.sweep(HashSet::new).await;
-        assert_eq!(shelf.left(), [0_usize; 0], "parts are counted");
-        shelf.keeper.note_artifacts(delivered, &request(), &[artifact(&format!("{delivered}-0.mp4"), 30)]);
-        shelf.ends(given_up).await;
-        shelf.ends(delivered).await;
-        assert_eq!(shelf.store.blob_names(), [format!("{delivered}-0.mp4")]);
-    }
-
-    #[tokio::test]
-    async fn a_sweep_finds_inputs_that_nobody_removed() {
-        let mut shelf = Shelf::new(9, 100);
-        let job = shelf.stores(1).await;
-        shelf.ends(job).await;
-        for left_behind in [format!("{job}-in0.png"), format!("{}-0.mp4", JobId::generate())] {
-            shelf.put(&left_behind).await;
-        }
-        shelf.keeper.sweep(HashSet::new).await;
-        assert_eq!(shelf.store.blob_names(), [format!("{job}-0.mp4")]);
-        let artifacts = [artifact(&format!("{job}-0.mp4"), 1), artifact("gone.mp4", 1)];
-        let read = shelf.keeper.read(&artifacts).await.unwrap();
-        assert!(matches!(&read[..], [Media::Clip(clip)] if clip.body.len() == 1), "{read:?}");
-    }
-}
+mod tests;

@@ -95,6 +95,9 @@ pub enum Event {
         /// How many of them, from the first on, are certainly in the chat.
         #[serde(default, skip_serializing_if = "is_zero")]
         sent: u32,
+        /// What else the chat has heard of them.
+        #[serde(default, skip_serializing_if = "Heard::is_nothing")]
+        heard: Heard,
     },
     /// The result is about to be sent. Durable before a picture can be whole at the peer.
     Sending,
@@ -245,6 +248,32 @@ impl MadeSoFar {
     }
 }
 
+/// What a chat has heard of a result that it has in part, or not at all, beside what is counted as sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// The words above it are there.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub captioned: bool,
+    /// At least one went as a file, and shows not whose it is.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub bare: bool,
+    /// The words above it are not there, because the first one went as a file.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub wordless: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+fn is_false(is: &bool) -> bool {
+    !*is
+}
+
+impl Heard {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over references")]
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What an attempt made and cost, for the owner's statistics.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoredUsage {
@@ -371,6 +400,9 @@ pub struct JobRecord {
     /// How many of the stored artifacts, from the first on, are certainly in the chat.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub sent: u32,
+    /// What else the chat has heard of them.
+    #[serde(default, skip_serializing_if = "Heard::is_nothing")]
+    pub heard: Heard,
     /// The part of them that is stored while more are to come.
     #[serde(default, skip_serializing_if = "MadeSoFar::is_empty")]
     pub made: MadeSoFar,
@@ -426,6 +458,7 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             inputs: None,
             artifacts: Vec::new(),
             sent: 0,
+            heard: Heard::default(),
             made: MadeSoFar::default(),
             task: None,
             attempts: 0,
@@ -479,10 +512,11 @@ pub fn fold(record: Option<JobRecord>, entry: Entry) -> Option<JobRecord> {
             record.paid = record.spent.iter().any(|spent| spent.totals.maybe_paid > 0);
             record.stage = Stage::Waiting;
         }
-        Event::Stored { artifacts, provider, sent } => {
+        Event::Stored { artifacts, provider, sent, heard } => {
             record.made = MadeSoFar::default();
             record.artifacts = artifacts;
             record.sent = sent;
+            record.heard = heard;
             record.provider = provider;
             record.stage = Stage::Stored;
         }

@@ -108,7 +108,9 @@ impl Engine {
             return Err(stopped);
         }
         let note = match stopped {
-            Stopped::Later => return Err(Stopped::Later),
+            Stopped::Later if !job.is_watched() => return Err(Stopped::Later),
+            // Nobody waits for the rest in a later run.
+            Stopped::Later => None,
             Stopped::Cancelled { .. } => return Err(Stopped::Cancelled { charged: Charged::Maybe }),
             Stopped::Unknown { sentence } => Some(sentence),
             Stopped::Failed { sentence, charged } => {

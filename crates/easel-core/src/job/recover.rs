@@ -127,7 +127,8 @@ impl Engine {
                     recovered.delivered += 1;
                     let (artifacts, provider) = (record.artifacts.clone(), record.provider.clone());
                     let sent = usize::try_from(record.sent).unwrap_or(usize::MAX);
-                    self.resume(&record, Beginning::Deliver { artifacts, sent, provider });
+                    let heard = record.heard;
+                    self.resume(&record, Beginning::Deliver { artifacts, sent, heard, provider });
                 }
                 Stage::Sending => {
                     recovered.unknown += 1;
@@ -156,9 +157,12 @@ impl Engine {
         let lost = Begun::left_by(record).map(|begun| begun.lost(&mut spent));
         let events = lost.into_iter().chain([Event::Finished { outcome: outcome.clone() }]);
         let entry = |event| Entry { job: record.id, at: self.clock.now(), event };
-        drop(self.store.ledger.append(events.map(entry).collect()));
-        self.keeper.finished(record.id, outcome).await;
+        let durable = self.store.ledger.append(events.map(entry).collect());
+        self.keeper.finished(record.id, outcome.clone()).await;
         self.usage.note(Ended { spent: &spent, ..ended(record) }, |spent| self.price(spent));
+        if let Err(error) = durable.await {
+            self.end_at_last(record.id, outcome, &error);
+        }
     }
 
     /// Tells the person how a job of an earlier run ended, then closes it, so that a crash before it is told tells it next

@@ -29,21 +29,25 @@ impl Engine {
         job: JobId,
         artifacts: &[StoredArtifact],
     ) {
-        let Some(said) = self.sent_again(adapter, target, job, artifacts).await else { return };
-        let text = self.planner.say(&target.chat, &said);
-        if let Err(error) = adapter.send(target, &Reply::text(text)).await {
-            tracing::info!(%job, code = said.code, %error, "what became of a resend could not be told");
+        let said = self.sent_again(adapter, target, job, artifacts).await;
+        if said.is_empty() {
+            return;
+        }
+        let sentences: Vec<_> = said.iter().map(|said| self.planner.say(&target.chat, said)).collect();
+        if let Err(error) = adapter.send(target, &Reply::text(sentences.join("\n"))).await {
+            let codes: Vec<_> = said.iter().map(|said| said.code).collect();
+            tracing::info!(%job, ?codes, %error, "what became of a resend could not be told");
         }
     }
 
-    /// What the person has to hear behind it.
+    /// What the person has to hear behind it, sentence by sentence.
     async fn sent_again(
         &self,
         adapter: &Arc<dyn Adapter>,
         target: &Target,
         job: JobId,
         artifacts: &[StoredArtifact],
-    ) -> Option<UserError> {
+    ) -> Vec<UserError> {
         let _pin = self.keeper().pin(job);
         let (mut gone, mut failed, mut unknown, mut bare) = (0, None, None, false);
         let mut patience = Patience::for_soon();
@@ -53,6 +57,7 @@ impl Engine {
                     let send_mode = self.send_mode();
                     let item = Item { job, index, caption: None, captioned: false, media: &media, send_mode };
                     loop {
+                        adapter.turn(&target.chat).await;
                         let outcome = deliver(adapter, target, item, None).await;
                         tell(job, index, &outcome);
                         let away = matches!(outcome, Delivered::Away { .. });
@@ -66,7 +71,7 @@ impl Engine {
                     gone += 1;
                     continue;
                 }
-                Err(sentence) => return Some(sentence),
+                Err(sentence) => return vec![sentence],
             };
             let is_clip = matches!(artifact.format, MediaFormat::Clip(_));
             match outcome {
@@ -74,7 +79,7 @@ impl Engine {
                 Delivered::Unknown { .. } => unknown = Some(unsure(is_clip, self.keeper().number_of(job))),
                 // Whoever is muted or gone can't be told either.
                 Delivered::No { failure: SendFailure::Forbidden, .. } | Delivered::Away { .. } => {
-                    return None;
+                    return Vec::new();
                 }
                 // The file may have been removed under the send.
                 Delivered::No { .. } if matches!(self.kept_result(job, artifact).await, Ok(None)) => {
@@ -86,12 +91,16 @@ impl Engine {
                 }
             }
         }
-        match gone {
-            // A file shows not whose it is.
-            0 => failed.or(unknown).or_else(|| bare.then(|| UserError::new("note-as-file", ""))),
-            all if all == artifacts.len() => Some(UserError::new("error-resend-gone", "E-RESEND-GONE")),
-            _ => unknown.or_else(|| Some(UserError::new("error-resend-some-gone", "E-RESEND-GONE"))),
+        if gone == artifacts.len() {
+            return vec![UserError::new("error-resend-gone", "E-RESEND-GONE")];
         }
+        let some_gone = (gone > 0).then(|| UserError::new("error-resend-some-gone", "E-RESEND-GONE"));
+        let mut said: Vec<_> = [some_gone, failed, unknown].into_iter().flatten().collect();
+        // A file shows not whose it is; a sentence quotes who asked.
+        if bare && said.is_empty() {
+            said.push(UserError::new("note-as-file", ""));
+        }
+        said
     }
 
     /// A kept result, if it is there still.

@@ -1,33 +1,28 @@
 //! The life of one job on its own task: collect, wait, ask, store, deliver, record.
 
-use std::{
-    sync::{Arc, Weak},
-    time::Duration,
-};
+use std::sync::{Arc, Weak};
 
 use tokio::sync::oneshot;
 
 use super::{
     Outcome,
-    active::Active,
+    active::{Active, Words},
     ask::Asked,
-    collect::{CollectError, Input, Inputs, Wanted},
+    collect::{CollectError, Input, Inputs, Own},
     engine::{Engine, Phase, Plan},
     handover::Handed,
-    ledger::{Event, StoredArtifact, StoredPicture, StoredTask},
+    ledger::{Event, Heard, StoredArtifact, StoredPicture, StoredTask},
     made::fewer,
-    sentences::{class_sentence, deadline_sentence},
-    speaker::{Patience, Speaker},
+    place::{audience, audience_back},
+    sentences::{class_sentence, deadline_sentence, wish_notes},
+    speaker::Speaker,
 };
 use crate::{
+    chain::Audience,
     error::{Charged, ErrorClass, UserError},
-    ports::{Adapter, Durable, Operation, StoreError},
+    ports::{Adapter, Operation, StoreError},
     reply::{Reaction, Target},
 };
-
-/// How long the record of a delivery waits for another one to share its fsync with. A crash before that ends the job as
-/// `unknown`: it is not sent again either way.
-const COMPANY: Duration = Duration::from_millis(50);
 
 /// Where a job's life begins on this run.
 #[derive(Debug)]
@@ -52,6 +47,8 @@ pub(super) enum Beginning {
         artifacts: Vec<StoredArtifact>,
         /// How many of them, from the first on, are in the chat.
         sent: usize,
+        /// What else the chat has heard of them.
+        heard: Heard,
         /// Who made them.
         provider: String,
     },
@@ -114,8 +111,9 @@ impl Engine {
         let speaker =
             Speaker { engine: Arc::clone(&self), adapter: Arc::clone(&adapter), target: target.clone() };
         let result = match beginning {
-            Beginning::Deliver { artifacts, sent, provider } => {
-                let delivered = self.hand_over_later(&job, &speaker, (artifacts, sent, &provider)).await;
+            Beginning::Deliver { artifacts, sent, heard, provider } => {
+                let earlier = (artifacts, sent, heard);
+                let delivered = self.hand_over_later(&job, &speaker, earlier, &provider).await;
                 delivered.map_err(|stopped| self.priced(&job, stopped))
             }
             Beginning::DeliverMade { note } => {
@@ -127,68 +125,7 @@ impl Engine {
                 Err(stopped) => self.settle_for_made(&job, &speaker, stopped).await,
             },
         };
-        match result {
-            Ok(outcome) => {
-                let mark = match &outcome {
-                    Outcome::Delivered { .. } => Some(Reaction::Done),
-                    Outcome::Failed { .. } | Outcome::Unknown => Some(Reaction::Failed),
-                    Outcome::Cancelled => None,
-                };
-                job.journal.give_up();
-                let finished = Event::Finished { outcome: outcome.clone() };
-                let durable = if matches!(outcome, Outcome::Delivered { .. }) {
-                    job.journal.append_later(finished)
-                } else {
-                    job.journal.append([finished])
-                };
-                self.conclude(&job, outcome.clone()).await;
-                let marked = async {
-                    if let Some(mark) = mark {
-                        job.announced().await;
-                        speaker.react(mark).await;
-                    }
-                };
-                // A peer may take its time with the mark; the record does not.
-                tokio::join!(marked, self.recorded(&job, outcome, durable));
-            }
-            Err(Stopped::Later) => tracing::info!(job = %job.id, "kept for the next start"),
-            Err(Stopped::Cancelled { charged }) => {
-                tracing::info!(job = %job.id, ?charged, "cancelled");
-                // What may have been paid counts; else cancelling at the right moment would be free drawing.
-                self.finish_counting(&job, Outcome::Cancelled, charged == Charged::Maybe).await;
-                job.announced().await;
-                speaker.react(Reaction::Failed).await;
-            }
-            Err(Stopped::Failed { sentence, charged }) => {
-                tracing::info!(job = %job.id, code = sentence.code, ?charged, "failed");
-                let outcome = Outcome::Failed { code: sentence.code.to_owned(), charged };
-                self.end_with(&job, &speaker, (&sentence, charged), outcome).await;
-            }
-            Err(Stopped::Unknown { sentence }) => {
-                tracing::warn!(job = %job.id, code = sentence.code, "nobody knows whether it was ordered; it is not ordered again");
-                self.end_with(&job, &speaker, (&sentence, Charged::Maybe), Outcome::Unknown).await;
-            }
-        }
-    }
-
-    /// Ends a job without a result. Told before it is recorded, so that nobody is forgotten, also when its account is away
-    /// for hours and easel is started again meanwhile; the place is free until then.
-    async fn end_with(
-        &self,
-        job: &Active,
-        speaker: &Speaker,
-        (sentence, charged): (&UserError, Charged),
-        outcome: Outcome,
-    ) {
-        job.end();
-        self.vacate(job);
-        let mut patience = Patience::of_a_day(self, job.left_at);
-        if !speaker.tell(job.id, (sentence, charged), &mut patience).await {
-            return;
-        }
-        self.finish(job, outcome).await;
-        job.announced().await;
-        speaker.react(Reaction::Failed).await;
+        self.end(&job, &speaker, result).await;
     }
 
     /// A job's task panicked: what is made of it is delivered, with a sentence. False when there is nothing.
@@ -202,26 +139,6 @@ impl Engine {
         let (_, started) = oneshot::channel();
         self.drive(job, started, None, Beginning::DeliverMade { note }).await;
         true
-    }
-
-    /// A job's task panicked: the job fails with a sentence, its place is freed.
-    pub(super) async fn crashed(self: &Arc<Self>, job: &Active) {
-        tracing::error!(job = %job.id, code = "E-PANIC", "a job's task panicked");
-        let charged = if job.may_cost() { Charged::Maybe } else { self.lost(job) };
-        let charged = if self.was_free(job) { Charged::No } else { charged };
-        let outcome = Outcome::Failed { code: "E-PANIC".to_owned(), charged };
-        job.end();
-        self.vacate(job);
-        if let Some(adapter) = self.planner.adapter(&job.request.chat.platform) {
-            let target = Target { chat: job.request.chat.clone(), quote: Some(job.request.message.clone()) };
-            let speaker = Speaker { engine: Arc::clone(self), adapter, target };
-            let mut patience = Patience::of_a_day(self, job.left_at);
-            let sentence = UserError::new("error-internal", "E-PANIC");
-            if !speaker.tell(job.id, (&sentence, charged), &mut patience).await {
-                return;
-            }
-        }
-        self.finish(job, outcome).await;
     }
 
     /// Up to a delivered (or not delivered) result.
@@ -256,6 +173,9 @@ impl Engine {
             beginning => beginning,
         };
         let plan = self.planner.plan(&job.request).map_err(Stopped::failed)?;
+        // What happened in the chat while nobody listened is not known.
+        let mut missed = matches!(beginning, Beginning::Again { .. });
+        let mut was_away = false;
         if let Beginning::Again { inputs } = &beginning {
             if inputs.is_none() && job.request.had_inline {
                 // Drawn from the words alone it would be another picture than the one that was asked for.
@@ -266,7 +186,7 @@ impl Engine {
             }
             // After a start the peer is not back yet. Only it knows the pictures that are meant, and nothing is bought for
             // an account that may never be back.
-            self.await_account(job, adapter, &mut started).await?;
+            was_away = self.await_audience(job, adapter, &mut started).await?;
         }
         let needs_collecting = !job.request.fallback.is_empty()
             || job.request.quote.is_some()
@@ -291,7 +211,7 @@ impl Engine {
             }
             _ if needs_collecting => {
                 let keep = position.is_some();
-                (self.collect(job, adapter, plan.needs_picture, keep).await?, keep)
+                self.gather(job, adapter, (plan.needs_picture, keep), &mut started, &mut was_away).await?
             }
             _ => (Inputs::default(), true),
         };
@@ -303,8 +223,8 @@ impl Engine {
             // A job that the ledger does not know must not be paid.
             accepted.await.map_err(|_| StoreError::Closed)??;
         }
-        // Nothing is bought for an account that is away now: others may be before it when it is back.
-        while !adapter.is_connected(&job.request.chat.account) {
+        // Nothing is bought for an account that is away now, or muted: others may be before it when it is back.
+        while self.find_audience(job, adapter, missed).await? == Audience::Away {
             // It may have to wait for long: not in memory, and not lost with this run.
             if recorded {
                 job.journal.settle().await?;
@@ -313,19 +233,25 @@ impl Engine {
                 job.journal.write([Event::Collected { inputs: kept }]).await?;
                 recorded = true;
             }
-            self.await_account(job, adapter, &mut started).await?;
+            was_away |= self.await_audience(job, adapter, &mut started).await?;
+            missed |= was_away;
             self.wait_for_turn(job, &mut started).await?;
         }
-        let notes = inputs.notes();
+        // Nothing is bought that the deadline would throw away.
+        if was_away && !self.give_time(job) {
+            return Err(overdue());
+        }
+        let mut notes = inputs.notes();
+        notes.extend(wish_notes(&job.request));
         let unrecorded = (!recorded && job.wished() > 1).then(|| inputs.clone());
         let references = tokio::select! {
             biased;
             () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
             references = self.collector.load(inputs.pictures) => references?,
         };
-        if !adapter.may_speak(&job.request.chat) {
+        if self.find_audience(job, adapter, missed).await? == Audience::Gone {
             // Nobody there would see what is paid.
-            return Err(Stopped::failed(UserError::new("error-silenced", "E-SILENCED")));
+            return Err(silenced());
         }
         self.tell_of_task(job, &plan, speaker);
         if position.is_none() {
@@ -366,7 +292,7 @@ impl Engine {
         let handed = Handed { caption: caption.as_deref(), kept: &kept, provider: &provider };
         let outcome = self.hand_over(job, speaker, handed, media).await?;
         if let Some(sentence) = note {
-            speaker.say(&sentence).await;
+            job.say_behind(Words::Sentence(sentence));
         }
         Ok(outcome)
     }
@@ -431,45 +357,80 @@ impl Engine {
         });
     }
 
+    /// Collects a job's inputs. What only its peer can tell is looked for again when that is back. Tells whether the ledger
+    /// knows them.
+    async fn gather(
+        &self,
+        job: &Active,
+        adapter: &Arc<dyn Adapter>,
+        (needs_picture, mut keep): (bool, bool),
+        started: &mut oneshot::Receiver<()>,
+        was_away: &mut bool,
+    ) -> Result<(Inputs, bool), Stopped> {
+        let mut own = Own::of(&job.request, job.take_inline());
+        loop {
+            let is_there = || adapter.is_connected(&job.request.chat.account);
+            let was_there = is_there();
+            let collected = self.collect(job, adapter, &mut own, needs_picture, keep).await;
+            if !own.in_vain() || was_there && is_there() {
+                let mut inputs = collected?;
+                if keep {
+                    let kept = self.collector.keep_all(job.id, &mut inputs).await?;
+                    job.journal.write_or_hold(Event::Collected { inputs: kept }).await;
+                }
+                return Ok((inputs, keep));
+            }
+            if let Err(Stopped::Cancelled { charged }) = collected {
+                return Err(Stopped::Cancelled { charged });
+            }
+            if audience(&**adapter, job) == Audience::Gone {
+                return Err(silenced());
+            }
+            // It may have to wait for long: not in memory.
+            keep = true;
+            self.collector.keep_own(job.id, &mut own).await?;
+            *was_away |= self.await_audience(job, adapter, started).await?;
+        }
+    }
+
     async fn collect(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
+        own: &mut Own,
         needs_picture: bool,
         keep: bool,
     ) -> Result<Inputs, Stopped> {
         let max_bytes = self.settings.load().max_download_bytes;
-        let inline = job.take_inline();
-        let wanted = Wanted { request: &job.request, inline: &inline, needs_picture };
-        let collecting = self.collector.collect(&**adapter, job.id, wanted, max_bytes, keep);
-        let mut inputs = tokio::select! {
+        let wanted = (job.id, &job.request);
+        let collecting = self.collector.collect(&**adapter, wanted, own, needs_picture, max_bytes, keep);
+        tokio::select! {
             biased;
-            () = job.cancel.cancelled() => return Err(Stopped::Cancelled { charged: Charged::No }),
-            inputs = collecting => inputs?,
-            () = tokio::time::sleep_until(job.deadline) => return Err(self.deadline()),
-        };
-        if keep {
-            let kept = self.collector.keep_all(job.id, &mut inputs).await?;
-            drop(job.journal.append([Event::Collected { inputs: kept }]));
+            () = job.cancel.cancelled() => Err(Stopped::Cancelled { charged: Charged::No }),
+            inputs = collecting => Ok(inputs?),
+            () = tokio::time::sleep_until(job.deadline()) => Err(self.deadline()),
         }
-        Ok(inputs)
     }
 
-    /// Waits until the account of a job can be spoken to. Others have its place meanwhile; it gets in line again then, and
-    /// `started` tells its turn.
-    async fn await_account(
+    /// Waits until the account of a job can be spoken to and may speak in its chat, or never will. Others have its place
+    /// meanwhile; it gets in line again then, and `started` tells its turn. True when it had to wait, and has time enough
+    /// left.
+    async fn await_audience(
         &self,
         job: &Active,
         adapter: &Arc<dyn Adapter>,
         started: &mut oneshot::Receiver<()>,
-    ) -> Result<(), Stopped> {
-        let account = &job.request.chat.account;
-        let back = adapter.connected(account);
+    ) -> Result<bool, Stopped> {
+        if audience(&**adapter, job) != Audience::Away {
+            return Ok(false);
+        }
+        let chat = &job.request.chat;
+        let back = audience_back(&**adapter, job);
         tokio::pin!(back);
         let mut parked = false;
         loop {
-            if started.is_terminated() && !parked && !adapter.is_connected(account) {
-                tracing::info!(job = %job.id, %account, "a job waits for its account, which is away");
+            if started.is_terminated() && !parked && audience(&**adapter, job) == Audience::Away {
+                tracing::info!(job = %job.id, %chat, "a job waits for its account, which is away or muted");
                 self.park(job);
                 parked = true;
             }
@@ -480,13 +441,13 @@ impl Engine {
                 () = self.stop.cancelled() => return Err(Stopped::Later),
                 // The sender is dropped only with the engine.
                 begun = &mut *started, if !started.is_terminated() => begun.map_err(|_| Stopped::Later)?,
-                () = tokio::time::sleep_until(job.deadline) => return Err(overdue()),
+                () = tokio::time::sleep_until(job.deadline()) => return Err(overdue()),
             }
         }
         if parked {
             *started = self.line_up(job);
         }
-        Ok(())
+        if self.give_time(job) { Ok(true) } else { Err(overdue()) }
     }
 
     async fn wait_for_turn(&self, job: &Active, started: &mut oneshot::Receiver<()>) -> Result<(), Stopped> {
@@ -499,74 +460,21 @@ impl Engine {
             // The sender is dropped only with the engine.
             begun = started => begun.map_err(|_| Stopped::Later),
             () = self.stop.cancelled() => Err(Stopped::Later),
-            () = tokio::time::sleep_until(job.deadline) => Err(self.deadline()),
+            () = tokio::time::sleep_until(job.deadline()) => Err(self.deadline()),
         }
     }
 
     fn deadline(&self) -> Stopped {
         Stopped::failed(deadline_sentence(self.settings.load().deadline))
     }
-
-    /// Records the end of a job and frees its place.
-    async fn finish(&self, job: &Active, outcome: Outcome) {
-        let counts = counts(&outcome);
-        self.finish_counting(job, outcome, counts).await;
-    }
-
-    /// The same; `counts` = the limits keep what they counted.
-    async fn finish_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
-        job.journal.give_up();
-        let durable = job.journal.append([Event::Finished { outcome: outcome.clone() }]);
-        self.conclude_counting(job, outcome.clone(), counts).await;
-        if let Err(error) = durable.await {
-            Self::end_alone(job, outcome, &error);
-        }
-    }
-
-    /// The end of a job once more, without what was held: a nearly full disk may have room for that, which matters most.
-    fn end_alone(job: &Active, outcome: Outcome, error: &StoreError) {
-        Self::store_failed(error);
-        drop(job.journal.append([Event::Finished { outcome }]));
-    }
-
-    /// Frees the place of a job whose end is handed to the ledger.
-    async fn conclude(&self, job: &Active, outcome: Outcome) {
-        let counts = counts(&outcome);
-        self.conclude_counting(job, outcome, counts).await;
-    }
-
-    async fn conclude_counting(&self, job: &Active, outcome: Outcome, counts: bool) {
-        self.release(job, outcome.clone(), counts);
-        self.book(job);
-        // Before it is durable: the person may ask for the result again at once.
-        self.keeper.finished(job.id, outcome).await;
-    }
-
-    /// Waits for a record that hurries nobody. Where jobs follow each other it shares the fsync of the next one's; where
-    /// nothing follows soon it gets its own.
-    async fn recorded(&self, job: &Active, outcome: Outcome, mut durable: Durable) {
-        let shared = tokio::select! {
-            biased;
-            recorded = &mut durable => Some(recorded),
-            () = self.stop.cancelled() => None,
-            () = tokio::time::sleep(COMPANY) => None,
-        };
-        let recorded = match shared {
-            Some(recorded) => recorded,
-            None => self.store.ledger.append(Vec::new()).await.and(durable.await),
-        };
-        if let Err(error) = recorded {
-            Self::end_alone(job, outcome, &error);
-        }
-    }
-}
-
-/// Whether the limits keep what a job with this end took of them.
-fn counts(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Delivered { .. } | Outcome::Unknown)
 }
 
 /// A job that nobody was paid for found its provider, or its account, too late.
 fn overdue() -> Stopped {
     Stopped::failed(UserError::new("error-overdue", "E-OVERDUE"))
+}
+
+/// Nobody in the chat would see what is paid.
+fn silenced() -> Stopped {
+    Stopped::failed(UserError::new("error-silenced", "E-SILENCED"))
 }

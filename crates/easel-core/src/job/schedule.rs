@@ -5,9 +5,12 @@
 //! seconds. So the limits per chat and per person count pictures and clips apart, and clips take at most half of all
 //! places, which leaves the rest to pictures whatever the clips do; where there is a single place, clips have one beside it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
-use crate::ids::{Chat, JobId, UserId};
+use crate::ids::{AccountId, Chat, JobId, Platform, UserId};
+
+/// Accounts of the bot.
+pub type Accounts = HashSet<(Platform, AccountId)>;
 
 /// What a job makes: each kind has its own places.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,6 +129,9 @@ pub struct Schedule {
     queues: HashMap<Chat, VecDeque<Waiting>>,
     /// Jobs that had their turn while their account was away: they have no place, and wait for it in no queue.
     parked: HashMap<JobId, (Chat, Waiting)>,
+    /// Jobs that are done or have failed, and could not be brought or told. Nobody waits behind them, but their account is
+    /// asked for no more than it could tell one day.
+    lingering: HashMap<JobId, (Chat, UserId)>,
 }
 
 impl Schedule {
@@ -140,6 +146,7 @@ impl Schedule {
             turns: VecDeque::new(),
             queues: HashMap::new(),
             parked: HashMap::new(),
+            lingering: HashMap::new(),
         }
     }
 
@@ -158,6 +165,13 @@ impl Schedule {
         self.queues.values().map(VecDeque::len).sum::<usize>() + self.aside
     }
 
+    /// The accounts of the jobs that wait in the queue or for a provider.
+    pub fn accounts(&self) -> Accounts {
+        let aside = self.running.values().filter(|running| running.aside).map(|running| &running.chat);
+        let chats = self.queues.keys().chain(aside);
+        chats.map(|chat| (chat.platform.clone(), chat.account.clone())).collect()
+    }
+
     /// Jobs running.
     pub fn running(&self) -> usize {
         self.running.len() - self.aside
@@ -174,44 +188,76 @@ impl Schedule {
         chat: &Chat,
         user: &UserId,
     ) -> Result<Admission, QueueFull> {
+        self.admit_past(job, lane, (chat, user), &Accounts::new())
+    }
+
+    /// The same while these accounts are away: what waits for them is in the way of their own jobs only.
+    ///
+    /// # Errors
+    /// When it may neither run nor wait.
+    pub fn admit_past(
+        &mut self,
+        job: JobId,
+        lane: Lane,
+        (chat, user): (&Chat, &UserId),
+        away: &Accounts,
+    ) -> Result<Admission, QueueFull> {
         if lane == Lane::Clips && self.has_clip(user) {
             return Err(QueueFull::Clip);
         }
         // Whoever waits can't run now: every change of the limits and every end starts all who can.
         if self.may_run(lane, chat, user) {
-            if self.aside > 0 || !self.parked.is_empty() {
+            if self.aside > 0 || self.left_behind(chat).next().is_some() {
                 // It may have to wait where the others do, and would find their places free.
-                self.room_to_wait((0, 0), chat, user)?;
+                self.room_to_wait(chat, user, (false, away))?;
             }
             self.start(job, lane, chat.clone(), user.clone());
             return Ok(Admission::Start);
         }
-        let of_chat = self.queues.get(chat).map_or(0, VecDeque::len);
-        let mine = self.queues.values().flatten().filter(|waiting| waiting.user == *user).count();
-        self.room_to_wait((of_chat, mine), chat, user)?;
+        self.room_to_wait(chat, user, (true, away))?;
         Ok(self.wait(job, lane, chat, user))
     }
 
-    /// Whether one more may wait, with so many of its chat and of its person in the queue and all those aside. Those that
-    /// are parked are in the way of their own account only: it may be away for hours.
-    fn room_to_wait(&self, queued: (usize, usize), chat: &Chat, user: &UserId) -> Result<(), QueueFull> {
-        let parked = |is: &dyn Fn(&Chat, &UserId) -> bool| {
-            let ours = |of: &Chat| of.account == chat.account && of.platform == chat.platform;
-            self.parked.values().filter(|(of, waiting)| ours(of) && is(of, &waiting.user)).count()
+    /// Whose jobs wait for the account of this chat, parked or lingering.
+    fn left_behind(&self, chat: &Chat) -> impl Iterator<Item = (&Chat, &UserId)> {
+        let parked = self.parked.values().map(|(of, parked)| (of, &parked.user));
+        let lingering = self.lingering.values().map(|(of, user)| (of, user));
+        parked.chain(lingering).filter(|(of, _)| same_account(of, chat))
+    }
+
+    /// Whether one more may wait, beside all those aside; with `behind` also behind those of its chat and of its person in
+    /// the queue. Those that are parked, or linger, and all whose account is among those `away`, are in the way of their own
+    /// account only: it may be away for hours.
+    fn room_to_wait(
+        &self,
+        chat: &Chat,
+        user: &UserId,
+        (behind, away): (bool, &Accounts),
+    ) -> Result<(), QueueFull> {
+        let is_away = |of: &Chat| away.contains(&(of.platform.clone(), of.account.clone()));
+        let counts = |of: &Chat| same_account(of, chat) || away.is_empty() || !is_away(of);
+        let aside = |is: &dyn Fn(&Chat, &UserId) -> bool| {
+            let aside = self.running.values().filter(|running| running.aside && counts(&running.chat));
+            aside.filter(|running| is(&running.chat, &running.user)).count()
+                + self.left_behind(chat).filter(|(of, user)| is(of, user)).count()
         };
-        if self.queued_or_aside() + parked(&|_, _| true) >= self.limits.max_waiting {
+        let queues: Vec<_> = self.queues.iter().filter(|(of, _)| counts(of)).collect();
+        let overall = queues.iter().map(|(_, queue)| queue.len()).sum::<usize>() + aside(&|_, _| true);
+        if overall >= self.limits.max_waiting {
             return Err(QueueFull::Overall);
         }
-        let aside = |is: &dyn Fn(&Chat, &UserId) -> bool| {
-            let aside = self.running.values().filter(|running| running.aside);
-            aside.filter(|running| is(&running.chat, &running.user)).count() + parked(is)
-        };
+        let (mut of_chat, mut mine) = (aside(&|of, _| of == chat), aside(&|_, of| of == user));
+        if behind {
+            let all = queues.iter().flat_map(|(_, queue)| queue.iter());
+            mine += all.filter(|waiting| waiting.user == *user).count();
+            of_chat += self.queues.get(chat).map_or(0, VecDeque::len);
+        }
         let max = self.limits.waiting_per_chat();
-        if queued.0 + aside(&|of, _| of == chat) >= max {
+        if of_chat >= max {
             return Err(QueueFull::Chat { max });
         }
         let max = self.limits.waiting_per_user();
-        if queued.1 + aside(&|_, of| of == user) >= max {
+        if mine >= max {
             return Err(QueueFull::User { max });
         }
         Ok(())
@@ -260,8 +306,17 @@ impl Schedule {
         }
     }
 
-    /// Removes a job, running or waiting. Returns jobs that may start now.
+    /// A job is done or has failed, and can't be brought or told now: it has no place, and leaves room for fewer others of
+    /// its account until it is removed. Returns jobs that may start now.
+    pub fn linger(&mut self, job: JobId, chat: &Chat, user: &UserId) -> Vec<JobId> {
+        let started = self.remove(job);
+        self.lingering.insert(job, (chat.clone(), user.clone()));
+        started
+    }
+
+    /// Removes a job, running, waiting or lingering. Returns jobs that may start now.
     pub fn remove(&mut self, job: JobId) -> Vec<JobId> {
+        self.lingering.remove(&job);
         if !self.forget_running(job) && self.parked.remove(&job).is_none() {
             for queue in self.queues.values_mut() {
                 queue.retain(|waiting| waiting.job != job);
@@ -392,6 +447,10 @@ impl Schedule {
         self.queues.retain(|_, queue| !queue.is_empty());
         self.turns.retain(|chat| self.queues.contains_key(chat));
     }
+}
+
+fn same_account(a: &Chat, b: &Chat) -> bool {
+    a.account == b.account && a.platform == b.platform
 }
 
 fn decrease<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, usize>, key: &K) {

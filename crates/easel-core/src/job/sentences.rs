@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::schedule::QueueFull;
+use super::{ledger::StoredRequest, schedule::QueueFull};
 use crate::{
     chain::{ChainFailure, Skip},
+    command::{MAX_COUNT, SIDES, unmet},
     error::{Charged, ErrorClass, Missing, UserError},
     ports::{Shapes, StoreError},
 };
@@ -84,10 +85,20 @@ fn whole_sentence(said: &str) -> String {
     }
 }
 
+/// The sentence for silence after `calls` calls that may have been charged: whoever may pay more than once hears it.
+pub fn unanswered_again(sentence: UserError, calls: u64) -> UserError {
+    if sentence.key == "error-unanswered" && calls > 1 {
+        UserError::new("error-unanswered-again", sentence.code).with("calls", calls)
+    } else {
+        sentence
+    }
+}
+
 /// Sentences that say themselves that something may have been charged, and what is said instead where nothing can have
 /// been, because the engine is free.
 const TELL_OF_CHARGES: &[(&str, &str)] = &[
     ("error-unanswered", "error-unanswered-free"),
+    ("error-unanswered-again", "error-unanswered-free"),
     ("error-result-lost", "error-result-lost-free"),
     ("error-clip-lost", "error-clip-lost-free"),
     ("error-interrupted", "error-interrupted-free"),
@@ -107,6 +118,22 @@ pub fn uncharged(sentence: UserError) -> UserError {
 pub fn charge_note(sentence: &UserError, charged: Charged) -> Option<UserError> {
     let is_silent = charged == Charged::Maybe && TELL_OF_CHARGES.iter().all(|(key, _)| *key != sentence.key);
     is_silent.then(|| UserError::new("note-maybe-charged", ""))
+}
+
+/// What is said beside a result about wishes that could not be understood as such.
+pub fn wish_notes(request: &StoredRequest) -> Vec<UserError> {
+    if request.is_clip() {
+        return Vec::new();
+    }
+    let unmet = unmet(&request.prompt);
+    let count = (unmet.count && request.count <= 1)
+        .then(|| UserError::new("note-count-unmet", "").with("max", u64::from(MAX_COUNT)));
+    let size = (unmet.size && request.size.is_none()).then(|| {
+        UserError::new("note-size-unmet", "")
+            .with("least", u64::from(*SIDES.start()))
+            .with("most", u64::from(*SIDES.end()))
+    });
+    [count, size].into_iter().flatten().collect()
 }
 
 /// The sentence for a job that took longer than it may.
@@ -144,6 +171,8 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
         UserError::new("error-not-found-lately", "E-MODEL")
     } else if let Some(tier) = tier {
         UserError::new("error-too-large-wish", "E-SIZE").with("tier", u64::from(tier))
+    } else if any(|skip| *skip == Skip::SizesRefused) {
+        class_sentence(ErrorClass::BadRequest, false)
     } else if !shapes.is_empty() {
         match shapes.into_iter().find_map(told) {
             Some(sizes) => UserError::new("error-wrong-shape", "E-SHAPE").with("sizes", sizes),
@@ -217,6 +246,7 @@ mod tests {
             let text = texts.get(locale, sentence.key, &args);
             assert!(parts.iter().all(|part| text.contains(part)), "{text}");
         }
+        assert_eq!(skip_sentence(&[("a".to_owned(), Skip::SizesRefused)]).code, "E-REQUEST");
         // What more can be done about comes first.
         let resting = ("b".to_owned(), Skip::CircuitOpen);
         assert_eq!(skip_sentence(&[("own".to_owned(), Skip::EditsOnly), resting]).code, "E-OVERLOAD");

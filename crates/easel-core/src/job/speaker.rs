@@ -4,18 +4,19 @@
 //! back, however long that takes, because nobody else tells it; what has not been told is not recorded as ended. What an
 //! account's return sets free is said one after the other.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
-use super::{engine::Engine, sentences::charge_note};
+use super::{
+    active::Active,
+    ends::Waits,
+    engine::Engine,
+    ledger::StoredRequest,
+    lines::{First, Lines},
+    sentences::charge_note,
+};
 use crate::{
     error::{Charged, UserError},
     ids::{AccountId, Chat, JobId, Platform, UnixMillis},
@@ -40,18 +41,12 @@ const GAP: Duration = Duration::from_millis(250);
 
 /// One sentence at a time for each account, among those that could not be said at once.
 #[derive(Debug, Default)]
-pub(super) struct Turns(Mutex<HashMap<(Platform, AccountId), Arc<Semaphore>>>);
+pub(super) struct Turns(Lines<(Platform, AccountId)>);
 
 impl Turns {
-    /// The turn of a sentence for this chat; it lasts until it is dropped.
-    async fn turn(&self, chat: &Chat) -> Option<OwnedSemaphorePermit> {
-        let turns = {
-            let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            turns.retain(|_, turns| Arc::strong_count(turns) > 1);
-            let account = (chat.platform.clone(), chat.account.clone());
-            Arc::clone(turns.entry(account).or_insert_with(|| Arc::new(Semaphore::new(1))))
-        };
-        let turn = turns.acquire_owned().await.ok();
+    /// The turn of a sentence, or of a mark, for this chat; it lasts until it is dropped.
+    pub(super) async fn turn(&self, chat: &Chat) -> First {
+        let turn = self.0.first((chat.platform.clone(), chat.account.clone())).await;
         tokio::time::sleep(GAP).await;
         turn
     }
@@ -113,6 +108,41 @@ impl Patience {
     }
 }
 
+/// When the end of a job was told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// Now, or never: it can't be told.
+    AtOnce,
+    /// When its account was back.
+    Late,
+    /// easel stops; the next start tells it.
+    NotYet,
+}
+
+/// The end of a job of this run, if it can't be told at once.
+struct Late<'a> {
+    job: &'a Active,
+    /// It may be told with others in one sentence.
+    folds: bool,
+    waits: Option<Waits>,
+}
+
+impl Late<'_> {
+    /// It has to wait, and is counted.
+    fn wait(&mut self, engine: &Arc<Engine>, text: &str) {
+        let StoredRequest { chat, user, .. } = &self.job.request;
+        engine.linger(self.job);
+        if self.folds && self.waits.is_none() {
+            self.waits = Some(Waits::new(engine, self.job.id, (chat.clone(), user.clone(), text.to_owned())));
+        }
+    }
+
+    /// All that are told with it now.
+    fn all(&self) -> Vec<CancellationToken> {
+        self.waits.as_ref().map(Waits::all).unwrap_or_default()
+    }
+}
+
 /// Speaks to the chat of one job.
 #[derive(Clone)]
 pub(super) struct Speaker {
@@ -156,6 +186,24 @@ impl Speaker {
         told
     }
 
+    /// The same for a job of this run, which counts among those of its account until it is told. Where nobody was asked
+    /// for anything, one sentence may tell several ends of one person.
+    pub(super) async fn tell_end(
+        &self,
+        job: &Active,
+        (sentence, charged): (&UserError, Charged),
+        patience: &mut Patience,
+    ) -> Told {
+        let text = self.text(sentence, charged);
+        let folds = charged == Charged::No && !job.may_cost();
+        let late = Late { job, folds, waits: None };
+        let told = self.send_or_wait(text, sentence.code, patience, Some(late)).await;
+        if told == Told::NotYet {
+            tracing::info!(job = %job.id, code = sentence.code, "the end of a job is told after the next start");
+        }
+        told
+    }
+
     fn text(&self, sentence: &UserError, charged: Charged) -> String {
         let said = |sentence: &UserError| self.engine.planner.say(&self.target.chat, sentence);
         match charge_note(sentence, charged) {
@@ -166,13 +214,29 @@ impl Speaker {
 
     /// False when easel stops first.
     async fn send(&self, text: String, code: &str, patience: &mut Patience) -> bool {
-        let reply = Reply::text(text);
+        self.send_or_wait(text, code, patience, None).await != Told::NotYet
+    }
+
+    async fn send_or_wait(
+        &self,
+        text: String,
+        code: &str,
+        patience: &mut Patience,
+        mut late: Option<Late<'_>>,
+    ) -> Told {
         let mut repeats = 0;
-        let mut turn = None;
+        let mut turn: Option<First> = None;
+        let mut when = Told::AtOnce;
         loop {
+            let together = late.as_ref().map(Late::all).unwrap_or_default();
+            let reply = Reply::text(self.for_all(&text, together.len()));
             let sent = self.adapter.send(&self.target, &reply).await;
             drop(turn.take());
-            let Err(error) = sent else { return true };
+            let Err(error) = sent else {
+                together.iter().for_each(CancellationToken::cancel);
+                return when;
+            };
+            when = Told::Late;
             let may_help = match &error {
                 SendError::Failed { failure: SendFailure::Disconnected, .. } => true,
                 SendError::Failed { failure: SendFailure::Transient, .. } => {
@@ -181,27 +245,53 @@ impl Speaker {
                 }
                 _ => false,
             };
-            let returned = if may_help {
-                patience.wait(&self.engine, &self.adapter, &self.target).await
-            } else {
-                Return::Never
+            if may_help && let Some(late) = &mut late {
+                late.wait(&self.engine, &text);
+            }
+            let told = async {
+                match late.as_ref().and_then(|late| late.waits.as_ref()) {
+                    Some(waits) => waits.told().await,
+                    None => std::future::pending().await,
+                }
+            };
+            let again = async {
+                if !may_help {
+                    return Return::Never;
+                }
+                let returned = patience.wait(&self.engine, &self.adapter, &self.target).await;
+                if returned == Return::Back {
+                    tokio::select! {
+                        biased;
+                        () = self.engine.stop.cancelled() => return Return::Stopping,
+                        next = self.engine.turns.turn(&self.target.chat) => turn = Some(next),
+                    }
+                }
+                returned
+            };
+            let returned = tokio::select! {
+                biased;
+                () = told => return Told::Late,
+                returned = again => returned,
             };
             match returned {
-                Return::Back => {
-                    turn = tokio::select! {
-                        biased;
-                        () = self.engine.stop.cancelled() => return false,
-                        turn = self.engine.turns.turn(&self.target.chat) => turn,
-                    };
-                }
-                Return::Stopping => return false,
+                Return::Back => {}
+                Return::Stopping => return Told::NotYet,
                 Return::Never => {
                     let chat = &self.target.chat;
                     tracing::warn!(%error, code, %chat, "a sentence could not be delivered");
-                    return true;
+                    return when;
                 }
             }
         }
+    }
+
+    /// The words for so many ends of one person.
+    fn for_all(&self, text: &str, ends: usize) -> String {
+        if ends < 2 {
+            return text.to_owned();
+        }
+        let others = UserError::new("note-others-too", "").with("more", ends as u64 - 1);
+        format!("{text}\n{}", self.engine.planner.say(&self.target.chat, &others))
     }
 
     /// Marks the request. False where that can't be done, and words have to stand in for it; a mark of which nobody knows

@@ -5,6 +5,7 @@ mod clips;
 mod remote;
 mod rounds;
 mod turns;
+mod unrecorded;
 
 use std::{
     collections::HashMap,
@@ -30,7 +31,10 @@ use crate::{
     message::{PictureLocator, PictureOrigin, PictureRef, Quote},
     ports::{Adapter, ApiKey, Capabilities, Operation, Output, SendError, SendFailure},
     reply::Reaction,
-    testing::{HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_picture},
+    testing::{
+        HandClock, MemoryStore, RecordingAdapter, ScriptedProvider, Step, spool, test_group as group,
+        test_picture, test_request, test_settings as settings,
+    },
 };
 
 struct TestPlanner {
@@ -86,21 +90,6 @@ struct World {
     settled: Arc<Mutex<Vec<Settlement>>>,
 }
 
-fn settings() -> EngineSettings {
-    EngineSettings {
-        schedule: ScheduleLimits {
-            max_running: 8,
-            max_running_per_chat: 2,
-            max_running_per_user: 1,
-            max_waiting: 200,
-        },
-        deadline: Duration::from_secs(900),
-        keep: KeepLimits { ttl_millis: 900_000, max_count: 2000, max_bytes: 1 << 30 },
-        max_download_bytes: 1 << 20,
-        clips: ClipSettings::default(),
-    }
-}
-
 fn world_with(store: MemoryStore, script: Vec<Step>) -> World {
     world_of(store, ScriptedProvider::new("p", script), &[])
 }
@@ -148,34 +137,22 @@ fn world(script: Vec<Step>) -> World {
     world_with(MemoryStore::default(), script)
 }
 
-fn group(id: &str) -> Chat {
-    Chat {
-        platform: "onebot".into(),
-        account: "1".into(),
-        kind: ChatKind::Group,
-        id: id.into(),
-        parent: None,
-    }
+fn request(user: &str, message: &str) -> StoredRequest {
+    test_request(user, message, "猫")
 }
 
-fn request(user: &str, message: &str) -> StoredRequest {
-    StoredRequest {
-        chat: group("g"),
-        user: user.into(),
-        message: message.into(),
-        feature: "draw".to_owned(),
-        prompt: "猫".to_owned(),
-        preset: None,
-        provider: None,
-        size: None,
-        ratio: None,
-        tier: None,
-        count: 1,
-        pictures: vec![],
-        fallback: vec![],
-        quote: None,
-        had_inline: false,
-        tickets: None,
+/// Waits for a state that nothing announces, for two hours of the test's own time.
+#[track_caller]
+fn until(come: impl Fn() -> bool) -> impl Future<Output = ()> {
+    let place = std::panic::Location::caller();
+    async move {
+        let waits = async {
+            while !come() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let waited = tokio::time::timeout(Duration::from_hours(2), waits).await;
+        assert!(waited.is_ok(), "what {place} waits for does not come");
     }
 }
 
@@ -206,9 +183,7 @@ impl World {
         self.provider.arrivals(1).await;
         let waiting =
             self.asks(StoredRequest { pictures: vec![url("http://x/a.png")], ..request("u", "m2") });
-        while !self.events().contains(&"collected".to_owned()) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until(|| self.events().contains(&"collected".to_owned())).await;
         waiting
     }
     /// Asks for a picture whose account goes away while it is drawn; `go` is what the provider waits for.
@@ -229,9 +204,7 @@ impl World {
         next
     }
     async fn ended(&self) {
-        while !self.engine.active().is_empty() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        until(|| self.engine.active().is_empty()).await;
     }
 }
 
@@ -326,9 +299,7 @@ async fn a_waiting_job_is_told_its_place_and_fetches_its_pictures_at_once() {
     second.pictures = vec![url("http://x/a.png")];
     w.asks(second);
     assert_eq!(w.adapter.send_number(1).await.text, "job-queued position=1 job=2");
-    while !w.events().contains(&"collected".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.events().contains(&"collected".to_owned())).await;
     assert_eq!(w.provider.requests().len(), 1, "the second waits");
     assert_eq!(w.adapter.downloads(), ["http://x/a.png"]);
     go.notify_one();
@@ -512,9 +483,7 @@ async fn a_result_waits_until_its_sending_can_be_recorded() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     w.adapter.set_away(true);
     release.notify_one();
-    while !w.events().contains(&"stored".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.events().contains(&"stored".to_owned())).await;
     w.store.set_broken(true);
     w.adapter.set_away(false);
     tokio::time::sleep(Duration::from_secs(60)).await;
@@ -823,9 +792,7 @@ async fn two_starts_before_the_peer_is_back_lose_no_stored_picture() {
     let go = Arc::new(Notify::new());
     let first = world(vec![Step::Hold(go.clone())]);
     first.draws_while_away(&go).await;
-    while !first.events().contains(&"stored".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| first.events().contains(&"stored".to_owned())).await;
     assert!(!first.events().contains(&"sending".to_owned()), "nothing is being sent to nobody");
     assert!(first.engine.shutdown(Duration::from_secs(5)).await);
     let second = first.restarted(vec![]);
@@ -844,9 +811,7 @@ async fn what_may_have_been_paid_is_not_bought_again_after_a_crash() {
     // A refusal that could not be told before the crash is not asked again.
     let w = refused_while_away();
     w.asks(request("u", "m1"));
-    while !w.events().contains(&"answered".to_owned()) {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.events().contains(&"answered".to_owned())).await;
     let next = w.restarted(vec![]);
     assert_eq!(next.recover().await, Recovered { interrupted: 1, ..Recovered::default() });
     assert!(next.provider.requests().is_empty());
@@ -918,7 +883,7 @@ async fn what_is_free_is_no_unknown_price_and_was_never_paid() {
 #[tokio::test(start_paused = true)]
 async fn nobody_hears_of_charges_where_everything_is_free() {
     for (free, lost, cut, fewer) in [
-        (false, "error-unanswered", "error-interrupted", "note-fewer-charged made=1 wished=2"),
+        (false, "error-unanswered-again calls=2", "error-interrupted", "note-fewer-charged made=1 wished=2"),
         (true, "error-unanswered-free", "error-interrupted-free", "note-fewer made=1 wished=2"),
     ] {
         let capabilities = Capabilities { generate: true, max_count: 1, free, ..Capabilities::default() };
@@ -955,9 +920,7 @@ async fn nobody_hears_of_charges_where_everything_is_free() {
         let go = Arc::new(Notify::new());
         let w = world(MemoryStore::default(), vec![Step::Hold(go.clone())]);
         w.draws_while_away(&go).await;
-        while !w.events().contains(&"stored".to_owned()) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until(|| w.events().contains(&"stored".to_owned())).await;
         let [name] = &w.store.blob_names()[..] else { panic!("one picture") };
         w.store.ports().blobs.remove(name).await.unwrap();
         let next = world(w.store.clone(), vec![]);

@@ -1,12 +1,18 @@
 //! Where the bytes of a picture go while they arrive: into memory, segment by segment, as long as the budget allows it,
 //! else into a file.
+//!
+//! A sink is not async: it takes bytes in the middle of parsers. Whoever feeds one on a runtime's thread asks beforehand
+//! whether a file may be written ([`Spool::may_write_files`]) and then does it [beside](Spool::beside) the runtime.
 
 use std::{
     fs,
     io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use bytes::Bytes;
@@ -24,6 +30,9 @@ pub const SEGMENT: usize = 192 * 1024;
 /// The first segment grows to its length by way of these, for small pictures of unknown length.
 const FIRST_STEPS: [usize; 2] = [16 * 1024, 64 * 1024];
 
+/// What a sink may take beyond the bytes it is given: the rest of a segment, and whole pages for a few others.
+const MARGIN: u64 = 2 * SEGMENT as u64;
+
 /// The ending of spool files.
 const ENDING: &str = "part";
 
@@ -33,6 +42,8 @@ pub struct Spool {
     budget: BytesBudget,
     dir: Arc<Path>,
     drafts: Option<Arc<dyn Drafts>>,
+    /// Whether a sink of this call went to a file.
+    in_files: Arc<AtomicBool>,
 }
 
 impl Spool {
@@ -56,7 +67,7 @@ impl Spool {
                 fs::remove_file(entry.path())?;
             }
         }
-        Ok(Self { budget, dir: dir.into(), drafts: None })
+        Ok(Self { budget, dir: dir.into(), drafts: None, in_files: Arc::default() })
     }
 
     /// The same spool for pictures that will be stored: large ones are drafted while they arrive.
@@ -68,6 +79,34 @@ impl Spool {
     /// The budget behind it.
     pub fn budget(&self) -> &BytesBudget {
         &self.budget
+    }
+
+    /// The same spool for one call, which knows of the call's own sinks whether they write files.
+    #[must_use]
+    pub fn for_call(&self) -> Self {
+        Self { in_files: Arc::default(), ..self.clone() }
+    }
+
+    /// Whether this call's sinks may write a file when they are given `bytes` more: one of them did already, or the
+    /// budget has hardly more room than that. Only who takes the last room at the very same time can make a `false` untrue.
+    pub fn may_write_files(&self, bytes: usize) -> bool {
+        self.in_files.load(Ordering::Relaxed) || self.budget.free() < bytes as u64 + MARGIN
+    }
+
+    /// Does `work`, which gives this call's sinks at most `bytes` more or reads what they made: on a blocking thread if
+    /// that [may write files](Self::may_write_files), else right here. Dropping the future leaves begun work to its end.
+    ///
+    /// # Errors
+    /// When the runtime is shutting down, or `work` panicked on its thread.
+    pub async fn beside<R: Send + 'static>(
+        &self,
+        bytes: usize,
+        work: impl FnOnce() -> R + Send + 'static,
+    ) -> io::Result<R> {
+        if !self.may_write_files(bytes) {
+            return Ok(work());
+        }
+        tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
     }
 
     /// A sink; `expected` bytes are reserved at once when they are free (0 = unknown).
@@ -220,6 +259,7 @@ impl BodySink {
 
     fn move_to_file(&mut self) -> io::Result<()> {
         self.draft = None;
+        self.spool.in_files.store(true, Ordering::Relaxed);
         let path = self.spool.dir.join(format!("{}.{ENDING}", uuid::Uuid::now_v7().simple()));
         let mut file = fs::File::create(&path)?;
         let owned = Arc::new(SpoolFile { path, temporary: true });
@@ -457,6 +497,47 @@ mod tests {
         check(8 << 20, &picture(SEGMENT), true);
         check(8 << 20, &picture(SEGMENT - 1), false);
         check(8 << 20, &pattern(1_000_000), false);
+    }
+
+    #[test]
+    fn a_call_knows_when_it_may_write_files() {
+        #[track_caller]
+        fn check(call: &Spool, bytes: usize, expected: bool) {
+            assert_eq!(call.may_write_files(bytes), expected, "{bytes}");
+        }
+        let (_dir, spool) = spool(1 << 20);
+        let all = spool.budget().free();
+        let (one, other) = (spool.for_call(), spool.for_call());
+        let most = usize::try_from(all - MARGIN).unwrap();
+        check(&one, most, false);
+        check(&one, most + 1, true);
+        let rest = spool.budget().try_take(all).unwrap();
+        check(&one, 0, true);
+        let mut sink = one.clone().with_drafts(None).sink(0);
+        sink.write(b"x").unwrap();
+        drop(rest);
+        check(&one, 0, true);
+        check(&other, 0, false);
+    }
+
+    #[tokio::test]
+    async fn files_are_written_beside_the_runtime() {
+        let (_dir, spool) = spool(1 << 20);
+        let here = std::thread::current().id();
+        let mut call = spool.for_call();
+        for (written, beside) in [(SEGMENT, false), (6 * SEGMENT, true), (1, true)] {
+            let mut sink = call.sink(0);
+            let (thread, body) = call
+                .beside(written, move || {
+                    sink.write(&pattern(written)).unwrap();
+                    (std::thread::current().id(), sink.finish().unwrap())
+                })
+                .await
+                .unwrap();
+            assert_eq!((thread != here, body.len()), (beside, written as u64));
+            drop(body);
+            call = call.with_drafts(None);
+        }
     }
 
     #[test]

@@ -170,6 +170,23 @@ pub trait Adapter: PictureSource {
         true
     }
 
+    /// The same, asked of the platform where the news of a mute or a removal may have been missed: while easel did not
+    /// run, or the account was away. May take a call, a few seconds at most, and remembers the answer for a while.
+    ///
+    /// Asked only before a job is paid that did not begin with a message just now, or where [`Self::may_speak`] says no: the
+    /// news of the end of a mute may have been missed, too. Whoever has just spoken in a chat has
+    /// shown that the bot hears it, so an ordinary picture must not wait for an answer; whether the bot is muted there
+    /// shows at its first send, and is remembered.
+    async fn find_out_may_speak(&self, chat: &Chat) -> bool {
+        self.may_speak(chat)
+    }
+
+    /// How much longer the account is muted in the chat, at most, where somebody told its end; `None` where it is not muted,
+    /// or for good.
+    fn muted_for(&self, _chat: &Chat) -> Option<Duration> {
+        None
+    }
+
     /// Runs until `stop`: listens or connects, reconnects for ever, delivers messages to the inbox. Calls `ready`
     /// once, when it listens (or has started to dial).
     ///
@@ -182,7 +199,11 @@ pub trait Adapter: PictureSource {
         stop: CancellationToken,
     ) -> Result<(), AdapterError>;
 
-    /// Sends one reply. Chooses the way by itself (base64, stream upload, …) and walks its own ladder after certain
+    /// Waits until the chat may get its next picture, clip or file, where the platform suffers only so many; at once where
+    /// nobody came before. Turns are in the order of these calls; dropping the future is fine.
+    async fn turn(&self, _chat: &Chat) {}
+
+    /// Sends one reply; one with media at its [`turn`](Self::turn), for which the caller has waited. Chooses the way by itself (base64, stream upload, …) and walks its own ladder after certain
     /// failures; never sends twice after an unknown outcome.
     ///
     /// # Errors

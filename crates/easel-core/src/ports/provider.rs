@@ -1,6 +1,6 @@
 //! An engine that makes pictures or clips, seen from the core.
 
-use std::{borrow::Cow, sync::Arc, time::Duration};
+use std::{borrow::Cow, pin::Pin, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use secrecy::SecretString;
@@ -220,6 +220,23 @@ pub struct Capabilities {
     pub free: bool,
 }
 
+/// Why a provider does not take a request, as far as that is known without asking the service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// The model in use takes fewer reference images.
+    TooManyReferences {
+        /// At most this many.
+        max: usize,
+    },
+    /// The model in use only changes pictures, and there is none.
+    NeedsReference,
+    /// The service refused every size before that the wish can be asked as.
+    SizesRefused,
+}
+
+/// A free question to the service that comes before a request.
+pub type Preparation<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
 /// What came back.
 #[derive(Debug, Default)]
 pub struct Generated {
@@ -268,6 +285,20 @@ pub trait Provider: Send + Sync {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// What has to be found out before a request can be judged, such as which models the service has: free, bounded, and
+    /// without an error, because a request can be made without the answer. `None` when nothing has to be asked now.
+    fn preparation<'a>(&'a self, cx: &'a CallContext) -> Option<Preparation<'a>> {
+        let _ = cx;
+        None
+    }
+
+    /// Why this would not take the request as it is now; `None` when it would. Asks nobody. The request's output is what a
+    /// person wishes and nothing else: an owner's default is no wish, and is left out where it was refused.
+    fn refuses(&self, request: &GenerateRequest) -> Option<Unfit> {
+        let _ = request;
+        None
+    }
+
     /// What is recorded before a call that creates a task at the service; `None` when the answer comes with the call.
     fn intent(&self, request: &GenerateRequest) -> Option<TaskIntent> {
         let _ = request;
@@ -284,8 +315,9 @@ pub trait Provider: Send + Sync {
     async fn generate(&self, request: &GenerateRequest, cx: &CallContext)
     -> Result<Generated, ProviderError>;
 
-    /// Goes on with a task that an earlier run created, or one whose order was not answered and whose id easel chose: asks about it, fetches what it made. Creates nothing, except
-    /// where the service certainly never saw the task (it lets easel choose ids and does not know this one).
+    /// Goes on with a task that an earlier run created, or one whose order was not answered and whose id easel chose: asks
+    /// about it, fetches what it made. Creates nothing, except where the service certainly never saw the task (it lets easel
+    /// choose ids and does not know this one).
     ///
     /// # Errors
     /// See [`ProviderError`].

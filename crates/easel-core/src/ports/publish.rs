@@ -1,21 +1,22 @@
-//! Pictures under an address that a service can reach, for services that fetch references instead of taking their bytes.
+//! Pictures and clips under an address that others can reach: for services that fetch references instead of taking their
+//! bytes, and for chat platforms that fetch what is to be shown.
 
 use async_trait::async_trait;
 
-use crate::{media::Picture, ports::StoreError};
+use crate::{media::Body, ports::StoreError};
 
-/// Serves pictures to the world for a short time.
+/// Serves pictures and clips to the world for a short time.
 #[async_trait]
 pub trait PublishMedia: Send + Sync {
-    /// Puts a picture under a public address that nobody can guess. It is there until the returned value is dropped, and
-    /// at most for an hour.
+    /// Puts bytes under a public address that nobody can guess and that ends with `.extension`, by which those who fetch
+    /// them know what they are (`png`, `mp4`). They are there until the returned value is dropped, and at most for an hour.
     ///
     /// # Errors
-    /// When it can't be served.
-    async fn publish(&self, picture: &Picture) -> Result<Published, StoreError>;
+    /// When they can't be served.
+    async fn publish(&self, body: &Body, extension: &str) -> Result<Published, StoreError>;
 }
 
-/// A picture that the world can fetch; dropped, it can't any more.
+/// Something that the world can fetch; dropped, it can't any more.
 pub struct Published {
     /// Its address, `https://` where the owner has it.
     pub url: String,
@@ -25,7 +26,7 @@ pub struct Published {
 
 impl std::fmt::Debug for Published {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // The address is as good as the picture.
+        // The address is as good as what lies there.
         f.write_str("Published")
     }
 }

@@ -83,6 +83,11 @@ impl Preset {
         filled.trim_matches(is_space).to_owned()
     }
 
+    /// Whether its prompt has a place for words that must not stay empty when there is no picture either.
+    pub fn needs_words(&self) -> bool {
+        self.feature != Feature::Edit && first_placeholder(&self.prompt).is_some()
+    }
+
     /// Whether it is of no use without a picture.
     pub fn needs_picture(&self) -> bool {
         self.feature == Feature::Edit

@@ -8,7 +8,10 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use tokio::sync::{Notify, oneshot};
+use tokio::{
+    sync::{Notify, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -66,9 +69,20 @@ struct State {
     hold_marks: Option<Arc<Notify>>,
     unmarked: VecDeque<SendError>,
     away: bool,
+    away_accounts: Vec<AccountId>,
     leaves: Option<usize>,
     silenced: bool,
+    found_silenced: bool,
+    mute_ends: Option<Instant>,
+    pace: Duration,
+    turns: HashMap<Chat, Instant>,
     next: u64,
+}
+
+impl State {
+    fn is_away(&self, account: &AccountId) -> bool {
+        self.away || self.away_accounts.contains(account)
+    }
 }
 
 impl RecordingAdapter {
@@ -107,6 +121,15 @@ impl RecordingAdapter {
         self.changed.notify_waiters();
     }
 
+    /// Whether the peer of one account is away.
+    pub fn set_account_away(&self, account: &str, away: bool) {
+        self.with(|state| {
+            state.away_accounts.retain(|known| known.as_str() != account);
+            state.away_accounts.extend(away.then(|| account.into()));
+        });
+        self.changed.notify_waiters();
+    }
+
     /// The peer goes away after so many more sends.
     pub fn away_after(&self, sends: usize) {
         self.with(|state| state.leaves = Some(sends));
@@ -127,6 +150,21 @@ impl RecordingAdapter {
     /// Whether the account was muted or removed: then sends are refused as forbidden.
     pub fn set_silenced(&self, silenced: bool) {
         self.with(|state| state.silenced = silenced);
+    }
+
+    /// The account was muted while nobody listened: whoever asks finds it out.
+    pub fn silence_unheard(&self) {
+        self.with(|state| state.found_silenced = true);
+    }
+
+    /// The account is muted for so long, and a notice told that: until then sends are refused as forbidden.
+    pub fn mute_for(&self, time: Duration) {
+        self.with(|state| state.mute_ends = Some(Instant::now() + time));
+    }
+
+    /// So much time passes between two turns of a chat.
+    pub fn set_pace(&self, pace: Duration) {
+        self.with(|state| state.pace = pace);
     }
 
     /// Downloads wait for the returned notification.
@@ -236,8 +274,8 @@ impl Adapter for RecordingAdapter {
         }
     }
 
-    fn is_connected(&self, _account: &AccountId) -> bool {
-        self.with(|state| !state.away)
+    fn is_connected(&self, account: &AccountId) -> bool {
+        self.with(|state| !state.is_away(account))
     }
 
     async fn connected(&self, account: &AccountId) {
@@ -250,8 +288,29 @@ impl Adapter for RecordingAdapter {
         }
     }
 
-    fn may_speak(&self, _chat: &Chat) -> bool {
-        self.with(|state| !state.silenced)
+    fn may_speak(&self, chat: &Chat) -> bool {
+        self.with(|state| !state.silenced) && self.muted_for(chat).is_none()
+    }
+
+    fn muted_for(&self, _chat: &Chat) -> Option<Duration> {
+        let ends = self.with(|state| state.mute_ends)?;
+        Some(ends.saturating_duration_since(Instant::now())).filter(|rest| !rest.is_zero())
+    }
+
+    async fn turn(&self, chat: &Chat) {
+        let turn = self.with(|state| {
+            let turn = state.turns.get(chat).copied().unwrap_or_else(Instant::now).max(Instant::now());
+            state.turns.insert(chat.clone(), turn + state.pace);
+            turn
+        });
+        if turn > Instant::now() {
+            tokio::time::sleep_until(turn).await;
+        }
+    }
+
+    async fn find_out_may_speak(&self, chat: &Chat) -> bool {
+        self.with(|state| state.silenced |= state.found_silenced);
+        self.may_speak(chat)
     }
 
     async fn run(
@@ -297,11 +356,11 @@ impl Adapter for RecordingAdapter {
             }
         }
         let result = self.with(|state| {
-            if state.away {
+            if state.is_away(&target.chat.account) {
                 let reason = "away".to_owned();
                 return Err(SendError::Failed { failure: SendFailure::Disconnected, reason });
             }
-            if state.silenced {
+            if state.silenced || state.mute_ends.is_some_and(|ends| ends > Instant::now()) {
                 let reason = "silenced".to_owned();
                 return Err(SendError::Failed { failure: SendFailure::Forbidden, reason });
             }
@@ -333,8 +392,11 @@ impl Adapter for RecordingAdapter {
         Ok(())
     }
 
-    async fn quote(&self, _chat: &Chat, message: &MessageId) -> Option<Quote> {
-        self.with(|state| if state.away { None } else { state.quotes.get(message.as_str()).cloned() })
+    async fn quote(&self, chat: &Chat, message: &MessageId) -> Option<Quote> {
+        self.with(|state| {
+            let is_away = state.is_away(&chat.account);
+            state.quotes.get(message.as_str()).filter(|_| !is_away).cloned()
+        })
     }
 
     fn recent_pictures(&self, chat: &Chat, user: &UserId, within: Duration) -> Vec<PictureRef> {

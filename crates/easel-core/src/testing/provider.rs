@@ -15,7 +15,7 @@ use crate::{
     media::{Body, Clip, ClipFormat, Picture, PictureFormat},
     ports::{
         CallContext, Capabilities, ClipLimits, GenerateRequest, Generated, GeneratedPicture, Operation,
-        Provider, RemoteTask, TaskIntent,
+        Output, Preparation, Provider, RemoteTask, TaskIntent, Unfit,
     },
 };
 
@@ -56,6 +56,10 @@ pub struct ScriptedProvider {
     cancel: Mutex<CancellationToken>,
     /// Chooses the ids of its tasks itself.
     chooses: bool,
+    /// Why it takes no wish for a size, or no request at all.
+    unfit: Mutex<Option<Unfit>>,
+    /// What it waits for before its first request, and what it knows then.
+    preparing: Mutex<Option<(Arc<Notify>, Option<Unfit>)>>,
     arrived: Notify,
 }
 
@@ -118,8 +122,20 @@ impl ScriptedProvider {
             clip_limits: Mutex::default(),
             cancel: Mutex::default(),
             chooses: false,
+            unfit: Mutex::default(),
+            preparing: Mutex::default(),
             arrived: Notify::new(),
         }
+    }
+
+    /// From now on, why it takes no request; of [`Unfit::SizesRefused`], none with a wish for a shape.
+    pub fn refuse(&self, unfit: Option<Unfit>) {
+        *self.unfit.lock().unwrap() = unfit;
+    }
+
+    /// Has to find something out before its first request: what that is, it knows when it is notified.
+    pub fn prepare(&self, until: Arc<Notify>, unfit: Option<Unfit>) {
+        *self.preparing.lock().unwrap() = Some((until, unfit));
     }
 
     /// The ids of the tasks that were asked about after a restart, in order.
@@ -202,6 +218,20 @@ impl Provider for ScriptedProvider {
 
     fn capabilities(&self) -> Capabilities {
         self.capabilities.clone()
+    }
+
+    fn preparation<'a>(&'a self, _: &'a CallContext) -> Option<Preparation<'a>> {
+        let (until, unfit) = self.preparing.lock().unwrap().clone()?;
+        Some(Box::pin(async move {
+            until.notified().await;
+            self.refuse(unfit);
+            *self.preparing.lock().unwrap() = None;
+        }))
+    }
+
+    fn refuses(&self, request: &GenerateRequest) -> Option<Unfit> {
+        let unfit = *self.unfit.lock().unwrap();
+        unfit.filter(|unfit| *unfit != Unfit::SizesRefused || request.output != Output::default())
     }
 
     fn intent(&self, _: &GenerateRequest) -> Option<TaskIntent> {

@@ -29,6 +29,7 @@ struct Inner {
     entries: Vec<Entry>,
     broken: bool,
     blobs_broken: bool,
+    ledger_broken: bool,
     written: Vec<String>,
     hold: Option<Arc<Notify>>,
 }
@@ -59,6 +60,11 @@ impl MemoryStore {
         self.inner.lock().unwrap().blobs_broken = broken;
     }
 
+    /// Makes the ledger alone fail.
+    pub fn set_ledger_broken(&self, broken: bool) {
+        self.inner.lock().unwrap().ledger_broken = broken;
+    }
+
     /// The name of every blob that was written, as often as it was.
     pub fn blobs_written(&self) -> Vec<String> {
         self.inner.lock().unwrap().written.clone()
@@ -80,10 +86,14 @@ impl MemoryStore {
 
     fn check(&self) -> Result<(), StoreError> {
         if self.inner.lock().unwrap().broken {
-            return Err(StoreError::Io("no space left".to_owned()));
+            return Err(no_room());
         }
         Ok(())
     }
+}
+
+fn no_room() -> StoreError {
+    StoreError::Io("no space left".to_owned())
 }
 
 #[async_trait]
@@ -154,7 +164,7 @@ impl Blobs for MemoryStore {
         let bytes = body.read().map_err(|error| StoreError::Io(error.to_string()))?;
         let mut inner = self.inner.lock().unwrap();
         if inner.blobs_broken {
-            return Err(StoreError::Io("no space left".to_owned()));
+            return Err(no_room());
         }
         inner.written.push(name.to_owned());
         inner.blobs.insert(name.to_owned(), bytes);
@@ -178,11 +188,12 @@ impl Blobs for MemoryStore {
 #[async_trait]
 impl Ledger for MemoryStore {
     fn append(&self, entries: Vec<Entry>) -> Durable {
-        let checked = self.check();
-        if checked.is_ok() {
-            self.inner.lock().unwrap().entries.extend(entries);
+        let mut inner = self.inner.lock().unwrap();
+        let full = inner.broken || inner.ledger_broken;
+        if !full {
+            inner.entries.extend(entries);
         }
-        Box::pin(async move { checked })
+        Box::pin(async move { if full { Err(no_room()) } else { Ok(()) } })
     }
 
     async fn load(&self) -> Result<Vec<JobRecord>, StoreError> {

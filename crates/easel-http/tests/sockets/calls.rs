@@ -185,6 +185,15 @@ async fn what_was_sent_and_not_answered_is_never_repeated() {
 }
 
 #[tokio::test]
+async fn silence_is_noticed_before_it_has_lasted_twice_as_long() {
+    let peer = Peer::start(|_| silence("")).await;
+    let (longest, nearly_twice) = (Duration::from_secs(1), Duration::from_millis(1950));
+    let call = direct().post(peer.url("/")).json("{}").answer_timeout(longest).within(nearly_twice);
+    let error = call.send().await.unwrap_err();
+    assert!(matches!(error, HttpError::Unanswered { whole: true, .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_request_that_breaks_off_was_never_whole() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

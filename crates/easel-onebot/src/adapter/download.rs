@@ -146,18 +146,21 @@ impl OneBot {
     async fn get_once(&self, url: &str, max_bytes: u64) -> Result<Result<Body, DownloadError>, HttpError> {
         let limits = DownloadLimits::user_pictures(max_bytes);
         let mut response = self.downloads.get(url).download_limits(limits).open().await?;
-        let mut sink = self.spool.sink(response.body.expected_bytes().unwrap_or(0).min(max_bytes));
+        let spool = self.spool.for_call();
+        let mut sink = spool.sink(response.body.expected_bytes().unwrap_or(0).min(max_bytes));
         let disk = |error: std::io::Error| DownloadError::Unreachable(format!("the spool failed: {error}"));
         let mut first = true;
         while let Some(chunk) = response.body.next_chunk().await? {
             if std::mem::take(&mut first) && is_expiry(&chunk) {
                 return Ok(Err(DownloadError::Expired));
             }
-            if let Err(error) = sink.write(&chunk) {
-                return Ok(Err(disk(error)));
+            let written = spool.beside(chunk.len(), move || sink.write(&chunk).map(|()| sink)).await;
+            match written.flatten() {
+                Ok(same) => sink = same,
+                Err(error) => return Ok(Err(disk(error))),
             }
         }
-        Ok(sink.finish().map_err(disk))
+        Ok(spool.beside(0, move || sink.finish()).await.flatten().map_err(disk))
     }
 }
 

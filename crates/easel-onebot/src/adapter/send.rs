@@ -9,7 +9,7 @@ use std::{
 
 use easel_core::{
     media::{Body, Media},
-    ports::{SendError, SendFailure},
+    ports::{Published, SendError, SendFailure},
     reply::{Clearance, Part, Reply, Sent, Target},
 };
 use tokio::io::AsyncWriteExt as _;
@@ -117,7 +117,7 @@ impl OneBot {
             rigid: cargo.iter().any(|cargo| cargo.is_clip),
             streams: link.streams(),
             napfile: config.nap_server().is_some() && !link.section.napfile.is_open(),
-            publishes: self.publisher.is_some(),
+            publishes: self.publish.is_some(),
             paths_unreadable: link.paths_unreadable(),
         };
         let mut last = SendError::Failed {
@@ -131,7 +131,7 @@ impl OneBot {
             ways(config.image_delivery, facts)
         };
         for way in offered {
-            let (sources, _temporary) = match self.prepare(way, link, &cargo).await {
+            let (sources, _kept) = match self.prepare(way, link, &cargo).await {
                 Ok(prepared) => prepared,
                 Err(error @ SendError::Unknown { .. }) => {
                     // Only an upload: nothing is in the chat yet.
@@ -217,35 +217,45 @@ impl OneBot {
         fixed.saturating_sub(5_000).max(1_000) + encoded_len(bytes) * 1000 / (256 * 1024)
     }
 
-    /// Brings the files to where the way needs them.
+    /// Brings the files to where the way needs them, and what keeps them there until the answer.
     async fn prepare(
         &self,
         way: Way,
         link: &Link,
         cargo: &[Cargo<'_>],
-    ) -> Result<(Vec<Source>, Vec<Temporary>), SendError> {
+    ) -> Result<(Vec<Source>, Vec<Box<dyn Send + Sync>>), SendError> {
         let mut sources = Vec::with_capacity(cargo.len());
-        let mut temporary = Vec::new();
+        let mut kept: Vec<Box<dyn Send + Sync>> = Vec::new();
         for cargo in cargo {
             sources.push(match way {
                 Way::Base64 => Source::Base64(cargo.body.clone()),
                 Way::Stream => Source::Uri(self.upload(link, *cargo).await?),
                 Way::Napfile => Source::Uri(self.hand_to_receiver(link, *cargo).await?),
-                Way::Url => {
-                    let publish = || self.publisher.as_ref()?.publish(cargo.name, cargo.body);
-                    let address = cargo.link.map(str::to_owned).or_else(publish);
-                    Source::Uri(address.ok_or_else(|| failed("no link could be published"))?)
-                }
+                Way::Url => Source::Uri(if let Some(link) = cargo.link {
+                    link.to_owned()
+                } else {
+                    let published = self.published(*cargo).await?;
+                    kept.push(published.keep);
+                    published.url
+                }),
                 Way::File => {
                     let (path, made) = self.place(*cargo).await.map_err(|error| {
                         failed(&format!("the file could not be written for the implementation: {error}"))
                     })?;
-                    temporary.extend(made);
+                    kept.extend(made.map(|made| Box::new(made) as Box<dyn Send + Sync>));
                     Source::Uri(path)
                 }
             });
         }
-        Ok((sources, temporary))
+        Ok((sources, kept))
+    }
+
+    /// Puts a file under an address that the implementation can fetch.
+    async fn published(&self, cargo: Cargo<'_>) -> Result<Published, SendError> {
+        let publish = self.publish.as_ref().ok_or_else(|| failed("nothing can publish links"))?;
+        let extension = cargo.name.rsplit_once('.').map_or("bin", |(_, extension)| extension);
+        let published = publish.publish(cargo.body, extension).await;
+        published.map_err(|error| failed(&format!("the link could not be published: {error}")))
     }
 
     async fn hand_to_receiver(&self, link: &Link, cargo: Cargo<'_>) -> Result<String, SendError> {

@@ -1,9 +1,11 @@
 //! The whole adapter against a fake implementation on real sockets.
 
+mod accounts;
 mod delivery;
 mod hostile;
 mod links;
 mod lookups;
+mod standing;
 
 use std::sync::Mutex;
 
@@ -85,7 +87,7 @@ impl Rig {
     async fn start_with(
         sections: Vec<OneBotSection>,
         timing: Timing,
-        publisher: Option<Arc<dyn Publisher>>,
+        publish: Option<Arc<dyn PublishMedia>>,
     ) -> Self {
         easel_http::crypto::install();
         let folder = tempfile::tempdir().unwrap();
@@ -95,7 +97,7 @@ impl Rig {
             clock: Arc::new(SystemClock),
             spool: Spool::new(BytesBudget::new(256 << 20), &folder.path().join("spool")).unwrap(),
             outbox: folder.path().join("outbox"),
-            publisher,
+            publish,
         };
         let adapter = Arc::new(OneBot::with_timing(sections, deps, timing).unwrap());
         let (sender, messages) = mpsc::unbounded_channel();

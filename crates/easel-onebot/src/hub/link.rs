@@ -3,7 +3,10 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -52,6 +55,8 @@ pub(crate) struct Link {
     send_limit: Duration,
     /// Whether the last call that could tell found somebody at the other end.
     reached: watch::Sender<bool>,
+    /// Whether the implementation at the other end is logged in to QQ, as far as it told.
+    logged_in: AtomicBool,
 }
 
 enum Wire {
@@ -66,6 +71,19 @@ struct Facts {
     absent: HashSet<&'static str>,
     streams: bool,
     paths_unreadable: bool,
+}
+
+/// What an implementation says when it is asked whether it is logged in to QQ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Login {
+    /// It is.
+    In,
+    /// It is not.
+    Out,
+    /// It answered something else: it can't tell.
+    Untold,
+    /// Nobody answered.
+    Unanswered,
 }
 
 /// An answer that is no success, or none at all.
@@ -90,7 +108,8 @@ impl Link {
 
     fn over(wire: Wire, section: Arc<Section>, timing: &Timing) -> Self {
         let reached = watch::Sender::new(true);
-        Self { wire, section, facts: Mutex::default(), send_limit: timing.send, reached }
+        let logged_in = AtomicBool::new(true);
+        Self { wire, section, facts: Mutex::default(), send_limit: timing.send, reached, logged_in }
     }
 
     /// Makes a call and judges its answer.
@@ -131,6 +150,14 @@ impl Link {
         let changes = |known: &mut bool| std::mem::replace(known, reached) != reached;
         if self.reached.send_if_modified(changes) && !reached {
             tracing::warn!(section = self.section.index, "the OneBot HTTP API cannot be reached");
+        }
+    }
+
+    /// Finds out whether anybody listens: any answer tells, also of somebody who is known not to have the action.
+    pub(crate) async fn probe(&self) {
+        if let Wire::Http(link) = &self.wire {
+            let asked = crate::outbound::plain("get_login_info");
+            self.learn_reached(&link.call(asked, self.section.config.call_timeout()).await);
         }
     }
 
@@ -187,7 +214,22 @@ impl Link {
 
     /// Whether the end of a call can be held back here.
     pub(crate) fn holds_back(&self) -> bool {
+        self.is_socket()
+    }
+
+    /// Whether it is a connection, and not an API that is called now and then.
+    pub(crate) fn is_socket(&self) -> bool {
         matches!(self.wire, Wire::Socket(_))
+    }
+
+    /// Whether its implementation is logged in to QQ, as far as it told.
+    pub(crate) fn is_logged_in(&self) -> bool {
+        self.logged_in.load(Ordering::Acquire)
+    }
+
+    /// Takes note of that. Its account must hear of it, too; see [`super::Account::set_online`].
+    pub(super) fn set_logged_in(&self, logged_in: bool) {
+        self.logged_in.store(logged_in, Ordering::Release);
     }
 
     /// Whether calls can be made now.
@@ -229,10 +271,17 @@ impl Link {
         facts(&self.facts).paths_unreadable = true;
     }
 
-    /// Asks whether the account is logged in to QQ (OneBot v11 reference, `get_status`); `None` when nothing tells.
-    pub(crate) async fn is_logged_in(&self) -> Option<bool> {
-        let reply = self.call(crate::outbound::plain("get_status")).await.ok()?;
-        is_online(reply.data.as_deref()?)
+    /// Asks whether the account is logged in to QQ (OneBot v11 reference, `get_status`).
+    pub(crate) async fn ask_login(&self) -> Login {
+        match self.call(crate::outbound::plain("get_status")).await {
+            Ok(reply) => match reply.data.as_deref().and_then(is_online) {
+                Some(true) => Login::In,
+                Some(false) => Login::Out,
+                None => Login::Untold,
+            },
+            Err(CallFailure::Action(_)) => Login::Untold,
+            Err(CallFailure::Call(_)) => Login::Unanswered,
+        }
     }
 
     /// Asks once which program it is.

@@ -166,11 +166,11 @@ fn notices_that_matter() {
     }
     check(
         r#"{"post_type":"meta_event","meta_event_type":"heartbeat","interval":"5000","status":{"online":false},"self_id":3}"#,
-        r#"Alive { self_id: Some("3"), interval_ms: Some(5000), online: Some(false), time: UnixMillis(0) }"#,
+        r#"Alive { self_id: Some("3"), interval_ms: Some(5000), online: Some(false), begins: false, time: UnixMillis(0) }"#,
     );
     check(
         r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect","time":1789000000,"self_id":3}"#,
-        r#"Alive { self_id: Some("3"), interval_ms: None, online: None, time: UnixMillis(1789000000000) }"#,
+        r#"Alive { self_id: Some("3"), interval_ms: None, online: None, begins: true, time: UnixMillis(1789000000000) }"#,
     );
 }
 
@@ -268,16 +268,24 @@ fn words_around_a_picture_stay_apart() {
 #[test]
 fn frames_tell_whether_the_account_is_logged_in() {
     #[track_caller]
-    fn check(json: &str, expected: Option<bool>) {
-        let Ok(Inbound::Alive { online, .. }) = parse(json) else { panic!("{json}") };
-        assert_eq!(online, expected, "{json}");
+    fn check(json: &str, expected: (Option<bool>, bool)) {
+        let Ok(Inbound::Alive { online, begins, .. }) = parse(json) else { panic!("{json}") };
+        assert_eq!((online, begins), expected, "{json}");
     }
-    check(r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"connect"}"#, None);
-    check(r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"disable"}"#, None);
-    check(r#"{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"enable"}"#, Some(true));
-    check(
-        r#"{"post_type":"meta_event","meta_event_type":"heartbeat","status":{"online":false}}"#,
-        Some(false),
-    );
-    check(r#"{"post_type":"meta_event","meta_event_type":"heartbeat"}"#, None);
+    let lifecycle = |sub_type: &str| {
+        format!(
+            r#"{{"post_type":"meta_event","meta_event_type":"lifecycle","sub_type":"{sub_type}","status":{{"online":true}}}}"#
+        )
+    };
+    check(&lifecycle("connect"), (None, true));
+    check(&lifecycle("enable"), (None, true));
+    check(&lifecycle("disable"), (None, false));
+    let heartbeat = |status: &str| {
+        format!(r#"{{"post_type":"meta_event","meta_event_type":"heartbeat","status":{status}}}"#)
+    };
+    check(&heartbeat(r#"{"online":false}"#), (Some(false), false));
+    check(&heartbeat(r#"{"online":true,"good":true}"#), (Some(true), false));
+    // The standard allows that it is not known.
+    check(&heartbeat(r#"{"online":null}"#), (None, false));
+    check(&heartbeat("null"), (None, false));
 }

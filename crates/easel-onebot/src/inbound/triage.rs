@@ -52,6 +52,7 @@ pub(crate) fn triage<'a>(frame: &'a str, me: &Identity, starts_command: &dyn Fn(
 struct Members<'a> {
     post_type: Option<&'a str>,
     notice_type: Option<&'a str>,
+    sub_type: Option<&'a str>,
     message_type: Option<&'a str>,
     self_id: Option<&'a str>,
     user_id: Option<&'a str>,
@@ -71,7 +72,9 @@ fn judge<'a>(frame: &'a str, me: &Identity, starts_command: &dyn Fn(&str) -> boo
                 // Of all who come and go only the account itself matters.
                 "group_decrease" | "group_increase" => {
                     let who = bare(members.user_id?)?;
-                    let own = members.self_id.and_then(bare) == Some(who) || me.is(who);
+                    let own = members.self_id.and_then(bare) == Some(who)
+                        || me.is(who)
+                        || members.sub_type == Some("\"kick_me\"");
                     if own { Triage::Parse } else { Triage::Chatter }
                 }
                 _ => Triage::Chatter,
@@ -149,6 +152,7 @@ fn top_level(frame: &str) -> Option<Members<'_>> {
         let slot = match key {
             "post_type" => &mut members.post_type,
             "notice_type" => &mut members.notice_type,
+            "sub_type" => &mut members.sub_type,
             "message_type" => &mut members.message_type,
             "self_id" => &mut members.self_id,
             "user_id" => &mut members.user_id,

@@ -184,6 +184,11 @@ pub(crate) fn filled(raw: Raw<'_>) -> Option<Cow<'_, str>> {
     text(raw).filter(|text| !text.trim().is_empty())
 }
 
+/// Whose account it is. Before it is logged in, implementations write 0.
+pub(crate) fn account(raw: Raw<'_>) -> Option<Cow<'_, str>> {
+    filled(raw).filter(|id| id != "0")
+}
+
 /// A whole number, written as a number or as a string.
 pub(crate) fn int(raw: Raw<'_>) -> Option<i64> {
     let text = text(raw)?;
@@ -232,7 +237,7 @@ fn read<'a>(segment: &WireSegment<'a>) -> Segment<'a> {
                 .or_else(|| filled(data.name))
                 .or_else(|| filled(data.file))
                 .unwrap_or_default(),
-            url: filled(data.url).filter(|url| is_link(url)),
+            url: filled(data.url).filter(|url| is_link(url)).map(unescape_link),
             id: filled(data.file_id),
         },
         "forward" => Segment::Forward { id: filled(data.id), content: data.content },
@@ -330,6 +335,20 @@ mod tests {
         check("{}", None, None);
         check("[1]", None, None);
         check("1.5", Some("1.5"), None);
+    }
+
+    #[test]
+    fn links_lose_the_escape_of_cq_codes() {
+        for kind in ["image", "mface", "file"] {
+            let json = format!(
+                r#"[{{"type":"{kind}","data":{{"file":"a.png","url":"https://x/?a=1&amp;b=2","file_id":"/7"}}}}]"#
+            );
+            let raw: &RawValue = serde_json::from_str(&json).unwrap();
+            let [Segment::Picture { url, .. } | Segment::File { url, .. }] = &segments(Some(raw))[..] else {
+                panic!("{json}")
+            };
+            assert_eq!(url.as_deref(), Some("https://x/?a=1&b=2"), "{kind}");
+        }
     }
 
     #[test]

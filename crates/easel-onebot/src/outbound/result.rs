@@ -38,7 +38,8 @@ pub(crate) fn judge(retcode: i64, text: &str) -> ActionFailure {
     if has(&["识别URL失败", "ENOENT", "EACCES"]) {
         return ActionFailure::Refused(SendFailure::Transient, reason(PATH_UNREADABLE));
     }
-    if has(&["\"result\": 120", "\"result\":120", "禁言", "MUTED"]) {
+    // Lagrange passes on QQ's own code, which stands in the text of the others.
+    if retcode == 120 || has(&["\"result\": 120", "\"result\":120", "禁言", "MUTED"]) {
         return ActionFailure::Refused(SendFailure::Forbidden, reason(MUTED));
     }
     if retcode == 110
@@ -99,6 +100,7 @@ mod tests {
             Some(SendFailure::Forbidden),
         );
         check(110, "", Some(SendFailure::Forbidden));
+        check(120, "", Some(SendFailure::Forbidden));
         check(1200, "文件处理失败: 识别URL失败, uri= /x.png", Some(SendFailure::Transient));
         check(1200, "ENOENT: no such file or directory, open 'x.png'", Some(SendFailure::Transient));
         check(1200, "消息体无法解析, 请检查是否发送了不支持的消息类型", Some(SendFailure::Permanent));

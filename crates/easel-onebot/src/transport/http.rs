@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -22,7 +22,7 @@ use hyper_util::{
 use secrecy::SecretString;
 use tokio::{
     net::TcpListener,
-    sync::{Semaphore, oneshot},
+    sync::{Notify, Semaphore, oneshot},
     time::timeout,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -202,8 +202,10 @@ struct Receiver {
     link: Arc<Link>,
     /// [`BODIES`] seats.
     bodies: Semaphore,
-    /// The accounts that events named.
+    /// The accounts that events named, and the one that the API named.
     named: Mutex<HashSet<String>>,
+    /// Rings when the implementation begins to work again: is its account back, too?
+    began: Notify,
 }
 
 /// Listens for events and keeps the account known, until `stop`.
@@ -221,7 +223,8 @@ pub(crate) async fn run(
     let link = HttpLink::new(hub.http.clone(), &section);
     let link = Arc::new(Link::http(link, Arc::clone(&section), &hub.timing));
     let bodies = Semaphore::new(BODIES);
-    let receiver = Arc::new(Receiver { hub, section, link, bodies, named: Mutex::default() });
+    let receiver =
+        Arc::new(Receiver { hub, section, link, bodies, named: Mutex::default(), began: Notify::new() });
     ready.send(()).ok();
     tokio::join!(serve(&receiver, listener, &stop), receiver.attend(&stop));
     Ok(())
@@ -343,7 +346,8 @@ impl Receiver {
         let known = account.map(str::trim).filter(|id| !id.is_empty() && *id != "0");
         if let Some(id) = known {
             let me = Identity { id: id.to_owned(), alias: None };
-            let online = self.hub.account(&AccountId::new(id)).is_none_or(|account| account.is_online());
+            let account = self.hub.account(&AccountId::new(id));
+            let online = account.is_none_or(|account| account.is_online()) && self.link.is_logged_in();
             match inbound::triage(frame, &me, &|text| inbox.starts_command(text)) {
                 // Chatter, too, shows that the account is logged in again.
                 _ if !online => {}
@@ -362,24 +366,27 @@ impl Receiver {
         };
         match inbound {
             Inbound::Message(event) => {
-                let said = wire::filled(event.self_id);
+                let said = wire::account(event.self_id);
                 let Some(id) = known.map(Into::into).or_else(|| said.clone()) else { return };
                 let alias = said.filter(|said| *said != id).map(std::borrow::Cow::into_owned);
                 let Some(account) = self.bind(&id) else { return };
                 let me = Identity { id: id.into_owned(), alias };
-                self.hub.take_message(&account, &me, &event, inbox.as_ref());
+                self.hub.take_message(&account, &self.link, &me, &event, inbox.as_ref());
             }
-            Inbound::Alive { self_id, online, time, .. } => {
+            Inbound::Alive { self_id, online, begins, time, .. } => {
                 if let Some(account) = known.or(self_id.as_deref()).and_then(|id| self.bind(id)) {
                     account.hear_time(time, self.hub.clock.now());
                     if let Some(online) = online {
-                        account.set_online(online);
+                        account.set_online(&self.link, online);
+                    }
+                    if begins && !self.link.is_logged_in() {
+                        self.began.notify_one();
                     }
                 }
             }
             Inbound::Offline => {
                 if let Some(account) = known.and_then(|id| self.bind(id)) {
-                    account.set_online(false);
+                    account.set_online(&self.link, false);
                 }
             }
             Inbound::Muted { group, seconds } => {
@@ -405,13 +412,14 @@ impl Receiver {
     }
 
     /// The account that an event names. `None` for more of them than one HTTP API can serve: anybody who may post can
-    /// name any.
+    /// name any. One that is reached another way is known all the same.
     fn bind(&self, id: &str) -> Option<Arc<Account>> {
-        if let Some(known) = self.hub.account(&AccountId::new(id)).filter(|known| known.link().is_some()) {
-            return Some(known);
+        let known = self.hub.account(&AccountId::new(id)).filter(|known| known.link().is_some());
+        if let Some(known) = known.as_ref().filter(|known| known.has_link(&self.link)) {
+            return Some(Arc::clone(known));
         }
         {
-            let mut named = self.named.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut named = self.named();
             if !named.contains(id) {
                 if named.len() >= MAX_NAMED {
                     self.say(Refused::Account, |times| {
@@ -420,7 +428,7 @@ impl Receiver {
                             times, "events name more accounts than one HTTP API serves; they are ignored"
                         );
                     });
-                    return None;
+                    return known;
                 }
                 named.insert(id.to_owned());
             }
@@ -430,11 +438,15 @@ impl Receiver {
 
     fn serve_account(&self, id: &str) -> Arc<Account> {
         let account = self.hub.account_or_new(id);
-        if account.link().is_none() {
+        if !account.has_link(&self.link) {
             account.set_link(Arc::clone(&self.link));
             info!(section = self.section.index, account = id, "OneBot account known");
         }
         account
+    }
+
+    fn named(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps it known, until `stop`, who is there and whether anybody is.
@@ -449,6 +461,21 @@ impl Receiver {
         tokio::select! {
             () = stop.cancelled() => {}
             () = attended => {}
+            () = self.ask_whether_back() => {}
+        }
+    }
+
+    /// After an account was logged out, an implementation that begins to work again is asked, every so often, whether it
+    /// is back.
+    async fn ask_whether_back(&self) {
+        loop {
+            self.began.notified().await;
+            // One API serves one account, whatever names it has; an ask that is answered for one is answered for all.
+            let named: Vec<String> = self.named().iter().cloned().collect();
+            for account in named.iter().filter_map(|id| self.hub.account(&AccountId::new(id))) {
+                account.ask_whether_back(&self.link, self.hub.timing.heartbeat).await;
+                account.set_online(&self.link, self.link.is_logged_in());
+            }
         }
     }
 
@@ -458,11 +485,14 @@ impl Receiver {
         while !self.link.is_reached() {
             // Somebody else's call may have found it meanwhile.
             if timeout(wait, self.link.becomes(true)).await.is_err() {
-                drop(self.link.call(crate::outbound::plain("get_login_info")).await);
+                self.link.probe().await;
             }
             wait = (wait * 2).min(longest);
         }
         info!(section = self.section.index, "the OneBot HTTP API can be reached again");
+        if !self.link.is_logged_in() {
+            self.began.notify_one();
+        }
         self.hub.came.notify_waiters();
     }
 
@@ -477,14 +507,18 @@ impl Receiver {
             }
             if let Some(data) = asked.ok().and_then(|reply| reply.data)
                 && let Ok(frame) = serde_json::from_str::<wire::Frame<'_>>(data.get())
-                && let Some(id) = wire::filled(frame.user_id)
+                && let Some(id) = wire::account(frame.user_id)
             {
-                let account = self.serve_account(&id);
-                account.set_own();
-                tokio::join!(
-                    account.ask_whether_back(&self.link, self.hub.timing.heartbeat),
-                    self.link.identify()
-                );
+                self.named().insert(id.clone().into_owned());
+                self.serve_account(&id).set_own();
+                if !self.link.is_logged_in() {
+                    self.began.notify_one();
+                }
+                return self.link.identify().await;
+            }
+            if self.link.lacks("get_login_info") {
+                // Events will name it.
+                self.link.identify().await;
                 return;
             }
             tokio::time::sleep(wait).await;

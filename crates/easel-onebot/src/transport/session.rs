@@ -281,8 +281,8 @@ impl Session {
     fn take(&mut self, frame: &str) -> Option<End> {
         if let Some((account, me)) = &self.bound {
             let inbox = &self.inbox;
-            // While the account counts as logged out, chatter is parsed, too: it shows that it is back.
-            let online = account.is_online();
+            // While it counts as logged out, chatter is parsed, too: it shows that the account is back.
+            let online = account.is_online() && self.link.is_logged_in();
             match inbound::triage(frame, me, &|text| inbox.starts_command(text)) {
                 _ if !online => {}
                 Triage::Chatter => return None,
@@ -325,7 +325,7 @@ impl Session {
                     Delivered::Awaited | Delivered::Late { .. } => {}
                 }
             }
-            Inbound::Alive { self_id, interval_ms, online, time } => {
+            Inbound::Alive { self_id, interval_ms, online, time, .. } => {
                 self.learn(self_id.as_deref());
                 if let Some((account, _)) = &self.bound {
                     account.hear_time(time, self.hub.clock.now());
@@ -334,18 +334,18 @@ impl Session {
                     self.interval = Some(Duration::from_millis(ms.min(3_600_000)));
                 }
                 if let (Some((account, _)), Some(online)) = (&self.bound, online) {
-                    account.set_online(online);
+                    account.set_online(&self.link, online);
                 }
             }
             Inbound::Message(event) => {
-                self.learn(inbound::wire::filled(event.self_id).as_deref());
+                self.learn(inbound::wire::account(event.self_id).as_deref());
                 if let Some((account, me)) = &self.bound {
-                    self.hub.take_message(account, me, &event, self.inbox.as_ref());
+                    self.hub.take_message(account, &self.link, me, &event, self.inbox.as_ref());
                 }
             }
             Inbound::Offline => {
                 if let Some((account, _)) = &self.bound {
-                    account.set_online(false);
+                    account.set_online(&self.link, false);
                 }
             }
             Inbound::Muted { group, seconds } => {
@@ -370,7 +370,7 @@ impl Session {
 
     /// Binds the socket to an account, or notes another name that its events use.
     fn learn(&mut self, self_id: Option<&str>) {
-        let Some(id) = self_id.filter(|id| !id.is_empty() && *id != "0") else { return };
+        let Some(id) = self_id else { return };
         match &mut self.bound {
             None => self.bind(id),
             Some((_, me)) if !me.is(id) => {
@@ -438,5 +438,5 @@ impl Drop for Session {
 /// The account that `get_login_info` answered.
 fn user_of(data: &serde_json::value::RawValue) -> Option<String> {
     let frame: inbound::wire::Frame<'_> = serde_json::from_str(data.get()).ok()?;
-    inbound::wire::filled(frame.user_id).map(Cow::into_owned)
+    inbound::wire::account(frame.user_id).map(Cow::into_owned)
 }

@@ -57,7 +57,7 @@ const MAX_SAID: usize = 300;
 /// Chooses the result.
 pub fn choose(answer: &Answer) -> Choice {
     let root = &answer.skeleton;
-    let mut finder = Finder { answer, choice: Choice::default() };
+    let mut finder = Finder { answer, choice: Choice::default(), called: false };
     if answer.kind == BodyKind::Picture {
         finder.slot(0, None);
     }
@@ -77,9 +77,9 @@ pub fn choose(answer: &Answer) -> Choice {
         }
         list(&mut finder, root);
     }
-    let mut choice = finder.choice;
+    let Finder { mut choice, called, .. } = finder;
     let streams_previews = root.get("choices").is_some() || root.get("candidates").is_some();
-    if answer.kind == BodyKind::Events && streams_previews && choice.found.len() > 1 {
+    if answer.kind == BodyKind::Events && streams_previews && !called && choice.found.len() > 1 {
         choice.found.drain(..choice.found.len() - 1);
     }
     let mut seen = HashSet::new();
@@ -92,6 +92,8 @@ pub fn choose(answer: &Answer) -> Choice {
 struct Finder<'a> {
     answer: &'a Answer,
     choice: Choice,
+    /// What was found stands in calls of tools: each shows a result of its own.
+    called: bool,
 }
 
 impl Finder<'_> {
@@ -156,6 +158,7 @@ impl Finder<'_> {
                 }
             }
         }
+        self.called = !self.choice.found.is_empty();
     }
 
     fn output(&mut self, root: &Value) {

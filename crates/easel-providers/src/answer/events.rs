@@ -7,11 +7,12 @@
 //! An event is charged for while it is read. What of it is not kept is given back at its end: a model that thinks aloud
 //! sends its words one by one, in thousands of events that say little else.
 
+use serde::de::IgnoredAny;
 use serde_json::{Map, Value, json};
 
 use super::{
     AnswerError,
-    json::{End, Env, Finished, GROWTH, Parser, Streams, Texts, weight},
+    json::{End, Env, Finished, GROWTH, MAX_CALLS, Parser, Streams, Texts, weight},
     slots::Slots,
     text::charge,
 };
@@ -213,7 +214,7 @@ fn weight_of(value: Option<&Value>) -> usize {
 struct Choice {
     images: Vec<Value>,
     parts: Vec<Value>,
-    /// Calls of tools that came whole, not in pieces.
+    /// Calls of tools whose arguments came whole, not in pieces.
     calls: Vec<Value>,
     finish_reason: Option<Value>,
     error: Option<Value>,
@@ -284,11 +285,12 @@ impl Fold {
             self.add_data([Value::Object(entry)]);
         }
         if let Some(Value::Array(list)) = event.remove("choices") {
+            let calls = list.iter().any(has_calls);
             for (nth, choice) in list.into_iter().enumerate().take(16) {
                 self.add_choice(nth, choice);
             }
-            // In a chat the last picture is the result; those of earlier chunks were previews.
-            if slots.has_picture_from(first_slot) {
+            // In a chat the last picture is the result; those of earlier chunks were previews. Each call has its own.
+            if !calls && slots.has_picture_from(first_slot) {
                 slots.free(0..first_slot);
             }
         }
@@ -330,11 +332,15 @@ impl Fold {
             if let Some(Value::Array(list)) = delta.remove("images") {
                 mine.images.extend(list.into_iter().map(&mut weighed));
             }
-            // Those of a `delta` are in the continued texts already.
-            if key == "message"
-                && let Some(Value::Array(list)) = delta.remove("tool_calls")
-            {
-                mine.calls.extend(list.into_iter().map(&mut weighed));
+            if let Some(Value::Array(list)) = delta.remove("tool_calls") {
+                // Texts of a `delta` are in the continued texts already.
+                let is_whole = |call: &Value| {
+                    key == "message"
+                        || call
+                            .pointer("/function/arguments")
+                            .is_some_and(|it| it.is_object() || it.is_array())
+                };
+                mine.calls.extend(list.into_iter().filter(is_whole).map(&mut weighed));
             }
             match delta.remove("content") {
                 // Text parts are in the continued text already.
@@ -391,9 +397,8 @@ impl Fold {
                 message.insert("content".to_owned(), content);
                 message.insert("images".to_owned(), choice.images.into());
                 let mut calls = choice.calls;
-                if !arguments.is_empty() {
-                    calls.push(json!({ "function": { "arguments": arguments } }));
-                }
+                let texts = arguments.iter().flat_map(|arguments| each_value(arguments));
+                calls.extend(texts.map(|arguments| json!({ "function": { "arguments": arguments } })));
                 if !calls.is_empty() {
                     message.insert("tool_calls".to_owned(), calls.into());
                 }
@@ -423,6 +428,28 @@ impl Fold {
         };
         Folded { skeleton, cut: self.cut, ended, previews: self.previews }
     }
+}
+
+/// Whether a choice of an event calls tools.
+fn has_calls(choice: &Value) -> bool {
+    let calls = |key: &str| choice.get(key)?.get("tool_calls")?.as_array().map(|calls| !calls.is_empty());
+    ["delta", "message"].into_iter().any(|key| calls(key) == Some(true))
+}
+
+/// The arguments of calls that a service tells apart neither by an index nor by their places: whole values one after the
+/// other. Anything else is one text; nothing when it is empty.
+fn each_value(arguments: &str) -> Vec<&str> {
+    let mut values = serde_json::Deserializer::from_str(arguments).into_iter::<IgnoredAny>();
+    let (mut found, mut from) = (Vec::new(), 0);
+    while let Some(value) = values.next() {
+        let to = values.byte_offset();
+        match (value, arguments.get(from..to)) {
+            (Ok(_), Some(text)) if found.len() < MAX_CALLS => found.push(text),
+            _ => return vec![arguments],
+        }
+        from = to;
+    }
+    found
 }
 
 /// Neither null nor false nor empty.

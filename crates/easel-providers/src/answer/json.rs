@@ -71,43 +71,49 @@ pub(super) enum Field {
     Content,
     /// `delta.reasoning_content`.
     Reasoning,
-    /// `delta.tool_calls[].function.arguments`, one call after the other.
-    Arguments,
+    /// `delta.tool_calls[].function.arguments` of the call with this index.
+    Arguments(usize),
 }
 
 /// Choices beyond this are ignored.
 const MAX_CHOICES: usize = 16;
+/// The arguments of calls beyond this run into those of the last one.
+pub(super) const MAX_CALLS: usize = 16;
 
 /// The finished texts of one choice.
 #[derive(Debug, Default)]
 pub(super) struct Texts {
     pub(super) content: String,
     pub(super) reasoning: String,
-    pub(super) arguments: String,
+    /// By call.
+    pub(super) arguments: Vec<String>,
+}
+
+/// The continued texts of one choice.
+#[derive(Debug, Default)]
+struct Scanners {
+    content: Option<TextScanner>,
+    reasoning: Option<TextScanner>,
+    /// By call.
+    arguments: Vec<Option<TextScanner>>,
 }
 
 /// The continued texts of one stream.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
-    /// By choice: content, reasoning, arguments.
-    texts: Vec<[Option<TextScanner>; 3]>,
+    /// By choice.
+    texts: Vec<Scanners>,
     /// What they took of the skeleton's allowance.
     pub(super) taken: usize,
 }
 
 impl Streams {
     fn get(&mut self, which: Continued) -> &mut TextScanner {
-        let choice = which.choice.min(MAX_CHOICES - 1);
-        while self.texts.len() <= choice {
-            self.texts.push([None, None, None]);
-        }
-        let at = self.texts.len().min(choice + 1) - 1;
-        #[expect(clippy::indexing_slicing, reason = "the list was grown above; `at` is inside it")]
-        let [content, reasoning, arguments] = &mut self.texts[at];
+        let choice = nth(&mut self.texts, which.choice.min(MAX_CHOICES - 1));
         match which.field {
-            Field::Content => content,
-            Field::Reasoning => reasoning,
-            Field::Arguments => arguments,
+            Field::Content => &mut choice.content,
+            Field::Reasoning => &mut choice.reasoning,
+            Field::Arguments(call) => nth(&mut choice.arguments, call.min(MAX_CALLS - 1)),
         }
         .get_or_insert_with(|| TextScanner::new(true))
     }
@@ -116,11 +122,24 @@ impl Streams {
     pub(super) fn finish(self, cut: bool, slots: &mut Slots) -> Result<Vec<Texts>, AnswerError> {
         let mut end =
             |text: Option<TextScanner>| text.map_or(Ok(String::new()), |text| text.finish(cut, slots));
-        let mut all = |[content, reasoning, arguments]: [Option<TextScanner>; 3]| {
-            Ok(Texts { content: end(content)?, reasoning: end(reasoning)?, arguments: end(arguments)? })
+        let mut all = |Scanners { content, reasoning, arguments }: Scanners| {
+            Ok(Texts {
+                content: end(content)?,
+                reasoning: end(reasoning)?,
+                arguments: arguments.into_iter().map(&mut end).collect::<Result<_, _>>()?,
+            })
         };
         self.texts.into_iter().map(&mut all).collect()
     }
+}
+
+/// The entry at `at` of a list that grows to hold it.
+fn nth<T: Default>(list: &mut Vec<T>, at: usize) -> &mut T {
+    if list.len() <= at {
+        list.resize_with(at + 1, T::default);
+    }
+    #[expect(clippy::indexing_slicing, reason = "the list was grown right above")]
+    &mut list[at]
 }
 
 /// What the parser writes into.
@@ -421,12 +440,12 @@ impl Parser {
                 Field::Reasoning
             }
             [
-                Frame::Object(_, calls),
-                Frame::Array(_),
-                Frame::Object(_, function),
+                Frame::Object(_, key),
+                Frame::Array(calls),
+                Frame::Object(call, function),
                 Frame::Object(_, arguments),
-            ] if calls == "tool_calls" && function == "function" && arguments == "arguments" => {
-                Field::Arguments
+            ] if key == "tool_calls" && function == "function" && arguments == "arguments" => {
+                Field::Arguments(index_of(call).unwrap_or(calls.len()))
             }
             [Frame::Object(_, field), Frame::Array(_), Frame::Object(_, part)]
                 if field == "content" && part == "text" =>
@@ -435,8 +454,7 @@ impl Parser {
             }
             _ => return None,
         };
-        let index = choice.get("index").and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok());
-        Some(Continued { choice: index.unwrap_or(choices.len()), field })
+        Some(Continued { choice: index_of(choice).unwrap_or(choices.len()), field })
     }
 
     fn put(&mut self, value: Value, env: &mut Env<'_>) -> Result<(), AnswerError> {
@@ -510,6 +528,11 @@ impl Parser {
     fn lone_surrogate(&mut self, target: &mut Target, env: &mut Env<'_>) -> Result<(), AnswerError> {
         if self.high.take().is_some() { emit(target, "\u{fffd}".as_bytes(), env) } else { Ok(()) }
     }
+}
+
+/// Which one of its kind an object of a stream says that it belongs to.
+fn index_of(object: &Map<String, Value>) -> Option<usize> {
+    object.get("index").and_then(Value::as_u64).and_then(|index| usize::try_from(index).ok())
 }
 
 fn emit(target: &mut Target, run: &[u8], env: &mut Env<'_>) -> Result<(), AnswerError> {

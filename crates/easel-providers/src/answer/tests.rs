@@ -320,6 +320,82 @@ fn pictures_in_tool_calls_are_read() {
     }
 }
 
+/// However a service tells the calls of a stream apart.
+#[test]
+fn every_call_of_a_stream_keeps_its_own_pictures() {
+    // Signed, and one with `&` as Go writes it.
+    const LINKS: [&str; 2] = ["https://a.example/out/1?a=1&b=2", "https://a.example/out/2?a=1&b=2"];
+    let arguments = |nth: usize| json!({ "url": LINKS[nth] }).to_string().replace('&', "\\u0026");
+    let call = |index: Option<usize>, arguments: Value| {
+        let index = index.map(|index| ("index".to_owned(), index.into()));
+        let function = json!({ "name": "show", "arguments": arguments });
+        Value::Object(index.into_iter().chain([("function".to_owned(), function)]).collect())
+    };
+    let calls = |calls: &[Value]| delta(&json!({ "tool_calls": calls }));
+    let done = |list: &[(&'static str, Value)]| format!("{}data: [DONE]\n\n", events(list));
+    let halves = |nth: usize| {
+        let text = arguments(nth);
+        let (begin, end) = text.split_at(9);
+        [begin, end].map(Value::from)
+    };
+    let whole = |nth: usize| Value::from(arguments(nth));
+    let ([a1, a2], [b1, b2]) = (halves(0), halves(1));
+    let [first, second] = LINKS.map(|link| json!({ "url": link }));
+    for (case, list) in [
+        (
+            "one after the other",
+            vec![
+                calls(&[call(Some(0), a1.clone())]),
+                calls(&[call(Some(0), a2.clone())]),
+                calls(&[call(Some(1), b1.clone())]),
+                calls(&[call(Some(1), b2.clone())]),
+            ],
+        ),
+        (
+            "by turns",
+            vec![
+                calls(&[call(Some(0), a1.clone())]),
+                calls(&[call(Some(1), b1.clone())]),
+                calls(&[call(Some(0), a2.clone()), call(Some(1), b2.clone())]),
+            ],
+        ),
+        (
+            "by their places",
+            vec![calls(&[call(None, a1), call(None, b1)]), calls(&[call(None, a2), call(None, b2)])],
+        ),
+        ("all as the first", vec![calls(&[call(Some(0), whole(0))]), calls(&[call(Some(0), whole(1))])]),
+        ("one by one", vec![calls(&[call(None, whole(0))]), calls(&[call(None, whole(1))])]),
+        ("as objects", vec![calls(&[call(Some(0), first)]), calls(&[call(Some(1), second)])]),
+    ] {
+        println!("{case}");
+        links(done(&list), &LINKS);
+    }
+    // More than are kept apart, each of them with a name of its own: none is lost.
+    let many: Vec<_> = (0..20).map(|nth| format!("https://a.example/{nth}.png?a=1")).collect();
+    let list: Vec<_> = many
+        .iter()
+        .enumerate()
+        .map(|(nth, link)| calls(&[call(Some(nth), json!({ "url": link }).to_string().into())]))
+        .collect();
+    links(done(&list), &many.iter().map(String::as_str).collect::<Vec<_>>());
+
+    let pictures = [png(600), png(900)];
+    let data = |nth: usize| json!({ "image": format!("data:image/png;base64,{}", b64(&pictures[nth])) });
+    let expected = [&pictures[0][..], &pictures[1][..]];
+    // Whole in one event each, as text and as objects; and in pieces that come by turns.
+    let list: Vec<_> = (0..2).map(|nth| calls(&[call(Some(nth), data(nth).to_string().into())])).collect();
+    gives(done(&list), &expected);
+    let list: Vec<_> = (0..2).map(|nth| calls(&[call(Some(nth), data(nth))])).collect();
+    gives(done(&list), &expected);
+    let texts = [0, 1].map(|nth| data(nth).to_string());
+    let pieces = |nth: usize| texts[nth].as_bytes().chunks(100).map(String::from_utf8_lossy);
+    let longest = pieces(0).count().max(pieces(1).count());
+    let by_turns = (0..longest).flat_map(|at| {
+        (0..2).filter_map(move |nth| Some(calls(&[call(Some(nth), pieces(nth).nth(at)?.into())])))
+    });
+    gives(done(&by_turns.collect::<Vec<_>>()), &expected);
+}
+
 #[test]
 fn a_signed_link_is_not_mistaken_for_base64() {
     let link = format!("https://storage.example/b/x.png?X-Goog-Signature={}", "0123456789abcdef".repeat(32));

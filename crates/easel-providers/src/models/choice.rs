@@ -118,6 +118,11 @@ impl ModelChoice {
         self.open
     }
 
+    /// Whether [`settle`](Self::settle) has nothing to ask now.
+    pub(crate) fn is_settled(&self) -> bool {
+        !self.open || self.state().question().get().is_some()
+    }
+
     /// The settings with the model in use.
     pub(crate) fn current(&self) -> &Settings {
         let index = self.state().index();

@@ -164,6 +164,9 @@ struct NoLedger;
 
 #[async_trait]
 impl AttemptLog for NoLedger {
+    async fn waits(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
     async fn asking(&self, _: Attempt<'_>, _: Option<&TaskIntent>) -> Result<(), StoreError> {
         Ok(())
     }

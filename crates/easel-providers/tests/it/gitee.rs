@@ -1,9 +1,9 @@
 //! Gitee AI: pictures from words, and edits that are answered at once.
 
 use easel_core::{
-    error::{ErrorClass, KeyVerdict, Retry},
+    error::{ErrorClass, KeyVerdict},
     media::PictureFormat,
-    ports::{GenerateRequest, Output},
+    ports::{GenerateRequest, Output, Unfit},
 };
 use easel_testkit::{
     pictures,
@@ -132,9 +132,9 @@ async fn a_refused_size_steps_down_to_a_smaller_one_and_no_further() {
     for _ in 0..2 {
         assert_eq!(bench.refuses(&request).await.class, ErrorClass::BadRequest);
     }
-    assert_eq!(bench.refuses(&request).await.retry, Retry::NextProvider);
+    assert_eq!(bench.provider.refuses(&request), Some(Unfit::SizesRefused));
     let sizes: Vec<_> = bench.creates().iter().map(ProviderRequest::size).collect();
-    assert_eq!(sizes, [Some("2048x1152".to_owned()), Some("1024x576".to_owned())], "nothing is sent");
+    assert_eq!(sizes, [Some("2048x1152".to_owned()), Some("1024x576".to_owned())]);
 }
 
 #[tokio::test]

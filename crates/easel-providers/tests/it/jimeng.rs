@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 use easel_core::{
     error::{ErrorClass, KeyVerdict},
-    media::{Picture, PictureFormat},
+    media::{Body, PictureFormat},
     ports::{GenerateRequest, Output, PublishMedia, Published, StoreError},
 };
 use easel_http::{HttpClients, NetworkSection};
@@ -208,8 +208,8 @@ impl Drop for Ended {
 
 #[async_trait]
 impl PublishMedia for Web {
-    async fn publish(&self, picture: &Picture) -> Result<Published, StoreError> {
-        self.0.lock().unwrap().push(format!("{} bytes", picture.body.len()));
+    async fn publish(&self, body: &Body, _: &str) -> Result<Published, StoreError> {
+        self.0.lock().unwrap().push(format!("{} bytes", body.len()));
         let keep = Box::new(Ended(Arc::clone(&self.0)));
         Ok(Published { url: "https://easel.example/p/unguessable.png".to_owned(), keep })
     }

@@ -3,6 +3,7 @@
 use easel_core::{
     error::{Charged, ErrorClass, Retry},
     media::PictureFormat,
+    ports::Unfit,
 };
 use easel_providers::models;
 use easel_testkit::{pictures, provider::Answer};
@@ -134,8 +135,16 @@ async fn an_address_that_is_used_as_it_stands_is_asked_for_no_list() {
 async fn a_model_that_takes_no_pictures_is_not_asked_to_edit() {
     let bench = Bench::new("openai_images", json!({ "model": "" })).await;
     bench.peer.set_models(&["dall-e-3"]);
-    let error = bench.ask(&edit(&[(PictureFormat::Png, pictures::png(20, 20, 1))])).await.unwrap_err();
+    let request = edit(&[(PictureFormat::Png, pictures::png(20, 20, 1))]);
+    // The first of the order could; the service has it not, which a free question tells before an attempt is made.
+    assert_eq!(bench.provider.refuses(&request), None);
+    bench.provider.preparation(&bench.cx).expect("a question").await;
+    assert!(bench.provider.preparation(&bench.cx).is_none(), "once a day");
+    assert_eq!(bench.provider.refuses(&request), Some(Unfit::TooManyReferences { max: 0 }));
+    // So it is where the model changes after that.
+    let error = bench.ask(&request).await.unwrap_err();
     assert_eq!((error.class, error.retry), (ErrorClass::BadRequest, Retry::NextProvider), "{error}");
+    assert!(error.unasked, "{error}");
     assert_eq!(asked(&bench), [""; 0], "nothing was drawn without the picture");
     assert!(!bench.provider.capabilities().edit, "the next one is not even sent here");
     bench.draws().await;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use easel_core::{
     error::{Charged, ErrorClass, KeyVerdict, Retry},
-    media::Picture,
+    media::Body,
     ports::{PublishMedia, Published, RemoteTask, StoreError, TaskLog},
 };
 use easel_testkit::{pictures, provider::Answer, samples};
@@ -98,10 +98,10 @@ struct Public(Mutex<Vec<u64>>);
 
 #[async_trait]
 impl PublishMedia for Public {
-    async fn publish(&self, picture: &Picture) -> Result<Published, StoreError> {
+    async fn publish(&self, body: &Body, extension: &str) -> Result<Published, StoreError> {
         let mut published = self.0.lock().unwrap();
-        published.push(picture.body.len());
-        let url = format!("https://easel.example/p/{}.png", published.len());
+        published.push(body.len());
+        let url = format!("https://easel.example/p/{}.{extension}", published.len());
         Ok(Published { url, keep: Box::new(()) })
     }
 }

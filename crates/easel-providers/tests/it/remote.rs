@@ -1,14 +1,19 @@
 //! The HTTP dialects against a fake service on a real socket: what goes out, what comes back, and what each failure
 //! is taken for.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    thread::{self, ThreadId},
+    time::Duration,
+};
 
 use bytes::Bytes;
 use easel_core::{
     error::{Charged, ErrorClass, KeyVerdict, ProviderError, Retry},
-    media::{Body, Picture, PictureFormat},
+    media::{Body, Draft, Drafts, Picture, PictureFormat},
     ports::{
-        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, Provider, PublishMedia, Reference,
+        ApiKey, CallContext, GenerateRequest, Generated, Operation, Output, Provider, PublishMedia,
+        Reference, Unfit,
     },
 };
 use easel_http::{HttpClients, NetworkSection};
@@ -274,7 +279,7 @@ async fn refused_parameters_are_dropped_and_remembered() {
 
 #[tokio::test]
 async fn a_refused_size_steps_down() {
-    let mut bench = Bench::images().await;
+    let bench = Bench::images().await;
     let wide = |tier| GenerateRequest {
         output: Output { ratio: Some((16, 9)), tier: Some(tier), ..Output::default() },
         ..words("猫")
@@ -284,8 +289,7 @@ async fn a_refused_size_steps_down() {
         assert_eq!(bench.ask(&wide(4)).await.unwrap_err().retry, retry, "one step per job");
     }
     // The next person is not sold a square: others are asked, and nothing is sent.
-    bench.cx.job = easel_core::ids::JobId::generate();
-    is(&bench.ask(&wide(4)).await.unwrap_err(), ErrorClass::BadRequest, Retry::NextProvider, Charged::No);
+    assert_eq!(bench.provider.refuses(&wide(4)), Some(Unfit::SizesRefused));
     // No classic size is smaller than this; the one of its shape stands in, and without a size it would be a square.
     let other = Bench::images().await;
     other.peer.answer(Answer::invalid_size());
@@ -546,6 +550,43 @@ async fn a_large_answer_is_spooled_when_memory_is_short() {
     let made = bench.ask(&words("猫")).await.unwrap();
     assert!(made.pictures[0].picture.body.in_file().is_some());
     assert_eq!(bench.cx.spool.budget().free(), 1 << 20);
+}
+
+/// Drafts that note which threads gave them up, which a sink does when it turns to its file.
+#[derive(Clone, Debug, Default)]
+struct GivenUp(Arc<Mutex<Vec<ThreadId>>>);
+
+impl Drafts for GivenUp {
+    fn begin(&self) -> Option<Arc<dyn Draft>> {
+        Some(Arc::new(Watched(self.clone())))
+    }
+}
+
+#[derive(Debug)]
+struct Watched(GivenUp);
+
+impl Draft for Watched {
+    fn push(&self, _: Bytes) {}
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().push(thread::current().id());
+    }
+}
+
+#[tokio::test]
+async fn what_is_spooled_is_written_beside_the_runtime() {
+    let mut bench = Bench::with_budget("openai_images", json!({}), 1 << 20).await;
+    let given_up = GivenUp::default();
+    bench.cx.spool = bench.cx.spool.clone().with_drafts(Some(Arc::new(given_up.clone())));
+    let picture = pictures::png_of_length(4 << 20, 5);
+    for answer in [Answer::b64([picture.clone()]), Answer::url([picture.clone()])] {
+        bench.peer.answer(answer);
+        assert!(bytes(&bench.ask(&words("猫")).await.unwrap())[0] == picture);
+        let threads = std::mem::take(&mut *given_up.0.lock().unwrap());
+        assert!(matches!(threads[..], [thread] if thread != thread::current().id()), "{threads:?}");
+    }
 }
 
 #[tokio::test]

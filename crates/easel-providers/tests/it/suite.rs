@@ -14,7 +14,7 @@ use easel_core::{
     error::{Charged, ErrorClass, ProviderError, Retry},
     ids::JobId,
     media::PictureFormat,
-    ports::{GenerateRequest, Output},
+    ports::{GenerateRequest, Output, Unfit},
 };
 use easel_providers::Kind;
 use easel_testkit::{
@@ -222,33 +222,41 @@ async fn every_wish_that_is_taken_is_said() {
     .await;
 }
 
-/// The largest tier, and the shapes of 4:3 and 9:21, with the model of the suite.
-/// A wish is neither dropped nor paid for in another size: whoever wishes the same next is sent on.
+/// A wish is neither dropped nor paid for in another size: whoever wishes the same next is sent on, before anything is
+/// sent. An owner's default is no wish: without it everybody is drawn for as before.
 #[tokio::test]
-async fn a_wish_whose_sizes_were_refused_is_left_to_others_unsent() {
+async fn a_wish_whose_sizes_were_refused_is_left_to_others_and_a_default_is_left_out() {
     let output = Output { ratio: Some((16, 9)), tier: Some(2), size: None };
     let wires =
         [crate::ark::wire(), crate::dashscope::wire(), crate::gitee::wire(), crate::openai_images::wire()];
     for wire in wires {
         let mut bench = Bench::new(&wire).await;
-        bench.peer.answers([Answer::invalid_size(), Answer::invalid_size()]);
         let wish = GenerateRequest { output, ..bench.words("猫") };
-        for retry in [Retry::Corrected, Retry::NextProvider, Retry::NextProvider] {
+        bench.peer.answers([Answer::invalid_size(), Answer::invalid_size()]);
+        for retry in [Retry::Corrected, Retry::NextProvider] {
+            assert_eq!(bench.provider.refuses(&wish), None, "{}: something is left to be asked", wire.kind);
             let error = bench.refuses(&wish).await;
             assert_eq!((error.class, error.retry), (ErrorClass::BadRequest, retry), "{}", wire.kind);
-            if retry == Retry::NextProvider {
-                bench.cx.job = JobId::generate();
-            }
         }
-        let sent: Vec<_> = bench.creates().iter().map(|sent| sent.http.json().unwrap().to_string()).collect();
-        assert!(
-            sent.len() == 2 && sent.iter().all(|sent| sent.contains("\"size\":")),
-            "{}: {sent:?}",
-            wire.kind
-        );
+        assert_eq!(bench.provider.refuses(&wish), Some(Unfit::SizesRefused), "{}", wire.kind);
+        assert_eq!(bench.provider.refuses(&bench.words("猫")), None, "{}: nothing was wished", wire.kind);
+        let other = GenerateRequest { output: Output { ratio: Some((1, 1)), ..output }, ..wish.clone() };
+        assert_eq!(bench.provider.refuses(&other), None, "{}: that was not refused", wire.kind);
+        // The next job wishes nothing, and asks for what the owner's default is.
+        bench.cx.job = JobId::generate();
+        let one = result(&wire, 1);
+        bench.succeeds(&ways(&bench, &one)[..1]);
+        assert_eq!(bench.ask(&wish).await.unwrap().len(), 1, "{}", wire.kind);
+        let sized: Vec<_> = bench
+            .creates()
+            .iter()
+            .map(|sent| sent.http.json().unwrap().to_string().contains("\"size\":"))
+            .collect();
+        assert_eq!(sized, [true, true, false], "{}", wire.kind);
     }
 }
 
+/// The largest tier, and the shapes of 4:3 and 9:21, with the model of the suite.
 #[tokio::test]
 async fn what_can_be_wished_for_is_known_of_every_wire() {
     let mut found = Vec::new();

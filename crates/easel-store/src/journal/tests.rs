@@ -6,9 +6,9 @@ use std::{
 };
 
 use easel_core::{
-    ids::{Chat, ChatKind, MessageId, UserId},
-    job::ledger::{Event, Outcome, Stage, StoredArtifact, StoredFailure, StoredRequest},
+    job::ledger::{Event, Heard, Outcome, Stage, StoredArtifact, StoredFailure},
     media::{MediaFormat, PictureFormat},
+    testing::test_request,
 };
 use proptest::prelude::*;
 
@@ -23,32 +23,8 @@ impl Clock for HandMoved {
 }
 
 fn accepted(job: JobId, at: u64, prompt: &str) -> Entry {
-    let chat = Chat {
-        platform: "onebot".into(),
-        account: "1".into(),
-        kind: ChatKind::Group,
-        id: "2".into(),
-        parent: None,
-    };
-    let request = StoredRequest {
-        chat,
-        user: UserId::new("3"),
-        message: MessageId::new("4"),
-        feature: "draw".to_owned(),
-        prompt: prompt.to_owned(),
-        preset: None,
-        provider: None,
-        size: None,
-        ratio: Some((16, 9)),
-        tier: None,
-        count: 1,
-        pictures: Vec::new(),
-        fallback: Vec::new(),
-        quote: None,
-        had_inline: false,
-        tickets: None,
-    };
-    Entry { job, at: UnixMillis(at), event: Event::Accepted { request: Box::new(request), number: 0 } }
+    let request = Box::new(test_request("3", "4", prompt));
+    Entry { job, at: UnixMillis(at), event: Event::Accepted { request, number: 0 } }
 }
 
 fn cancelled(job: JobId, at: u64) -> Entry {
@@ -212,7 +188,13 @@ async fn what_hurries_nobody_goes_with_the_next_append_or_the_end() {
     journal.append(vec![accepted(JobId::generate(), 3, "third")]).await.unwrap();
     second.await.unwrap();
     let last = journal.append_later(vec![accepted(JobId::generate(), 4, "last")]);
-    assert_eq!(journal.health(), (None, None), "nothing waits for the disk");
+    // Nothing waits for the disk, as soon as the thread that told of the append before has come to rest.
+    let rest = async {
+        while journal.health() != (None, None) {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), rest).await.unwrap();
     journal.close();
     last.await.unwrap();
     let (journal, _) = open(dir.path(), &at_time(5));
@@ -230,7 +212,12 @@ fn the_light_reading_of_entries_agrees_with_the_fold() {
         bytes: 1,
         link: None,
     };
-    let stored = || Event::Stored { artifacts: vec![artifact()], provider: "p".to_owned(), sent: 0 };
+    let stored = || Event::Stored {
+        artifacts: vec![artifact()],
+        provider: "p".to_owned(),
+        sent: 0,
+        heard: Heard::default(),
+    };
     let made = || Event::Made { artifacts: vec![artifact()], provider: "p".to_owned() };
     let done = || Event::Finished { outcome: Outcome::Delivered { message: None } };
     let asking = || Event::Asking { provider: "p".to_owned(), key: "k".to_owned(), attempt: 1, intent: None };
@@ -309,9 +296,7 @@ fn any_event() -> impl Strategy<Value = Event> {
                 }),
             }
         ),
-        ".*".prop_map(|id| Event::Finished {
-            outcome: Outcome::Delivered { message: Some(MessageId::new(id)) }
-        }),
+        ".*".prop_map(|id| Event::Finished { outcome: Outcome::Delivered { message: Some(id.into()) } }),
     ]
 }
 

@@ -1,6 +1,10 @@
 //! Backup and restore.
 
-use std::{fs, path::Path};
+use std::{
+    fs,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+};
 
 use bytes::Bytes;
 use easel_core::{
@@ -41,6 +45,34 @@ async fn a_backup_comes_back_in_a_new_directory() {
         [("open", Stage::Finished(Outcome::Unknown)), ("done", Stage::Finished(Outcome::Cancelled))]
     );
     handle.shutdown().await;
+}
+
+/// In a folder where others may write, such as that of temporary files.
+#[tokio::test]
+async fn what_others_put_beside_a_backup_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let (data, to) = (dir.path().join("data"), dir.path().join("for all/b.tar.gz"));
+    let beside = |ending: &str| dir.path().join(format!("for all/b.tar.gz{ending}"));
+    let (theirs, folder) = (dir.path().join("theirs"), dir.path().join("their folder"));
+    for made in [to.parent().unwrap(), &folder] {
+        fs::create_dir(made).unwrap();
+    }
+    for file in [&theirs, &folder.join("journal.jsonl")] {
+        fs::write(file, "theirs").unwrap();
+    }
+    symlink(&theirs, beside(".tmp")).unwrap();
+    symlink(&folder, beside(".parts.tmp")).unwrap();
+    let (_store, handle) = open_clean(&data).await;
+    for _ in 0..2 {
+        assert_eq!(handle.backup(&to).await.unwrap(), to);
+    }
+    handle.shutdown().await;
+    for file in [&theirs, &folder.join("journal.jsonl")] {
+        assert_eq!(fs::read_to_string(file).unwrap(), "theirs");
+    }
+    assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 3, "and nothing stays beside it");
+    assert_eq!(fs::metadata(&to).unwrap().permissions().mode() & 0o777, 0o600);
+    restore(&dir.path().join("fresh"), &to).await.unwrap();
 }
 
 #[tokio::test]

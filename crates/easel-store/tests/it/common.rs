@@ -4,9 +4,10 @@ use std::path::Path;
 
 use bytes::Bytes;
 use easel_core::{
-    ids::{Chat, ChatKind, JobId, MessageId, UnixMillis, UserId},
-    job::ledger::{Entry, Event, Outcome, StoredRequest},
+    ids::{JobId, UnixMillis},
+    job::ledger::{Entry, Event, Outcome},
     ports::{Clock as _, Store, SystemClock},
+    testing::test_request,
 };
 use easel_store::{EmbeddedStore, Handle, OpenError, OpenOptions, OpenReport};
 
@@ -33,32 +34,8 @@ pub(crate) fn now() -> UnixMillis {
 }
 
 pub(crate) fn accepted(job: JobId, prompt: &str) -> Entry {
-    let chat = Chat {
-        platform: "onebot".into(),
-        account: "1".into(),
-        kind: ChatKind::Group,
-        id: "2".into(),
-        parent: None,
-    };
-    let request = StoredRequest {
-        chat,
-        user: UserId::new("3"),
-        message: MessageId::new("4"),
-        feature: "draw".to_owned(),
-        prompt: prompt.to_owned(),
-        preset: None,
-        provider: None,
-        size: None,
-        ratio: None,
-        tier: None,
-        count: 1,
-        pictures: Vec::new(),
-        fallback: vec![],
-        quote: None,
-        had_inline: false,
-        tickets: None,
-    };
-    Entry { job, at: now(), event: Event::Accepted { request: Box::new(request), number: 0 } }
+    let request = Box::new(test_request("3", "4", prompt));
+    Entry { job, at: now(), event: Event::Accepted { request, number: 0 } }
 }
 
 pub(crate) fn finished(job: JobId) -> Entry {

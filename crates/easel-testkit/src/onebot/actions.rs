@@ -9,6 +9,9 @@ use super::{
 };
 use serde_json::{Value, json};
 
+/// The account's groups.
+const GROUPS: [i64; 2] = [700_000_001, 700_000_002];
+
 /// The data that answers a call.
 pub(super) fn answer(peer: &Peer, call: &Call) -> Result<Value, Failure> {
     let dialect = peer.settings.dialect;
@@ -47,7 +50,14 @@ pub(super) fn answer(peer: &Peer, call: &Call) -> Result<Value, Failure> {
             Ok(json!({ "user_id": user, "nick": name, "nickname": name, "sex": "unknown", "age": 0 }))
         }
         "get_group_info" => Ok(group_info(required(call, "group_id")?)),
-        "get_group_list" => Ok(json!([group_info(700_000_001)])),
+        "get_group_list" => {
+            let left = |group: i64| {
+                peer.with(|state| {
+                    state.members.get(&(group, self_id)).is_some_and(|(role, _)| role.is_none())
+                })
+            };
+            Ok(GROUPS.into_iter().filter(|group| !left(*group)).map(group_info).collect())
+        }
         "get_friend_list" => {
             Ok(json!([{ "user_id": 2_200_000_011_i64, "nickname": "画师小王", "remark": "" }]))
         }
@@ -119,11 +129,13 @@ fn member(peer: &Peer, group: i64, user: i64) -> Result<Value, Failure> {
         let text = format!("群({group})成员{user}不存在");
         return Err(Failure::Handler("MEMBER_NOT_FOUND", text));
     };
+    let muted_until = peer.with(|state| state.muted_until.get(&group).copied());
+    let muted_until = muted_until.filter(|_| user == peer.settings.self_id).unwrap_or(0);
     Ok(
         json!({ "group_id": group, "user_id": user, "nickname": nickname, "card": "", "sex": "unknown", "age": 0,
         "area": "", "level": "12", "qq_level": 30, "join_time": 1_788_000_001, "last_sent_time": peer::now(),
         "title_expire_time": 0, "unfriendly": false, "card_changeable": true, "is_robot": false,
-        "shut_up_timestamp": 0, "role": role.as_str(), "title": "" }),
+        "shut_up_timestamp": muted_until, "role": role.as_str(), "title": "" }),
     )
 }
 

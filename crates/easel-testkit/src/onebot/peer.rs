@@ -104,6 +104,8 @@ pub(super) struct State {
     /// Sorted by id, so that histories come in order.
     pub(super) messages: BTreeMap<i64, Value>,
     pub(super) members: HashMap<(i64, i64), (Option<MemberRole>, String)>,
+    /// Groups that muted the account itself, and until when.
+    pub(super) muted_until: HashMap<i64, i64>,
     pub(super) images: HashMap<String, String>,
     /// What `download_file_image_stream` gives.
     pub(super) streams: HashMap<String, Bytes>,

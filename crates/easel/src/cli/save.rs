@@ -6,7 +6,7 @@
 use std::{
     fs::{self, File, OpenOptions, Permissions},
     io::{self, Read as _, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
     sync::OnceLock,
 };
@@ -55,7 +55,57 @@ pub(crate) const PIECE: usize = 256 * 1024;
 
 /// A name for a file that does not stay. Whoever else may write in the folder can't have put anything there before.
 fn passing_name() -> String {
-    format!(".easel-{}.tmp", unforeseeable())
+    format!("{PASSING}{}{PASSED}", unforeseeable())
+}
+
+/// How names of files that do not stay begin and end.
+const PASSING: &str = ".easel-";
+const PASSED: &str = ".tmp";
+/// Names are tried until one is not swept away; each further one needs somebody who sweeps at that very moment.
+const NAMES: usize = 8;
+
+/// Makes a file that does not stay beside `place`. It is locked for as long as it is open, which tells it from one that a
+/// command left behind that was killed.
+fn passing_beside(place: &Path) -> (PathBuf, io::Result<File>) {
+    let mut made = (place.to_owned(), Err(io::ErrorKind::AlreadyExists.into()));
+    for _ in 0..NAMES {
+        let passing = place.with_file_name(passing_name());
+        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&passing);
+        // Some file systems know no locks; nothing is swept there.
+        let is_swept = file.as_ref().is_ok_and(|file| {
+            file.lock().ok();
+            file.metadata().is_ok_and(|it| it.nlink() == 0)
+        });
+        made = (passing, file);
+        if !is_swept {
+            break;
+        }
+    }
+    made
+}
+
+/// Removes what commands of this account left beside `place` when they were killed: half a backup holds prompts and chats,
+/// too. What is still being written, belongs to others or is no plain file stays.
+fn sweep_beside(place: &Path) {
+    let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let own = rustix::process::geteuid().as_raw();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let is_passing =
+            name.to_str().is_some_and(|name| name.starts_with(PASSING) && name.ends_with(PASSED));
+        if !is_passing || !entry.metadata().is_ok_and(|it| it.is_file() && it.uid() == own) {
+            continue;
+        }
+        // What somebody puts there at this very moment is neither followed nor waited for.
+        let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+        let file = OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(entry.path());
+        if let Ok(file) = file
+            && file.try_lock().is_ok()
+        {
+            // Whoever waits for the lock of what it has just made sees that it is gone, and makes another one.
+            fs::remove_file(entry.path()).ok();
+        }
+    }
 }
 
 /// Finds out whether a file can be written at `place`, or made in it where it is a folder. What lies there stays as it is.
@@ -73,7 +123,11 @@ pub(crate) fn probe(place: &Path) -> io::Result<()> {
         Err(_) => place.to_owned(),
     };
     OpenOptions::new().write(true).create_new(true).open(&made)?;
-    fs::remove_file(made)
+    match fs::remove_file(made) {
+        // Another command has swept it away.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
 }
 
 /// A file that is being written. One that is dropped unfinished is removed.
@@ -92,10 +146,11 @@ impl Saving {
         Self { file: create(&place), passing: place.clone(), place }
     }
 
-    /// Writes beside `place` and replaces it at the end, complete or not at all. Only its owner may read it.
+    /// Writes beside `place` and replaces it at the end, complete or not at all. Only its owner may read it. What earlier
+    /// commands could not finish there is removed.
     pub(crate) fn replacing(place: PathBuf) -> Self {
-        let passing = place.with_file_name(passing_name());
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&passing);
+        sweep_beside(&place);
+        let (passing, file) = passing_beside(&place);
         Self { place, passing, file }
     }
 
@@ -240,6 +295,42 @@ mod tests {
         assert_eq!(fs::read(at("another's")).unwrap(), b"theirs");
         assert_eq!(fs::read(at("b.tar.gz")).unwrap(), b"mine");
         assert_eq!(names(dir.path()).len(), 3);
+    }
+
+    #[test]
+    fn what_a_killed_command_left_is_removed_by_the_next_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let other = Saving::replacing(at("other.tar.gz"));
+        // Ends without a word, as a process does that is killed.
+        let mut killed = Saving::replacing(at("b.tar.gz"));
+        killed.write(b"half");
+        let left = killed.passing.clone();
+        killed.file = Err(io::ErrorKind::Interrupted.into());
+        drop(killed);
+        assert_eq!(fs::read(&left).unwrap(), b"half");
+        for kept in ["a.png", ".easel-notes", ".easelx.tmp"] {
+            fs::write(at(kept), "kept").unwrap();
+        }
+        std::os::unix::fs::symlink(at("a.png"), at(".easel-link.tmp")).unwrap();
+        fs::create_dir(at(".easel-dir.tmp")).unwrap();
+        let mut saving = Saving::replacing(at("b.tar.gz"));
+        assert!(!left.exists() && other.passing.exists() && saving.passing.exists());
+        saving.write(b"whole");
+        saving.finish().unwrap();
+        other.finish().unwrap();
+        let mut names = names(dir.path());
+        names.sort();
+        let expected = [
+            ".easel-dir.tmp",
+            ".easel-link.tmp",
+            ".easel-notes",
+            ".easelx.tmp",
+            "a.png",
+            "b.tar.gz",
+            "other.tar.gz",
+        ];
+        assert_eq!(names, expected);
     }
 
     #[test]

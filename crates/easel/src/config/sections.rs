@@ -60,6 +60,8 @@ pub(crate) fn check(
     problems.extend(settings("presets", of_presets));
     #[cfg(feature = "onebot")]
     problems.extend(same_address(config, place));
+    #[cfg(feature = "onebot")]
+    problems.extend(no_links(config, place));
     problems.extend(unbuilt(written, place));
     problems.extend(platforms(config, place));
     problems.extend(chain("draw", &config.draw, provider_names, place));
@@ -259,6 +261,20 @@ fn same_address(config: &Config, place: &dyn Fn(&str) -> Place) -> Vec<Problem> 
             let with = |key: &str| ProblemText::new(key).with("value", section.listen.as_str());
             Problem::error(place(&key), key, with("config-listen-twice"))
                 .mend(with("config-listen-twice-mend"))
+        })
+        .collect()
+}
+
+/// A remark for every connection that is to fetch pictures from links, which nothing of this build can serve.
+#[cfg(feature = "onebot")]
+fn no_links(config: &Config, place: &dyn Fn(&str) -> Place) -> Vec<Problem> {
+    let sections = config.onebot.iter().enumerate();
+    let by_link = sections.filter(|(_, section)| section.image_delivery == easel_onebot::ImageDelivery::Url);
+    by_link
+        .map(|(index, _)| {
+            let key = format!("onebot[{index}].image_delivery");
+            let text = ProblemText::new("config-onebot-no-links");
+            Problem::warning(place(&key), key, text).mend(ProblemText::new("config-onebot-no-links-mend"))
         })
         .collect()
 }

@@ -143,3 +143,14 @@ async fn a_clip_is_sent_again() {
     let sends = w.adapter.sends();
     assert_eq!(sends.iter().filter(|send| send.clips.len() == 1).count(), 2, "{sends:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_preset_with_a_place_for_words_asks_for_them() {
+    let w = clips(vec![]);
+    for text in ["/慢动作", "/视频 慢动作", "/慢 9:16"] {
+        let asked = w.says("ann", text).await.unwrap();
+        assert!(asked.contains("/慢动作 一只") && asked.contains("[E-NEEDS-PROMPT]"), "{text}: {asked}");
+    }
+    assert_eq!(w.shows("ann", "/慢动作").await, None, "a picture says enough");
+    w.done(1).await;
+}

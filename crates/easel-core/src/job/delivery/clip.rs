@@ -84,6 +84,9 @@ pub(super) async fn deliver(
         let mut retried = false;
         loop {
             attempts += 1;
+            if attempts > 1 {
+                adapter.turn(&target.chat).await;
+            }
             let part = way.parts(clip, item.name(clip.format.extension()));
             let parts = together.map(|text| Part::Text(text.to_owned())).into_iter().chain([part]).collect();
             match send(adapter, target, &Reply { parts }, None).await {

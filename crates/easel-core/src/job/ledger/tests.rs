@@ -8,6 +8,7 @@ use crate::{
     ids::ChatKind,
     media::ClipFormat,
     message::{PictureLocator, PictureOrigin},
+    testing::{test_group, test_request},
 };
 
 /// The entry is written as `stored`, and `stored` is read as the entry.
@@ -26,28 +27,8 @@ fn check(event: Event, stored: &str) {
 
 fn request() -> StoredRequest {
     StoredRequest {
-        chat: Chat {
-            platform: "onebot".into(),
-            account: "10001".into(),
-            kind: ChatKind::Group,
-            id: "700".into(),
-            parent: None,
-        },
-        user: "20002".into(),
-        message: "-55".into(),
-        feature: "draw".to_owned(),
-        prompt: "一只\"猫\"\n和狗".to_owned(),
-        preset: None,
-        provider: None,
-        size: None,
-        ratio: None,
-        tier: None,
-        count: 1,
-        pictures: vec![],
-        fallback: vec![],
-        quote: None,
-        had_inline: false,
-        tickets: None,
+        chat: Chat { account: "10001".into(), ..test_group("700") },
+        ..test_request("20002", "-55", "一只\"猫\"\n和狗")
     }
 }
 
@@ -140,8 +121,18 @@ fn work() {
         r#""event":"made","artifacts":[{"blob":"a-0.png","format":"png","width":1024,"height":768,"bytes":2000000}],"provider":"main"}"#,
     );
     check(
-        Event::Stored { artifacts: vec![artifact()], provider: "main".to_owned(), sent: 0 },
+        Event::Stored {
+            artifacts: vec![artifact()],
+            provider: "main".to_owned(),
+            sent: 0,
+            heard: Heard::default(),
+        },
         r#""event":"stored","artifacts":[{"blob":"a-0.png","format":"png","width":1024,"height":768,"bytes":2000000}],"provider":"main"}"#,
+    );
+    let heard = Heard { captioned: true, bare: true, wordless: false };
+    check(
+        Event::Stored { artifacts: vec![artifact()], provider: "main".to_owned(), sent: 1, heard },
+        r#""event":"stored","artifacts":[{"blob":"a-0.png","format":"png","width":1024,"height":768,"bytes":2000000}],"provider":"main","sent":1,"heard":{"captioned":true,"bare":true}}"#,
     );
     let clip = StoredArtifact {
         blob: "a-0.mp4".to_owned(),
@@ -152,7 +143,12 @@ fn work() {
         link: Some("https://cdn.example.com/v.mp4".to_owned()),
     };
     check(
-        Event::Stored { artifacts: vec![clip], provider: "clips".to_owned(), sent: 0 },
+        Event::Stored {
+            artifacts: vec![clip],
+            provider: "clips".to_owned(),
+            sent: 0,
+            heard: Heard::default(),
+        },
         r#""event":"stored","artifacts":[{"blob":"a-0.mp4","format":"mp4","bytes":20000000,"link":"https://cdn.example.com/v.mp4"}],"provider":"clips"}"#,
     );
 }
@@ -236,7 +232,12 @@ fn what_is_made_adds_up_and_may_be_gone_on_with() {
     // What may have been paid beside it stays so.
     let lost = folded([asking(), answered(Some(Charged::Maybe)), asking(), answered(None), made("a")]);
     assert_eq!((lost.stage, lost.paid), (Stage::Waiting, true));
-    let stored = Event::Stored { artifacts: vec![artifact(), artifact()], provider: "b".to_owned(), sent: 0 };
+    let stored = Event::Stored {
+        artifacts: vec![artifact(), artifact()],
+        provider: "b".to_owned(),
+        sent: 0,
+        heard: Heard::default(),
+    };
     let stored = folded([made("a"), stored]);
     assert_eq!((stored.artifacts.len(), stored.made.is_empty()), (2, true));
     let ended = folded([made("a"), Event::Finished { outcome: Outcome::Cancelled }]);

@@ -3,17 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::ids::ChatKind;
-
-fn chat(id: &str) -> Chat {
-    Chat {
-        platform: "onebot".into(),
-        account: "1".into(),
-        kind: ChatKind::Group,
-        id: id.into(),
-        parent: None,
-    }
-}
+use crate::testing::test_group as chat;
 
 fn limits(running: usize, per_chat: usize, per_user: usize, waiting: usize) -> ScheduleLimits {
     ScheduleLimits {
@@ -184,6 +174,44 @@ fn an_account_that_is_away_fills_the_queue_for_nobody_else() {
     assert_eq!(schedule.unpark(jobs[0]), Admission::Wait { position: 2 });
     assert!(schedule.remove(jobs[1]).is_empty());
     assert_eq!(schedule.waiting(), 6);
+}
+
+#[test]
+fn nobody_is_refused_a_free_place_because_of_an_account_that_is_away() {
+    let mut schedule = Schedule::new(limits(4, 9, 1, 2));
+    let away = Chat { account: "2".into(), ..chat("a") };
+    let parked = JobId::generate();
+    assert_eq!(schedule.admit(parked, Lane::Pictures, &away, &"p".into()), Ok(Admission::Start));
+    assert!(schedule.park(parked).is_empty());
+    let mut admit =
+        |of: &Chat, user: &str| schedule.admit(JobId::generate(), Lane::Pictures, of, &user.into());
+    assert_eq!(admit(&chat("b"), "u"), Ok(Admission::Start));
+    // They wait for their person's own place, and two are all that may wait.
+    for position in [1, 2] {
+        assert_eq!(admit(&chat("b"), "u"), Ok(Admission::Wait { position }));
+    }
+    assert_eq!(admit(&chat("c"), "v"), Ok(Admission::Start), "two places are free");
+    assert_eq!(admit(&away, "w"), Err(QueueFull::Overall), "it would wait where the other does");
+}
+
+#[test]
+fn what_lingers_leaves_less_room_to_its_own_account() {
+    let mut schedule = Schedule::new(limits(2, 9, 9, 2));
+    let jobs: Vec<_> = (0..2).map(|_| JobId::generate()).collect();
+    for job in &jobs {
+        assert_eq!(
+            schedule.admit(*job, Lane::Clips, &chat("a"), &format!("{job}").into()),
+            Ok(Admission::Start)
+        );
+        assert!(schedule.linger(*job, &chat("a"), &format!("{job}").into()).is_empty());
+    }
+    assert_eq!((schedule.running(), schedule.waiting()), (0, 0), "they wait for nothing here");
+    let mut admit = |of: &Chat| schedule.admit(JobId::generate(), Lane::Pictures, of, &"u".into());
+    assert_eq!(admit(&chat("b")), Err(QueueFull::Overall));
+    assert_eq!(admit(&Chat { account: "2".into(), ..chat("b") }), Ok(Admission::Start));
+    schedule.remove(jobs[0]);
+    let admitted = schedule.admit(JobId::generate(), Lane::Pictures, &chat("b"), &"v".into());
+    assert_eq!(admitted, Ok(Admission::Start));
 }
 
 proptest! {

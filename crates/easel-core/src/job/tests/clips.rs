@@ -77,6 +77,24 @@ async fn a_clip_whose_words_are_there_needs_no_others_as_a_file() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_words_of_a_clip_are_not_said_again_after_a_restart() {
+    let w = clips(vec![Step::Clip(Some(LINK))]);
+    w.adapter.away_after(1);
+    w.asks(StoredRequest { preset: Some("手办".to_owned()), ..clip("u", "m1") });
+    while w.events().iter().filter(|event| *event == "stored").count() < 2 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(w.adapter.sends()[0].text, "手办");
+    assert!(w.engine.shutdown(Duration::from_secs(5)).await);
+    let next = clips_on(w.store.clone(), vec![]);
+    next.recover().await;
+    next.ended().await;
+    let sends = next.adapter.sends();
+    let [shown] = &sends[..] else { panic!("{sends:?}") };
+    assert_eq!((shown.text.as_str(), shown.clips.len()), ("", 1));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_stored_clip_is_delivered_after_a_crash_and_a_task_is_asked_about() {
     let w = clips(vec![task(Step::Clip(Some(LINK)))]);
     w.asks(clip("u", "m1"));
@@ -115,9 +133,7 @@ async fn a_person_has_one_clip_and_pictures_beside_it() {
     w.provider.arrivals(2).await;
     // Both places of the chat are taken by clips; a picture is asked for all the same (and refused by this provider).
     w.asks(request("u", "m4"));
-    while w.engine.jobs(&group("g"), None).len() > 2 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.engine.jobs(&group("g"), None).len() <= 2).await;
     assert!(w.adapter.sends().iter().any(|send| send.text == "error-no-provider"));
 }
 

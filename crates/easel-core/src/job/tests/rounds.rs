@@ -20,9 +20,7 @@ fn got(w: &World) -> Vec<String> {
 
 /// Waits until an entry was written so many times.
 async fn written(w: &World, event: &str, times: usize) {
-    while w.events().iter().filter(|known| *known == event).count() < times {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.events().iter().filter(|known| *known == event).count() >= times).await;
 }
 
 /// A job of two pictures of which one is made when the process dies.
@@ -205,9 +203,7 @@ async fn cancelling_stays_a_cancel_and_is_not_free() {
     assert_eq!(w.events().last().unwrap(), "finished:cancelled");
     assert!(got(&w).is_empty());
     assert_eq!(*w.settled.lock().unwrap(), [Settlement { counts: true, refusals: 0 }]);
-    while !w.store.blob_names().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| w.store.blob_names().is_empty()).await;
     // The same for a job of an earlier run that waits for its turn; and taking back the request is too late.
     let killed = killed_after_the_first().await;
     killed.store.forget_after(4);
@@ -223,13 +219,9 @@ async fn cancelling_stays_a_cancel_and_is_not_free() {
         CancelOutcome::Cancelled { number, begun: true },
         "it has cost something, though it was not its turn"
     );
-    while next.settled.lock().unwrap().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| !next.settled.lock().unwrap().is_empty()).await;
     assert_eq!(*next.settled.lock().unwrap(), [Settlement { counts: true, refusals: 0 }]);
-    while !next.store.blob_names().is_empty() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| next.store.blob_names().is_empty()).await;
     let cancelled = next.store.ports().ledger.load().await.unwrap().remove(0);
     assert!(cancelled.is_finished() && cancelled.counts && cancelled.made.is_empty());
 }
@@ -393,9 +385,7 @@ async fn the_rest_is_made_from_the_same_pictures_after_a_restart() {
         .collect();
     assert_eq!((asked, got(&next).len()), (vec![(Operation::Edit, 1); 2], 3));
     let names = [0, 1, 2].map(|index| format!("{job}-{index}.png"));
-    while next.store.blob_names() != names {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    until(|| next.store.blob_names() == names).await;
     // Of a job that gets everything with one answer no input is written.
     let at_once = world(vec![]);
     at_once.adapter.serve("http://x/a.png", Ok(test_picture().body.read().unwrap()));

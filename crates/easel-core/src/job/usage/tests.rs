@@ -5,24 +5,15 @@ use std::sync::Arc;
 use super::*;
 use crate::{
     error::ErrorClass,
-    ids::{Chat, ChatKind},
-    testing::{HandClock, MemoryStore},
+    ids::Chat,
+    testing::{HandClock, MemoryStore, test_group, test_request},
 };
 
 const DAY: u64 = MILLIS_PER_DAY;
 
 fn request(chat: &str, user: &str) -> StoredRequest {
-    serde_json::from_value(serde_json::json!({
-        "chat": Chat {
-            platform: "onebot".into(),
-            account: "bot".into(),
-            kind: ChatKind::Group,
-            id: chat.into(),
-            parent: None,
-        },
-        "user": user, "message": "m", "feature": "draw", "prompt": "cat", "count": 1
-    }))
-    .unwrap()
+    let chat = Chat { account: "bot".into(), ..test_group(chat) };
+    StoredRequest { chat, ..test_request(user, "m", "cat") }
 }
 
 fn made(provider: &str, count: u32, cost: Option<f64>) -> Vec<Spent> {

@@ -2,6 +2,7 @@
 
 use std::{fs::Permissions, os::unix::fs::PermissionsExt as _};
 
+use easel_core::ports::{Published, StoreError};
 use easel_testkit::{
     napfile::{Behaviour, FakeNapfile},
     onebot::{Dialect, Fault, Message as Event, Origin},
@@ -182,6 +183,7 @@ async fn refusals_have_consequences() {
     assert_eq!(failure(send().await), SendFailure::Forbidden);
     assert_eq!(peer.sends().len(), before + 1, "the mute is remembered");
     assert!(!rig.adapter.may_speak(&target(&peer).chat));
+    assert_eq!(rig.adapter.muted_for(&target(&peer).chat), None, "nobody told its end");
     let mark = rig.adapter.react(&target(&peer), Reaction::Failed).await.unwrap_err();
     assert!(matches!(mark, SendError::Failed { failure: SendFailure::Forbidden, .. }), "{mark:?}");
     assert!(peer.reactions().is_empty(), "nobody there is told by a mark either");
@@ -218,12 +220,24 @@ async fn notices_tell_where_the_account_may_speak() {
     peer.send(Event::group(GROUP, MEMBER).text("/生图 猫")).await;
     rig.next().await;
     assert!(rig.adapter.may_speak(&chat), "who hears the group is in it");
-    for (sub, seconds, speaks) in [("ban", 600, false), ("lift_ban", 0, true)] {
+    let adapter = Arc::clone(&rig.adapter);
+    let minutes = |chat: &Chat| adapter.muted_for(chat).map(|rest| rest.as_secs().div_ceil(60));
+    for (sub, seconds, speaks, end) in
+        [("ban", 600, false, Some(10)), ("ban", -1, false, None), ("lift_ban", 0, true, None)]
+    {
         peer.event_raw(&notice("group_ban", sub, account, seconds)).await;
         peer.send(Event::private(MEMBER).text("/生图 猫")).await;
         rig.next().await;
-        assert_eq!(rig.adapter.may_speak(&chat), speaks, "{sub}");
+        assert_eq!((rig.adapter.may_speak(&chat), minutes(&chat)), (speaks, end), "{sub} {seconds}");
+        assert_eq!((minutes(&elsewhere), minutes(&direct)), (None, None));
     }
+    // Whoever is removed as well is not back when the mute is over.
+    for (kind, sub, seconds) in [("group_ban", "ban", 600), ("group_decrease", "kick_me", 0)] {
+        peer.event_raw(&notice(kind, sub, account, seconds)).await;
+    }
+    peer.send(Event::private(MEMBER).text("/生图 猫")).await;
+    rig.next().await;
+    assert_eq!((rig.adapter.may_speak(&chat), minutes(&chat)), (false, None));
     rig.end().await;
 }
 
@@ -343,25 +357,56 @@ async fn paths_are_used_only_while_they_can_be_read() {
     rig.end().await;
 }
 
+/// Publishes what it is given for the fake to fetch, or refuses.
+struct Web {
+    files: easel_testkit::files::FileServer,
+    full: bool,
+    log: Arc<Mutex<Vec<String>>>,
+}
+
+struct Ended(Arc<Mutex<Vec<String>>>);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.lock().unwrap().push("gone".to_owned());
+    }
+}
+
+#[async_trait]
+impl PublishMedia for Web {
+    async fn publish(&self, body: &Body, extension: &str) -> Result<Published, StoreError> {
+        self.log.lock().unwrap().push(extension.to_owned());
+        if self.full {
+            return Err(StoreError::Closed);
+        }
+        let url = self.files.put(&format!("/once/abc.{extension}"), body.read().unwrap());
+        Ok(Published { url, keep: Box::new(Ended(Arc::clone(&self.log))) })
+    }
+}
+
 #[tokio::test]
 async fn links_are_used_when_somebody_publishes_them() {
-    struct Served(String);
-    impl Publisher for Served {
-        fn publish(&self, _: &str, _: &Body) -> Option<String> {
-            Some(self.0.clone())
-        }
-    }
-    let files = easel_testkit::files::FileServer::start().await;
     let bytes = content(5_000);
-    let link = files.put("/once/abc.png", bytes.clone());
-    let section = OneBotSection { image_delivery: ImageDelivery::Url, ..reverse() };
-    let rig = Rig::start_with(vec![section], quick(), Some(Arc::new(Served(link)))).await;
-    let peer = FakeOneBot::new();
-    peer.connect(&rig.url("/ws")).await.unwrap();
-    rig.reachable(&peer).await;
-    let sent = rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
-    assert_eq!((sent.way, peer.next_picture().await.picture()), ("url", bytes));
-    rig.end().await;
+    let pictures = || picture_reply(bytes.clone());
+    for (reply, full, way, log) in [
+        (pictures(), false, "url", &["png", "gone"][..]),
+        (clip_reply(bytes.clone(), None), false, "url", &["mp4", "gone"]),
+        (pictures(), true, "base64", &["png"]),
+    ] {
+        let web = Web { files: easel_testkit::files::FileServer::start().await, full, log: Arc::default() };
+        let seen = Arc::clone(&web.log);
+        let section = OneBotSection { image_delivery: ImageDelivery::Url, ..reverse() };
+        let rig = Rig::start_with(vec![section], quick(), Some(Arc::new(web))).await;
+        let peer = FakeOneBot::new();
+        peer.connect(&rig.url("/ws")).await.unwrap();
+        rig.reachable(&peer).await;
+        assert_eq!(rig.adapter.send(&target(&peer), &reply).await.unwrap().way, way);
+        let sent = peer.next_send().await;
+        let file = sent.pictures.first().or(sent.files.first()).unwrap();
+        assert_eq!(file.bytes.as_ref(), Some(&bytes));
+        assert_eq!(*seen.lock().unwrap(), log, "no longer than it is needed");
+        rig.end().await;
+    }
 }
 
 #[tokio::test]
@@ -513,7 +558,7 @@ async fn an_implementation_that_is_back_is_asked_whether_its_account_is() {
         }
     }
     // One that can't tell is believed.
-    known.set_online(false);
+    known.set_online(&known.link().unwrap(), false);
     peer.drop_links().await;
     until("the end of the link", || known.link().is_none()).await;
     peer.fault(
@@ -564,10 +609,16 @@ async fn pictures_to_one_chat_are_paced() {
     let (rig, peer) = Rig::with_peer(section, FakeOneBot::new()).await;
     let bytes = content(100);
     for _ in 0..2 {
+        rig.adapter.turn(&target(&peer).chat).await;
         rig.adapter.send(&target(&peer), &picture_reply(bytes.clone())).await.unwrap();
     }
     let (first, second) = (peer.next_picture().await, peer.next_picture().await);
     assert!(second.at - first.at >= Duration::from_millis(100));
+    // Nobody waits for the turn of an account that is not there.
+    let stranger = Chat { account: AccountId::new("1"), ..target(&peer).chat };
+    for _ in 0..9 {
+        assert!(futures_util::FutureExt::now_or_never(rig.adapter.turn(&stranger)).is_some());
+    }
     rig.end().await;
 }
 

@@ -92,7 +92,7 @@ async fn missed_commands_and_those_of_a_group_that_muted_the_account_are_not_ans
     peer.send(command().time(now - 60).message_id(2)).await;
     assert_eq!(rig.next().await.id.as_str(), "2");
     let account = rig.adapter.hub.account(&target(&peer).chat.account).unwrap();
-    account.learn_muted(target(&peer).chat.id.as_str(), SystemClock.now());
+    account.set_muted(GROUP, 600, SystemClock.now());
     peer.send(command().message_id(3)).await;
     peer.send(Event::private(MEMBER).text("/生图 猫").message_id(4)).await;
     assert_eq!(rig.next().await.id.as_str(), "4");
@@ -379,21 +379,61 @@ async fn an_http_api_that_nobody_serves_counts_as_away_until_it_answers() {
     tokio::pin!(back);
     let early = tokio::time::timeout(Duration::from_millis(100), &mut back).await;
     assert!(early.is_err(), "nobody is there");
-    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
-    let answers = async {
-        loop {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let body = r#"{"status":"ok","retcode":0,"data":{}}"#;
-            let head =
-                format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
-            tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 4096]).await.unwrap();
-            let answer = [head.as_bytes(), body.as_bytes()].concat();
-            tokio::io::AsyncWriteExt::write_all(&mut stream, &answer).await.unwrap();
-        }
-    };
     tokio::select! {
         () = back => {}
-        () = answers => {}
+        () = answer_all(address, r#"{"status":"ok","retcode":0,"data":{}}"#) => {}
+        () = tokio::time::sleep(PATIENCE) => panic!("the account's return was not told"),
+    }
+    rig.end().await;
+}
+
+/// An HTTP API that says the same to every call, for as long as it is awaited.
+async fn answer_all(address: SocketAddr, body: &str) {
+    let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        tokio::io::AsyncReadExt::read(&mut stream, &mut [0; 4096]).await.unwrap();
+        let answer = [head.as_bytes(), body.as_bytes()].concat();
+        tokio::io::AsyncWriteExt::write_all(&mut stream, &answer).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_http_api_that_knows_next_to_nothing_is_found_again_as_well() {
+    const NO: &str = r#"{"status":"failed","retcode":1404,"data":null,"message":"no such action"}"#;
+    let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = place.local_addr().unwrap();
+    drop(place);
+    let section = OneBotSection {
+        mode: Mode::Http,
+        listen: "127.0.0.1:0".into(),
+        url: format!("http://{address}"),
+        ..OneBotSection::default()
+    };
+    let mut rig = Rig::start(section).await;
+    let peer = FakeOneBot::new();
+    let (adapter, account) = (Arc::clone(&rig.adapter), target(&peer).chat.account);
+    let link = || adapter.hub.account(&account).and_then(|known| known.link());
+    let knows_it =
+        until("the refusal to be learned", || link().is_some_and(|link| link.lacks("get_login_info")));
+    let event = async {
+        peer.post_event(&format!("http://{}/", rig.adapter.addresses()[0]), &peer.event(&command()))
+            .await
+            .unwrap();
+        knows_it.await;
+    };
+    tokio::select! {
+        () = event => {}
+        () = answer_all(address, NO) => {}
+    }
+    rig.next().await;
+    // Nobody listens any more, and a reply finds that out.
+    rig.adapter.send(&target(&peer), &Reply::text("好")).await.unwrap_err();
+    assert!(!rig.adapter.is_connected(&account));
+    tokio::select! {
+        () = adapter.connected(&account) => {}
+        () = answer_all(address, NO) => {}
         () = tokio::time::sleep(PATIENCE) => panic!("the account's return was not told"),
     }
     rig.end().await;
@@ -410,7 +450,7 @@ async fn a_taken_port_is_an_error() {
         clock: Arc::new(SystemClock),
         spool: Spool::new(BytesBudget::new(1 << 20), &folder.path().join("spool")).unwrap(),
         outbox: folder.path().join("outbox"),
-        publisher: None,
+        publish: None,
     };
     let adapter = Arc::new(OneBot::with_timing(vec![section, reverse()], deps, quick()).unwrap());
     let (sender, _messages) = mpsc::unbounded_channel();
@@ -469,6 +509,7 @@ async fn a_wrong_clock_is_told_once_and_commands_work_all_the_same() {
     peer.send(command().message_id(1)).await;
     assert_eq!(rig.next().await.id.as_str(), "1", "the lifecycle frame told the time");
     // The same without a word from the implementation's own clock: by the third message it is clear.
+    let link = rig.adapter.link(&target(&peer).chat.account).unwrap();
     let account = rig.adapter.hub.account_or_new("77");
     let me = crate::inbound::Identity { id: "77".into(), alias: None };
     for id in 1..=4 {
@@ -476,7 +517,7 @@ async fn a_wrong_clock_is_told_once_and_commands_work_all_the_same() {
         let crate::inbound::Inbound::Message(frame) = crate::inbound::parse(&event).unwrap() else {
             panic!()
         };
-        rig.adapter.hub.take_message(&account, &me, &frame, rig.inbox.as_ref());
+        rig.adapter.hub.take_message(&account, &link, &me, &frame, rig.inbox.as_ref());
     }
     assert_eq!(rig.next().await.id.as_str(), "3");
     assert_eq!(rig.next().await.id.as_str(), "4");

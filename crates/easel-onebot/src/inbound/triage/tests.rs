@@ -117,6 +117,10 @@ fn what_is_not_an_ordinary_group_message_is_parsed() {
     check(|event| *event = moves("group_decrease", json!(3_001_000_001_i64)), "parse");
     check(|event| *event = moves("group_increase", json!("3001000001")), "parse");
     check(|event| *event = json!({"post_type": "request"}), "chatter");
+    // Whoever it names: some write 0 where they can't tell.
+    let removed =
+        json!({"post_type": "notice", "notice_type": "group_decrease", "sub_type": "kick_me", "user_id": 0});
+    check(|event| *event = removed, "parse");
     check(|event| event["user_id"] = json!(3_001_000_001_i64), "chatter");
 }
 

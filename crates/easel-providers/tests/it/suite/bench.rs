@@ -194,8 +194,8 @@ pub(crate) struct Publisher {
 
 #[async_trait]
 impl PublishMedia for Publisher {
-    async fn publish(&self, picture: &Picture) -> Result<Published, StoreError> {
-        let bytes = picture.body.read().unwrap();
+    async fn publish(&self, body: &Body, _: &str) -> Result<Published, StoreError> {
+        let bytes = body.read().unwrap();
         let url = self.peer.host_picture(bytes.clone());
         self.links.lock().unwrap().push((url.clone(), bytes));
         Ok(Published { url, keep: Box::new(()) })

@@ -77,6 +77,7 @@ fn unknown_keys_name_the_nearest() {
 #[test]
 fn rules_of_the_sections_are_told_with_their_place() {
     check("[[onebot]]\n[[onebot]]\n", &["2:1 onebot[1].listen listen-twice"]);
+    check("[[onebot]]\nimage_delivery = \"url\"\n", &["2:18 onebot[0].image_delivery onebot-no-links"]);
     check("[[onebot]]\nlisten = \"0.0.0.0:6199\"\n", &["1:1 onebot[0].access_token bad-onebot-access-token"]);
     check("[[onebot]]\nmode = \"forward\"\n", &["1:1 onebot[0].url bad-onebot-url"]);
     check("[network]\nproxy = \"127.0.0.1:7890\"\n", &["2:9 network.proxy bad-network-proxy"]);
@@ -446,7 +447,7 @@ fn every_problem_can_be_said() {
     use easel_core::i18n::Locale;
     let everything_wrong = "x = 1\n[bot]\ndata_dir = \"\"\nlocal = 1\nlocale = \"fr\"\nprefixes = [\"\"]\nadmins = [\"1\"]\nartifact_ttl_minutes = 0\nbroken = = 1\n\
         [jobs]\nmax_running = \"1\"\n[[onebot]]\nlisten = \"0.0.0.0:1\"\npath = \"x\"\nnap_server_port = 0\naccess_token_file = \"absent\"\n\
-        [[onebot]]\nlisten = \"0.0.0.0:1\"\nmax_frame_bytes = 1\naccess_token = \"a\"\naccess_token_file = \"b\"\n[[onebot]]\nmode = \"forward\"\nimage_delivery = \"napfile\"\n[[onebot]]\nlisten = \"x\"\n\
+        [[onebot]]\nlisten = \"0.0.0.0:1\"\nmax_frame_bytes = 1\naccess_token = \"a\"\naccess_token_file = \"b\"\n[[onebot]]\nmode = \"forward\"\nimage_delivery = \"napfile\"\n[[onebot]]\nlisten = \"x\"\nimage_delivery = \"url\"\n\
         [network]\nproxy = \"x\"\ndownload_proxy = \"x\"\nallow_hosts = [\"http://x\"]\nmax_answer_bytes = 0\n\
         [providers.a]\nkind = \"nope\"\nbasic_auth = \"x\"\nproxy = \"x\"\nprices = { generate = -1 }\nextra = { image = 1 }\n\
         [providers.d]\nkind = \"jimeng\"\nextra = { form = \"web\" }\n[providers.b]\nkind = \"ark\"\nbase_url = \"ftp://x\"\n[providers.c]\nbase_url = \"x.example/v1/chat/completions?x=1\"\nkind = \"openai_chat\"\n\
