@@ -119,17 +119,7 @@ impl BlobFiles {
     /// Makes files for the next pictures, beside the path of this one.
     fn make_spares(&self) {
         let (dirs, spares) = (Arc::clone(&self.dirs), Arc::clone(&self.spares));
-        drop(tokio::task::spawn_blocking(move || {
-            // One lock over all of it: none is made too much, and none after the end.
-            let mut spares = lock(&spares);
-            while let Some(ready) = &mut *spares
-                && ready.len() < SPARES
-            {
-                // Whatever is wrong shows when a picture is stored.
-                let Ok(fresh) = Fresh::create(&dirs.blobs) else { break };
-                ready.push(fresh);
-            }
-        }));
+        drop(tokio::task::spawn_blocking(move || fill(&spares, &dirs)));
     }
 
     /// Refuses everything from now on.
@@ -188,6 +178,19 @@ fn place(body: &Body, dirs: &Dirs, spare: Option<Fresh>, path: &Path) -> io::Res
     fresh.name(path)
 }
 
+/// Makes what lacks of [`SPARES`]. Blocking.
+fn fill(spares: &Spares, dirs: &Dirs) {
+    // One lock over all of it: none is made too much, and none after the end.
+    let mut spares = lock(spares);
+    while let Some(ready) = &mut *spares
+        && ready.len() < SPARES
+    {
+        // Whatever is wrong shows when a picture is stored.
+        let Ok(fresh) = Fresh::create(&dirs.blobs) else { break };
+        ready.push(fresh);
+    }
+}
+
 async fn blocking<T: Send + 'static>(
     doing: &'static str,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
@@ -207,7 +210,7 @@ impl Blobs for BlobFiles {
         if let Some(draft) = body.draft::<FileDraft>()
             && draft.store(&dirs, path.clone(), body.len()).await
         {
-            self.make_spares();
+            // Its thread makes the next file.
             self.unsynced.add(name);
             return Ok(());
         }

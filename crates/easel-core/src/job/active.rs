@@ -290,6 +290,11 @@ impl Active {
         matches!(self.phase(), Phase::Delivering | Phase::Ending)
     }
 
+    /// Whether cancelling it would change anything.
+    pub(super) fn may_be_cancelled(&self) -> bool {
+        !self.is_handed_over() && !self.cancel.is_cancelled()
+    }
+
     /// Cancels unless it is being delivered, or has ended and is only to be told. Returns whether it did.
     pub(super) fn try_cancel(&self) -> bool {
         let phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);

@@ -439,7 +439,8 @@ impl Engine {
         }
     }
 
-    /// The jobs of a chat that have not ended, oldest first; only one person's when `user` is given.
+    /// The jobs of a chat that have not ended, oldest first; only one person's when `user` is given. One that was cancelled
+    /// may still be about to stop, but people were told that it is over.
     pub fn jobs(&self, chat: &Chat, user: Option<&UserId>) -> Vec<JobLine> {
         let now = self.clock.now();
         self.with(|state| {
@@ -447,6 +448,7 @@ impl Engine {
                 .active
                 .values()
                 .filter(|job| job.request.chat == *chat && user.is_none_or(|user| job.request.user == *user))
+                .filter(|job| !job.cancel.is_cancelled())
                 .map(|job| JobLine {
                     job: job.id,
                     number: job.number,
@@ -476,7 +478,7 @@ impl Engine {
             let Some(number) = number else {
                 let latest = |job: &Active| here(job) && own(job);
                 // One that is on its way may stay there for minutes, and is not what the person wants to stop.
-                return find(&|job| latest(job) && !job.is_handed_over()).or_else(|| find(&latest));
+                return find(&|job| latest(job) && job.may_be_cancelled()).or_else(|| find(&latest));
             };
             find(&|job| job.number == number && here(job))
                 .or_else(|| find(&|job| job.number == number && may(job)))

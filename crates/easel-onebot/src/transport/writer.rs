@@ -31,8 +31,14 @@ use crate::outbound::{Payload, Piece};
 /// Frames without pictures up to this size wait for each other.
 const SMALL: u64 = 64 * 1024;
 
-/// Bytes of a big frame that are worth a write.
-const STEP: usize = 256 * 1024;
+/// Bytes of a big frame that are worth its first write: the peer begins to read while the rest is encoded.
+const FIRST_STEP: usize = 256 * 1024;
+/// Bytes that are worth each further write. A peer that reads as fast as this writes is woken for every one of them, which
+/// costs more than the copy; a megabyte keeps others waiting for well under a millisecond.
+const STEP: usize = 1024 * 1024;
+
+/// Bytes behind a picture that need no write of their own.
+const END: usize = 4 * 1024;
 
 /// Frames that are not calls.
 #[derive(Debug)]
@@ -210,13 +216,19 @@ impl WriterTask {
         }
         let mask = frame::new_mask(self.client);
         let total = call.payload.len();
-        let mut out = Vec::with_capacity(2 * STEP);
+        let room = usize::try_from(total).map_or(STEP, |total| total.min(STEP));
+        let mut out = Vec::with_capacity(room + FIRST_STEP);
         frame::header(&mut out, TEXT, total, mask);
         let mut frame = BigFrame { mask, total, done: 0, header: out.len(), out, progress: call.progress };
         let mut pieces = Pieces::new(call.payload.into_segments());
         // Flushed only when something follows: the end of the frame waits for its clearance.
+        let mut step = FIRST_STEP;
         while pieces.has_more() {
-            if frame.out.len() >= STEP {
+            let ready = frame.out.len();
+            // What a clearance holds back is the very end alone: everything before it is at the peer by then.
+            let end = frame.left() <= END && call.clearance.is_some();
+            if ready >= step || end && ready > END {
+                step = STEP;
                 self.flush(&mut frame).await?;
                 // The peer reads about as fast as this writes, so the socket alone would never let others have their
                 // turn: another chat's command, or the record that the end of this very frame waits for.
@@ -284,6 +296,14 @@ struct BigFrame {
     header: usize,
     out: Vec<u8>,
     progress: Arc<Progress>,
+}
+
+impl BigFrame {
+    /// Payload bytes that are not ready yet.
+    fn left(&self) -> usize {
+        let ready = self.done + (self.out.len() - self.header) as u64;
+        usize::try_from(self.total.saturating_sub(ready)).unwrap_or(usize::MAX)
+    }
 }
 
 #[cfg(test)]

@@ -10,13 +10,17 @@ use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread::{self, Thread},
+    time::Duration,
 };
 
 use bytes::Bytes;
 use easel_core::media::{Draft, Drafts};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-use super::{Dirs, Spares, fresh::Fresh};
+use super::{Dirs, Spares, fill, fresh::Fresh};
+
+/// After a picture, before files for the next ones are made.
+const PAUSE: Duration = Duration::from_micros(500);
 
 /// Begins drafts in the blob folder. Its thread ends with it.
 #[derive(Debug)]
@@ -32,8 +36,8 @@ impl FileDrafts {
     pub(super) fn start(dirs: Arc<Dirs>, spares: Spares, most: usize) -> io::Result<Self> {
         let work = Arc::new(Work::default());
         let worker = {
-            let work = Arc::clone(&work);
-            thread::Builder::new().name("easel-drafts".to_owned()).spawn(move || work.run())?
+            let (work, dirs, spares) = (Arc::clone(&work), Arc::clone(&dirs), Arc::clone(&spares));
+            thread::Builder::new().name("easel-drafts".to_owned()).spawn(move || work.run(&spares, &dirs))?
         };
         work.lock().worker = Some(worker.thread().clone());
         Ok(Self { dirs, spares, places: Arc::new(Semaphore::new(most)), work })
@@ -116,8 +120,9 @@ impl Work {
         }
     }
 
-    fn run(&self) {
+    fn run(&self, spares: &Spares, dirs: &Dirs) {
         let _closing = Closing(self);
+        let mut spares_lack = false;
         loop {
             let (next, closed) = {
                 let mut queue = self.lock();
@@ -126,12 +131,22 @@ impl Work {
             match next {
                 // A panic costs one draft, not the thread: without it nobody would write the next ones.
                 Some(draft) => {
-                    if catch_unwind(AssertUnwindSafe(|| draft.write())).is_err() {
+                    let stored = catch_unwind(AssertUnwindSafe(|| draft.write())).unwrap_or_else(|_| {
                         tracing::error!(code = "E-PANIC", "writing a picture while it arrived panicked");
                         draft.give_up();
-                    }
+                        false
+                    });
+                    spares_lack |= stored;
                 }
                 None if closed => return,
+                // Not right away: whoever waited for the draft now needs the processor and the disk for its record.
+                None if spares_lack => {
+                    thread::park_timeout(PAUSE);
+                    spares_lack = !self.lock().ready.is_empty();
+                    if !spares_lack {
+                        fill(spares, dirs);
+                    }
+                }
                 None => thread::park(),
             }
         }
@@ -262,20 +277,20 @@ impl Shared {
         drop(state.file.take());
     }
 
-    /// Writes whatever waits, until nothing does. Blocking.
-    fn write(&self) {
+    /// Writes whatever waits, until nothing does; true when the file has its name then. Blocking.
+    fn write(&self) -> bool {
         let mut file = self.lock().file.take();
         loop {
             let (segments, order) = {
                 let mut state = self.lock();
                 if state.place.is_none() {
                     // Without a name it is removed.
-                    break;
+                    return false;
                 }
                 if state.waiting.is_empty() && state.order.is_none() {
                     state.busy = false;
                     state.file = file;
-                    return;
+                    return false;
                 }
                 (std::mem::take(&mut state.waiting), state.order.take())
             };
@@ -300,18 +315,19 @@ impl Shared {
                 state.end();
                 order
             };
-            if let Some(order) = order {
+            let stored = result.is_ok();
+            return order.is_some_and(|order| {
                 // Who no longer waits has dropped the body as well.
                 drop(order.done.send(result));
-            }
-            return;
+                stored
+            });
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, os::unix::fs::MetadataExt as _, path::Path, time::Duration};
+    use std::{fs, os::unix::fs::MetadataExt as _, path::Path};
 
     use easel_core::{
         media::{Body, BytesBudget, SEGMENT, Spool},
@@ -467,6 +483,8 @@ mod tests {
     async fn a_panic_costs_one_draft_and_not_the_thread() {
         let w = world();
         let dirs = &w.blobs.dirs;
+        // Nothing but drafts in the folder.
+        w.blobs.spares.lock().unwrap().take();
         let drafts = FileDrafts::start(Arc::clone(dirs), Arc::clone(&w.blobs.spares), 1).unwrap();
         let draft = drafts.draft().unwrap();
         draft.push(Bytes::from_owner(Bomb(vec![7; 4096])));

@@ -15,6 +15,9 @@ use uuid::Uuid;
 /// Pictures from this size on go around the page cache.
 pub(super) const DIRECT_FROM: usize = 256 * 1024;
 
+/// Segments below it go through the page cache even where others go around it: a trip to the disk costs more than a copy.
+const DIRECT_SEGMENT: usize = 64 * 1024;
+
 /// A new file. Dropped before it has a name, it is removed.
 #[derive(Debug)]
 pub(super) struct Fresh {
@@ -58,7 +61,11 @@ impl Fresh {
     pub(super) fn append(&mut self, segments: &[Bytes]) -> io::Result<()> {
         let mut ready = Vec::with_capacity(segments.len());
         for segment in segments {
-            let whole = if self.direct { segment.len() & !(ALIGN - 1) } else { segment.len() };
+            let whole = match self.direct {
+                true if segment.len() < DIRECT_SEGMENT => 0,
+                true => segment.len() & !(ALIGN - 1),
+                false => segment.len(),
+            };
             let (blocks, rest) = segment.split_at(whole);
             // Memory that begins on a block's boundary (our allocator's large pieces do) goes to the disk as it lies.
             if !self.direct || blocks.as_ptr().align_offset(ALIGN) == 0 {
