@@ -19,7 +19,9 @@ span-days = { $count ->
     [one] 1 day
    *[other] { $count } days
     }
-span-unknown = some time
+ago = { $span } ago
+ago-now = just now
+ago-unknown = some time ago
 
 help-title = 🎨 I draw and edit pictures:
 help-draw =

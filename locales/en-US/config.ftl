@@ -4,6 +4,10 @@
 
 config-file-missing = The configuration file { $file } does not exist.
 config-file-missing-mend = Check the path after --config; without --config it is config/easel.toml.
+config-file-emptied = The configuration file { $file } has become empty; perhaps it wasn’t saved completely.
+config-file-emptied-mend = Save it again; if you want nothing but defaults, write one line that begins with #, or restart.
+config-file-gone = The configuration file { $file } is gone.
+config-file-gone-mend = Put { $file } back; if you want nothing but defaults, restart.
 config-file-large = { $file } is too large for a configuration file (more than 4 MiB).
 config-file-large-mend = Check whether --config names another file.
 config-file-not-text = The configuration file { $file } is not UTF-8 text.
@@ -25,8 +29,10 @@ config-wrong-type = This must be { $expected }, but is { $found }.
 config-wrong-type-mend = Write the value in the expected form.
 config-wrong-type-mend-quote = Put it in quotes.
 config-wrong-type-mend-unquote = Write the value without quotes.
-config-wrong-type-mend-list = Write a list, such as ["…"].
-config-kind-text = a text
+config-wrong-type-mend-list = Write a list: { $value }
+config-wrong-type-mend-whole = Write a whole number without quotes, such as { $example }.
+config-wrong-type-mend-flag = Write true or false, without quotes.
+config-kind-text = text in quotes
 config-kind-integer = a whole number
 config-kind-number = a number
 config-kind-flag = true or false
@@ -160,6 +166,8 @@ config-base-url-query-mend = Remove everything from ? or # on.
 
 check-config-good = Nothing is wrong with { $path }.
 check-data-dir = The data directory { $dir } can be written; { $free } are free.
+check-disk-full = The disk of the data directory { $dir } is full.
+check-disk-full-mend = Free some space, or use another disk with --data-dir.
 check-data-dir-unwritable = The data directory { $dir } can’t be written: { $detail }
 check-data-dir-unwritable-mend = Let the account that runs easel write there, or choose another one with --data-dir.
 check-disk-low = Only { $free } are free on the disk of the data directory { $dir }.
@@ -209,12 +217,12 @@ check-key-ready = Key { $key } can be used.
 check-key-disabled = Key { $key } was refused by the service{ $status ->
         [0] {""}
        *[other] {" "}({ $status })
-    }, { $since } ago, and is not used any more.
+    }, { $since }, and is not used any more.
 check-key-disabled-mend = Replace it in api_keys. When the account is in order again: easel keys reset { $provider }
 check-key-quota = The account of key { $key } ran out of quota{ $status ->
         [0] {""}
        *[other] {" "}({ $status })
-    }, { $since } ago. It is tried again in { $rest }.
+    }, { $since }. It is tried again in { $rest }.
 check-key-quota-mend = Top up the account. To try at once: easel keys reset { $provider }
 check-key-cooling = Key { $key } rests{ $status ->
         [0] {""}

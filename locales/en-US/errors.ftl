@@ -1,10 +1,10 @@
 ### What is said when something fails: why, and what to do, in one breath, with the [code] at the end for whoever
-### has to look into it.
+### has to look into it. A command is named with its $prefix, so that it works as it stands there.
 
 ## Providers
 
 error-auth = The drawing service no longer accepts its key, so there is no picture. Please ask the bot’s owner to replace the key. [{ $code }]
-error-quota = The drawing service has run out of credit, so there is no picture. Ask the admin to top it up, or try later. [{ $code }]
+error-quota = The drawing service has run out of credit, so there is no picture. Please ask the bot’s owner to top it up, or try later. [{ $code }]
 error-rate = The drawing service is busy and takes no requests right now. Try again in a minute or two. [{ $code }]
 error-overload = The drawing service is down or can’t be reached right now, so there is no picture. Please try again later. [{ $code }]
 error-unanswered = The request went out, but the drawing service never answered. It may have been charged. Send the command again if you still want the picture. [{ $code }]
@@ -14,9 +14,11 @@ error-result-lost = The picture was made but got lost on its way here, and may h
 error-result-lost-free = The picture was made but got lost on its way here. Send the command again if you still want it. [{ $code }]
 error-moderation-input = The description or the picture didn’t pass the content check. Try other words or another picture. [{ $code }]
 error-moderation-output = The picture was made, but it didn’t pass the content check. Rephrase the description and try again. [{ $code }]
-error-moderation-said = The drawing service didn’t draw it and says: “{ $said }”. Try other words. [{ $code }]
+error-moderation-said = The drawing service didn’t draw it and says: “{ $said }” Try other words. [{ $code }]
 error-bad-request = The drawing service doesn’t accept these settings. Try without a size or shape. [{ $code }]
 error-not-found = The drawing service doesn’t know the configured model. Please ask the bot’s owner to check the configuration. [{ $code }]
+error-wrong-address = The drawing service’s address may be wrong: nothing draws there. Please ask the bot’s owner to check the configuration. [{ $code }]
+error-not-found-lately = The drawing service doesn’t know the configured model, or its address is wrong. Please ask the bot’s owner to check the configuration. [{ $code }]
 error-empty = The drawing service answered without a picture. Try other words. [{ $code }]
 error-too-large = That was too much for the drawing service. Try fewer or smaller pictures. [{ $code }]
 error-deadline = The picture wasn’t ready within { $minutes ->
@@ -47,16 +49,28 @@ error-queue-full = Too many people are waiting, so this one didn’t get a place
 error-chat-busy = { $max ->
         [one] One picture is
        *[other] { $max } pictures are
-    } already being drawn here. Come back when one is done. [{ $code }]
+    } already waiting here. Come back when one is done. [{ $code }]
 error-user-busy = { $max ->
         [one] One picture of yours is
        *[other] { $max } pictures of yours are
-    } already being drawn. Come back when one is done. [{ $code }]
+    } already waiting. Come back when one is done. [{ $code }]
 error-clip-busy = A clip of yours is already being made. Come back when it is done. [{ $code }]
-error-limit-group = This group is drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]
-error-limit-user = You are drawing a little fast: at most { $max } within { $period }. Come back in { $wait }. [{ $code }]
-error-limit-group-day = This group has used up its { $max } within { $period }. Come back in about { $wait }. [{ $code }]
-error-limit-user-day = You have used up your { $max } within { $period }. Come back in about { $wait }. [{ $code }]
+error-limit-group = This group is drawing a little fast: at most { $max ->
+        [one] one request
+       *[other] { $max } requests
+    } within { $period }. Come back in { $wait }. [{ $code }]
+error-limit-user = You are drawing a little fast: at most { $max ->
+        [one] one request
+       *[other] { $max } requests
+    } within { $period }. Come back in { $wait }. [{ $code }]
+error-limit-group-day = This group has used up its { $max ->
+        [one] one request
+       *[other] { $max } requests
+    } within { $period }. Come back in about { $wait }. [{ $code }]
+error-limit-user-day = You have used up your { $max ->
+        [one] one request
+       *[other] { $max } requests
+    } within { $period }. Come back in about { $wait }. [{ $code }]
 error-limit-moderation = The content check has refused what you asked for { $max } times or more within { $period }, and providers close accounts over that. Come back in { $wait } and rephrase the description. [{ $code }]
 error-debounce = That was quick! Try again in { $wait }. [{ $code }]
 
@@ -79,7 +93,7 @@ error-resend-gone = The file of your last picture is gone, so it can’t be sent
 error-resend-some-gone = Some files of your last pictures are gone; these are the ones that are left. [{ $code }]
 error-no-such-result = There is no picture of job { $job } to resend: it may not be done, not be yours, or no longer be kept. [{ $code }]
 error-resend-busy = A picture of yours is being resent already; wait until it is there. [{ $code }]
-error-no-such-job = There is no job { $job }; it may be over. The command “jobs” shows those that exist. [{ $code }]
+error-no-such-job = There is no job { $job }; it may be over. Send { $prefix }jobs to see those that exist. [{ $code }]
 error-nothing-to-cancel = You have no picture in progress or waiting, so there is nothing to cancel. [{ $code }]
 error-not-your-job = Job { $job } is somebody else’s; only they and admins can cancel it. [{ $code }]
 error-too-late-to-cancel = Job { $job } has ended and its outcome is on its way; it is too late to cancel. [{ $code }]
@@ -114,18 +128,18 @@ error-task-provider-gone = This was ordered from “{ $provider }”, which is n
 error-clip-lost = The clip was made but got lost on its way here, and may have been charged. Send the command again if you still want it. [{ $code }]
 error-clip-lost-free = The clip was made but got lost on its way here. Send the command again if you still want it. [{ $code }]
 error-clip-empty = The video service answered without a clip. Try other words. [{ $code }]
-error-clip-not-delivered = The clip is done but couldn’t be sent. Try the command “resend”. [{ $code }]
-error-not-delivered = The picture is done but couldn’t be sent. Try the command “resend”. [{ $code }]
+error-clip-not-delivered = The clip is done but couldn’t be sent. Send { $prefix }resend to try again. [{ $code }]
+error-not-delivered = The picture is done but couldn’t be sent. Send { $prefix }resend to try again. [{ $code }]
 error-internal = Something went wrong inside the program. Please try again; if it keeps failing, tell the bot’s owner the code at the end. [{ $code }]
 error-storage = easel can’t read or write its data directory, so this didn’t work. Please ask the bot’s owner to check disk space and permissions. [{ $code }]
-error-unsure = The picture is done and was sent, but nothing confirmed that it arrived. If you don’t see it, the command “resend{ $job ->
+error-unsure = The picture is done and was sent, but nothing confirmed that it arrived. If you don’t see it, send { $prefix }resend{ $job ->
         [0] {""}
        *[other] {" "}{ $job }
-    }” fetches it; nothing is charged again. [{ $code }]
-error-clip-unsure = The clip is done and was sent, but nothing confirmed that it arrived. If you don’t see it, the command “resend{ $job ->
+    } to fetch it; nothing is charged again. [{ $code }]
+error-clip-unsure = The clip is done and was sent, but nothing confirmed that it arrived. If you don’t see it, send { $prefix }resend{ $job ->
         [0] {""}
        *[other] {" "}{ $job }
-    }” fetches it; nothing is charged again. [{ $code }]
+    } to fetch it; nothing is charged again. [{ $code }]
 error-overdue = easel or its account was down for a while and this request waited too long, so it wasn’t begun. Send the command again if you still want it. [{ $code }]
 error-stopping = easel is restarting and takes no new jobs. Come back in a moment. [{ $code }]
 error-unknown-preset = The preset “{ $preset }” no longer exists. Try another one. [{ $code }]

@@ -13,6 +13,12 @@ start-no-platform = No chat platform is configured; only the command line works:
 start-engine = Provider for { $feature }: “{ $provider }” (model { $model }). It calls a paid API and may cost money.
 start-engine-free = Provider for { $feature }: “{ $provider }” (model { $model }). It runs on your own machine or network and charges nothing per picture.
 start-engine-env = No provider is configured, so the API from the environment variable { $variable } is used (model { $model }). It may cost money.
+start-engine-env-asking = No provider is configured; using the service in { $variable }, which is being asked for its models. It may cost money.
+start-engine-model = The service in { $variable } draws with the model { $model }.
+start-half-pair = { $found } is set, but { $missing } is not, so it isn’t used. { $usual ->
+    [no] Set { $missing } to use it.
+   *[other] For the official service set { $missing }={ $usual }
+    }
 start-engine-sketch = No provider is configured, so easel draws its own offline sketches: no network, no cost. For real AI pictures add a [providers.NAME] to { $path }.
 start-fallbacks = When the first provider fails, these follow: { $names }
 start-next-napcat = Next: in NapCat’s network settings add a “WebSocket client” with the address { $url } and the message format Array, save it and switch it on.
@@ -30,6 +36,40 @@ start-failed-port = { $address } is in use; perhaps another easel is running. St
 start-failed-locked = Another easel is using the data directory { $path }. Stop it, or choose another data_dir.
 start-failed-store = The database in { $path } is damaged. You can restore the latest backup: { $command }
 start-failed-store-no-backup = The database in { $path } is damaged and there is no backup. Rename the directory to keep it, then start again with a new one.
+start-failed-full = The disk that holds the data directory { $path } is full. Free some space and start again.
+start-failed-network = The data directory { $path } is on a network file system ({ $kind }), where file locks can’t be relied on. Use a directory on a local disk.
+start-failed-newer = The data directory { $path } was written by a newer easel. Install that version again, or restore a backup that this version made.
+
+store-replaced = The database couldn’t be opened and was restored from the snapshot { $snapshot }; the damaged one is now { $moved }. Settings changed after that snapshot are gone; the jobs are complete.
+store-loss = The database seems to have been damaged and to have lost records, and there is no snapshot to restore. Check the settings that were changed by chat commands, such as the lists.
+store-loss-snapshot = The database seems to have been damaged and to have lost records. Check the settings that were changed by chat commands, such as the lists, or stop easel and run { $command }.
+store-torn = The journal’s last line was only half written when the machine stopped and was cut off; nothing that had been confirmed is lost.
+store-bad-lines = { $count ->
+        [one] One damaged line of the journal was skipped.
+       *[other] { $count } damaged lines of the journal were skipped.
+    } Check the disk.
+store-restore-finished = A restore that had been interrupted was completed.
+store-left-over = { $count ->
+        [one] An unfinished temporary file was removed; nothing is lost.
+       *[other] { $count } unfinished temporary files were removed; nothing is lost.
+    }
+store-compacted = The database was rebuilt and takes less space.
+store-migrated = The data directory was brought to the form of this version.
+
+### Causes that the system gives
+
+cause-disk-full = the disk is full, free some space
+cause-read-only = the file system is read-only
+cause-no-permission = no permission
+cause-unknown-name = there is no host of this name
+cause-refused = the connection was refused, nothing listens there
+cause-timed-out = nothing answered for a long time
+cause-tls = the encrypted connection (TLS) could not be made
+cause-proxy = the proxy did not connect
+cause-no-route = the network is unreachable
+cause-address-in-use = the address is in use
+cause-no-such-file = there is no such file or directory
+
 start-failed-storage = The data directory { $path } can’t be written: { $reason }. Check disk space and permissions.
 
 ## Configuration
@@ -40,7 +80,8 @@ config-problems-title = { $path } needs { $count ->
     }:
 config-problem-line = { $place } { $key }: { $problem }
 config-problem-mend = {"  "}→ { $mend }
-config-reloaded = The configuration has changed and is in effect.
+config-reloaded = The configuration was updated and is in effect: { $keys }.
+config-mended = The configuration file can be used again; it says what is in effect already.
 config-reload-broken = The configuration has { $count ->
         [one] one mistake
        *[other] { $count } mistakes
@@ -190,6 +231,10 @@ check-probe-stream-none = Streaming: { $kind } with { $model } has none that eas
 check-probe-sizes = Sizes of { $model }: { $known ->
     [sizes] only { $sizes }; the nearest one is asked for.
     [kept] no shape can be wished for; a picture is shaped like the one that is given, or as the model chooses.
+    [between] any shape between 1:{ $sizes } and { $sizes }:1{ $tier ->
+        [0] .
+       *[other] , up to { $tier }K.
+    }
     [ratios] of the shapes { $sizes }{ $tier ->
         [0] .
        *[other] , up to { $tier }K.
@@ -349,6 +394,14 @@ cli-no-folder = There is no folder { $path } to save the picture in, so nothing 
 cli-not-writable = { $path } can’t be written ({ $reason }), so nothing was drawn. Name another place with -o.
 cli-not-saved = The picture could not be saved at { $path }: { $reason }
 cli-kept = easel keeps it for a while: copy it from { $path }
+cli-other-format = Note that { $path } holds a { $format } picture, unlike its name says; easel converts to JPG and PNG only.
+cli-auth = The drawing service no longer accepts its key, so there is no picture. “easel keys” shows which one; replace it in the configuration. [{ $code }]
+cli-quota = The drawing service has run out of credit, so there is no picture. Top up the account, or choose another service with --provider. [{ $code }]
+cli-model = The drawing service doesn’t know the configured model, or its address is wrong. Check model, base_url and kind in the configuration; “easel check --probe” tells which. [{ $code }]
+cli-no-usable-provider = No drawing service is available right now. “easel check” shows why. [{ $code }]
+cli-no-edit = None of the configured drawing services can edit pictures. Name one in [edit] that can, such as gemini_native. [{ $code }]
+cli-needs-picture = Which picture? Name it with --image FILE. [{ $code }]
+cli-storage = easel can’t read or write its data directory, so this didn’t work. Check disk space and permissions; “easel check” shows what is missing. [{ $code }]
 cli-example-draw = easel draw "a corgi running across a meadow"
 
 check-health = { $attempts ->
@@ -365,7 +418,7 @@ check-health-behind = Of what it was asked lately only { $percent }% worked, so 
 check-health-behind-mend = Wait, it comes back to its place by itself. The log tells why it failed.
 check-health-resting = Failed repeatedly and is not asked for { $rest } ({ $successes } of { $judged } worked in the last hour). { $last }
 check-health-resting-mend = Wait, it is tried again by itself; or name a fallback_1 in [draw]. The log tells why it failed.
-check-health-last-failure = Failed { $ago } ago: { $class ->
+check-health-last-failure = Failed { $ago }: { $class ->
     [auth] the key was refused
     [quota] the quota is used up
     [rate] too many requests

@@ -7,7 +7,9 @@ span-seconds = { $count } 秒
 span-minutes = { $count } 分钟
 span-hours = { $count } 小时
 span-days = { $count } 天
-span-unknown = 一段时间
+ago = { $span }前
+ago-now = 刚刚
+ago-unknown = 一段时间前
 
 help-title = 🎨 画架能帮你画图和改图：
 help-draw =

@@ -4,6 +4,10 @@
 
 config-file-missing = 找不到配置文件 { $file }。
 config-file-missing-mend = 检查 --config 后的路径；不带 --config 时使用 config/easel.toml。
+config-file-emptied = 配置文件 { $file } 变成空的了，可能是没存好。
+config-file-emptied-mend = 重新保存一遍；真想全用默认设置，就写一行 # 开头的注释，或重启。
+config-file-gone = 配置文件 { $file } 不见了。
+config-file-gone-mend = 放回 { $file }；真想全用默认设置，就重启。
 config-file-large = 配置文件 { $file } 大得不像配置文件（超过 4 MiB）。
 config-file-large-mend = 检查 --config 是否指向了别的文件。
 config-file-not-text = 配置文件 { $file } 不是 UTF-8 文本。
@@ -25,7 +29,9 @@ config-wrong-type = 这里应是{ $expected }，写的却是{ $found }。
 config-wrong-type-mend = 按要求的类型重写这个值。
 config-wrong-type-mend-quote = 给它加上引号。
 config-wrong-type-mend-unquote = 去掉引号，直接写值。
-config-wrong-type-mend-list = 写成列表，例如 ["…"]。
+config-wrong-type-mend-list = 写成列表：{ $value }
+config-wrong-type-mend-whole = 写成整数，不加引号，例如 { $example }。
+config-wrong-type-mend-flag = 写 true 或 false，不加引号。
 config-kind-text = 文本
 config-kind-integer = 整数
 config-kind-number = 数字
@@ -160,6 +166,8 @@ config-base-url-query-mend = 删掉 ? 或 # 之后的部分。
 
 check-config-good = { $path } 没有问题。
 check-data-dir = 数据目录 { $dir } 可写，剩余 { $free }。
+check-disk-full = 数据目录 { $dir } 所在的磁盘满了。
+check-disk-full-mend = 腾出空间，或用 --data-dir 换到别的磁盘。
 check-data-dir-unwritable = 数据目录 { $dir } 不可写：{ $detail }
 check-data-dir-unwritable-mend = 让运行 easel 的账户可以写它，或用 --data-dir 换一个目录。
 check-disk-low = 数据目录 { $dir } 所在磁盘只剩 { $free }。
@@ -206,12 +214,12 @@ check-network-fake-ip-mend = 写 [network] allow_fake_ip = true。
 check-network-no-names = 无法解析域名：{ $detail }
 check-network-no-names-mend = 检查网络和 DNS。
 check-key-ready = 密钥 { $key } 可用。
-check-key-disabled = 密钥 { $key } 在 { $since }前被服务商拒绝{ $status ->
+check-key-disabled = 密钥 { $key } { $since }被服务商拒绝{ $status ->
         [0] {""}
        *[other] （{ $status }）
     }，已停用。
 check-key-disabled-mend = 在 api_keys 里换一个。账号已经恢复正常的话：easel keys reset { $provider }
-check-key-quota = 密钥 { $key } 的账号额度在 { $since }前用完{ $status ->
+check-key-quota = 密钥 { $key } { $since }用完了账号额度{ $status ->
         [0] {""}
        *[other] （{ $status }）
     }，{ $rest }后会再试。

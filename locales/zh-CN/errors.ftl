@@ -1,4 +1,5 @@
 ### 出错时说的话：一句话讲清为什么、接下来怎么办，末尾带上 [代码]，方便向管理员反馈。
+### 提到命令时带上前缀 $prefix，照着发就有用。
 
 ## 服务商
 
@@ -13,9 +14,11 @@ error-result-lost = 图画好了，但没能取回来，可能已经扣费。想
 error-result-lost-free = 图画好了，但没能取回来。想要的话请再发一次命令。[{ $code }]
 error-moderation-input = 描述或图片没通过内容审核。换个说法或换张图再试试吧。[{ $code }]
 error-moderation-output = 图画出来了，但没通过内容审核，没法发出来。换个不敏感的说法再试试吧。[{ $code }]
-error-moderation-said = 画图服务没有画，它说：“{ $said }”。换个说法再试试吧。[{ $code }]
+error-moderation-said = 画图服务没有画，它说：“{ $said }”换个说法再试试吧。[{ $code }]
 error-bad-request = 画图服务不接受这次的参数。去掉尺寸、比例之类的要求再试试吧。[{ $code }]
 error-not-found = 画图服务里找不到设定的模型。请联系机器人主人检查配置。[{ $code }]
+error-wrong-address = 画图服务的地址可能写错了，那里没有画图接口。请联系机器人主人检查配置。[{ $code }]
+error-not-found-lately = 画图服务里找不到设定的模型，或者地址写错了。请联系机器人主人检查配置。[{ $code }]
 error-empty = 画图服务回复了，却没给图。换个说法再试试吧。[{ $code }]
 error-too-large = 内容太大，画图服务收不下。少放几张图，或换小一点的图再试试吧。[{ $code }]
 error-deadline = { $minutes } 分钟内没能画好，先停下了。请稍后再试。[{ $code }]
@@ -40,8 +43,8 @@ error-unknown-provider = 没有叫“{ $provider }”的画图服务。去掉 @{
 ## 排队和限制
 
 error-queue-full = 排队的人太多，这次没排上。过几分钟再来吧。[{ $code }]
-error-chat-busy = 这里已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
-error-user-busy = 你已经有 { $max } 张在画了。等画好一张再来吧。[{ $code }]
+error-chat-busy = 这里已经有 { $max } 张在排队了。等画好一张再来吧。[{ $code }]
+error-user-busy = 你已经有 { $max } 张在排队了。等画好一张再来吧。[{ $code }]
 error-clip-busy = 你已经有一个视频在做了，等它做好再来吧。[{ $code }]
 error-limit-group = 本群画得有点快，{ $period }内最多 { $max } 次。{ $wait }后再来吧。[{ $code }]
 error-limit-user = 你画得有点快，{ $period }内最多 { $max } 次。{ $wait }后再来吧。[{ $code }]
@@ -69,7 +72,7 @@ error-resend-gone = 你上一张图的文件已经不在了，没法重发。请
 error-resend-some-gone = 你上一次的图有几张文件已经不在了，只剩这些。[{ $code }]
 error-no-such-result = 没有 { $job } 号的图可以重发：可能还没画好，不是你的，或者已经过期。[{ $code }]
 error-resend-busy = 你上一次要的重发还没发完，等它发完吧。[{ $code }]
-error-no-such-job = 没有 { $job } 号任务，可能已经结束了。发“任务”命令看看现在有哪些。[{ $code }]
+error-no-such-job = 没有 { $job } 号任务，可能已经结束了。发 { $prefix }任务 看看现在有哪些。[{ $code }]
 error-nothing-to-cancel = 你没有正在画或排队的图，不用取消。[{ $code }]
 error-not-your-job = { $job } 号任务是别人的，只有本人和管理员能取消。[{ $code }]
 error-too-late-to-cancel = { $job } 号任务已经结束、正在通知结果，来不及取消了。[{ $code }]
@@ -104,18 +107,18 @@ error-task-provider-gone = 这个任务是“{ $provider }”接的单，但它�
 error-clip-lost = 视频做好了，但没能取回来，可能已经扣费。想要的话请再发一次命令。[{ $code }]
 error-clip-lost-free = 视频做好了，但没能取回来。想要的话请再发一次命令。[{ $code }]
 error-clip-empty = 视频服务回复了，却没给视频。换个说法再试试吧。[{ $code }]
-error-clip-not-delivered = 视频做好了，但没能发出来。发“重发图片”命令再试一次吧。[{ $code }]
-error-not-delivered = 图画好了，但没能发出来。发“重发图片”命令再试一次吧。[{ $code }]
+error-clip-not-delivered = 视频做好了，但没能发出来。发 { $prefix }重发图片 再试一次吧。[{ $code }]
+error-not-delivered = 图画好了，但没能发出来。发 { $prefix }重发图片 再试一次吧。[{ $code }]
 error-internal = 程序内部出了点问题，这次没成功。请再试一次；还不行就把末尾的代码告诉机器人主人。[{ $code }]
 error-storage = 画架的数据目录读写出了问题，这次没成功。请联系机器人主人检查磁盘空间和权限。[{ $code }]
-error-unsure = 图画好也发了，但对面没有回应，不知道你收到没有。没看到的话，发“重发图片{ $job ->
+error-unsure = 图画好也发了，但对面没有回应，不知道你收到没有。没看到的话，发 { $prefix }重发图片{ $job ->
         [0] {""}
        *[other] {" "}{ $job }
-    }”命令取出来，不会再扣费。[{ $code }]
-error-clip-unsure = 视频做好也发了，但对面没有回应，不知道你收到没有。没看到的话，发“重发图片{ $job ->
+    } 就能取出来，不会再扣费。[{ $code }]
+error-clip-unsure = 视频做好也发了，但对面没有回应，不知道你收到没有。没看到的话，发 { $prefix }重发图片{ $job ->
         [0] {""}
        *[other] {" "}{ $job }
-    }”命令取出来，不会再扣费。[{ $code }]
+    } 就能取出来，不会再扣费。[{ $code }]
 error-overdue = 程序或机器人账号离线了一阵子，排队的这个任务已经过时，没有开始做。还想要的话请再发一次命令。[{ $code }]
 error-stopping = 画架正在重启，暂时不接新任务。过一会儿再来吧。[{ $code }]
 error-unknown-preset = 预设“{ $preset }”已经被删掉了。换一个预设再试试吧。[{ $code }]

@@ -13,6 +13,12 @@ start-no-platform = 没有配置任何聊天平台，目前只能在命令行使
 start-engine = { $feature }由“{ $provider }”完成（模型 { $model }），会调用付费接口，可能产生费用。
 start-engine-free = { $feature }由“{ $provider }”完成（模型 { $model }），运行在你自己的机器或网络里，不按张收费。
 start-engine-env = 没有配置服务商，使用环境变量 { $variable } 里的接口（模型 { $model }），可能产生费用。
+start-engine-env-asking = 没有配置服务商，使用环境变量 { $variable } 里的接口，正在问它有哪些模型，可能产生费用。
+start-engine-model = { $variable } 里的接口用模型 { $model }。
+start-half-pair = 看到了 { $found }，但没有 { $missing }，所以没有用它。{ $usual ->
+    [no] 补上 { $missing } 就能用。
+   *[other] 用官方接口就设 { $missing }={ $usual }
+    }
 start-engine-sketch = 没有配置服务商，先用内置的离线草图，不联网、不花钱。想要真正的 AI 画图，在 { $path } 里添加 [providers.名称]。
 start-fallbacks = 主服务商失败时，依次改用：{ $names }
 start-next-napcat = 下一步：在 NapCat 的“网络配置”里新建“WebSocket 客户端”，地址填 { $url }，消息格式选 Array，保存并启用。
@@ -29,14 +35,43 @@ start-failed-port = { $address } 已被占用，可能已经有一个画架在�
 start-failed-locked = 数据目录 { $path } 正被另一个画架使用。请先停掉它，或换一个 data_dir。
 start-failed-store = 数据目录 { $path } 里的数据库损坏。可以恢复最近的备份：{ $command }
 start-failed-store-no-backup = 数据目录 { $path } 里的数据库损坏，也没有找到备份。请把这个目录改名保存后再启动，会重新建立。
-start-failed-storage = 数据目录 { $path } 写不进去：{ $reason }。请检查磁盘空间和权限。
+start-failed-storage = 数据目录 { $path } 写不进去：{ $reason }。请检查磁盘和权限。
+
+start-failed-full = 数据目录 { $path } 所在的磁盘满了。腾出空间后再启动。
+start-failed-network = 数据目录 { $path } 在网络文件系统（{ $kind }）上，那里的文件锁不可靠。请换成本地磁盘上的目录。
+start-failed-newer = 数据目录 { $path } 是更新版本的 easel 写的。请装回那个版本，或恢复这个版本做的备份。
+
+store-replaced = 数据库打不开，已从快照 { $snapshot } 恢复，坏的移到了 { $moved }。快照之后改的设置没有了，任务记录是全的。
+store-loss = 数据库可能损坏过，丢了一些记录，又没有快照可以恢复。请检查用聊天命令改过的设置（白名单等）。
+store-loss-snapshot = 数据库可能损坏过，丢了一些记录。请检查用聊天命令改过的设置（白名单等），或者停掉画架，用 { $command } 恢复。
+store-torn = 上次关机时日志的最后一行只写了一半，已经去掉；确认过的内容都在。
+store-bad-lines = 日志里有 { $count } 行损坏，已经跳过。请检查磁盘。
+store-restore-finished = 上次没做完的恢复已经做完。
+store-left-over = 清理了 { $count } 个没写完的临时文件，没有丢东西。
+store-compacted = 数据库整理过了，占的空间小了。
+store-migrated = 数据目录已升级到这个版本的格式。
+
+### 系统给出的原因
+
+cause-disk-full = 磁盘满了，请腾出空间
+cause-read-only = 文件系统是只读的
+cause-no-permission = 没有权限
+cause-unknown-name = 找不到这个主机名
+cause-refused = 对方拒绝连接，那里没有程序在监听
+cause-timed-out = 等了很久没有回应
+cause-tls = 加密连接（TLS）没能建立
+cause-proxy = 代理没能连上
+cause-no-route = 网络不通
+cause-address-in-use = 这个地址已被占用
+cause-no-such-file = 没有这个文件或目录
 
 ## 配置
 
 config-problems-title = { $path } 里有 { $count } 处需要修改：
 config-problem-line = { $place }　{ $key }：{ $problem }
 config-problem-mend = 　→ { $mend }
-config-reloaded = 配置已更新，立即生效。
+config-reloaded = 配置已更新，立即生效：{ $keys }。
+config-mended = 配置文件又可以用了，内容和正在用的一样。
 config-reload-broken = 配置有 { $count } 处错误，继续使用之前的配置。
 config-restart-needed = { $key } 的修改要重启后才生效。
 
@@ -177,6 +212,10 @@ check-probe-stream-none = 流式：{ $kind } 的 { $model } 用不上，画架�
 check-probe-sizes = { $model } 的尺寸：{ $known ->
     [sizes] 只有 { $sizes }，会要最接近的一个。
     [kept] 不能指定形状：跟给它的图一样，没给图就由模型自己定。
+    [between] 支持 1:{ $sizes } 到 { $sizes }:1 之间的比例{ $tier ->
+        [0] 。
+       *[other] ，最大 { $tier }K。
+    }
     [ratios] 只有这些形状：{ $sizes }{ $tier ->
         [0] 。
        *[other] ，最大 { $tier }K。
@@ -336,6 +375,14 @@ cli-no-folder = 没有 { $path } 这个目录，图没处保存，所以没有�
 cli-not-writable = { $path } 写不了（{ $reason }），所以没有画。用 -o 换个地方。
 cli-not-saved = 图没能保存到 { $path }：{ $reason }
 cli-kept = 画架会把它保留一段时间，可以从 { $path } 拷出来
+cli-other-format = 注意：{ $path } 里是 { $format } 图片，和扩展名不一样。画架只会转成 JPG 和 PNG。
+cli-auth = 画图服务的密钥失效了，没画成。用 easel keys 看是哪一把，在配置里换掉。[{ $code }]
+cli-quota = 画图服务的额度用完了，没画成。给账号充值，或用 --provider 换一家。[{ $code }]
+cli-model = 画图服务里没有设定的模型，或者地址不对。检查配置里的 model、base_url 和 kind，easel check --probe 会说是哪一个。[{ $code }]
+cli-no-usable-provider = 现在没有能用的画图服务。用 easel check 看看原因。[{ $code }]
+cli-no-edit = 设定的画图服务都不支持改图。在 [edit] 里写一家能改图的，比如 gemini_native。[{ $code }]
+cli-needs-picture = 要改哪张图？用 --image 图片 给出来。[{ $code }]
+cli-storage = 画架的数据目录读写出了问题，没成功。检查磁盘空间和权限，easel check 会说缺什么。[{ $code }]
 cli-example-draw = easel draw "一只在草地上奔跑的柯基"
 
 check-health = 最近一小时请求 { $attempts } 次，成功 { $successes }/{ $judged }，通常 { $median } 秒，最慢 { $slowest } 秒。{ $last }
@@ -346,7 +393,7 @@ check-health-behind = 近来成功的只有 { $percent }%，同一条链里先�
 check-health-behind-mend = 等着就行，过一阵会自动回到原来的位置。失败原因看日志。
 check-health-resting = 连续失败，{ $rest }内不再请求它（最近一小时成功 { $successes }/{ $judged }）。{ $last }
 check-health-resting-mend = 等它恢复，会自动再试；或在 [draw] 里写一个 fallback_1。现在就想知道原因，看日志。
-check-health-last-failure = { $ago }前失败过：{ $class ->
+check-health-last-failure = { $ago }失败过：{ $class ->
     [auth] 密钥被拒绝
     [quota] 额度用完
     [rate] 请求太频繁

@@ -107,7 +107,7 @@ async fn keys_out_of_use_are_listed_and_get_another_try() {
     check_sentence(&sentence(&world).await, "E-QUOTA");
     let (code, told) = command(&world, &["keys"]);
     assert_eq!(code, Some(0), "{told}");
-    assert!(told.contains("被服务商拒绝（401）") && told.contains("前用完（402）"), "{told}");
+    assert!(told.contains("被服务商拒绝（401）") && told.contains("刚刚用完了账号额度（402）"), "{told}");
     assert!(told.contains("easel keys reset main") && !told.contains("0123456789"), "{told}");
     let (code, told) = command(&world, &["check"]);
     assert_eq!(code, Some(1), "{told}");

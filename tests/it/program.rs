@@ -60,7 +60,15 @@ fn one_picture_without_any_configuration() {
     let before = names(dir.path());
     assert_eq!(run(dir.path(), &["draw", prompt]).status.code(), Some(0));
     let new: Vec<_> = names(dir.path()).difference(&before).cloned().collect();
-    assert!(matches!(&new[..], [name] if name.starts_with("easel-")), "{new:?}");
+    assert_eq!(new, ["easel-1.png"]);
+    assert_eq!(run(dir.path(), &["draw", prompt]).status.code(), Some(0));
+    assert!(names(dir.path()).contains("easel-2.png"), "{:?}", names(dir.path()));
+
+    // The name says what the file is.
+    assert_eq!(run(dir.path(), &["draw", prompt, "-o", "corgi.jpg"]).status.code(), Some(0));
+    assert!(fs::read(dir.path().join("corgi.jpg")).unwrap().starts_with(&[0xff, 0xd8, 0xff]));
+    let odd = run(dir.path(), &["draw", prompt, "-o", "corgi.webp"]);
+    assert!(said(&odd).contains("里是 PNG 图片"), "{}", said(&odd));
 }
 
 fn names(dir: &Path) -> HashSet<String> {
@@ -83,7 +91,7 @@ fn what_cannot_be_drawn_is_said_with_the_exit_code() {
     check(&["draw", "猫", "--size", "huge"], 2, "[E-SIZE]");
     check(&["draw", " "], 2, "[E-NEEDS-PROMPT]");
     check(&["draw", "16:9 x2"], 2, "[E-NEEDS-PROMPT]");
-    check(&["draw", "手办化"], 2, "[E-NEEDS-PICTURE]");
+    check(&["draw", "手办化"], 2, "用 --image 图片 给出来。[E-NEEDS-PICTURE]");
     check(&["draw", &"猫".repeat(4001)], 2, "[E-PROMPT-LONG]");
     check(&["restore", "absent.tar.gz"], 1, "找不到备份 absent.tar.gz");
     check(&["draw"], 2, "PROMPT");
@@ -91,6 +99,23 @@ fn what_cannot_be_drawn_is_said_with_the_exit_code() {
     check(&["--help"], 0, "completions");
     check(&["--version"], 0, "0.1.0");
     assert_eq!(names(dir.path()).into_iter().filter(|name| name.starts_with("easel-")).count(), 0);
+}
+
+/// At a command line nobody is told to ask the bot's owner, and no log stands before the sentence.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_line_speaks_to_its_owner() {
+    let provider = FakeProvider::start().await;
+    let dir = folder(&configuration(&provider.base_url()));
+    provider.when_path("/images/generations", Answer::unauthorized());
+    let (code, told) = command(dir.path(), &["draw", "猫"]);
+    assert!(code == Some(1) && told.contains("easel keys") && told.contains("[E-AUTH]"), "{told}");
+    assert!(!told.contains("机器人主人") && !told.contains("WARN"), "{told}");
+    // The list of models takes the key that drawing refused: a probe says that it is out of use.
+    let (_, told) = command(dir.path(), &["check", "--probe"]);
+    assert!(
+        told.contains("被服务商拒绝") && told.contains("刚刚") && told.contains("easel keys reset"),
+        "{told}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -514,20 +539,31 @@ async fn a_second_signal_waits_for_no_thread() {
     assert_eq!(end(easel).await.0, Some(1));
 }
 
-#[test]
-fn a_signal_ends_a_start_that_waits_for_a_service() {
+/// NapCat must be let in, and events taken, whatever a service does.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_never_answers_holds_up_neither_the_start_nor_the_stop() {
     let dir = tempfile::tempdir().unwrap();
-    // A service that is asked for its models and never answers.
+    fs::write(
+        dir.path().join("easel.toml"),
+        "[bot]\ndata_dir = \"data\"\n[[onebot]]\nlisten = \"127.0.0.1:0\"\n",
+    )
+    .unwrap();
     let service = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let mut command = easel(dir.path());
     let url = format!("http://{}/v1", service.local_addr().unwrap());
+    command.args(["run", "--config", "easel.toml"]);
     command.env("OPENAI_BASE_URL", url).env("OPENAI_API_KEY", "sk-0123456789");
-    let mut easel = Easel::spawn(command);
+    let easel = Easel::start(command);
+    // It has been asked, and answers nothing as long as this lives.
     let _asked = service.accept().unwrap();
-    easel.signal("TERM");
-    assert_eq!(easel.wait(), Some(0), "{}", easel.output());
-    easel.wait_for("已停止");
-    assert!(!easel.output().contains("easel is ready"), "{}", easel.output());
+    let bot = FakeOneBot::new();
+    bot.connect_when_up(easel.onebot.as_deref().unwrap()).await;
+    bot.send(Message::group(GROUP, USER).text("/img帮助")).await;
+    bot.next_send_where("the help", |sent| sent.text.contains("画架")).await;
+    let output = easel.output();
+    assert!(output.contains("正在问它有哪些模型") && !output.contains("用模型"), "{output}");
+    let code = tokio::task::spawn_blocking(move || easel.stop()).await.unwrap();
+    assert_eq!(code, Some(0));
 }
 
 /// The data directory may have been made for easel, readable for everybody.

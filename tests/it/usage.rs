@@ -105,7 +105,7 @@ async fn a_gateway_written_down_as_a_profile_draws_and_follows_edits_of_the_file
     world.provider.when_path("/paint", Answer::b64([pictures::png(64, 64, 3)]));
     let changed = format!("{}paths = {{ generate = \"paint\" }}\n", gate(&world.provider.base_url()));
     std::fs::write(world.path("easel.toml"), changed).unwrap();
-    world.easel().logs("the configuration was reloaded").await;
+    world.easel().logs("配置已更新").await;
     world.says("/生图 一只猫").await;
     world.bot.next_picture().await;
     assert_eq!(world.provider.next_request().await.path(), "/v1/paint");

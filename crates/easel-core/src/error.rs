@@ -25,6 +25,8 @@ pub enum Arg {
     Number(i64),
     /// A text.
     Text(String),
+    /// Names, listed as the language of the sentence lists them.
+    Names(Vec<String>),
     /// A length of time, said in the language of the sentence and rounded as people do.
     Span(Duration),
 }

@@ -92,9 +92,9 @@ async fn execute(cli: Cli) -> Exit {
     let loaded = match config::load::load(&source) {
         Ok(loaded) => loaded,
         Err(refused) => {
-            let locale = speech::terminal_locale(&|name| std::env::var(name).ok());
-            let speech = speech::Speech::new(locale);
-            warn(speech.problems_title(&refused.path.display().to_string(), refused.problems.len()));
+            let terminal = || speech::terminal_locale(&|name| std::env::var(name).ok());
+            let speech = speech::Speech::new(refused.locale.unwrap_or_else(terminal));
+            warn(speech.problems_title(&refused.path.display().to_string(), refused.errors()));
             for problem in &refused.problems {
                 warn(speech.problem(problem));
             }
@@ -129,10 +129,10 @@ pub(crate) fn warn(line: impl AsRef<str>) {
 }
 
 /// The log goes to standard error; `RUST_LOG` changes its level. Commands that end by themselves say in sentences how it
-/// went, so that they log only what is wrong.
+/// went, so that they log only what nobody foresaw.
 fn log(runs_on: bool) {
     let wished = std::env::var("RUST_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
-    let usual = if runs_on { Level::INFO } else { Level::WARN };
+    let usual = if runs_on { Level::INFO } else { Level::ERROR };
     let filter =
         wished.unwrap_or_else(|| Targets::new().with_default(usual).with_target("sled", Level::WARN));
     let lines = tracing_subscriber::fmt::layer()

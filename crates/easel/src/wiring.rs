@@ -20,7 +20,7 @@ use easel_core::{
         schedule::ScheduleLimits,
     },
     media::{BytesBudget, Spool},
-    ports::{Adapter, Clock, Inbox, KeyValue, Store, SystemClock},
+    ports::{Adapter, Clock, Inbox, KeyValue, Provider as _, Store, SystemClock},
 };
 use easel_http::HttpClients;
 use easel_store::{EmbeddedStore, Handle, OpenOptions, OpenReport};
@@ -31,12 +31,14 @@ use self::chains::{Drawing, Factory};
 pub(crate) use self::{
     chains::settled,
     draw::{DrawRequest, Drawn, Made, NotDrawn},
+    health::half_line,
 };
 use crate::{config::Config, local::Local};
 
 mod chains;
 mod draw;
 mod health;
+mod late;
 
 /// How often artifacts are swept.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
@@ -110,7 +112,7 @@ impl App {
         let http = HttpClients::new(config.network.clone());
         let factory =
             Arc::new(Factory::new(easel_providers::Tools::new(http.clone()), bad_keys(&*ports.keys).await?));
-        let (runtime, drawing) = factory.runtime(config).await?;
+        let (runtime, drawing) = factory.runtime(config)?;
 
         let local = Arc::new(Local::default());
         let mut adapters: Vec<Arc<dyn Adapter>> = vec![local.clone()];
@@ -223,10 +225,18 @@ impl App {
     pub(crate) async fn reconfigure(&self, config: &Config) -> anyhow::Result<()> {
         // A changed provider begins anew, but not with a key that was refused in the meantime.
         self.factory.know(bad_keys(&*self.ports.keys).await?);
-        let (runtime, _) = self.factory.runtime(config).await?;
+        let (runtime, _) = self.factory.runtime(config)?;
         self.desk.reconfigure(runtime, &config.access);
         self.engine.reconfigure(engine_settings(config));
         Ok(())
+    }
+
+    /// Learns the model of a service from the environment that names none, which may take a while. `None` when there is
+    /// nothing to learn; else the environment pair and the model.
+    pub(crate) async fn settle(&self) -> Option<(&'static str, String)> {
+        let late = self.factory.late().filter(|late| late.model().is_empty())?;
+        late.settled().await;
+        Some((self.drawing.environment?, late.model().to_owned()))
     }
 
     /// The addresses on which OneBot implementations are awaited.

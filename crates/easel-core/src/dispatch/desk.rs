@@ -129,11 +129,15 @@ impl Desk {
     }
 
     fn sentence(&self, runtime: &Runtime, error: &UserError) -> String {
-        let mut args = Args::new().with("code", error.code);
+        // Commands that a sentence names have to work as they stand there.
+        let mut args = Args::new().with("code", error.code).with("prefix", runtime.prefix.clone());
         for (name, value) in &error.args {
             args = match value {
                 Arg::Number(number) => args.with(name, *number),
                 Arg::Text(text) => args.with(name, text.clone()),
+                Arg::Names(names) => {
+                    args.with(name, names.join(&self.texts.plain(runtime.locale, "list-separator")))
+                }
                 Arg::Span(span) => args.with(name, self.texts.span(runtime.locale, *span)),
             };
         }

@@ -219,17 +219,17 @@ async fn whoever_meets_a_limit_hears_its_period_and_when_to_come_back() {
         (
             json!({"rate_limit_max_calls_per_user": 1, "rate_limit_period_seconds": 3600}),
             "你画得有点快，1 小时内最多 1 次。20 分钟后再来吧。",
-            "at most 1 within 1 hour. Come back in 20 minutes.",
+            "at most one request within 1 hour. Come back in 20 minutes.",
         ),
         (
             json!({"rate_limit_max_calls_per_group": 1, "rate_limit_period_seconds": 2460}),
             "本群画得有点快，41 分钟内最多 1 次。60 秒后再来吧。",
-            "at most 1 within 41 minutes. Come back in 60 seconds.",
+            "at most one request within 41 minutes. Come back in 60 seconds.",
         ),
         (
             json!({"daily_quota_per_user": 1}),
             "你 24 小时内的 1 次已经用完。大约 24 小时后",
-            "1 within 24 hours.",
+            "one request within 24 hours.",
         ),
         (json!({"daily_quota_per_group": 1}), "本群 24 小时内的 1 次已经用完。", "about 24 hours."),
         (json!({"debounce_seconds": 3600}), "手速太快啦，20 分钟后再发吧。", "Try again in 20 minutes."),

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::*;
 use crate::{
     access::{Limits, LimitsState, Reason},
-    command::HelpTopic,
+    command::{HelpTopic, is_verb},
     prompt::PresetBook,
 };
 
@@ -256,5 +256,28 @@ fn examples_of_the_help_are_commands() {
             }
             assert!(seen > 0, "{help}");
         }
+    }
+}
+
+/// Whoever does what a sentence says must be answered: a command without its prefix is not one.
+#[test]
+fn no_sentence_names_a_command_without_its_prefix() {
+    /// The commands that a text tells people to send without a prefix.
+    fn bare(text: &str) -> Vec<String> {
+        let told = ["“", "「", "‘", "`", "发 ", "发送 ", "send ", "Send ", "command "];
+        let behind = told.iter().flat_map(|mark| text.match_indices(mark));
+        let ends = |c: char| c.is_whitespace() || "”」’`{，。,.".contains(c);
+        let words = behind.map(|(at, mark)| text[at + mark.len()..].split(ends).next().unwrap());
+        let spelled = words.filter(|word| is_verb(word)).map(str::to_owned);
+        // No ordinary word is spelled like this one.
+        let resend = text.match_indices("重发图片").map(|(at, _)| &text[..at]);
+        spelled.chain(resend.filter(|before| !before.ends_with("$prefix }")).map(str::to_owned)).collect()
+    }
+    let spoiled =
+        ["发“重发图片 6”命令", "发“任务”命令看看", "发 任务 看看", "the command “resend”", "send jobs"];
+    assert!(spoiled.iter().all(|text| !bare(text).is_empty()));
+    for file in [CHINESE, ENGLISH].map(|[commands, _, errors, _, jobs, _]| [commands, errors, jobs]).concat()
+    {
+        assert_eq!(bare(file), [""; 0]);
     }
 }

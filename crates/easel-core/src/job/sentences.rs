@@ -6,7 +6,7 @@ use super::{ledger::StoredRequest, schedule::QueueFull};
 use crate::{
     chain::{ChainFailure, Skip},
     command::{MAX_COUNT, SIDES, unmet},
-    error::{Charged, ErrorClass, UserError},
+    error::{Charged, ErrorClass, Missing, UserError},
     ports::{Shapes, StoreError},
 };
 
@@ -39,11 +39,17 @@ pub fn chain_sentence(
 ) -> (Option<UserError>, Charged) {
     match failure {
         ChainFailure::Provider(error) => {
-            let sentence = class_sentence(error.class, clip);
+            let sentence = match (error.class, error.missing) {
+                // A web page, or a route that nobody knows: no model helps there.
+                (ErrorClass::NotFound, Some(Missing::Address)) => {
+                    UserError::new("error-wrong-address", "E-MODEL")
+                }
+                (class, _) => class_sentence(class, clip),
+            };
             let sentence = if error.said.is_empty() || error.class != ErrorClass::Empty {
                 sentence
             } else {
-                UserError::new("error-moderation-said", "E-EMPTY").with("said", error.said.clone())
+                UserError::new("error-moderation-said", "E-EMPTY").with("said", whole_sentence(&error.said))
             };
             (Some(sentence), error.charged)
         }
@@ -66,6 +72,16 @@ pub fn chain_sentence(
         }
         ChainFailure::Cancelled { charged } => (None, *charged),
         ChainFailure::Store { error, charged } => (Some(store_sentence(error)), *charged),
+    }
+}
+
+/// What a service said, as a sentence of its own: with a mark at its end, since none follows the quotation.
+fn whole_sentence(said: &str) -> String {
+    let said = said.trim();
+    match said.chars().last() {
+        Some('。' | '！' | '？' | '…' | '.' | '!' | '?') | None => said.to_owned(),
+        Some(last) if last.is_ascii() => format!("{said}."),
+        Some(_) => format!("{said}。"),
     }
 }
 
@@ -152,7 +168,7 @@ fn skip_sentence(reasons: &[(String, Skip)]) -> UserError {
     } else if let Some(why) = keys {
         class_sentence(why, false)
     } else if any(|skip| *skip == Skip::NotFound) {
-        UserError::new("error-not-found", "E-MODEL")
+        UserError::new("error-not-found-lately", "E-MODEL")
     } else if let Some(tier) = tier {
         UserError::new("error-too-large-wish", "E-SIZE").with("tier", u64::from(tier))
     } else if any(|skip| *skip == Skip::SizesRefused) {
@@ -234,6 +250,52 @@ mod tests {
         // What more can be done about comes first.
         let resting = ("b".to_owned(), Skip::CircuitOpen);
         assert_eq!(skip_sentence(&[("own".to_owned(), Skip::EditsOnly), resting]).code, "E-OVERLOAD");
+    }
+
+    #[test]
+    fn a_quotation_ends_with_one_mark() {
+        #[track_caller]
+        fn check(said: &str, chinese: &str) {
+            let mut error = crate::error::ProviderError::new("a", ErrorClass::Empty, "");
+            error.said = said.to_owned();
+            let failure = ChainFailure::Provider(Box::new(error));
+            let (sentence, _) = chain_sentence(&failure, Duration::ZERO, false);
+            let [(_, crate::error::Arg::Text(said))] = &sentence.unwrap().args[..] else {
+                panic!("what it said")
+            };
+            let args = Args::new().with("said", said.clone()).with("code", "E-EMPTY");
+            let text = Texts::new().get(Locale::ZhCn, "error-moderation-said", &args);
+            assert!(text.contains(&format!("它说：“{chinese}”换个说法")), "{text}");
+        }
+        check("抱歉，我不能画这个。", "抱歉，我不能画这个。");
+        check("抱歉，我不能画这个", "抱歉，我不能画这个。");
+        check("真的要画吗？", "真的要画吗？");
+        check("I can't draw that.", "I can't draw that.");
+        check("I can't draw that", "I can't draw that.");
+    }
+
+    #[test]
+    fn a_wrong_address_is_not_called_a_missing_model() {
+        #[track_caller]
+        fn check(missing: Option<Missing>, key: &str) {
+            let mut error = crate::error::ProviderError::new("a", ErrorClass::NotFound, "");
+            error.missing = missing;
+            let failure = ChainFailure::Provider(Box::new(error));
+            let (sentence, _) = chain_sentence(&failure, Duration::ZERO, false);
+            assert_eq!(
+                sentence,
+                Some(UserError::new(
+                    if key == "address" { "error-wrong-address" } else { "error-not-found" },
+                    "E-MODEL"
+                ))
+            );
+        }
+        check(Some(Missing::Address), "address");
+        check(Some(Missing::Model), "model");
+        check(None, "model");
+        // Whether it was the model or the address is not remembered while it is left out.
+        let skipped = skip_sentence(&[("a".to_owned(), Skip::NotFound)]);
+        assert_eq!(skipped, UserError::new("error-not-found-lately", "E-MODEL"));
     }
 
     #[test]

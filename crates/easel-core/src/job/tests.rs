@@ -66,6 +66,7 @@ impl Planner for TestPlanner {
             .map(|(name, value)| match value {
                 Arg::Number(n) => format!(" {name}={n}"),
                 Arg::Text(t) => format!(" {name}={t}"),
+                Arg::Names(names) => format!(" {name}={}", names.join(",")),
                 Arg::Span(span) => format!(" {name}={}s", span.as_secs()),
             })
             .collect();

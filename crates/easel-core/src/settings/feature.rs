@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::SettingProblem;
-use crate::command::OutputWish;
+use crate::{command::OutputWish, error::Arg};
 
 /// One entry of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -146,7 +146,8 @@ impl FeatureSection {
             self.slots().into_iter().filter(|(_, name)| name.is_some()).map(|(key, _)| key).collect();
         if !self.chain.is_empty() && !slotted.is_empty() {
             let problem = SettingProblem::new("chain", "config-chain-and-provider");
-            problems.push(problem.with("other", slotted.join(", ")));
+            let slotted = slotted.iter().map(|key| (*key).to_owned()).collect();
+            problems.push(problem.with("other", Arg::Names(slotted)));
         }
         if let (None, Some(key)) = (&self.provider, slotted.first()) {
             problems.push(SettingProblem::new(*key, "config-fallback-without-provider"));
@@ -221,7 +222,8 @@ mod tests {
         let both = json!({"chain": ["a"], "provider": "b", "fallback_2": "c"});
         let section = check(both, &["a"], &[("chain", "config-chain-and-provider")]);
         let [problem] = &section.validate()[..] else { panic!("one problem") };
-        assert_eq!(problem.args, [("other", "provider, fallback_2".into())], "it says which to take out");
+        let other = ["provider", "fallback_2"].map(str::to_owned).into();
+        assert_eq!(problem.args, [("other", Arg::Names(other))], "it says which to take out");
     }
 
     #[test]

@@ -15,13 +15,17 @@ use easel_providers::Tools;
 use super::{
     Check, Exit, Global,
     control::{Control, ControlCommand},
+    keys, plain,
     speech::{Speech, terminal_locale},
 };
-use crate::config::{
-    Config,
-    discover::{Chosen, Feature, choose},
-    load::load,
-    problem::{ProblemText, Severity},
+use crate::{
+    config::{
+        Config,
+        discover::{Chosen, Feature, choose, halves},
+        load::load,
+        problem::ProblemText,
+    },
+    wiring::half_line,
 };
 
 mod machine;
@@ -83,9 +87,8 @@ pub(crate) async fn run(global: &Global, options: &Check, out: &mut dyn FnMut(St
     let loaded = match load(&source) {
         Ok(loaded) => loaded,
         Err(refused) => {
-            let speech = Speech::new(terminal_locale(&environment));
-            let count = refused.problems.iter().filter(|problem| problem.severity == Severity::Error).count();
-            out(speech.problems_title(&path, count));
+            let speech = Speech::new(refused.locale.unwrap_or_else(|| terminal_locale(&environment)));
+            out(speech.problems_title(&path, refused.errors()));
             for problem in &refused.problems {
                 out(speech.problem(problem));
             }
@@ -109,6 +112,14 @@ pub(crate) async fn run(global: &Global, options: &Check, out: &mut dyn FnMut(St
             record: options.record.as_deref(),
             yes: options.yes,
         };
+        // A service may list its models for a key that it refuses to draw with.
+        let lines = keys::lines(config).await.unwrap_or_default();
+        for finding in keys::findings(&lines, &speech) {
+            let place = finding.section.strip_prefix("providers.").unwrap_or_default();
+            if name.is_empty() || name.eq_ignore_ascii_case(place) {
+                count.tell(&speech, &Finding { level: Level::Remark, ..finding }, out);
+            }
+        }
         return probe::run(config, &environment, wish, &speech, count, out).await;
     }
     let running = Control::connect(&config.bot.data_dir).await.unwrap_or_default().is_some();
@@ -146,6 +157,16 @@ pub(crate) async fn inspect(
     }
     for (section, feature) in [("draw", Feature::Draw), ("edit", Feature::Edit)] {
         let chosen = choose(config, feature, environment);
+        if section == "draw" && matches!(chosen, Chosen::Sketch) {
+            let halves = halves(environment);
+            let remarks = halves.iter().map(|half| Finding {
+                level: Level::Remark,
+                section: section.to_owned(),
+                text: half_line(half),
+                mend: None,
+            });
+            found.extend(remarks);
+        }
         found.push(idle(config, section, &chosen, &tools).unwrap_or_else(|| self::chosen(section, &chosen)));
     }
     found.extend(clips(config, &tools));
@@ -228,7 +249,7 @@ async fn ask_running(control: Control, speech: &Speech, count: &mut Count, out: 
         count.line(speech, level, line.text("section"), line.text("text"), mend, out);
     }
     if let Err(error) = asked {
-        let text = ProblemText::new("control-failed").with("detail", error.to_string());
+        let text = ProblemText::new("control-failed").with("detail", plain::cause(error));
         count.line(speech, Level::Bad, "easel.sock", &speech.say(&text), None, out);
     }
 }

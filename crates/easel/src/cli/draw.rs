@@ -7,12 +7,18 @@ use std::{
     time::Duration,
 };
 
-use easel_core::command::{Grammar, GrammarConfig, OutputWish, PROMPT_LIMIT, Verb};
+use easel_core::{
+    command::{Grammar, GrammarConfig, OutputWish, PROMPT_LIMIT, Verb},
+    media::PictureFormat,
+};
 use easel_providers::Kind;
 
 use super::{
     Draw, Exit,
     control::{Control, ControlCommand, ControlError, Told},
+    convert::fit,
+    plain::cause,
+    run::explain,
     save::{Saving, probe},
     speech::Speech,
 };
@@ -24,6 +30,9 @@ use crate::{
     tell, warn,
     wiring::{App, DrawRequest, Drawn, Made, NotDrawn, Platforms},
 };
+
+/// Numbers that are tried for the name of a picture in a folder.
+const MOST_NAMES: usize = 1_000_000;
 
 /// Why nothing was drawn.
 struct Failure {
@@ -48,15 +57,19 @@ pub(crate) async fn run(options: &Draw, config: &Config, speech: &Speech) -> Exi
     match draw(options, config, speech).await {
         Ok(Received { files, sentences, broken }) => {
             let mut exit = if broken { Exit::Failed } else { Exit::Done };
-            for Saved { place, kept, problem } in files {
+            for Saved { place, kept, problem, odd } in files {
                 let path = place.display().to_string();
                 let Some(problem) = problem else {
-                    tell(speech.say(&ProblemText::new("cli-saved").with("path", path)));
+                    tell(speech.say(&ProblemText::new("cli-saved").with("path", path.clone())));
+                    if let Some(format) = odd {
+                        let text = ProblemText::new("cli-other-format").with("path", path);
+                        warn(speech.say(&text.with("format", format.extension().to_uppercase())));
+                    }
                     continue;
                 };
                 exit = Exit::Failed;
                 let text = ProblemText::new("cli-not-saved").with("path", path);
-                warn(speech.say(&text.with("reason", problem.to_string())));
+                warn(speech.say(&text.with("reason", cause(problem))));
                 if let Some(kept) = kept {
                     warn(speech.say(&ProblemText::new("cli-kept").with("path", kept.display().to_string())));
                 }
@@ -89,6 +102,8 @@ struct Saved {
     /// Where easel itself keeps it for a while.
     kept: Option<PathBuf>,
     problem: Option<io::Error>,
+    /// What it is, where its name promises another format.
+    odd: Option<PictureFormat>,
 }
 
 /// Saves pictures as they come.
@@ -120,7 +135,8 @@ impl<'a> Saver<'a> {
         let Some((saving, kept)) = self.open.take() else { return };
         let place = saving.place().to_owned();
         let problem = came.and_then(|()| saving.finish().map(drop)).err();
-        self.files.push(Saved { place, kept, problem });
+        let odd = if problem.is_none() { fit(&place) } else { None };
+        self.files.push(Saved { place, kept, problem, odd });
     }
 }
 
@@ -171,7 +187,7 @@ fn unwritable(options: &Draw) -> Option<ProblemText> {
     let output = options.output.as_deref().unwrap_or(Path::new("."));
     let problem = probe(output).err()?;
     let text = ProblemText::new("cli-not-writable").with("path", output.display().to_string());
-    Some(text.with("reason", problem.to_string()))
+    Some(text.with("reason", cause(problem)))
 }
 
 async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Received, Failure> {
@@ -231,8 +247,9 @@ async fn draw(options: &Draw, config: &Config, speech: &Speech) -> Result<Receiv
     if let Some(text) = unknown_provider(options, config) {
         return Err(Failure::misuse(speech.say(&text)));
     }
-    let app =
-        App::open(config, data_dir, false).await.map_err(|error| Failure::failed(format!("{error:#}")))?;
+    let app = App::open(config, data_dir, false)
+        .await
+        .map_err(|error| Failure::failed(explain(&error, config, speech)))?;
     let drawn = app.draw(request).await;
     if let Ok(Drawn { pictures, .. }) = &drawn {
         for Made { name, body, kept } in pictures {
@@ -255,12 +272,15 @@ fn path_of(value: &serde_json::Value) -> Option<PathBuf> {
     value.as_str().map(PathBuf::from)
 }
 
-/// Where the n-th picture goes: `output` itself, numbered from the second on; by its own name inside a folder.
+/// Where the n-th picture goes: `output` itself, numbered from the second on; inside a folder by the first free number.
 fn target(output: &Path, index: usize, name: &str) -> PathBuf {
     // A name, never a path, whoever it is that answers.
     let name = Path::new(Path::new(name).file_name().unwrap_or_default());
     if output.is_dir() {
-        return output.join(name);
+        let ending = name.extension().unwrap_or_default().to_string_lossy();
+        let numbered = (1_u32..).map(|number| output.join(format!("easel-{number}.{ending}")));
+        // Every one of them taken is no folder that exists.
+        return numbered.take(MOST_NAMES).find(|place| !place.exists()).unwrap_or_else(|| output.join(name));
     }
     if index == 0 {
         return output.to_owned();

@@ -19,6 +19,7 @@ use super::{
     Exit, Keys, KeysAction,
     check::{Finding, Level},
     control::{Control, ControlCommand},
+    plain::{cause, unopened},
     speech::Speech,
 };
 use crate::config::{
@@ -110,8 +111,8 @@ impl KeyLine {
             None => self.key.clone(),
         };
         let since = match self.since_seconds {
-            Some(seconds) => span(speech, seconds),
-            None => speech.say(&ProblemText::new("span-unknown")),
+            Some(seconds) => ago(speech, seconds),
+            None => speech.say(&ProblemText::new("ago-unknown")),
         };
         ProblemText::new(key)
             .with("key", name)
@@ -145,6 +146,14 @@ pub(crate) fn span(speech: &Speech, seconds: u64) -> String {
         _ => ("span-days", seconds / 86_400),
     };
     speech.say(&ProblemText::new(key).with("count", count))
+}
+
+/// How long ago something was, for people.
+pub(crate) fn ago(speech: &Speech, seconds: u64) -> String {
+    match seconds {
+        0..60 => speech.say(&ProblemText::new("ago-now")),
+        _ => speech.say(&ProblemText::new("ago").with("span", span(speech, seconds))),
+    }
 }
 
 /// The keys of every configured provider, and of the one of the environment if that is the one in use.
@@ -192,14 +201,15 @@ pub(crate) async fn run(
 pub(super) type Failed = (Exit, ProblemText);
 
 pub(super) fn failed(key: &str, detail: impl std::fmt::Display) -> Failed {
-    (Exit::Failed, ProblemText::new(key).with("detail", detail.to_string()))
+    (Exit::Failed, ProblemText::new(key).with("detail", cause(detail)))
 }
 
 pub(super) async fn connect(data_dir: &Path) -> Result<Option<Control>, Failed> {
     Control::connect(data_dir).await.map_err(|error| failed("control-failed", error))
 }
 
-async fn list(config: &Config, speech: &Speech, out: &mut dyn FnMut(String)) -> Result<Exit, Failed> {
+/// How the keys are: what a running easel knows, else what the store remembers.
+pub(super) async fn lines(config: &Config) -> Result<Vec<KeyLine>, Failed> {
     let mut lines = Vec::new();
     if let Some(control) = connect(&config.bot.data_dir).await? {
         let mut told = Vec::new();
@@ -213,6 +223,11 @@ async fn list(config: &Config, speech: &Speech, out: &mut dyn FnMut(String)) -> 
         let bad = in_store(&config.bot.data_dir, |store| async move { bad_keys(&*store.keys).await });
         lines.extend(remembered(config, &bad.await?.unwrap_or_default()));
     }
+    Ok(lines)
+}
+
+async fn list(config: &Config, speech: &Speech, out: &mut dyn FnMut(String)) -> Result<Exit, Failed> {
+    let lines = lines(config).await?;
     if lines.is_empty() {
         out(speech.say(&ProblemText::new("keys-none")));
     }
@@ -268,7 +283,8 @@ pub(super) async fn in_store<T, F: Future<Output = Result<T, easel_core::ports::
         return Ok(None);
     }
     let opened = EmbeddedStore::open(data_dir, OpenOptions::default()).await;
-    let (store, handle, _) = opened.map_err(|error| failed("keys-store-failed", error))?;
+    let (store, handle, _) =
+        opened.map_err(|error| (Exit::Failed, unopened(&error, &data_dir.display().to_string())))?;
     let done = work(store).await;
     handle.shutdown().await;
     done.map(Some).map_err(|error| failed("keys-store-failed", error))

@@ -6,12 +6,16 @@ use easel_core::{job::recover::Recovered, ports::AdapterError};
 use easel_store::OpenError;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{Exit, speech::Speech};
+use super::{
+    Exit,
+    plain::{found, unopened},
+    speech::Speech,
+};
 use crate::{
     config::{
         Config,
         load::{Loaded, Source},
-        problem::ProblemText,
+        problem::{ProblemArg, ProblemText},
         reload::{Outcome, Watcher},
     },
     control_server,
@@ -63,8 +67,19 @@ pub(crate) async fn run(source: Source, loaded: Loaded, speech: &Speech) -> Exit
         // Only a service manager listens for this; without one nothing happens.
         sd_notify::notify(&[sd_notify::NotifyState::Ready]).ok();
         tracing::info!("easel is ready");
+        let settling = app.settle();
+        tokio::pin!(settling);
+        let mut is_settled = false;
         loop {
             tokio::select! {
+                learned = &mut settling, if !is_settled => {
+                    is_settled = true;
+                    if let Some((variable, model)) = learned {
+                        let text = ProblemText::new("start-engine-model");
+                        let text = text.with("variable", format!("{variable}_BASE_URL"));
+                        tell(speech.say(&text.with("model", model)));
+                    }
+                }
                 () = signals.next() => break Exit::Done,
                 Ok(()) = outcome.changed() => {
                     let outcome = outcome.borrow_and_update().clone();
@@ -164,8 +179,8 @@ fn greet(app: &App, config: &Config, path: &Path, recovered: Recovered, speech: 
         say(line);
     }
     if !app.report.is_clean() {
-        for notice in app.report.notices() {
-            warn(notice);
+        for notice in found(&app.report) {
+            warn(speech.say(&notice));
         }
     }
     if recovered.rerun + recovered.delivered + recovered.interrupted > 0 {
@@ -221,15 +236,24 @@ fn greet_onebot(app: &App, config: &Config, say: &impl Fn(ProblemText)) {
     }
 }
 
+/// Keys of an edit that are named at most.
+const MOST_KEYS: usize = 5;
+
 /// What came of an edit of the configuration.
 fn report(outcome: &Outcome, speech: &Speech) {
     match outcome {
         Outcome::Unchanged => {}
         Outcome::Applied { changed, needs_restart, warnings } => {
-            tracing::info!(?changed, "the configuration was reloaded");
+            let mut at_once: Vec<_> = changed.iter().filter(|key| !needs_restart.contains(key)).collect();
+            let more = at_once.len() > MOST_KEYS;
+            at_once.truncate(MOST_KEYS);
             // Nothing else changed: to say that it is in effect would be wrong.
-            if changed.iter().any(|key| !needs_restart.contains(key)) {
-                warn(speech.say(&ProblemText::new("config-reloaded")));
+            if !at_once.is_empty() {
+                let names = at_once.into_iter().cloned().chain(more.then(|| "…".to_owned()));
+                let text = ProblemText::new("config-reloaded").with("keys", ProblemArg::names(names));
+                warn(speech.say(&text));
+            } else if changed.is_empty() {
+                warn(speech.say(&ProblemText::new("config-mended")));
             }
             for key in needs_restart {
                 warn(speech.say(&ProblemText::new("config-restart-needed").with("key", key.clone())));
@@ -239,7 +263,7 @@ fn report(outcome: &Outcome, speech: &Speech) {
             }
         }
         Outcome::Refused(refused) => {
-            let count = refused.problems.len() as u64;
+            let count = refused.errors() as u64;
             warn(speech.say(&ProblemText::new("config-reload-broken").with("count", count)));
             for problem in &refused.problems {
                 warn(speech.problem(problem));
@@ -249,7 +273,7 @@ fn report(outcome: &Outcome, speech: &Speech) {
 }
 
 /// A failed start in plain words, with what to do.
-fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
+pub(super) fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
     let path = config.bot.data_dir.display().to_string();
     for cause in error.chain() {
         if let Some(AdapterError::Listen { address, source }) = cause.downcast_ref::<AdapterError>()
@@ -259,19 +283,7 @@ fn explain(error: &anyhow::Error, config: &Config, speech: &Speech) -> String {
             return speech.say(&text.with("key", "onebot.listen"));
         }
         if let Some(error) = cause.downcast_ref::<OpenError>() {
-            let text = match error {
-                OpenError::InUse { .. } => ProblemText::new("start-failed-locked").with("path", path),
-                OpenError::Corrupt { backup: Some(backup), .. } => ProblemText::new("start-failed-store")
-                    .with("path", path)
-                    .with("command", format!("easel restore {}", backup.display())),
-                OpenError::Corrupt { backup: None, .. } => {
-                    ProblemText::new("start-failed-store-no-backup").with("path", path)
-                }
-                other => ProblemText::new("start-failed-storage")
-                    .with("path", path)
-                    .with("reason", other.to_string()),
-            };
-            return speech.say(&text);
+            return speech.say(&unopened(error, &path));
         }
     }
     format!("{error:#}")

@@ -5,7 +5,7 @@ use easel_core::{
     i18n::{Args, Locale, Texts},
 };
 
-use crate::config::problem::{Place, Problem, ProblemArg, ProblemText};
+use crate::config::problem::{Place, Problem, ProblemArg, ProblemText, Severity};
 
 /// The texts in one language.
 pub(crate) struct Speech {
@@ -13,13 +13,18 @@ pub(crate) struct Speech {
     locale: Locale,
 }
 
-/// The terminal's language, by the usual variables; English when they name none that easel speaks.
+/// The terminal's language, by the usual variables; English for one that easel does not speak. Where they name none, as on
+/// most servers and in containers (`C`, `POSIX`, nothing), the language of easel itself.
 ///
 /// Only for what is said before the configuration can be read; after that, `[bot] locale` decides.
 pub(crate) fn terminal_locale(environment: &dyn Fn(&str) -> Option<String>) -> Locale {
     let set =
         ["LC_ALL", "LC_MESSAGES", "LANG"].into_iter().filter_map(environment).find(|text| !text.is_empty());
-    set.and_then(|text| Locale::parse(&text.replace('.', "-"))).unwrap_or(Locale::EnUs)
+    let language = set.map(|text| text.replace(['.', '@'], "-"));
+    match language.as_deref().map(|language| (language.split('-').next(), Locale::parse(language))) {
+        None | Some((Some("C" | "POSIX"), _)) => Locale::default(),
+        Some((_, locale)) => locale.unwrap_or(Locale::EnUs),
+    }
 }
 
 impl Speech {
@@ -34,7 +39,7 @@ impl Speech {
             ProblemArg::Plain(Arg::Number(number)) => args.with(name, *number),
             ProblemArg::Plain(Arg::Text(text)) => args.with(name, text.clone()),
             ProblemArg::Plain(Arg::Span(span)) => args.with(name, self.texts.span(self.locale, *span)),
-            ProblemArg::Names(names) => {
+            ProblemArg::Plain(Arg::Names(names)) | ProblemArg::Names(names) => {
                 args.with(name, names.join(&self.texts.plain(self.locale, "list-separator")))
             }
             ProblemArg::Parts(parts) => {
@@ -48,8 +53,10 @@ impl Speech {
         self.texts.get(self.locale, &text.key, &args)
     }
 
-    /// A problem in one line, or in two with its mend: place, key, what is wrong, what to do.
+    /// A problem in one line, or in two with its mend: place, key, what is wrong, what to do. A remark is marked as one.
     pub(crate) fn problem(&self, problem: &Problem) -> String {
+        // A remark among errors must not look like something to mend.
+        let remark = if problem.severity == Severity::Warning { "! " } else { "" };
         // What concerns no key is told by its place alone, and what has no place either by the sentence.
         let (place, key) = match problem.key.as_str() {
             "" => (String::new(), problem.place.to_string()),
@@ -60,6 +67,7 @@ impl Speech {
         if problem.key.is_empty() && problem.place == Place::Nowhere {
             lines = self.say(&problem.text);
         }
+        lines.insert_str(0, remark);
         if let Some(mend) = &problem.mend {
             let mend = Args::new().with("mend", self.say(mend));
             lines.push('\n');
@@ -68,7 +76,7 @@ impl Speech {
         lines
     }
 
-    /// The title over the problems of the file at `path`.
+    /// The title over the problems of the file at `path`, of which `count` have to be mended.
     pub(crate) fn problems_title(&self, path: &str, count: usize) -> String {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         self.texts.get(
@@ -92,9 +100,13 @@ mod tests {
             };
             assert_eq!(terminal_locale(&look_up), expected);
         }
-        check(&[], Locale::EnUs);
+        check(&[], Locale::ZhCn);
         check(&[("LANG", "zh_CN.UTF-8")], Locale::ZhCn);
-        check(&[("LANG", "C.UTF-8")], Locale::EnUs);
+        check(&[("LANG", "C.UTF-8")], Locale::ZhCn);
+        check(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "C")], Locale::ZhCn);
+        check(&[("LANG", "POSIX")], Locale::ZhCn);
+        check(&[("LANG", "en_US.UTF-8")], Locale::EnUs);
+        check(&[("LANG", "de_DE@euro")], Locale::EnUs);
         check(&[("LANG", "zh_CN.UTF-8"), ("LC_ALL", "en_GB")], Locale::EnUs);
         check(&[("LANG", "zh_TW"), ("LC_ALL", "")], Locale::ZhCn);
     }
@@ -109,6 +121,9 @@ mod tests {
         .mend(ProblemText::new("config-nearest-key").with("nearest", "locale"));
         let english = Speech::new(Locale::EnUs).problem(&problem);
         assert_eq!(english, "3:1 bot.local: There is no key local.\n  → Did you mean locale?");
+        let remark = Problem { severity: Severity::Warning, mend: None, ..problem.clone() };
+        let english = Speech::new(Locale::EnUs).problem(&remark);
+        assert_eq!(english, "! 3:1 bot.local: There is no key local.");
         let missing = ProblemText::new("config-file-missing").with("file", "a.toml");
         let english = Speech::new(Locale::EnUs).problem(&Problem::error(Place::Nowhere, "", missing));
         assert_eq!(english, "The configuration file a.toml does not exist.");

@@ -95,6 +95,34 @@ pub(super) fn pairs(environment: &dyn Fn(&str) -> Option<String>) -> Vec<Discove
     PAIRS.into_iter().filter_map(complete_pair).collect()
 }
 
+/// A variable of a pair that is set, and the other one of the pair, which is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Half {
+    /// The variable that is there.
+    pub(crate) found: String,
+    /// The one that is missing.
+    pub(crate) missing: String,
+    /// What the missing one is for the service that the pair is named after.
+    pub(crate) usual: Option<&'static str>,
+}
+
+/// The half pairs of the environment: whoever set one variable meant it to be used.
+pub(crate) fn halves(environment: &dyn Fn(&str) -> Option<String>) -> Vec<Half> {
+    let is_set = |name: &String| environment(name).is_some_and(|text| !text.trim().is_empty());
+    let half = |name: &'static str| {
+        let (address, key) = (format!("{name}_BASE_URL"), format!("{name}_API_KEY"));
+        match (is_set(&address), is_set(&key)) {
+            (false, true) => {
+                let usual = (name == "OPENAI").then_some("https://api.openai.com");
+                Some(Half { found: key, missing: address, usual })
+            }
+            (true, false) => Some(Half { found: address, missing: key, usual: None }),
+            _ => None,
+        }
+    };
+    PAIRS.into_iter().filter_map(half).collect()
+}
+
 /// The pairs of the environment, where one of them draws or edits.
 pub(crate) fn in_use(config: &Config, environment: &dyn Fn(&str) -> Option<String>) -> Vec<Discovered> {
     let from_there = |feature| matches!(choose(config, feature, environment), Chosen::Environment(_));
@@ -129,6 +157,28 @@ mod tests {
     fn check(config: &str, environment: &[(&str, &str)], draw: &str, edit: &str) {
         assert_eq!(found(config, Feature::Draw, environment), draw);
         assert_eq!(found(config, Feature::Edit, environment), edit);
+    }
+
+    #[test]
+    fn half_a_pair_is_noticed() {
+        #[track_caller]
+        fn check(environment: &[(&str, &str)], expected: &[(&str, &str, Option<&str>)]) {
+            let look_up = |name: &str| {
+                environment.iter().find(|(key, _)| *key == name).map(|(_, text)| (*text).to_owned())
+            };
+            let halves = halves(&look_up);
+            let told: Vec<_> = halves.iter().map(|half| (&*half.found, &*half.missing, half.usual)).collect();
+            assert_eq!(told, expected);
+        }
+        let official = Some("https://api.openai.com");
+        check(&[], &[]);
+        check(&[("OPENAI_API_KEY", "k")], &[("OPENAI_API_KEY", "OPENAI_BASE_URL", official)]);
+        check(&[("OPENAI_API_KEY", " ")], &[]);
+        check(&[("OPENAI_API_KEY", "k"), ("OPENAI_BASE_URL", "https://a")], &[]);
+        check(
+            &[("IMAGE_API_KEY", "k"), ("CLAWTO_BASE_URL", "https://a")],
+            &[("CLAWTO_BASE_URL", "CLAWTO_API_KEY", None), ("IMAGE_API_KEY", "IMAGE_BASE_URL", None)],
+        );
     }
 
     #[test]

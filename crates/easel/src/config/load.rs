@@ -12,6 +12,7 @@ use std::{
     sync::Arc,
 };
 
+use easel_core::i18n::Locale;
 use serde::Deserialize as _;
 use sha2::{Digest as _, Sha256};
 
@@ -52,6 +53,8 @@ pub(crate) struct Loaded {
     pub(crate) from_environment: BTreeSet<String>,
     /// The secret files that were read.
     pub(crate) secret_files: Vec<PathBuf>,
+    /// There was a file, and something in it.
+    written: bool,
     /// Full key → its path and the hash of its value, for telling what a reload changed.
     leaves: BTreeMap<String, (KeyPath, [u8; 32])>,
 }
@@ -72,7 +75,20 @@ impl std::fmt::Debug for Loaded {
 /// # Errors
 /// [`Refused`] with everything that is wrong, in file order. Blocks on small files.
 pub(crate) fn load(source: &Source) -> Result<Loaded, Refused> {
-    let mut draft = Draft::default();
+    load_over(source, false)
+}
+
+/// Reads the sources once more while `in_force` runs. Where that came from a file with something in it, a file that is
+/// empty or gone is a save that failed, not a wish for the defaults, which are open to everybody.
+///
+/// # Errors
+/// As of [`load`].
+pub(crate) fn reload(source: &Source, in_force: &Loaded) -> Result<Loaded, Refused> {
+    load_over(source, in_force.written)
+}
+
+fn load_over(source: &Source, was_written: bool) -> Result<Loaded, Refused> {
+    let mut draft = Draft { was_written, ..Draft::default() };
     let mut root = draft.read_file(source);
     let from_environment = environment::overlay(&mut root, &source.environment, &mut draft.problems);
     if let Some(data_dir) = &source.data_dir {
@@ -81,6 +97,7 @@ pub(crate) fn load(source: &Source) -> Result<Loaded, Refused> {
         let bot = root.entries().entry("bot".to_owned()).or_insert_with(|| Node::table(place.clone()));
         bot.entries().insert("data_dir".to_owned(), Node::new(text, place));
     }
+    let locale = locale_of(&root);
     let places = places(&root);
     let provider_names: BTreeSet<String> =
         root.get("providers").into_iter().flat_map(Node::keys).map(str::to_owned).collect();
@@ -95,9 +112,10 @@ pub(crate) fn load(source: &Source) -> Result<Loaded, Refused> {
     let mut problems = draft.problems;
     problems.sort_by(|one, other| one.place.cmp(&other.place));
     if problems.iter().any(|problem| problem.severity == Severity::Error) {
-        return Err(Refused { path: source.path.clone(), problems });
+        return Err(Refused { path: source.path.clone(), problems, locale });
     }
-    Ok(Loaded { config: Arc::new(config), warnings: problems, from_environment, secret_files, leaves })
+    let (config, written) = (Arc::new(config), draft.written);
+    Ok(Loaded { config, warnings: problems, from_environment, secret_files, written, leaves })
 }
 
 /// A hash over the file and the secret files: changes when a reload may give something else. `None` when the file
@@ -131,6 +149,10 @@ impl Loaded {
 #[derive(Default)]
 struct Draft {
     problems: Vec<Problem>,
+    /// What runs now came from a file with something in it.
+    was_written: bool,
+    /// So does this.
+    written: bool,
 }
 
 impl Draft {
@@ -151,7 +173,15 @@ impl Draft {
         let path = || source.path.display().to_string();
         let nothing = Node::table(Place::Nowhere);
         let text = match read_text(&source.path) {
+            Ok(text) if self.was_written && is_blank(&text) => {
+                self.keep("config-file-emptied", path());
+                return nothing;
+            }
             Ok(text) => text,
+            Err(Unreadable::Missing) if self.was_written => {
+                self.keep("config-file-gone", path());
+                return nothing;
+            }
             Err(Unreadable::Missing) if !source.must_exist => {
                 let text = ProblemText::new("start-config-missing").with("path", path());
                 self.problems.push(Problem::warning(Place::Nowhere, "", text));
@@ -170,9 +200,17 @@ impl Draft {
                 return nothing;
             }
         };
+        self.written = !is_blank(&text);
         let (root, problems) = tree::parse(&text);
         self.problems.extend(problems);
         root
+    }
+
+    /// The file is no longer what it was; what runs stays in force.
+    fn keep(&mut self, key: &'static str, path: String) {
+        let mend = ProblemText::new(format!("{key}-mend")).with("file", path.clone());
+        let text = ProblemText::new(key).with("file", path);
+        self.problems.push(Problem::error(Place::Nowhere, "", text).mend(mend));
     }
 
     /// Reads the structs, taking out what they refuse until they take the rest.
@@ -206,6 +244,19 @@ impl Draft {
 /// Whether one key is a secret and the other its `*_file`.
 fn same_secret(one: &str, other: &str) -> bool {
     one.strip_suffix("_file") == Some(other) || other.strip_suffix("_file") == Some(one)
+}
+
+/// The language in which the owner wants to be told what is wrong, in whatever spelling.
+fn locale_of(root: &Node) -> Option<Locale> {
+    match &root.get("bot")?.get("locale")?.value {
+        Value::Text(text) => Locale::parse(text),
+        _ => None,
+    }
+}
+
+/// Whether a file says nothing at all, not even in a comment.
+fn is_blank(text: &str) -> bool {
+    text.trim_start_matches('\u{feff}').trim().is_empty()
 }
 
 /// Why a file can't be used.

@@ -5,7 +5,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc};
 
-use easel_core::{error::Arg, settings::SettingProblem};
+use easel_core::{error::Arg, i18n::Locale, settings::SettingProblem};
 
 /// A problem of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -151,6 +151,15 @@ pub(crate) struct Refused {
     pub(crate) path: PathBuf,
     /// At least one of them is an error.
     pub(crate) problems: Vec<Problem>,
+    /// The language that the configuration itself asks for, as far as it can be read.
+    pub(crate) locale: Option<Locale>,
+}
+
+impl Refused {
+    /// How many of the problems have to be mended before it can be used.
+    pub(crate) fn errors(&self) -> usize {
+        self.problems.iter().filter(|problem| problem.severity == Severity::Error).count()
+    }
 }
 
 impl fmt::Display for Refused {

@@ -3,7 +3,8 @@
 //! The *directory* is watched, because a watch on the file is lost with the first atomic replace; besides, the
 //! content is compared every two seconds, because network file systems and some container mounts send no events. A
 //! content is taken when two looks, [`DEBOUNCE`] apart, saw the same: an editor that writes in place is given time.
-//! A broken edit keeps the old configuration and reports everything that is wrong.
+//! A broken edit keeps the old configuration and reports everything that is wrong. So does a file that was emptied or
+//! taken away: a save that failed must not open the lists.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Config,
-    load::{Loaded, Source, fingerprint, load},
+    load::{self, Loaded, Source, fingerprint},
     problem::{Problem, Refused},
 };
 
@@ -47,6 +48,8 @@ pub(crate) struct Watcher {
     source: Source,
     loaded: Loaded,
     seen: Option<[u8; 32]>,
+    /// It has been said that the file is away.
+    away: bool,
     config: watch::Sender<Arc<Config>>,
     outcome: watch::Sender<Outcome>,
 }
@@ -57,7 +60,14 @@ impl Watcher {
         let config = watch::Sender::new(Arc::clone(&loaded.config));
         // No fingerprint yet: a change between the load and the first look is noticed by the look's own load, and
         // a load that changes nothing is not announced.
-        Self { source, loaded, seen: None, config, outcome: watch::Sender::new(Outcome::Unchanged) }
+        Self {
+            source,
+            loaded,
+            seen: None,
+            away: false,
+            config,
+            outcome: watch::Sender::new(Outcome::Unchanged),
+        }
     }
 
     /// The configuration in force, now and after every change.
@@ -87,7 +97,14 @@ impl Watcher {
                 () = stop.cancelled() => return,
                 content = look => content,
             };
-            if content.is_some() && content != self.seen {
+            if content.is_none() {
+                // A file that comes back is looked at anew, whatever is in it.
+                self.seen = None;
+                if !std::mem::replace(&mut self.away, true) {
+                    self.reload().await;
+                }
+            } else if content != self.seen {
+                self.away = false;
                 // The fingerprint from before the load: a change during it is seen at the next look. When the load
                 // names other secret files, the next fingerprint differs too, and one load more finds no change.
                 self.seen = content;
@@ -96,11 +113,11 @@ impl Watcher {
         }
     }
 
-    /// The content's fingerprint, once it is the same in two looks. `None` while the file is away: editors take it
-    /// away for a moment, and a configuration that is gone for good is kept in force.
+    /// The content's fingerprint, once it is the same in two looks. `None` when the file is away in both: editors take it
+    /// away for a moment only.
     async fn settled(&self) -> Option<[u8; 32]> {
         let mut content = self.look().await;
-        if content == self.seen {
+        if content == self.seen && (content.is_some() || self.away) {
             return content;
         }
         loop {
@@ -119,8 +136,9 @@ impl Watcher {
     }
 
     async fn reload(&mut self) {
-        let source = self.source.clone();
-        let Ok(result) = tokio::task::spawn_blocking(move || load(&source)).await else { return };
+        let (source, in_force) = (self.source.clone(), self.loaded.clone());
+        let read = move || load::reload(&source, &in_force);
+        let Ok(result) = tokio::task::spawn_blocking(read).await else { return };
         match result {
             Ok(newer) => {
                 let changes = self.loaded.changes(&newer);
@@ -131,10 +149,6 @@ impl Watcher {
                 let needs_restart: Vec<_> =
                     changes.iter().filter(|(_, restart)| *restart).map(|(key, _)| key.clone()).collect();
                 let changed_keys: Vec<_> = changes.into_iter().map(|(key, _)| key).collect();
-                tracing::info!(changed = ?changed_keys, "the configuration was read again");
-                if !needs_restart.is_empty() {
-                    tracing::warn!(keys = ?needs_restart, "these keys take effect after a restart");
-                }
                 let warnings = newer.warnings.clone();
                 self.config.send_replace(Arc::clone(&newer.config));
                 self.loaded = newer;
@@ -203,7 +217,7 @@ mod tests {
             environment: Vec::new(),
             base: directory.path().to_owned(),
         };
-        let watcher = Watcher::new(source.clone(), load(&source).unwrap());
+        let watcher = Watcher::new(source.clone(), load::load(&source).unwrap());
         let (config, outcome, stop) = (watcher.config(), watcher.outcome(), CancellationToken::new());
         #[expect(clippy::disallowed_methods, reason = "the test that starts it awaits it")]
         let task = tokio::spawn(watcher.run(stop.clone()));
@@ -258,6 +272,31 @@ mod tests {
         patiently(running.outcome.wait_for(|outcome| matches!(outcome, Outcome::Applied { .. })))
             .await
             .unwrap();
+        running.stop().await;
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_emptied_or_taken_away_keeps_the_old_configuration() {
+        let text = "[access]\ngroup_filter_mode = \"whitelist\"\ngroup_filter_list = [\"1\"]\n";
+        let whitelist = |running: &Running| running.config.borrow().access.group_filter_list.len() == 1;
+        let mut running = start(text);
+        for (spoil, told) in [
+            (&(|file: &Path| fs::write(file, "").unwrap()) as &dyn Fn(&Path), "config-file-emptied"),
+            (&|file: &Path| fs::write(file, "\u{feff} \n\n").unwrap(), "config-file-emptied"),
+            (&|file: &Path| fs::remove_file(file).unwrap(), "config-file-gone"),
+        ] {
+            spoil(&running.file);
+            let said = |outcome: &Outcome| match outcome {
+                Outcome::Refused(refused) => refused.problems.iter().any(|problem| problem.text.key == told),
+                _ => false,
+            };
+            patiently(running.outcome.wait_for(said)).await.unwrap();
+            assert!(whitelist(&running), "{told}");
+            running.replace(text);
+            let mended = |outcome: &Outcome| matches!(outcome, Outcome::Applied { .. });
+            patiently(running.outcome.wait_for(mended)).await.unwrap();
+            assert!(whitelist(&running), "{told}");
+        }
         running.stop().await;
     }
 

@@ -229,16 +229,27 @@ impl Walk<'_> {
             .with("expected", ProblemArg::OneOf(expected));
         let quoted =
             !matches!(node.value, Value::Text(_)) && shapes.iter().any(|shape| shape.takes("string"));
-        let mend = match &node.value {
-            _ if quoted => "config-wrong-type-mend-quote",
-            Value::Text(_) if shapes.iter().any(|shape| shape.takes("array")) => {
-                "config-wrong-type-mend-list"
-            }
-            Value::Text(_) => "config-wrong-type-mend-unquote",
-            _ => "config-wrong-type-mend",
+        let takes = |kind: &str| shapes.iter().any(|shape| shape.takes(kind));
+        let whole = |example: i64| {
+            ProblemText::new("config-wrong-type-mend-whole").with("example", example.to_string())
         };
-        self.problems
-            .push(Problem::error(node.place.clone(), path.to_string(), text).mend(ProblemText::new(mend)));
+        let mend = match &node.value {
+            _ if quoted => ProblemText::new("config-wrong-type-mend-quote"),
+            Value::Text(text) if takes("array") => {
+                let shown = if self.secret { "…" } else { text };
+                ProblemText::new("config-wrong-type-mend-list").with("value", format!("[{shown:?}]"))
+            }
+            Value::Text(text) if takes("boolean") && text.parse::<bool>().is_err() => {
+                ProblemText::new("config-wrong-type-mend-flag")
+            }
+            Value::Text(text) if takes("integer") && text.trim().parse::<f64>().is_err() => {
+                whole(example(shapes))
+            }
+            Value::Text(_) => ProblemText::new("config-wrong-type-mend-unquote"),
+            Value::Float(number) if takes("integer") && number.is_finite() => whole(near(*number)),
+            _ => ProblemText::new("config-wrong-type-mend"),
+        };
+        self.problems.push(Problem::error(node.place.clone(), path.to_string(), text).mend(mend));
     }
 
     fn wrong_word(&mut self, text: &str, words: &[&str], place: Place, path: &KeyPath) {
@@ -294,6 +305,18 @@ pub(crate) fn unknown_key<'a>(
     };
     Problem::error(place, path.to_string(), ProblemText::new("config-unknown-key").with("key", key))
         .mend(mend)
+}
+
+/// A whole number that is right here: the usual one, or the least.
+fn example(shapes: &[Shape<'_>]) -> i64 {
+    let of = |key: &str| shapes.iter().find_map(|shape| shape.0.get(key).and_then(Json::as_i64));
+    of("default").or_else(|| of("minimum")).unwrap_or(1).max(1)
+}
+
+/// The whole number next to a fraction.
+#[expect(clippy::cast_possible_truncation, reason = "an example; what is out of range becomes the bound")]
+fn near(number: f64) -> i64 {
+    number.round() as i64
 }
 
 fn kind_message(kind: &str) -> Option<&'static str> {

@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
@@ -26,17 +26,17 @@ use easel_core::{
 };
 use easel_http::{BaseUrl, HttpClients};
 use easel_providers::{
-    Kind, ProfileSection, ProviderSection, models,
+    Kind, ProfileSection, ProviderSection,
     registry::{self, Tools},
 };
+
+use super::late::{Late, first_listed};
 
 /// Name and kind of the embedded provider that draws when nothing is configured.
 const SKETCH: &str = "sketch";
 
 /// The model asked of a service from the environment that names none and lists none (S004-28).
-const FALLBACK_MODEL: &str = "gpt-image-2";
-/// How long the list of models is waited for; it is asked only when the environment names no model.
-const LIST_PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const FALLBACK_MODEL: &str = "gpt-image-2";
 
 /// Who draws, for the start message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,15 @@ pub(crate) struct Drawing {
     pub(crate) environment: Option<&'static str>,
     /// Whether it is the embedded sketch because nothing is configured.
     pub(crate) built_in: bool,
+}
+
+/// Where a provider's section comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// The configuration.
+    Section,
+    /// The environment, which may name no model.
+    Environment,
 }
 
 /// A slot and what it was made of.
@@ -71,8 +80,8 @@ pub(super) struct Factory {
     profiles: Mutex<Arc<BTreeMap<String, ProfileSection>>>,
     bad_keys: Mutex<BadKeys>,
     slots: Mutex<BTreeMap<String, Kept>>,
-    /// The models that were chosen for services from the environment, by address: the choice holds until the end.
-    models: Mutex<HashMap<String, String>>,
+    /// The service from the environment whose model it has to tell itself.
+    late: Mutex<Weak<Late>>,
     /// Who may work on how many calls at a time. They outlive an edit of the configuration like the calls themselves: an
     /// edit resizes them.
     turns: Mutex<HashMap<String, Turns>>,
@@ -86,7 +95,7 @@ impl Factory {
             profiles: Mutex::default(),
             bad_keys: Mutex::new(bad_keys),
             slots: Mutex::default(),
-            models: Mutex::default(),
+            late: Mutex::default(),
             turns: Mutex::default(),
         }
     }
@@ -107,6 +116,15 @@ impl Factory {
     }
 
     fn slot(&self, name: &str, section: &ProviderSection) -> anyhow::Result<Arc<ProviderSlot>> {
+        self.slot_of(Origin::Section, name, section)
+    }
+
+    fn slot_of(
+        &self,
+        origin: Origin,
+        name: &str,
+        section: &ProviderSection,
+    ) -> anyhow::Result<Arc<ProviderSlot>> {
         let keys = section.keys();
         let prints: Vec<String> = keys.iter().map(|key| key.fingerprint.to_string()).collect();
         let files = section.files_fingerprint();
@@ -122,7 +140,13 @@ impl Factory {
             return Ok(kept.slot.clone());
         }
         let tools = Tools { profiles: profiles.clone(), ..self.tools.clone() };
-        let provider = registry::build(name, section, &tools).with_context(|| format!("providers.{name}"))?;
+        let provider = if origin == Origin::Environment && section.model.is_empty() {
+            let late = Arc::new(Late::new(name, section, &tools)?);
+            *self.late.lock().unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&late);
+            late
+        } else {
+            registry::build(name, section, &tools).with_context(|| format!("providers.{name}"))?
+        };
         let keys = KeyPool::new(keys, &self.disabled(name));
         let turns = turns_of(name, section, provider.capabilities().one_at_a_time);
         let slot = ProviderSlot::new(provider, keys, section.max_retry_attempts);
@@ -163,44 +187,13 @@ impl Factory {
         }
     }
 
-    async fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
-        let mut section = found.section();
-        if section.model.is_empty() {
-            section.model = self.listed_model(found.name, &section).await;
-        }
-        self.slot(&found.provider(), &section)
+    fn discovered(&self, found: &Discovered) -> anyhow::Result<Arc<ProviderSlot>> {
+        self.slot_of(Origin::Environment, &found.provider(), &found.section())
     }
 
-    /// The first model of the service's own list that makes pictures; [`FALLBACK_MODEL`] when there is none, or no
-    /// list (S004-03).
-    async fn listed_model(&self, name: &str, section: &ProviderSection) -> String {
-        let known = || self.models.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(model) = known().get(&section.base_url).cloned() {
-            return model;
-        }
-        let model = match first_listed(&self.tools.clients, section).await {
-            Ok(Some(model)) => model,
-            Ok(None) => {
-                tracing::warn!(
-                    service = name,
-                    model = FALLBACK_MODEL,
-                    "the service lists no model that makes pictures; IMAGE_MODEL names one"
-                );
-                FALLBACK_MODEL.to_owned()
-            }
-            Err(error) => {
-                let error = format!("{error:#}");
-                tracing::warn!(
-                    service = name,
-                    error,
-                    model = FALLBACK_MODEL,
-                    "the service's models can't be listed; IMAGE_MODEL names one"
-                );
-                FALLBACK_MODEL.to_owned()
-            }
-        };
-        known().insert(section.base_url.clone(), model.clone());
-        model
+    /// The service from the environment whose model it has to tell itself, if there is one.
+    pub(super) fn late(&self) -> Option<Arc<Late>> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner).upgrade()
     }
 
     fn sketch(&self) -> anyhow::Result<Arc<ProviderSlot>> {
@@ -211,7 +204,7 @@ impl Factory {
     }
 
     /// The links of a feature, every configured provider, and who draws.
-    async fn chain(&self, config: &Config, feature: Feature) -> anyhow::Result<(Vec<Link>, Drawing)> {
+    fn chain(&self, config: &Config, feature: Feature) -> anyhow::Result<(Vec<Link>, Drawing)> {
         let section = match feature {
             Feature::Edit if !config.edit.names().is_empty() => &config.edit,
             Feature::Draw | Feature::Edit => &config.draw,
@@ -238,7 +231,7 @@ impl Factory {
                 .collect::<anyhow::Result<Vec<_>>>()?,
             Chosen::Environment(found) => {
                 environment = Some(found.name);
-                vec![link(self.discovered(&found).await?, default_output(section))]
+                vec![link(self.discovered(&found)?, default_output(section))]
             }
             Chosen::Sketch => {
                 built_in = true;
@@ -264,14 +257,14 @@ impl Factory {
         named.map(link).collect()
     }
 
-    /// The running configuration, and who draws. Asks a service from the environment for its models, once.
+    /// The running configuration, and who draws.
     ///
     /// # Errors
     /// When a provider of a chain can't be built. What is known of the providers in use stays as it was then.
-    pub(super) async fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
+    pub(super) fn runtime(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
         let profiles = self.profiles.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let built = self.build(config).await;
+        let built = self.build(config);
         if built.is_err() {
             *self.profiles.lock().unwrap_or_else(PoisonError::into_inner) = profiles;
             *self.slots.lock().unwrap_or_else(PoisonError::into_inner) = slots;
@@ -279,10 +272,10 @@ impl Factory {
         built
     }
 
-    async fn build(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
+    fn build(&self, config: &Config) -> anyhow::Result<(Runtime, Drawing)> {
         *self.profiles.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(config.profiles.clone());
-        let (draw, drawing) = self.chain(config, Feature::Draw).await?;
-        let (edit, _) = self.chain(config, Feature::Edit).await?;
+        let (draw, drawing) = self.chain(config, Feature::Draw)?;
+        let (edit, _) = self.chain(config, Feature::Edit)?;
         let video = self.clips(config)?;
         let named = draw.iter().chain(&edit).chain(&video);
         let mut providers: Vec<_> = named.map(|link| link.slot.clone()).collect();
@@ -334,14 +327,6 @@ fn engine_at(address: &BaseUrl) -> String {
     format!("{host}:{}/{}", url.port_or_known_default().unwrap_or_default(), path.trim_start_matches('/'))
 }
 
-/// The first model of a service's own list that makes pictures, if there is one. Costs nothing.
-async fn first_listed(clients: &HttpClients, section: &ProviderSection) -> anyhow::Result<Option<String>> {
-    let (address, keys) = (section.address()?, section.keys());
-    let list = models::list(clients, section.proxy.expose(), &address, keys.first());
-    let ids = tokio::time::timeout(LIST_PATIENCE, list).await??;
-    Ok(models::first_image_capable(ids.iter().map(String::as_str)).map(str::to_owned))
-}
-
 /// A service from the environment as it is asked when it draws, with its model settled. Costs nothing.
 pub(crate) async fn settled(clients: &HttpClients, found: &Discovered) -> ProviderSection {
     let mut section = found.section();
@@ -374,9 +359,14 @@ mod tests {
             key: "sk-from-the-environment".to_owned().into(),
             model: named.map(str::to_owned),
         };
-        let first = factory.discovered(&found).await.unwrap();
-        let again = factory.discovered(&found).await.unwrap();
+        let first = factory.discovered(&found).unwrap();
+        let again = factory.discovered(&found).unwrap();
         assert!(Arc::ptr_eq(&first, &again), "the same service keeps its slot");
+        assert!(service.requests().is_empty(), "nobody waits for its list before it is needed");
+        if let Some(late) = factory.late() {
+            assert_eq!(first.provider().model(), "");
+            tokio::join!(late.settled(), late.settled());
+        }
         (first.provider().model().to_owned(), service.requests().len())
     }
 
@@ -437,7 +427,7 @@ mod tests {
             serde_json::json!({ "6": { "class_type": "Painter", "inputs": { "text": "%prompt%" } } });
         std::fs::write(file.path(), workflow.to_string()).unwrap();
         let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
-        let bound = async |sections: &[(&str, &str, u32)]| {
+        let bound = |sections: &[(&str, &str, u32)]| {
             let providers: serde_json::Map<_, _> = sections
                 .iter()
                 .map(|(name, base_url, max_running)| {
@@ -449,16 +439,16 @@ mod tests {
                 })
                 .collect();
             let config = serde_json::json!({ "providers": providers, "draw": { "chain": [sections[0].0] } });
-            let runtime = factory.runtime(&serde_json::from_value(config).unwrap()).await.unwrap().0;
+            let runtime = factory.runtime(&serde_json::from_value(config).unwrap()).unwrap().0;
             let slots = sections.iter().map(|(name, ..)| runtime.providers.get(*name).unwrap());
             slots.map(|slot| slot.turns().unwrap().clone()).collect::<Vec<_>>()
         };
         let (one, slash, other) = ("http://127.0.0.1:9", "http://localhost:9/", "http://127.0.0.1:10");
-        let first = bound(&[("a", one, 3), ("b", slash, 2), ("c", other, 4)]).await;
+        let first = bound(&[("a", one, 3), ("b", slash, 2), ("c", other, 4)]);
         assert_eq!(first.iter().map(Turns::most).collect::<Vec<_>>(), [2, 2, 4]);
         assert_eq!(first[0], first[1], "the turns themselves are shared");
         for (a, b, expected) in [(3, 5, 3), (3, 1, 1), (0, 9, 1), (7, 7, 7)] {
-            let edited = bound(&[("a", one, a), ("b", slash, b)]).await;
+            let edited = bound(&[("a", one, a), ("b", slash, b)]);
             assert_eq!(
                 edited,
                 [first[0].clone(), first[0].clone()],
@@ -467,7 +457,7 @@ mod tests {
             assert_eq!(edited[0].most(), expected, "{a} and {b}");
         }
         // A section that is gone bounds nobody any more.
-        assert_eq!(bound(&[("a", one, 7)]).await[0].most(), 7);
+        assert_eq!(bound(&[("a", one, 7)])[0].most(), 7);
     }
 
     #[tokio::test]
@@ -503,8 +493,8 @@ mod tests {
             );
             serde_json::from_str::<Config>(&text).unwrap()
         };
-        let links = async |profile: &str| factory.runtime(&load(profile)).await.unwrap().0.draw.clone();
-        let (one, other) = (links("{}").await, links(r#"{"auth_header": "X-Key"}"#).await);
+        let links = |profile: &str| factory.runtime(&load(profile)).unwrap().0.draw.clone();
+        let (one, other) = (links("{}"), links(r#"{"auth_header": "X-Key"}"#));
         let same = |index: usize| Arc::ptr_eq(&one[index].slot, &other[index].slot);
         assert!(!same(0) && same(1));
         assert_eq!((one[0].output.tier, one[1].output.tier), (None, Some(4)));
@@ -519,23 +509,15 @@ mod tests {
         };
         let good = r#"{"kind": "openai_images", "base_url": "http://127.0.0.1:9", "model": "m", "api_keys": "sk-0123456789"}"#;
         let edited = good.replace("\"m\"", "\"n\"");
-        let first = factory.runtime(&load(good, good)).await.unwrap().0.draw.clone();
+        let first = factory.runtime(&load(good, good)).unwrap().0.draw.clone();
         let unknown = good.replace("openai_images", "no_such_kind");
-        assert!(factory.runtime(&load(&edited, &unknown)).await.is_err());
-        let again = factory.runtime(&load(good, good)).await.unwrap().0.draw.clone();
+        assert!(factory.runtime(&load(&edited, &unknown)).is_err());
+        let again = factory.runtime(&load(good, good)).unwrap().0.draw.clone();
         for (before, after) in first.iter().zip(&again) {
             assert!(Arc::ptr_eq(&before.slot, &after.slot), "what is known of its keys and health survives");
         }
-        factory.runtime(&serde_json::from_str("{}").unwrap()).await.unwrap();
+        factory.runtime(&serde_json::from_str("{}").unwrap()).unwrap();
         let kept = factory.slots.lock().unwrap();
         assert!(!kept.contains_key("a") && !kept.contains_key("b"), "their keys are let go");
-    }
-
-    #[tokio::test]
-    async fn without_a_list_the_usual_model_is_taken() {
-        let factory = Factory::new(Tools::new(HttpClients::new(NetworkSection::default())), HashMap::new());
-        let section =
-            ProviderSection { base_url: "http://127.0.0.1:9/v1".to_owned(), ..ProviderSection::default() };
-        assert_eq!(factory.listed_model("OPENAI", &section).await, FALLBACK_MODEL);
     }
 }

@@ -82,7 +82,9 @@ impl App {
         let (chat, mut hear) = self.local.open(usize::from(MAX_PICTURES));
         let refused = |refusal: &UserError, misuse: bool| {
             self.local.close(&chat);
-            NotDrawn { code: refusal.code.to_owned(), sentence: self.desk.say(&chat, refusal), misuse }
+            let code = refusal.code.to_owned();
+            let told = for_owner(&code);
+            NotDrawn { code, sentence: self.desk.say(&chat, told.as_ref().unwrap_or(refusal)), misuse }
         };
         let drafted = self
             .command(&request)
@@ -125,6 +127,12 @@ impl App {
                     Ok(Outcome::Failed { code, .. }) => code,
                     _ => String::new(),
                 };
+                if let Some(told) = for_owner(&code) {
+                    let end = format!("[{code}]");
+                    for sentence in sentences.iter_mut().filter(|sentence| sentence.ends_with(&end)) {
+                        *sentence = self.desk.say(&chat, &told);
+                    }
+                }
                 Err(NotDrawn { code, sentence: sentences.join("\n"), misuse: false })
             }
         }
@@ -147,6 +155,22 @@ impl App {
         command.count = request.count.unwrap_or(command.count).clamp(1, MAX_PICTURES);
         Ok(command)
     }
+}
+
+/// What is said at a command line in place of the sentence for a chat: its reader is the bot's owner, who has options and
+/// a configuration instead of messages and somebody to ask.
+fn for_owner(code: &str) -> Option<UserError> {
+    let sentence = match code {
+        "E-AUTH" => UserError::new("cli-auth", "E-AUTH"),
+        "E-QUOTA" => UserError::new("cli-quota", "E-QUOTA"),
+        "E-MODEL" => UserError::new("cli-model", "E-MODEL"),
+        "E-NO-PROVIDER" => UserError::new("cli-no-usable-provider", "E-NO-PROVIDER"),
+        "E-NO-EDIT" => UserError::new("cli-no-edit", "E-NO-EDIT"),
+        "E-NEEDS-PICTURE" => UserError::new("cli-needs-picture", "E-NEEDS-PICTURE"),
+        "E-STORE" => UserError::new("cli-storage", "E-STORE"),
+        _ => return None,
+    };
+    Some(sentence)
 }
 
 /// Finds out whether this process may read the pictures: whoever names them may have another account, or see other

@@ -13,9 +13,13 @@ use crate::{
     cli::{
         check::{Finding, Level},
         keys::{self, KeyLine},
+        plain::cause,
         speech::Speech,
     },
-    config::problem::{ProblemArg, ProblemText},
+    config::{
+        discover::{Half, halves},
+        problem::{ProblemArg, ProblemText},
+    },
 };
 
 impl App {
@@ -32,7 +36,7 @@ impl App {
         for (name, component) in [("journal", &health.journal), ("database", &health.database)] {
             let level = if component.is_good() { "good" } else { "bad" };
             let text = match &component.last_error {
-                Some(error) => ProblemText::new("check-running-bad").with("detail", error.clone()),
+                Some(error) => ProblemText::new("check-running-bad").with("detail", cause(error)),
                 None => ProblemText::new("check-running-good"),
             };
             lines.push((level, name.to_owned(), speech.say(&text), None));
@@ -88,6 +92,9 @@ impl App {
         let Some(first) = runtime.draw.first() else { return Vec::new() };
         let provider = first.slot.provider();
         let mut lines = vec![match self.drawing.environment {
+            Some(variable) if provider.model().is_empty() => {
+                ProblemText::new("start-engine-env-asking").with("variable", format!("{variable}_BASE_URL"))
+            }
             Some(variable) => ProblemText::new("start-engine-env")
                 .with("variable", format!("{variable}_BASE_URL"))
                 .with("model", provider.model()),
@@ -96,6 +103,9 @@ impl App {
             }
             None => engine_line("kind-draw", &first.slot),
         }];
+        if self.drawing.built_in {
+            lines.extend(halves(&|name| std::env::var(name).ok()).iter().map(half_line));
+        }
         let others: Vec<_> = self.drawing.names.iter().skip(1).cloned().collect();
         if !others.is_empty() {
             lines.push(ProblemText::new("start-fallbacks").with("names", others.join(" → ")));
@@ -108,13 +118,21 @@ impl App {
     }
 }
 
+/// That half of what names a service was found in the environment.
+pub(crate) fn half_line(half: &Half) -> ProblemText {
+    ProblemText::new("start-half-pair")
+        .with("found", half.found.as_str())
+        .with("missing", half.missing.as_str())
+        .with("usual", half.usual.unwrap_or("no"))
+}
+
 /// What `easel check` says about how a provider did.
 fn lately(name: &str, health: &HealthReport, speech: &Speech) -> Finding {
     let section = format!("providers.{name}");
     let last = health.last_failure.map_or_else(String::new, |(class, ago)| {
         let text = ProblemText::new("check-health-last-failure")
             .with("class", class.name())
-            .with("ago", keys::span(speech, ago.as_secs()));
+            .with("ago", keys::ago(speech, ago.as_secs()));
         speech.say(&text)
     });
     let seconds = |took: Option<Duration>| format!("{:.1}", took.unwrap_or_default().as_secs_f64());

@@ -154,6 +154,7 @@ impl Desk {
             CancelOutcome::Nothing => ("error-nothing-to-cancel", 0),
         };
         let args = Args::new().with("job", number.to_string()).with("code", "E-JOB");
+        let args = args.with("prefix", runtime.prefix.clone());
         self.texts.get(runtime.locale, key, &args)
     }
 

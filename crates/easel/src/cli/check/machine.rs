@@ -1,14 +1,25 @@
 //! The data directory, its disk and its database.
 
-use std::{fs, io::Write as _, path::Path};
+use std::{
+    fs,
+    io::{self, ErrorKind, Write as _},
+    path::Path,
+};
 
 use easel_core::job::bad_keys;
 use easel_store::{EmbeddedStore, OpenOptions};
 
 use super::{Finding, nearest_existing, size};
 use crate::{
-    cli::{keys, speech::Speech},
-    config::{Config, problem::ProblemText},
+    cli::{
+        keys,
+        plain::{cause, found, unopened},
+        speech::Speech,
+    },
+    config::{
+        Config,
+        problem::{ProblemArg, ProblemText},
+    },
 };
 
 /// Less than this is called low whatever the configuration says.
@@ -26,10 +37,7 @@ pub(super) fn data_dir(dir: &Path, wanted: u64) -> Vec<Finding> {
         .and_then(|mut file| file.write_all(b"easel").and_then(|()| file.sync_all()));
     let removed = fs::remove_file(&probe);
     if let Err(error) = written.and(removed) {
-        return vec![Finding::bad(
-            "bot",
-            text("check-data-dir-unwritable").with("detail", error.to_string()),
-        )];
+        return vec![unwritable(dir, &error)];
     }
     let Some(free) = free_bytes(existing) else {
         return vec![Finding::good("bot", text("check-data-dir").with("free", "?"))];
@@ -40,6 +48,16 @@ pub(super) fn data_dir(dir: &Path, wanted: u64) -> Vec<Finding> {
         return vec![Finding::remark("bot", text("check-disk-low").with("free", free_text))];
     }
     vec![Finding::good("bot", text("check-data-dir").with("free", free_text))]
+}
+
+/// Why the data directory can't be written: a full disk needs another mend than a missing right.
+fn unwritable(dir: &Path, error: &io::Error) -> Finding {
+    let key = match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "check-disk-full",
+        _ => "check-data-dir-unwritable",
+    };
+    let text = ProblemText::new(key).with("dir", dir.display().to_string());
+    Finding::bad("bot", text.with("detail", cause(error)))
 }
 
 /// Whether the database opens, and which keys it remembers as refused; what opening finds is mended as a start would mend
@@ -54,26 +72,27 @@ pub(super) async fn store(config: &Config) -> Vec<Finding> {
             let bad = bad_keys(&*store.keys).await;
             handle.shutdown().await;
             drop(store);
-            let notices = report.notices();
-            let mut found = match bad {
+            let notices = found(&report);
+            let mut told = match bad {
                 Ok(bad) => keys::findings(&keys::remembered(config, &bad), &Speech::new(config.bot.locale)),
                 Err(error) => {
-                    let text = ProblemText::new("check-store-bad").with("detail", error.to_string());
+                    let text = ProblemText::new("check-store-bad").with("detail", cause(error));
                     vec![Finding::bad("bot", text)]
                 }
             };
             if notices.is_empty() {
-                found.insert(0, Finding::good("bot", ProblemText::new("check-store-good")));
-                return found;
+                told.insert(0, Finding::good("bot", ProblemText::new("check-store-good")));
+                return told;
             }
-            let told = notices
-                .into_iter()
-                .map(|notice| ProblemText::new("check-store-notice").with("detail", notice));
-            let told = told.map(|text| Finding { mend: None, ..Finding::remark("bot", text) });
-            told.chain(found).collect()
+            let notices = notices.into_iter().map(|notice| {
+                ProblemText::new("check-store-notice").with("detail", ProblemArg::Parts(vec![notice]))
+            });
+            let notices = notices.map(|text| Finding { mend: None, ..Finding::remark("bot", text) });
+            notices.chain(told).collect()
         }
         Err(error) => {
-            vec![Finding::bad("bot", ProblemText::new("check-store-bad").with("detail", error.to_string()))]
+            let text = unopened(&error, &dir.display().to_string());
+            vec![Finding { mend: None, ..Finding::bad("bot", text) }]
         }
     }
 }
@@ -92,4 +111,25 @@ fn size_of_files(dir: &Path) -> u64 {
         .filter(fs::Metadata::is_file)
         .map(|file| file.len())
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use easel_core::i18n::Locale;
+
+    use super::*;
+
+    #[test]
+    fn a_full_disk_wants_space_and_a_closed_directory_a_right() {
+        #[track_caller]
+        fn check(code: i32, said: &str, mend: &str) {
+            let finding = unwritable(Path::new("data"), &io::Error::from_raw_os_error(code));
+            let speech = Speech::new(Locale::ZhCn);
+            let (told, done) = (speech.say(&finding.text), speech.say(&finding.mend.unwrap()));
+            assert!(told.contains(said) && done.contains(mend), "{told} {done}");
+        }
+        check(28, "磁盘满了", "腾出空间");
+        check(13, "没有权限", "账户可以写它");
+        check(30, "只读", "--data-dir");
+    }
 }

@@ -15,7 +15,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
 use super::{Finding, PATIENCE, host_of, services::Service};
-use crate::config::{Config, problem::ProblemText};
+use crate::{
+    cli::plain::cause,
+    config::{Config, problem::ProblemText},
+};
 
 /// A name that is resolvable from everywhere and meant for such looks.
 const WELL_KNOWN: &str = "www.example.com";
@@ -41,9 +44,7 @@ pub(super) async fn onebot(place: &str, section: &OneBotSection, running: bool) 
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
             Finding::bad(place, text("check-onebot-in-use"))
         }
-        Err(error) => {
-            Finding::bad(place, text("check-onebot-unlistenable").with("detail", error.to_string()))
-        }
+        Err(error) => Finding::bad(place, text("check-onebot-unlistenable").with("detail", cause(&error))),
     }
 }
 
@@ -62,11 +63,11 @@ async fn reach(place: &str, address: &str) -> Finding {
     match timeout(PATIENCE, TcpStream::connect((host, port))).await {
         Ok(Ok(_)) => Finding::good(place, text("check-onebot-reached")),
         Ok(Err(error)) => {
-            Finding::remark(place, text("check-onebot-unreached").with("detail", error.to_string()))
+            Finding::remark(place, text("check-onebot-unreached").with("detail", cause(&error)))
         }
         Err(_) => {
             let error = io::Error::from(io::ErrorKind::TimedOut);
-            Finding::remark(place, text("check-onebot-unreached").with("detail", error.to_string()))
+            Finding::remark(place, text("check-onebot-unreached").with("detail", cause(&error)))
         }
     }
 }
@@ -81,7 +82,7 @@ pub(super) async fn provider(service: &Service, tools: &Tools) -> Finding {
     }
     let text = |key: &str, host: &str| origin.tell(ProblemText::new(key), name).with("host", host);
     let unreached = |host: &str, detail: String| {
-        Finding::bad(place, text("check-provider-unreached", host).with("detail", detail))
+        Finding::bad(place, text("check-provider-unreached", host).with("detail", cause(detail)))
     };
     let questions = match Questions::new(place, section, tools, PATIENCE) {
         Ok(questions) => questions,
@@ -132,12 +133,12 @@ pub(super) async fn names(config: &Config, clients: &HttpClients) -> Finding {
         Ok(Ok(_)) => Finding::good("network", ProblemText::new("check-network-good")),
         // easel works without the internet too: with sketches, or with a provider in the same network.
         Ok(Err(error)) => {
-            let text = ProblemText::new("check-network-no-names").with("detail", error.to_string());
+            let text = ProblemText::new("check-network-no-names").with("detail", cause(&error));
             Finding::remark("network", text)
         }
         Err(_) => {
             let error = io::Error::from(io::ErrorKind::TimedOut);
-            let text = ProblemText::new("check-network-no-names").with("detail", error.to_string());
+            let text = ProblemText::new("check-network-no-names").with("detail", cause(&error));
             Finding::remark("network", text)
         }
     }

@@ -26,7 +26,7 @@ async fn check(text: &str) -> (Exit, String) {
 async fn a_wrong_configuration_ends_with_two_and_names_everything() {
     let (exit, report) = check("[bot]\nlocal = \"x\"\n[jobs]\nmax_running = 0\n").await;
     assert_eq!(exit, Exit::Wrong);
-    for part in ["2:1 bot.local", "locale", "4:15 jobs.max_running"] {
+    for part in ["2:1", "bot.local", "locale", "4:15", "jobs.max_running"] {
         assert!(report.contains(part), "{part} is not in {report}");
     }
 }

@@ -2,9 +2,11 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use easel_core::i18n::Locale;
 use easel_providers::Kind;
 
 use super::*;
+use crate::cli::speech::Speech;
 
 const READMES: [&str; 2] = ["README.md", "README.zh-CN.md"];
 /// Sections with a table of their own, as their titles begin; `[edit]` shares that of `[draw]`.
@@ -66,4 +68,22 @@ fn the_readmes_name_every_kind() {
         let other: Vec<_> = named.difference(&kinds).filter(|name| !name.starts_with("wan")).collect();
         assert!(missing.is_empty() && other.is_empty(), "{readme} lacks {missing:?} and has {other:?}");
     }
+}
+
+#[test]
+fn what_to_write_instead_is_shown() {
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let (mut root, mut problems) = crate::config::tree::parse(text);
+        walk(&mut root, &mut problems);
+        let [problem] = &problems[..] else { panic!("one problem: {problems:?}") };
+        let mend = Speech::new(Locale::ZhCn).say(problem.mend.as_ref().unwrap());
+        assert!(mend.contains(expected), "{mend}");
+    }
+    check("[jobs]\nmax_running = 1.5\n", "写成整数，不加引号，例如 2。");
+    check("[jobs]\nmax_running = \"many\"\n", "写成整数，不加引号，例如 8。");
+    check("[jobs]\nmax_running = \"8\"\n", "去掉引号");
+    check("[network]\nallow_fake_ip = \"maybe\"\n", "写 true 或 false");
+    check("[bot]\nprefixes = \"/\"\n", "[\"/\"]");
+    check("[access]\ngroup_filter_list = \"123\"\n", "[\"123\"]");
 }

@@ -274,7 +274,7 @@ fn known_sizes_are_told() {
         (Shapes::Kept, None, "no shape can be wished for"),
         (Shapes::Ratios([(1, 1), (16, 9)].to_vec().into()), None, "of the shapes 1:1, 16:9."),
         (Shapes::Ratios([(1, 1), (16, 9)].to_vec().into()), Some(2), "of the shapes 1:1, 16:9, up to 2K."),
-        (Shapes::UpTo(4), Some(4), "of the shapes 1:4 – 4:1, up to 4K."),
+        (Shapes::UpTo(4), Some(4), "any shape between 1:4 and 4:1, up to 4K."),
     ] {
         let text = told(Traits { shapes: &shapes, max_tier, ..TRAITS });
         assert!(text.contains(expected), "{text}");

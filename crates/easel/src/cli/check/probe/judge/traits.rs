@@ -132,7 +132,7 @@ impl Traits<'_> {
             (Shapes::Sizes(list), _) => ("sizes", all(list, '×')),
             (Shapes::Kept, _) => ("kept", String::new()),
             (Shapes::Ratios(list), _) => ("ratios", all(list, ':')),
-            (Shapes::UpTo(most), _) => ("ratios", format!("1:{most} – {most}:1")),
+            (Shapes::UpTo(most), _) => ("between", most.to_string()),
             (Shapes::Any, Some(_)) => ("tier", String::new()),
             (Shapes::Any, None) => ("open", String::new()),
         };
