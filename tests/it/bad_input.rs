@@ -109,6 +109,13 @@ async fn a_prompt_may_have_4000_characters_and_not_one_more() {
     assert_eq!(world.provider.next_request().await.prompt(), Some(longest));
 }
 
+/// What the provider is asked for when somebody wishes for `prompt`.
+async fn reaches(world: &World, prompt: &str) -> String {
+    world.says(&format!("/生图 {prompt}")).await;
+    assert!(world.bot.next_picture().await.delivered);
+    world.provider.next_request().await.prompt().unwrap_or_default()
+}
+
 #[tokio::test]
 async fn prompts_of_any_letters_reach_the_provider_whole() {
     let world = world().await;
@@ -117,13 +124,14 @@ async fn prompts_of_any_letters_reach_the_provider_whole() {
         "\"quotes\" \\back\\slash {json: true} </script>",
         "[CQ:at,qq=all] &#91;不是代码&#93; &amp;",
         "'; DROP TABLE jobs; --",
-        "right \u{202e}to left\u{202c} \u{7}bell",
+        "right \u{202e}to left\u{202c}",
     ] {
-        world.says(&format!("/生图 {prompt}")).await;
-        assert!(world.bot.next_picture().await.delivered);
-        let asked = world.provider.next_request().await.prompt().unwrap_or_default();
+        let asked = reaches(&world, prompt).await;
         assert!(asked.contains(prompt), "{prompt:?} became {asked:?}");
     }
+    // Nobody means those, and services refuse or print them.
+    let asked = reaches(&world, "a \u{7}bell\u{0}").await;
+    assert!(asked.contains("a bell") && !asked.contains(['\u{7}', '\u{0}']), "{asked:?}");
 }
 
 #[tokio::test]
