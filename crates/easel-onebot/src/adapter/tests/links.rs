@@ -354,8 +354,8 @@ async fn http_mode_knows_the_account_before_any_event() {
     rig.end().await;
 }
 
-#[tokio::test]
-async fn an_http_api_that_nobody_serves_counts_as_away_until_it_answers() {
+/// An adapter that takes events over HTTP, and the place of an API that nobody serves yet.
+async fn before_its_api() -> (Rig, SocketAddr) {
     let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = place.local_addr().unwrap();
     drop(place);
@@ -365,7 +365,12 @@ async fn an_http_api_that_nobody_serves_counts_as_away_until_it_answers() {
         url: format!("http://{address}"),
         ..OneBotSection::default()
     };
-    let mut rig = Rig::start(section).await;
+    (Rig::start(section).await, address)
+}
+
+#[tokio::test]
+async fn an_http_api_that_nobody_serves_counts_as_away_until_it_answers() {
+    let (mut rig, address) = before_its_api().await;
     let peer = FakeOneBot::new();
     // Events arrive, and nothing can be answered.
     peer.post_event(&format!("http://{}/", rig.adapter.addresses()[0]), &peer.event(&command()))
@@ -402,16 +407,7 @@ async fn answer_all(address: SocketAddr, body: &str) {
 #[tokio::test]
 async fn an_http_api_that_knows_next_to_nothing_is_found_again_as_well() {
     const NO: &str = r#"{"status":"failed","retcode":1404,"data":null,"message":"no such action"}"#;
-    let place = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = place.local_addr().unwrap();
-    drop(place);
-    let section = OneBotSection {
-        mode: Mode::Http,
-        listen: "127.0.0.1:0".into(),
-        url: format!("http://{address}"),
-        ..OneBotSection::default()
-    };
-    let mut rig = Rig::start(section).await;
+    let (mut rig, address) = before_its_api().await;
     let peer = FakeOneBot::new();
     let (adapter, account) = (Arc::clone(&rig.adapter), target(&peer).chat.account);
     let link = || adapter.hub.account(&account).and_then(|known| known.link());
