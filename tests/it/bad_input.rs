@@ -124,7 +124,7 @@ async fn prompts_of_any_letters_reach_the_provider_whole() {
         "\"quotes\" \\back\\slash {json: true} </script>",
         "[CQ:at,qq=all] &#91;不是代码&#93; &amp;",
         "'; DROP TABLE jobs; --",
-        "right \u{202e}to left\u{202c}",
+        "right \u{202e}to left\u{202c} again",
     ] {
         let asked = reaches(&world, prompt).await;
         assert!(asked.contains(prompt), "{prompt:?} became {asked:?}");
