@@ -365,6 +365,22 @@ async fn a_model_of_the_environment_needs_no_list() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_listed_model_does_not_take_is_not_ordered() {
+    let provider = FakeProvider::start().await;
+    provider.set_models(&["dall-e-3"]);
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), "[bot]\ndata_dir = \"data\"\n[[onebot]]\nlisten = \"127.0.0.1:0\"\n");
+    fs::write(dir.path().join("a.png"), pictures::png(32, 32, 7)).unwrap();
+    let mut command = easel(dir.path());
+    command.args(["draw", "--config", "easel.toml", "--image", "a.png", "-o", "b.png", "换成雨夜街头"]);
+    command.env("OPENAI_BASE_URL", provider.origin()).env("OPENAI_API_KEY", "sk-env-0123456789");
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    assert!(!output.status.success(), "{}", said(&output));
+    let asked: Vec<_> = provider.requests().iter().map(|request| request.path().to_owned()).collect();
+    assert_eq!(asked, ["/v1/models"], "{}", said(&output));
+}
+
 #[test]
 fn half_of_what_names_a_service_is_noticed() {
     let dir = tempfile::tempdir().unwrap();

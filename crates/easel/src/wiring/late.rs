@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use async_trait::async_trait;
 use easel_core::{
     error::ProviderError,
-    ports::{CallContext, Capabilities, GenerateRequest, Generated, Provider},
+    ports::{CallContext, Capabilities, GenerateRequest, Generated, Preparation, Provider, Unfit},
 };
 use easel_http::HttpClients;
 use easel_providers::{
@@ -89,6 +89,29 @@ impl Provider for Late {
 
     fn capabilities(&self) -> Capabilities {
         self.known().capabilities()
+    }
+
+    /// The list, which is free: before the attempt, and before the request is judged by what the model can do.
+    fn preparation<'a>(&'a self, cx: &'a CallContext) -> Option<Preparation<'a>> {
+        match self.settled.get() {
+            Some(provider) => provider.preparation(cx),
+            None => Some(Box::pin(async {
+                self.settled().await;
+            })),
+        }
+    }
+
+    fn refuses(&self, request: &GenerateRequest) -> Option<Unfit> {
+        // It was let in by what the usual model can do.
+        let (provider, given) = (self.settled.get()?, request.references.len());
+        let able = provider.capabilities();
+        if given > able.max_references {
+            Some(Unfit::TooManyReferences { max: able.max_references })
+        } else if given == 0 && !able.generate {
+            Some(Unfit::NeedsReference)
+        } else {
+            provider.refuses(request)
+        }
     }
 
     async fn generate(
