@@ -223,6 +223,7 @@ impl Engine {
             // A job that the ledger does not know must not be paid.
             accepted.await.map_err(|_| StoreError::Closed)??;
         }
+        missed |= was_away;
         // Nothing is bought for an account that is away now, or muted: others may be before it when it is back.
         while self.find_audience(job, adapter, missed).await? == Audience::Away {
             // It may have to wait for long: not in memory, and not lost with this run.
