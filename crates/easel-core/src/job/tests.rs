@@ -137,6 +137,17 @@ fn world(script: Vec<Step>) -> World {
     world_with(MemoryStore::default(), script)
 }
 
+/// One job of a chat draws until it may go on; another one waits for its place and was told so.
+async fn one_waits_for_a_place() -> (World, Arc<Notify>) {
+    let go = Arc::new(Notify::new());
+    let w = world(vec![Step::Hold(go.clone())]);
+    w.asks(request("u", "m1"));
+    w.provider.arrivals(1).await;
+    w.asks(request("u", "m2"));
+    w.adapter.send_number(1).await;
+    (w, go)
+}
+
 fn request(user: &str, message: &str) -> StoredRequest {
     test_request(user, message, "猫")
 }
@@ -390,12 +401,7 @@ async fn a_picture_counts_once_and_those_beyond_the_bound_are_told() {
 
 #[tokio::test(start_paused = true)]
 async fn nobody_pays_for_a_chat_where_the_bot_may_not_speak_any_more() {
-    let go = Arc::new(Notify::new());
-    let w = world(vec![Step::Hold(go.clone())]);
-    w.asks(request("u", "m1"));
-    w.provider.arrivals(1).await;
-    w.asks(request("u", "m2"));
-    w.adapter.send_number(1).await;
+    let (w, go) = one_waits_for_a_place().await;
     w.adapter.set_silenced(true);
     go.notify_one();
     w.ended().await;

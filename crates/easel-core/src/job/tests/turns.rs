@@ -244,12 +244,7 @@ async fn a_short_mute_is_waited_out_unpaid_and_a_long_one_is_not() {
     }
     // The same for one that waits for a place; also when the mute is lifted early, or made longer.
     for (lifted, bought) in [(true, 1), (false, 0)] {
-        let go = Arc::new(Notify::new());
-        let w = world(vec![Step::Hold(go.clone())]);
-        w.asks(request("u", "m1"));
-        w.provider.arrivals(1).await;
-        w.asks(request("u", "m2"));
-        w.adapter.send_number(1).await;
+        let (w, go) = one_waits_for_a_place().await;
         w.adapter.mute_for(Duration::from_mins(10));
         go.notify_one();
         tokio::time::sleep(Duration::from_mins(5)).await;
