@@ -2,7 +2,8 @@
 //!
 //! The order is that of the known dialects: the Images API's `data`, the `images` of SiliconFlow and A1111, the
 //! `image_url` of Jimeng's aggregator, Gemini's candidates, chat `message.images`, chat contents, the arguments
-//! of a chat's tool calls, `DashScope`'s `output`. All pictures of the first list that has any are the result; of a streamed chat only the last one.
+//! of a chat's tool calls, `DashScope`'s `output`. All pictures of the first list that has any are the result; of a
+//! streamed chat only the last one.
 
 use std::collections::HashSet;
 

@@ -56,7 +56,10 @@ fn replace(place: &Path, bytes: &[u8]) -> io::Result<()> {
     let mode = fs::metadata(&place)?.permissions();
     let mut saving = Saving::replacing(place);
     saving.write(bytes);
-    fs::set_permissions(saving.finish()?, mode)
+    let named = saving.finish()?;
+    // Some file systems have no modes; the picture is there all the same.
+    fs::set_permissions(named, mode).ok();
+    Ok(())
 }
 
 #[cfg(test)]

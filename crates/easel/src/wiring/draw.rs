@@ -1,9 +1,6 @@
 //! One generation for the command line, through the engine like any other job.
 
-use std::{
-    fmt::Display,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use easel_core::{
     command::{Command, OutputWish, PROMPT_LIMIT, Verb},
@@ -179,15 +176,13 @@ fn for_owner(code: &str) -> Option<UserError> {
 /// # Errors
 /// The sentence about the first one that it can't read.
 async fn readable(images: Vec<PathBuf>) -> Result<(), UserError> {
-    let unreadable = |path: &Path, reason: &dyn Display| {
-        UserError::new("error-picture-unreadable", "E-PICTURE-FILE")
-            .with("path", path.display().to_string())
-            .with("reason", reason.to_string())
+    let unreadable = |path: &Path| {
+        UserError::new("error-picture-unreadable", "E-PICTURE-FILE").with("path", path.display().to_string())
     };
     let look = move || {
         images.iter().try_for_each(|path| {
             // Opening could wait for a pipe's writer.
-            rustix::fs::access(path, Access::READ_OK).map_err(|reason| unreadable(path, &reason))
+            rustix::fs::access(path, Access::READ_OK).map_err(|_| unreadable(path))
         })
     };
     tokio::task::spawn_blocking(look).await.unwrap_or(Ok(()))
